@@ -1,0 +1,182 @@
+//! A state as bytes: what RDB files, `DUMP` payloads and rewritten AOFs hold.
+//!
+//! One written form for all of them, in postcard's wire format. Equal states have equal bytes, so
+//! these are also what `DEBUG DIGEST` compares. Whatever is read is checked as if an enemy had
+//! written it: every value against the bounds a command would have put it through, lengths before
+//! anything is allocated, and each state in its one form.
+
+use serde::{Deserialize, Serialize};
+
+use crate::bucket::BucketRule;
+use crate::counter::Counter;
+use crate::log::{Entry, Log};
+use crate::meter::{Held, Meter, amount};
+use crate::number::{COUNT_MAX, Decimal};
+use crate::slide::{Longer, Slide, SlideRule};
+use crate::state::{Parts, State};
+use crate::time::{At, Span};
+use crate::window::{Length, WindowRule};
+
+/// The version of the form below. A change to it is a new version beside it, never in place.
+pub const VERSION: i32 = 1;
+
+/// The most cost an image may hold beyond any limit: as [`Counter::charge`] allows.
+const TOKENS_MAX: u64 = 1 << 60;
+
+#[derive(Serialize, Deserialize)]
+enum Image<'a> {
+    Slide {
+        limit: u64,
+        window: u64,
+        /// Length and end of a longer window.
+        longer: Option<(u64, u64)>,
+        tail_at: u64,
+        head: (u64, u64),
+        #[serde(borrow)]
+        bytes: &'a [u8],
+    },
+    Window(Course<(u64, u64, i64)>),
+    Bucket(Course<(u64, u64, u8, u64)>),
+}
+
+/// Parameters, instant, amount; and the amount under the parameters before.
+#[derive(Serialize, Deserialize)]
+struct Course<P> {
+    rule: P,
+    at: u64,
+    amount: u128,
+    before: Option<(P, u128)>,
+}
+
+/// The bytes of a state.
+#[must_use]
+pub fn encode(state: &State) -> Vec<u8> {
+    let parts = state.parts();
+    let image = match &parts {
+        Parts::Slide(slide) => {
+            let (head, bytes) = slide.log.packed();
+            Image::Slide {
+                limit: slide.rule.limit,
+                window: slide.rule.window.ms(),
+                longer: slide.longer.as_ref().map(|longer| (longer.window.ms(), longer.until.ms())),
+                tail_at: slide.log.tail_at().ms(),
+                head: (head.at.ms(), head.cost),
+                bytes,
+            }
+        }
+        Parts::Window(counter) => Image::Window(course(counter)),
+        Parts::Bucket(counter) => Image::Bucket(course(counter)),
+    };
+    postcard::to_stdvec(&image).unwrap_or_default() // writing to memory cannot fail
+}
+
+/// The state of these bytes; `None` if they are not a state's.
+#[must_use]
+pub fn decode(bytes: &[u8]) -> Option<State> {
+    let (image, rest) = postcard::take_from_bytes::<Image<'_>>(bytes).ok()?;
+    if !rest.is_empty() {
+        return None;
+    }
+    let state = match image {
+        Image::Slide { limit, window, longer, tail_at, head, bytes } => {
+            let rule = SlideRule { limit: count(limit)?, window: span(window)? };
+            let longer = match longer {
+                Some((longer, until)) if longer > window => {
+                    Some(Box::new(Longer { window: span(longer)?, until: future(until)? }))
+                }
+                Some(_) => return None,
+                None => None,
+            };
+            let head = Entry { at: At::new(head.0)?, cost: head.1 };
+            let log = Log::unpack(At::new(tail_at)?, head, bytes)?;
+            State::from_slide(Slide { rule, longer, log })
+        }
+        Image::Window(course) => State::from_window(counter(course)?),
+        Image::Bucket(course) => State::from_bucket(counter(course)?),
+    };
+    // The same state in other words (a longer varint, say) would make equal states differ.
+    (encode(&state) == bytes).then_some(state)
+}
+
+/// A rule as an image has it.
+trait Stored: Meter {
+    type Form;
+    fn store(&self) -> Self::Form;
+    fn restore(form: Self::Form) -> Option<Self>;
+}
+
+impl Stored for WindowRule {
+    type Form = (u64, u64, i64);
+
+    fn store(&self) -> Self::Form {
+        let length = match self.length {
+            Length::Span(span) => span.ms(),
+            Length::Month => 0,
+        };
+        (self.limit, length, self.offset)
+    }
+
+    fn restore((limit, length, offset): Self::Form) -> Option<Self> {
+        let length = if length == 0 { Length::Month } else { Length::Span(span(length)?) };
+        let near = offset.unsigned_abs() <= Span::MAX.ms();
+        near.then_some(Self { limit: count(limit)?, length, offset })
+    }
+}
+
+impl Stored for BucketRule {
+    type Form = (u64, u64, u8, u64);
+
+    fn store(&self) -> Self::Form {
+        let Decimal { mantissa, scale } = self.refill();
+        (self.capacity(), mantissa, scale, self.period().ms())
+    }
+
+    fn restore((capacity, mantissa, scale, period): Self::Form) -> Option<Self> {
+        let refill = Decimal { mantissa, scale }.checked()?;
+        Self::new(count(capacity)?, refill, span(period)?)
+    }
+}
+
+fn course<M: Stored>(counter: &Counter<M>) -> Course<M::Form> {
+    Course {
+        rule: counter.rule.store(),
+        at: counter.held.at.ms(),
+        amount: counter.held.amount,
+        before: counter.before.map(|(rule, held)| (rule.store(), held.amount)),
+    }
+}
+
+fn counter<M: Stored>(course: Course<M::Form>) -> Option<Counter<M>> {
+    let at = At::new(course.at)?;
+    let rule = M::restore(course.rule)?;
+    let current = held(&rule, at, course.amount)?;
+    let before = match course.before {
+        Some((form, amount)) => {
+            let before = M::restore(form)?;
+            let used = held(&before, at, amount)?;
+            if amount == 0 || before.same_course(&rule) {
+                return None;
+            }
+            Some((before, used))
+        }
+        None => None,
+    };
+    Some(Counter { rule, held: current, before })
+}
+
+fn held<M: Meter>(rule: &M, at: At, held: u128) -> Option<Held> {
+    (held <= amount(rule, TOKENS_MAX)).then_some(Held { at, amount: held })
+}
+
+fn count(value: u64) -> Option<u64> {
+    (1..=COUNT_MAX).contains(&value).then_some(value)
+}
+
+fn span(ms: u64) -> Option<Span> {
+    (1..=Span::MAX.ms()).contains(&ms).then_some(Span::from_ms(ms))
+}
+
+fn future(ms: u64) -> Option<At> {
+    let at = At::MIN.plus(Span::from_ms(ms));
+    (at <= At::MAX.plus(Span::MAX)).then_some(at)
+}

@@ -1,0 +1,276 @@
+//! What a decision changes, as one line of text: the only thing that replicas and the AOF get.
+//!
+//! ```text
+//! slide  <at> <cost> <limit> <window>                 window: milliseconds
+//! window <at> <cost> <limit> <window|1mo> <offset>    offset: milliseconds, may be negative
+//! bucket <at> <cost> <capacity> <refill> <period>     refill: decimal, period: milliseconds
+//! refund <at> <n>
+//! ```
+//! `<at>` is the absolute millisecond that the decision was made for. Applying an effect is the same
+//! code on the primary, on a replica and when an AOF is loaded, and reads no clock, so that all
+//! three hold equal states. It is read as strictly as a client's words: it can come from one.
+
+use crate::bucket::BucketRule;
+use crate::fault::{Fault, Result};
+use crate::number::{self, Decimal, power_of_ten};
+use crate::rule::Rule;
+use crate::slide::SlideRule;
+use crate::state::State;
+use crate::time::{At, Span};
+use crate::window::{Length, WindowRule};
+
+/// A change to one key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// An admission.
+    Admit {
+        /// The parameters it was made under.
+        rule: Rule,
+        /// The instant it was made for.
+        at: At,
+        /// What it takes, at least 1.
+        cost: u64,
+    },
+    /// Something is given back.
+    Refund {
+        /// The instant it was made for.
+        at: At,
+        /// How much, at least 1.
+        cost: u64,
+    },
+}
+
+impl Effect {
+    /// Applies it to a key that exists.
+    ///
+    /// # Errors
+    /// [`Fault::WrongType`], [`Fault::Overflow`]; nothing has changed then.
+    pub fn apply(&self, state: &mut State) -> Result<()> {
+        match self {
+            Self::Admit { rule, at, cost } => state.charge(rule, *cost, *at),
+            Self::Refund { at, cost } => {
+                state.refund(*cost, *at);
+                Ok(())
+            }
+        }
+    }
+
+    /// The state of a key that did not exist; none where there is nothing to change.
+    ///
+    /// # Errors
+    /// [`Fault::Overflow`].
+    pub fn create(&self) -> Result<Option<State>> {
+        let Self::Admit { rule, .. } = self else { return Ok(None) };
+        let mut state = State::new(rule);
+        self.apply(&mut state)?;
+        Ok(Some(state))
+    }
+
+    /// Its text.
+    #[must_use]
+    pub fn to_text(&self) -> Text {
+        let mut text = Text::default();
+        match self {
+            Self::Admit { rule, at, cost } => {
+                text.str(rule.algorithm().as_bytes()).number(at.ms()).number(*cost);
+                match rule {
+                    Rule::Slide(rule) => text.number(rule.limit).number(rule.window.ms()),
+                    Rule::Window(rule) => {
+                        text.number(rule.limit);
+                        match rule.length {
+                            Length::Span(span) => text.number(span.ms()),
+                            Length::Month => text.str(b" 1mo"),
+                        };
+                        text.str(if rule.offset < 0 { b" -" } else { b" " })
+                            .digits(rule.offset.unsigned_abs(), 1)
+                    }
+                    Rule::Bucket(rule) => text
+                        .number(rule.capacity())
+                        .str(b" ")
+                        .decimal(rule.refill())
+                        .number(rule.period().ms()),
+                };
+            }
+            Self::Refund { at, cost } => {
+                text.str(b"refund").number(at.ms()).number(*cost);
+            }
+        }
+        text
+    }
+
+    /// Reads a text.
+    ///
+    /// # Errors
+    /// [`Fault::Effect`] for anything that [`Effect::to_text`] does not write.
+    pub fn parse(text: &[u8]) -> Result<Self> {
+        let effect = Self::read(text).ok_or(Fault::Effect)?;
+        // One effect has one text, so that streams can be compared.
+        if effect.to_text().as_bytes() == text { Ok(effect) } else { Err(Fault::Effect) }
+    }
+
+    fn read(text: &[u8]) -> Option<Self> {
+        let mut words = text.split(|byte| *byte == b' ');
+        let verb = words.next()?;
+        let at = At::new(number::count(words.next()?)?)?;
+        let cost = number::count(words.next()?).filter(|cost| *cost > 0)?;
+        if verb == b"refund" {
+            return words.next().is_none().then_some(Self::Refund { at, cost });
+        }
+        let limit = number::limit(words.next()?, Fault::Effect).ok()?;
+        let rule = match verb {
+            b"slide" => Rule::Slide(SlideRule { limit, window: span(words.next()?)? }),
+            b"window" => {
+                let length = match words.next()? {
+                    b"1mo" => Length::Month,
+                    ms => Length::Span(span(ms)?),
+                };
+                Rule::Window(WindowRule { limit, length, offset: offset(words.next()?)? })
+            }
+            b"bucket" => {
+                let refill = number::refill(words.next()?).ok()?;
+                Rule::Bucket(BucketRule::new(limit, refill, span(words.next()?)?)?)
+            }
+            _ => return None,
+        };
+        words.next().is_none().then_some(Self::Admit { rule, at, cost })
+    }
+}
+
+/// A window or period in milliseconds.
+fn span(text: &[u8]) -> Option<Span> {
+    number::count(text).map(Span::from_ms).filter(|span| span.ms() > 0 && *span <= Span::MAX)
+}
+
+fn offset(text: &[u8]) -> Option<i64> {
+    let (negative, digits) = match text.split_first() {
+        Some((b'-', rest)) => (true, rest),
+        _ => (false, text),
+    };
+    let ms = number::count(digits).filter(|ms| *ms <= Span::MAX.ms())?.cast_signed();
+    Some(if negative { ms.saturating_neg() } else { ms })
+}
+
+/// An effect's text, without an allocation.
+#[derive(Clone, Copy, Debug)]
+pub struct Text {
+    bytes: [u8; Text::CAPACITY],
+    len: usize,
+}
+
+impl Default for Text {
+    fn default() -> Self {
+        Self { bytes: [0; Self::CAPACITY], len: 0 }
+    }
+}
+
+impl Text {
+    /// The longest: six words, none above twenty bytes.
+    const CAPACITY: usize = 128;
+
+    /// The text.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+
+    fn str(&mut self, text: &[u8]) -> &mut Self {
+        let end = self.len.saturating_add(text.len());
+        if let Some(free) = self.bytes.get_mut(self.len..end) {
+            free.copy_from_slice(text);
+            self.len = end;
+        }
+        self
+    }
+
+    /// A space and a number.
+    fn number(&mut self, value: u64) -> &mut Self {
+        self.str(b" ").digits(value, 1)
+    }
+
+    /// A number with at least so many digits.
+    fn digits(&mut self, mut value: u64, at_least: usize) -> &mut Self {
+        let mut digits = [b'0'; 20];
+        let mut first = digits.len();
+        for (index, digit) in digits.iter_mut().enumerate().rev() {
+            *digit = b'0' | (value % 10) as u8;
+            value /= 10;
+            first = index;
+            if value == 0 {
+                break;
+            }
+        }
+        let first = first.min(digits.len().saturating_sub(at_least));
+        self.str(digits.get(first..).unwrap_or_default())
+    }
+
+    fn decimal(&mut self, decimal: Decimal) -> &mut Self {
+        let unit = power_of_ten(decimal.scale).unwrap_or(1);
+        self.digits(decimal.mantissa.checked_div(unit).unwrap_or(0), 1);
+        if decimal.scale > 0 {
+            let rest = decimal.mantissa.checked_rem(unit).unwrap_or(0);
+            self.str(b".").digits(rest, usize::from(decimal.scale));
+        }
+        self
+    }
+}
+
+/// A refill as clients write it.
+#[must_use]
+pub fn decimal_text(decimal: Decimal) -> Text {
+    let mut text = Text::default();
+    text.decimal(decimal);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_these() {
+        for text in [
+            "slide 1764000000000 1 500 60000",
+            "window 1764000000000 3 500 86400000 -28800000",
+            "window 1 9007199254740991 9007199254740991 1mo 0",
+            "bucket 1764000000000 1 50 8.33 1000",
+            "bucket 1764000000000 1 50 0.00625 60000",
+            "bucket 8796093022207 9007199254740991 9007199254740991 9007199254740991 315360000000",
+            "refund 1764000000000 20",
+        ] {
+            let effect = Effect::parse(text.as_bytes()).unwrap();
+            assert_eq!(effect.to_text().as_bytes(), text.as_bytes());
+        }
+    }
+
+    #[test]
+    fn what_is_no_effect_is_refused() {
+        for text in [
+            "",
+            "slide",
+            "slide 1 1 1",
+            "slide 1 1 1 1 1",
+            "slide 1 0 1 1",
+            "slide 1 1 0 1",
+            "slide 1 1 1 0",
+            "slide 8796093022208 1 1 1",
+            "slide 1 1 1 315360000001",
+            "slide  1 1 1 1",
+            " slide 1 1 1 1",
+            "slide 1 1 1 1 ",
+            "window 1 1 1 1",
+            "window 1 1 1 1 -0",
+            "window 1 1 1 2mo 0",
+            "bucket 1 1 1 0 1",
+            "bucket 1 1 1 1.0 1",
+            "bucket 1 1 1 0.0000000000000000001 1",
+            "refund 1",
+            "refund 1 0",
+            "refund 1 1 1",
+            "SLIDE 1 1 1 1",
+            "state 1",
+            "slide 1 9007199254740992 1 1",
+        ] {
+            assert_eq!(Effect::parse(text.as_bytes()), Err(Fault::Effect), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! The limits themselves: no server, no clock, no I/O. Time comes in as a value.
+//!
+//! A request walks one way: [`request`] reads its words, [`state`] decides on it without changing
+//! anything, the [`effect`] of an admission is applied, here and then alike on every replica and
+//! when a log of effects is replayed.
+//!
+//! - [`slide`], [`window`], [`bucket`]: the three algorithms, one file each
+//! - [`log`]: the admissions of a sliding window, compact; [`counter`]: the one amount of the others
+//! - [`codec`]: a state as bytes, for snapshots
+//! - [`number`], [`fault`]: what clients may write, and what they are told when it is wrong
+
+pub mod bucket;
+mod calendar;
+pub mod codec;
+pub mod counter;
+pub mod decision;
+pub mod effect;
+pub mod fault;
+mod intern;
+pub mod log;
+pub mod meter;
+pub mod number;
+mod packed;
+pub mod request;
+pub mod rule;
+pub mod slide;
+pub mod state;
+pub mod time;
+mod varint;
+pub mod window;
+
+pub use intern::parameter_sets;

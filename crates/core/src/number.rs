@@ -1,0 +1,242 @@
+//! Numbers and durations as clients write them, read exactly: no float, no rounding, no wrap.
+
+use crate::fault::{Fault, Result};
+use crate::time::Span;
+
+/// The largest limit, capacity or cost: 2^53 - 1, the largest integer that every client keeps exact.
+pub const COUNT_MAX: u64 = (1 << 53) - 1;
+
+const UNITS: [(&[u8], u64); 5] =
+    [(b"ms", 1), (b"s", 1_000), (b"m", 60_000), (b"h", 3_600_000), (b"d", 86_400_000)];
+
+/// A decimal number `mantissa / 10^scale`, with no trailing zeros after the point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Decimal {
+    /// All its digits as one integer.
+    pub mantissa: u64,
+    /// How many of them stand after the point.
+    pub scale: u8,
+}
+
+/// An integer from 0 to 2^53 - 1, written as Redis writes one: digits, no sign, no leading zero.
+#[must_use]
+pub fn count(text: &[u8]) -> Option<u64> {
+    let value = digits(text)?;
+    let padded = text.len() > 1 && text.first() == Some(&b'0');
+    (value <= COUNT_MAX && !padded).then_some(value)
+}
+
+/// A limit or a capacity: an integer from 1 to 2^53 - 1.
+///
+/// # Errors
+/// `fault`, which names the argument.
+pub fn limit(text: &[u8], fault: Fault) -> Result<u64> {
+    count(text).filter(|&limit| limit > 0).ok_or(fault)
+}
+
+/// A duration from 1 ms to 3650 d: `60`, `0.25`, `250ms`, `5m`, `1.5h`, `1d`.
+///
+/// # Errors
+/// `fault`, which names the argument; also for what is no whole number of milliseconds.
+pub fn duration(text: &[u8], fault: Fault) -> Result<Span> {
+    span(text).filter(|span| span.ms() > 0).ok_or(fault)
+}
+
+/// An offset: a duration, or its negative, or 0. In milliseconds.
+///
+/// # Errors
+/// [`Fault::Offset`].
+pub fn offset(text: &[u8]) -> Result<i64> {
+    let (negative, rest) = match text.split_first() {
+        Some((b'-', rest)) => (true, rest),
+        _ => (false, text),
+    };
+    let ms = span(rest).ok_or(Fault::Offset)?.ms().cast_signed(); // at most 3650 d
+    Ok(if negative { ms.saturating_neg() } else { ms })
+}
+
+/// A decimal number above 0 whose whole part is at most 2^53 - 1.
+///
+/// # Errors
+/// [`Fault::Refill`].
+pub fn refill(text: &[u8]) -> Result<Decimal> {
+    Decimal::parse(text).and_then(Decimal::checked).ok_or(Fault::Refill)
+}
+
+/// `10^exponent`, if it fits.
+#[must_use]
+pub const fn power_of_ten(exponent: u8) -> Option<u64> {
+    10_u64.checked_pow(exponent as u32)
+}
+
+fn span(text: &[u8]) -> Option<Span> {
+    let split = text.iter().position(u8::is_ascii_alphabetic).unwrap_or(text.len());
+    let (number, suffix) = text.split_at_checked(split)?;
+    let unit = if suffix.is_empty() { 1_000 } else { UNITS.iter().find(|(name, _)| *name == suffix)?.1 };
+    // A whole number is what nearly every call carries.
+    let ms = match digits(number) {
+        Some(whole) => whole.checked_mul(unit)?,
+        None => {
+            let decimal = Decimal::parse(number)?;
+            let scaled = u128::from(decimal.mantissa).checked_mul(u128::from(unit))?;
+            let divisor = u128::from(power_of_ten(decimal.scale)?);
+            if scaled.checked_rem(divisor)? != 0 {
+                return None; // a fraction of a millisecond
+            }
+            u64::try_from(scaled.checked_div(divisor)?).ok()?
+        }
+    };
+    let span = Span::from_ms(ms);
+    (span <= Span::MAX).then_some(span)
+}
+
+/// Digits and nothing else, as far as they fit.
+fn digits(text: &[u8]) -> Option<u64> {
+    if text.is_empty() {
+        return None;
+    }
+    // Nineteen digits cannot overflow, so that only longer texts pay for the check.
+    if text.len() > 19 {
+        return None;
+    }
+    let mut value = 0_u64;
+    for byte in text {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
+    }
+    Some(value)
+}
+
+impl Decimal {
+    /// Itself, if it is a refill: above 0, at most 2^53 - 1, no zeros at the end of its fraction.
+    #[must_use]
+    pub fn checked(self) -> Option<Self> {
+        let unit = power_of_ten(self.scale)?;
+        let most = u128::from(COUNT_MAX).saturating_mul(u128::from(unit));
+        let plain = self.scale == 0 || !self.mantissa.is_multiple_of(10);
+        (plain && self.mantissa > 0 && u128::from(self.mantissa) <= most).then_some(self)
+    }
+
+    fn parse(text: &[u8]) -> Option<Self> {
+        let Some(point) = text.iter().position(|byte| *byte == b'.') else {
+            return digits(text).map(|mantissa| Self { mantissa, scale: 0 });
+        };
+        let (whole, rest) = text.split_at_checked(point)?;
+        let fraction = rest.get(1..)?;
+        if fraction.is_empty() {
+            return None;
+        }
+        let kept = fraction.iter().rposition(|byte| *byte != b'0').map_or(0, |last| last.saturating_add(1));
+        let (kept, zeros) = fraction.split_at_checked(kept)?;
+        if zeros.len() > 19 {
+            return None;
+        }
+        let whole = digits(whole)?;
+        let scale = u8::try_from(kept.len()).ok()?;
+        let low = if kept.is_empty() { 0 } else { digits(kept)? };
+        let mantissa = whole.checked_mul(power_of_ten(scale)?)?.checked_add(low)?;
+        Some(Self { mantissa, scale })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(text: &str) -> Option<u64> {
+        duration(text.as_bytes(), Fault::Window).ok().map(Span::ms)
+    }
+
+    #[test]
+    fn durations_are_read_exactly() {
+        for (text, expected) in [
+            ("60", 60_000),
+            ("0.25", 250),
+            ("250ms", 250),
+            ("60s", 60_000),
+            ("5m", 300_000),
+            ("1h", 3_600_000),
+            ("1d", 86_400_000),
+            ("3650d", 315_360_000_000),
+            ("1.5h", 5_400_000),
+            ("0.001", 1),
+            ("1ms", 1),
+            ("0.0005m", 30),
+            ("1.0", 1_000),
+            ("315360000", 315_360_000_000),
+            ("0.0000000115740740740740d", 0),
+        ] {
+            assert_eq!(ms(text), (expected > 0).then_some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_duration_is_refused() {
+        for text in [
+            "",
+            "0",
+            "0ms",
+            "-1",
+            "+1",
+            " 1",
+            "1 ",
+            "1.",
+            ".5",
+            "1e3",
+            "0x10",
+            "1S",
+            "1M",
+            "1mo",
+            "1w",
+            "ms",
+            "0.0005",
+            "1.5ms",
+            "3651d",
+            "315360001",
+            "99999999999999999999",
+            "1..5",
+            "1.5.5",
+            "٣",
+            "1\0",
+            "NaN",
+            "inf",
+        ] {
+            assert_eq!(ms(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn offsets_may_be_negative_or_nothing() {
+        assert_eq!(offset(b"-8h"), Ok(-28_800_000));
+        assert_eq!(offset(b"30m"), Ok(1_800_000));
+        assert_eq!(offset(b"0"), Ok(0));
+        assert_eq!(offset(b"--1"), Err(Fault::Offset));
+        assert_eq!(offset(b"-"), Err(Fault::Offset));
+        assert_eq!(offset(b"-3651d"), Err(Fault::Offset));
+    }
+
+    #[test]
+    fn counts_are_redis_integers() {
+        assert_eq!(count(b"0"), Some(0));
+        assert_eq!(count(b"9007199254740991"), Some(COUNT_MAX));
+        for text in ["", "9007199254740992", "01", "-1", "+1", "1.0", "18446744073709551616", "1 "] {
+            assert_eq!(count(text.as_bytes()), None, "{text:?}");
+        }
+        assert_eq!(limit(b"0", Fault::Limit), Err(Fault::Limit));
+    }
+
+    #[test]
+    fn a_refill_keeps_its_decimals() {
+        assert_eq!(refill(b"8.33"), Ok(Decimal { mantissa: 833, scale: 2 }));
+        assert_eq!(refill(b"500"), Ok(Decimal { mantissa: 500, scale: 0 }));
+        assert_eq!(refill(b"5.00"), Ok(Decimal { mantissa: 5, scale: 0 }));
+        assert_eq!(refill(b"8.333333333333334"), Ok(Decimal { mantissa: 8_333_333_333_333_334, scale: 15 }));
+        for text in ["0", "0.0", "-1", "", "1.", ".1", "9007199254740992", "9007199254740991.5", "1e9", "nan"]
+        {
+            assert_eq!(refill(text.as_bytes()), Err(Fault::Refill), "{text}");
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The grammar: what stands behind each command's name, read once into a [`Request`].
+//!
+//! ```text
+//! RL.SLIDE  key limit window                    [COST n]
+//! RL.WINDOW key limit window [OFFSET duration]  [COST n]
+//! RL.BUCKET key capacity refill [period]        [COST n]
+//! RL.PEEK   key [COST n]
+//! RL.REFUND key n
+//! ```
+//! Options may stand in any order, each at most once; keywords in upper or lower case.
+
+use crate::bucket::BucketRule;
+use crate::fault::{Fault, Result};
+use crate::number;
+use crate::rule::Rule;
+use crate::slide::SlideRule;
+use crate::time::Span;
+use crate::window::{Length, WindowRule};
+
+/// A command's words, the command's own name first.
+pub trait Words {
+    /// The word at `index`, if there are so many.
+    fn word(&self, index: usize) -> Option<&[u8]>;
+}
+
+impl Words for [&[u8]] {
+    fn word(&self, index: usize) -> Option<&[u8]> {
+        self.get(index).copied()
+    }
+}
+
+/// A request against one limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The limit it came with.
+    pub rule: Rule,
+    /// What it would take.
+    pub cost: u64,
+}
+
+/// Reads `RL.SLIDE`.
+///
+/// # Errors
+/// The fault of the first argument that is wrong.
+pub fn slide<W: Words + ?Sized>(words: &W) -> Result<Request> {
+    let limit = number::limit(required(words, 2)?, Fault::Limit)?;
+    let window = number::duration(required(words, 3)?, Fault::Window)?;
+    let cost = Options::read(words, 4, Options::NONE, Fault::SlideSyntax)?.cost;
+    Ok(Request { rule: Rule::Slide(SlideRule { limit, window }), cost })
+}
+
+/// Reads `RL.WINDOW`.
+///
+/// # Errors
+/// The fault of the first argument that is wrong.
+pub fn window<W: Words + ?Sized>(words: &W) -> Result<Request> {
+    let limit = number::limit(required(words, 2)?, Fault::Limit)?;
+    let length = length(required(words, 3)?)?;
+    let options = Options::read(words, 4, Options::OFFSET, Fault::WindowSyntax)?;
+    Ok(Request {
+        rule: Rule::Window(WindowRule { limit, length, offset: options.offset }),
+        cost: options.cost,
+    })
+}
+
+/// Reads `RL.BUCKET`.
+///
+/// # Errors
+/// The fault of the first argument that is wrong.
+pub fn bucket<W: Words + ?Sized>(words: &W) -> Result<Request> {
+    let capacity = number::limit(required(words, 2)?, Fault::Capacity)?;
+    let refill = number::refill(required(words, 3)?)?;
+    // The period may be left out; what begins like a number is one.
+    let given = words.word(4).filter(|word| !word.first().is_some_and(u8::is_ascii_alphabetic));
+    let period = given.map_or(Ok(Span::from_ms(1_000)), |word| number::duration(word, Fault::Period))?;
+    let rule = BucketRule::new(capacity, refill, period).ok_or(Fault::RefillDecimals)?;
+    let first = if given.is_some() { 5 } else { 4 };
+    let cost = Options::read(words, first, Options::NONE, Fault::BucketSyntax)?.cost;
+    Ok(Request { rule: Rule::Bucket(rule), cost })
+}
+
+/// Reads `RL.PEEK`: the cost that is asked about.
+///
+/// # Errors
+/// The fault of the first argument that is wrong.
+pub fn peek<W: Words + ?Sized>(words: &W) -> Result<u64> {
+    Ok(Options::read(words, 2, Options::NONE, Fault::PeekSyntax)?.cost)
+}
+
+/// Reads `RL.REFUND`: what is given back.
+///
+/// # Errors
+/// [`Fault::Refund`].
+pub fn refund<W: Words + ?Sized>(words: &W) -> Result<u64> {
+    number::count(required(words, 2)?).ok_or(Fault::Refund)
+}
+
+/// The length of a fixed window.
+///
+/// # Errors
+/// [`Fault::WindowOrMonth`].
+pub fn length(word: &[u8]) -> Result<Length> {
+    if word == b"1mo" {
+        return Ok(Length::Month);
+    }
+    number::duration(word, Fault::WindowOrMonth).map(Length::Span)
+}
+
+/// A word that the command's arity has made sure of.
+fn required<W: Words + ?Sized>(words: &W, index: usize) -> Result<&[u8]> {
+    Ok(words.word(index).unwrap_or_default())
+}
+
+struct Options {
+    cost: u64,
+    offset: i64,
+}
+
+impl Options {
+    const NONE: bool = false;
+    const OFFSET: bool = true;
+
+    fn read<W: Words + ?Sized>(words: &W, first: usize, with_offset: bool, syntax: Fault) -> Result<Self> {
+        let (mut cost, mut offset) = (None, None);
+        let mut index = first;
+        while let Some(keyword) = words.word(index) {
+            let value = words.word(index.saturating_add(1)).ok_or(syntax)?;
+            if keyword.eq_ignore_ascii_case(b"COST") && cost.is_none() {
+                cost = Some(number::count(value).ok_or(Fault::Cost)?);
+            } else if with_offset && keyword.eq_ignore_ascii_case(b"OFFSET") && offset.is_none() {
+                offset = Some(number::offset(value)?);
+            } else {
+                return Err(syntax);
+            }
+            index = index.saturating_add(2);
+        }
+        Ok(Self { cost: cost.unwrap_or(1), offset: offset.unwrap_or(0) })
+    }
+}

@@ -1,0 +1,40 @@
+//! The parameters of one limit, whichever algorithm it is.
+
+use crate::bucket::BucketRule;
+use crate::slide::SlideRule;
+use crate::time::Span;
+use crate::window::{Length, WindowRule};
+
+/// One limit's algorithm and parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Rule {
+    /// `RL.SLIDE`.
+    Slide(SlideRule),
+    /// `RL.WINDOW`.
+    Window(WindowRule),
+    /// `RL.BUCKET`.
+    Bucket(BucketRule),
+}
+
+impl Rule {
+    /// The algorithm's name, as `RL.INFO` and effects have it.
+    #[must_use]
+    pub const fn algorithm(&self) -> &'static str {
+        match self {
+            Self::Slide(_) => "slide",
+            Self::Window(_) => "window",
+            Self::Bucket(_) => "bucket",
+        }
+    }
+
+    /// Its window or period; a month counts as its longest, 31 days.
+    #[must_use]
+    pub const fn longest(&self) -> Span {
+        match self {
+            Self::Slide(SlideRule { window, .. }) => *window,
+            Self::Window(WindowRule { length: Length::Span(span), .. }) => *span,
+            Self::Window(_) => Span::from_ms(31 * 24 * 60 * 60 * 1_000),
+            Self::Bucket(rule) => rule.period(),
+        }
+    }
+}

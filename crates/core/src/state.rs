@@ -1,0 +1,284 @@
+//! What one key holds: a limit of one of the algorithms, in sixteen bytes plus what it must.
+
+use crate::bucket::BucketRule;
+use crate::counter::Counter;
+use crate::decision::Decision;
+use crate::fault::{Fault, Result};
+use crate::intern::Intern;
+use crate::meter::Meter;
+use crate::packed::Packed;
+use crate::rule::Rule;
+use crate::slide::Slide;
+use crate::time::At;
+use crate::window::WindowRule;
+
+/// The value of a key.
+#[derive(Clone, Debug)]
+pub struct State(Kind);
+
+/// The wide forms hold what the packed ones cannot; each state has one form only.
+#[derive(Clone, Debug)]
+enum Kind {
+    Slide(Box<Slide>),
+    Window(Packed<WindowRule>),
+    WideWindow(Box<Counter<WindowRule>>),
+    Bucket(Packed<BucketRule>),
+    WideBucket(Box<Counter<BucketRule>>),
+}
+
+/// Moves allocations: what is handed over afterwards holds the same, maybe elsewhere.
+pub trait Relocate {
+    /// Moves a boxed value.
+    fn boxed<T>(&mut self, value: &mut Box<T>);
+    /// Moves a buffer.
+    fn buffer(&mut self, value: &mut Vec<u8>);
+}
+
+/// A state taken apart, for those who write it down.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Parts<'a> {
+    /// A sliding window.
+    Slide(&'a Slide),
+    /// A fixed window.
+    Window(Counter<WindowRule>),
+    /// A token bucket.
+    Bucket(Counter<BucketRule>),
+}
+
+impl State {
+    /// A state in which nothing is used.
+    #[must_use]
+    pub fn new(rule: &Rule) -> Self {
+        match rule {
+            Rule::Slide(rule) => Self::from_slide(Slide::new(*rule)),
+            Rule::Window(rule) => Self::from_window(Counter::new(*rule)),
+            Rule::Bucket(rule) => Self::from_bucket(Counter::new(*rule)),
+        }
+    }
+
+    /// A state that holds a sliding window.
+    #[must_use]
+    pub fn from_slide(slide: Slide) -> Self {
+        Self(Kind::Slide(Box::new(slide)))
+    }
+
+    /// A state that holds a fixed window.
+    #[must_use]
+    pub fn from_window(counter: Counter<WindowRule>) -> Self {
+        Self(Packed::new(&counter).map_or_else(|| Kind::WideWindow(Box::new(counter)), Kind::Window))
+    }
+
+    /// A state that holds a bucket.
+    #[must_use]
+    pub fn from_bucket(counter: Counter<BucketRule>) -> Self {
+        Self(Packed::new(&counter).map_or_else(|| Kind::WideBucket(Box::new(counter)), Kind::Bucket))
+    }
+
+    /// What it is made of.
+    #[must_use]
+    pub fn parts(&self) -> Parts<'_> {
+        match &self.0 {
+            Kind::Slide(slide) => Parts::Slide(slide),
+            Kind::Window(packed) => Parts::Window(packed.unpack()),
+            Kind::WideWindow(wide) => Parts::Window(**wide),
+            Kind::Bucket(packed) => Parts::Bucket(packed.unpack()),
+            Kind::WideBucket(wide) => Parts::Bucket(**wide),
+        }
+    }
+
+    /// What [`State::decide`] would answer on a key that does not exist.
+    #[must_use]
+    pub fn decide_new(rule: &Rule, cost: u64, clock: At) -> Decision {
+        match rule {
+            Rule::Slide(rule) => Slide::new(*rule).decide(rule, cost, clock),
+            Rule::Window(rule) => Counter::new(*rule).decide(rule, cost, clock),
+            Rule::Bucket(rule) => Counter::new(*rule).decide(rule, cost, clock),
+        }
+    }
+
+    /// Answers a request of `cost` under `rule` at `clock`, changing nothing.
+    ///
+    /// # Errors
+    /// [`Fault::WrongType`] where the key holds another algorithm.
+    pub fn decide(&self, rule: &Rule, cost: u64, clock: At) -> Result<Decision> {
+        match (self.parts(), rule) {
+            (Parts::Slide(slide), Rule::Slide(rule)) => Ok(slide.decide(rule, cost, clock)),
+            (Parts::Window(counter), Rule::Window(rule)) => Ok(counter.decide(rule, cost, clock)),
+            (Parts::Bucket(counter), Rule::Bucket(rule)) => Ok(counter.decide(rule, cost, clock)),
+            _ => Err(Fault::WrongType),
+        }
+    }
+
+    /// What a request of `cost` would be answered now under the parameters in force, and how
+    /// things stand without it.
+    #[must_use]
+    pub fn peek(&self, cost: u64, clock: At) -> Decision {
+        match self.parts() {
+            Parts::Slide(slide) => slide.peek(cost, clock),
+            Parts::Window(counter) => counter.peek(cost, clock),
+            Parts::Bucket(counter) => counter.peek(cost, clock),
+        }
+    }
+
+    /// The parameters in force.
+    #[must_use]
+    pub fn rule(&self) -> Rule {
+        match self.parts() {
+            Parts::Slide(slide) => Rule::Slide(slide.rule),
+            Parts::Window(counter) => Rule::Window(counter.rule),
+            Parts::Bucket(counter) => Rule::Bucket(counter.rule),
+        }
+    }
+
+    /// The instant that a request at `clock` is decided for: never before the last one.
+    #[must_use]
+    pub fn now(&self, clock: At) -> At {
+        match self.parts() {
+            Parts::Slide(slide) => slide.now(clock),
+            Parts::Window(counter) => counter.now(clock),
+            Parts::Bucket(counter) => counter.now(clock),
+        }
+    }
+
+    /// Cost that counts at `clock` under the parameters in force.
+    #[must_use]
+    pub fn used_cost(&self, clock: At) -> u64 {
+        match self.parts() {
+            Parts::Slide(slide) => slide.used_cost(slide.now(clock)),
+            Parts::Window(counter) => counter.used_cost(counter.now(clock)),
+            Parts::Bucket(counter) => counter.used_cost(counter.now(clock)),
+        }
+    }
+
+    /// Whether a refund at `clock` would change anything.
+    #[must_use]
+    pub fn in_use(&self, clock: At) -> bool {
+        match self.parts() {
+            Parts::Slide(slide) => slide.in_use(clock),
+            Parts::Window(counter) => counter.in_use(clock),
+            Parts::Bucket(counter) => counter.in_use(clock),
+        }
+    }
+
+    /// From when on a new key would answer alike, seen from the last change; `None` if it would now.
+    #[must_use]
+    pub fn empty_at(&self) -> Option<At> {
+        match self.parts() {
+            Parts::Slide(slide) => slide.empty_at(),
+            Parts::Window(counter) => counter.empty_at(),
+            Parts::Bucket(counter) => counter.empty_at(),
+        }
+    }
+
+    /// Books `cost` at `at` under `rule`, whether or not it fits: that was decided before.
+    ///
+    /// # Errors
+    /// [`Fault::WrongType`], [`Fault::Overflow`]; nothing has changed then.
+    pub fn charge(&mut self, rule: &Rule, cost: u64, at: At) -> Result<()> {
+        match (&mut self.0, rule) {
+            (Kind::Slide(slide), Rule::Slide(rule)) => slide.charge(rule, cost, at),
+            (Kind::Window(packed), Rule::Window(rule)) => {
+                let changed = change(packed, |counter| counter.charge(rule, cost, at))?;
+                self.widen(changed, Kind::WideWindow);
+                Ok(())
+            }
+            (Kind::Bucket(packed), Rule::Bucket(rule)) => {
+                let changed = change(packed, |counter| counter.charge(rule, cost, at))?;
+                self.widen(changed, Kind::WideBucket);
+                Ok(())
+            }
+            (Kind::WideWindow(wide), Rule::Window(rule)) => {
+                wide.charge(rule, cost, at)?;
+                *self = Self::from_window(**wide);
+                Ok(())
+            }
+            (Kind::WideBucket(wide), Rule::Bucket(rule)) => {
+                wide.charge(rule, cost, at)?;
+                *self = Self::from_bucket(**wide);
+                Ok(())
+            }
+            _ => Err(Fault::WrongType),
+        }
+    }
+
+    /// Gives `cost` back at `at`, down to nothing used.
+    pub fn refund(&mut self, cost: u64, at: At) {
+        if let Kind::Slide(slide) = &mut self.0 {
+            return slide.refund(cost, at);
+        }
+        *self = match self.parts() {
+            Parts::Slide(_) => return,
+            Parts::Window(mut counter) => {
+                counter.refund(cost, at);
+                Self::from_window(counter)
+            }
+            Parts::Bucket(mut counter) => {
+                counter.refund(cost, at);
+                Self::from_bucket(counter)
+            }
+        };
+    }
+
+    /// Memory that it takes beside itself, in bytes as asked for.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        match &self.0 {
+            Kind::Slide(slide) => {
+                let longer = slide.longer.as_ref().map_or(0, |longer| size_of_val(&**longer));
+                size_of::<Slide>().saturating_add(slide.log.heap_bytes()).saturating_add(longer)
+            }
+            Kind::Window(_) | Kind::Bucket(_) => 0,
+            Kind::WideWindow(wide) => size_of_val(&**wide),
+            Kind::WideBucket(wide) => size_of_val(&**wide),
+        }
+    }
+
+    /// How many allocations that is.
+    #[must_use]
+    pub fn allocations(&self) -> usize {
+        match &self.0 {
+            Kind::Slide(slide) => 2_usize.saturating_add(usize::from(slide.longer.is_some())),
+            Kind::Window(_) | Kind::Bucket(_) => 0,
+            Kind::WideWindow(_) | Kind::WideBucket(_) => 1,
+        }
+    }
+
+    /// Hands each of them to a memory manager that may move it.
+    pub fn relocate(&mut self, mover: &mut impl Relocate) {
+        match &mut self.0 {
+            Kind::Slide(slide) => {
+                mover.boxed(slide);
+                if let Some(longer) = &mut slide.longer {
+                    mover.boxed(longer);
+                }
+                mover.buffer(slide.log.buffer_mut());
+            }
+            Kind::Window(_) | Kind::Bucket(_) => {}
+            Kind::WideWindow(wide) => mover.boxed(wide),
+            Kind::WideBucket(wide) => mover.boxed(wide),
+        }
+    }
+
+    fn widen<M>(&mut self, wide: Option<Counter<M>>, kind: fn(Box<Counter<M>>) -> Kind) {
+        if let Some(wide) = wide {
+            self.0 = kind(Box::new(wide));
+        }
+    }
+}
+
+/// Two states are equal when they hold the same.
+impl PartialEq for State {
+    fn eq(&self, other: &Self) -> bool {
+        self.parts() == other.parts()
+    }
+}
+
+/// Changes what is packed, in place where the result still fits; what does not is given back.
+fn change<M: Meter + Intern>(
+    packed: &mut Packed<M>,
+    with: impl FnOnce(&mut Counter<M>) -> Result<()>,
+) -> Result<Option<Counter<M>>> {
+    let mut counter = packed.unpack();
+    with(&mut counter)?;
+    Ok((!packed.set(&counter)).then_some(counter))
+}

@@ -1,0 +1,66 @@
+//! Little-endian base-128 integers (LEB128): seven bits a byte, the high bit says that more follow.
+
+/// The most bytes one takes.
+pub(crate) const MAX_LEN: usize = 10;
+
+/// Appends `value`.
+pub(crate) fn put(out: &mut Vec<u8>, mut value: u64) {
+    while value > 0x7f {
+        out.push((value & 0x7f) as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push((value & 0x7f) as u8);
+}
+
+/// Reads one at `pos`: the value and where the next begins. `None` at the end, or for a value
+/// that does not fit or is longer than it need be: equal states have equal bytes.
+#[inline]
+pub(crate) fn take(bytes: &[u8], pos: usize) -> Option<(u64, usize)> {
+    let first = *bytes.get(pos)?;
+    let mut at = pos.checked_add(1)?;
+    if first < 0x80 {
+        return Some((u64::from(first), at));
+    }
+    let mut value = u64::from(first & 0x7f);
+    let mut shift = 7_u32;
+    loop {
+        let byte = *bytes.get(at)?;
+        at = at.checked_add(1)?;
+        let part = u64::from(byte & 0x7f);
+        let shifted = part.checked_shl(shift)?;
+        if shifted >> shift != part {
+            return None;
+        }
+        value |= shifted;
+        if byte < 0x80 {
+            return (byte != 0).then_some((value, at));
+        }
+        shift = shift.checked_add(7)?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_put_is_taken(value in any::<u64>(), shift in 0_u32..64) {
+            let value = value >> shift;
+            let mut bytes = Vec::new();
+            put(&mut bytes, value);
+            prop_assert!(bytes.len() <= MAX_LEN);
+            prop_assert_eq!(take(&bytes, 0), Some((value, bytes.len())));
+        }
+
+        #[test]
+        fn no_two_texts_mean_one_value(bytes in proptest::collection::vec(any::<u8>(), 0..12)) {
+            if let Some((value, len)) = take(&bytes, 0) {
+                let mut again = Vec::new();
+                put(&mut again, value);
+                prop_assert_eq!(&again[..], &bytes[..len]);
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! `RL.SLIDE`, `RL.WINDOW`, `RL.BUCKET`: one request against one limit.
+
+use rl_core::decision::Decision;
+use rl_core::effect::Effect;
+use rl_core::fault::Result;
+use rl_core::request::{self, Request};
+use rl_core::state::State;
+
+use super::{answer, key};
+use crate::change;
+use crate::metrics::{self, Decisions};
+use crate::settings;
+use crate::sys::command::Handler;
+use crate::sys::context::{Args, Context};
+use crate::sys::key::{Key, Mode};
+use crate::sys::reply::Reply;
+
+/// `RL.SLIDE key limit window [COST n]`
+pub(crate) struct Slide;
+/// `RL.WINDOW key limit window [OFFSET duration] [COST n]`
+pub(crate) struct Window;
+/// `RL.BUCKET key capacity refill [period] [COST n]`
+pub(crate) struct Bucket;
+
+impl Handler for Slide {
+    const WORDS: (usize, usize) = (4, usize::MAX);
+
+    fn run(context: Context<'_>, args: Args<'_>) {
+        limit(context, args, request::slide(&args), &metrics::SLIDE);
+    }
+}
+
+impl Handler for Window {
+    const WORDS: (usize, usize) = (4, usize::MAX);
+
+    fn run(context: Context<'_>, args: Args<'_>) {
+        limit(context, args, request::window(&args), &metrics::WINDOW);
+    }
+}
+
+impl Handler for Bucket {
+    const WORDS: (usize, usize) = (4, usize::MAX);
+
+    fn run(context: Context<'_>, args: Args<'_>) {
+        limit(context, args, request::bucket(&args), &metrics::BUCKET);
+    }
+}
+
+fn limit(context: Context<'_>, args: Args<'_>, request: Result<Request>, count: &Decisions) {
+    let decided = request.and_then(|request| {
+        settings::allow(&request.rule)?;
+        let decision = decide(context, args, &request)?;
+        if decision.allowed { &count.admitted } else { &count.denied }.count();
+        reply(context, &decision);
+        Ok(())
+    });
+    answer(context, &count.errors, decided);
+}
+
+/// Decides, and books what is admitted. A denial changes nothing and tells nobody.
+fn decide(context: Context<'_>, args: Args<'_>, request: &Request) -> Result<Decision> {
+    let Request { rule, cost } = *request;
+    let clock = context.now();
+    let name = key(args)?;
+    let mut key = Key::<State>::open(context, name, Mode::Write);
+    let (decision, at) = match key.value()? {
+        Some(state) => (state.decide(&rule, cost, clock)?, state.now(clock)),
+        None => (State::decide_new(&rule, cost, clock), clock),
+    };
+    if decision.allowed && cost > 0 {
+        change::commit(context, &mut key, name, &Effect::Admit { rule, at, cost })?;
+    }
+    Ok(decision)
+}
+
+/// The five integers: allowed, limit, remaining, retry_after_ms, reset_after_ms.
+pub(super) fn reply(context: Context<'_>, decision: &Decision) {
+    Reply::to(context)
+        .array(5)
+        .integer(i64::from(decision.allowed))
+        .count(decision.limit)
+        .count(decision.remaining)
+        .integer(decision.retry.reply())
+        .count(decision.reset_after_ms);
+}

@@ -1,0 +1,43 @@
+//! `RL.REFUND key n`: gives back what was admitted and then not used.
+
+use rl_core::effect::Effect;
+use rl_core::fault::Result;
+use rl_core::request;
+use rl_core::state::State;
+
+use super::{answer, key};
+use crate::change;
+use crate::metrics::REFUND;
+use crate::sys::command::Handler;
+use crate::sys::context::{Args, Context};
+use crate::sys::key::{Key, Mode};
+use crate::sys::reply::Reply;
+
+/// See the head of this file.
+pub(crate) struct Refund;
+
+impl Handler for Refund {
+    const WORDS: (usize, usize) = (3, 3);
+
+    fn run(context: Context<'_>, args: Args<'_>) {
+        REFUND.calls.count();
+        answer(context, &REFUND.errors, refund(context, args));
+    }
+}
+
+fn refund(context: Context<'_>, args: Args<'_>) -> Result<()> {
+    let cost = request::refund(&args)?;
+    let clock = context.now();
+    let name = key(args)?;
+    let mut key = Key::<State>::open(context, name, Mode::Write);
+    let Some((in_use, at)) = key.value()?.map(|state| (state.in_use(clock), state.now(clock))) else {
+        Reply::to(context).integer(0); // no key: nothing was given back
+        return Ok(());
+    };
+    if in_use && cost > 0 {
+        change::commit(context, &mut key, name, &Effect::Refund { at, cost })?;
+    }
+    let remaining = key.value()?.map_or(0, |state| state.peek(0, clock).remaining);
+    Reply::to(context).count(remaining);
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! `INFO rl`: what each command has done since the server started.
+
+use std::ffi::CStr;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use rl_core::parameter_sets;
+
+use crate::sys::info::{self, Fill};
+
+/// A number that only grows. Commands run one at a time, so an increment needs no atomic add.
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    const fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    pub(crate) fn count(&self) {
+        self.0.store(self.0.load(Relaxed).wrapping_add(1), Relaxed);
+    }
+
+    fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// What a command that decides has done.
+pub(crate) struct Decisions {
+    pub(crate) admitted: Counter,
+    pub(crate) denied: Counter,
+    pub(crate) errors: Counter,
+}
+
+/// What any other command has done.
+pub(crate) struct Calls {
+    pub(crate) calls: Counter,
+    pub(crate) errors: Counter,
+}
+
+impl Decisions {
+    const fn new() -> Self {
+        Self { admitted: Counter::new(), denied: Counter::new(), errors: Counter::new() }
+    }
+}
+
+impl Calls {
+    const fn new() -> Self {
+        Self { calls: Counter::new(), errors: Counter::new() }
+    }
+}
+
+pub(crate) static SLIDE: Decisions = Decisions::new();
+pub(crate) static WINDOW: Decisions = Decisions::new();
+pub(crate) static BUCKET: Decisions = Decisions::new();
+pub(crate) static PEEK: Calls = Calls::new();
+pub(crate) static REFUND: Calls = Calls::new();
+pub(crate) static INFO: Calls = Calls::new();
+pub(crate) static APPLY: Calls = Calls::new();
+
+/// The section's fields, in order; the server puts `rl_` before each name.
+static FIELDS: &[(&CStr, &Counter)] = &[
+    (c"slide_admitted", &SLIDE.admitted),
+    (c"slide_denied", &SLIDE.denied),
+    (c"slide_errors", &SLIDE.errors),
+    (c"window_admitted", &WINDOW.admitted),
+    (c"window_denied", &WINDOW.denied),
+    (c"window_errors", &WINDOW.errors),
+    (c"bucket_admitted", &BUCKET.admitted),
+    (c"bucket_denied", &BUCKET.denied),
+    (c"bucket_errors", &BUCKET.errors),
+    (c"peek_calls", &PEEK.calls),
+    (c"peek_errors", &PEEK.errors),
+    (c"refund_calls", &REFUND.calls),
+    (c"refund_errors", &REFUND.errors),
+    (c"info_calls", &INFO.calls),
+    (c"info_errors", &INFO.errors),
+    (c"apply_calls", &APPLY.calls),
+    (c"apply_errors", &APPLY.errors),
+];
+
+/// See the head of this file.
+pub(crate) struct Section;
+
+impl info::Section for Section {
+    const FILL: Fill = |add| {
+        for (name, counter) in FIELDS {
+            add(name, counter.get());
+        }
+        add(c"parameter_sets", u64::try_from(parameter_sets()).unwrap_or(u64::MAX));
+    };
+}

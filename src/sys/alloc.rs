@@ -1,0 +1,54 @@
+//! The server's allocator as Rust's, so that what a key holds counts in `used_memory`, is bounded by
+//! `maxmemory` and can be moved by active defragmentation.
+
+use std::alloc::{GlobalAlloc, Layout};
+use std::ptr::null_mut;
+
+use redis_module::raw;
+
+/// See the head of this file.
+pub(crate) struct ServerAlloc;
+
+/// What the server's malloc aligns to at least, on every 64-bit platform.
+const ALIGN: usize = 16;
+
+// SAFETY: memory comes from the server's malloc family and goes back to it. A request that it could
+// not align, or one before the server has handed out its functions, gets null, which is a failed
+// allocation and never a wrong one. The server ends itself when memory is out, so the calls do not
+// return null for another reason.
+unsafe impl GlobalAlloc for ServerAlloc {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: rule 3 of `sys`; the size is not 0, as GlobalAlloc demands of its caller.
+        match unsafe { raw::RedisModule_Alloc } {
+            // SAFETY: as above.
+            Some(alloc) if layout.align() <= ALIGN => unsafe { alloc(layout.size()).cast() },
+            _ => null_mut(),
+        }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: as in `alloc`.
+        match unsafe { raw::RedisModule_Calloc } {
+            // SAFETY: as in `alloc`.
+            Some(calloc) if layout.align() <= ALIGN => unsafe { calloc(1, layout.size()).cast() },
+            _ => null_mut(),
+        }
+    }
+
+    unsafe fn realloc(&self, old: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: as in `alloc`.
+        match unsafe { raw::RedisModule_Realloc } {
+            // SAFETY: `old` came from this allocator, hence from the server's malloc.
+            Some(realloc) if layout.align() <= ALIGN => unsafe { realloc(old.cast(), size).cast() },
+            _ => null_mut(),
+        }
+    }
+
+    unsafe fn dealloc(&self, old: *mut u8, _: Layout) {
+        // SAFETY: as in `alloc`.
+        if let Some(free) = unsafe { raw::RedisModule_Free } {
+            // SAFETY: `old` came from this allocator, hence from the server's malloc.
+            unsafe { free(old.cast()) }
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! What a command is called with: the server's context, and the words the client sent.
+
+use std::ffi::{CStr, c_int};
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+
+use redis_module::raw;
+use rl_core::request::Words;
+use rl_core::time::At;
+
+use super::api;
+
+/// The context of one command or callback.
+#[derive(Clone, Copy)]
+pub(crate) struct Context<'a> {
+    ptr: *mut raw::RedisModuleCtx,
+    life: PhantomData<&'a ()>,
+}
+
+/// The words of a command, its name first.
+#[derive(Clone, Copy)]
+pub(crate) struct Args<'a> {
+    words: &'a [NonNull<raw::RedisModuleString>],
+}
+
+/// One word, still the server's.
+#[derive(Clone, Copy)]
+pub(crate) struct Arg<'a> {
+    ptr: NonNull<raw::RedisModuleString>,
+    life: PhantomData<&'a ()>,
+}
+
+/// How loud a log line is.
+#[derive(Clone, Copy)]
+pub(crate) enum Level {
+    Notice,
+    Warning,
+}
+
+impl<'a> Context<'a> {
+    /// # Safety
+    /// `ptr` is the context that the server passed to the callback that now runs, and `'a` ends with it.
+    pub(crate) unsafe fn new(ptr: *mut raw::RedisModuleCtx) -> Self {
+        Self { ptr, life: PhantomData }
+    }
+
+    pub(crate) fn as_ptr(self) -> *mut raw::RedisModuleCtx {
+        self.ptr
+    }
+
+    /// The server's clock, one instant for all of a command, transaction or script.
+    pub(crate) fn now(self) -> At {
+        // SAFETY: rule 3 of `sys`; the call takes nothing.
+        if let Some(cached) = unsafe { raw::RedisModule_CachedMicroseconds } {
+            // SAFETY: as above.
+            return At::from_ms(unsafe { cached() }.div_euclid(1_000));
+        }
+        if self.in_transaction()
+            && let Some(us) = self.cached_clock()
+        {
+            return At::from_ms(us.div_euclid(1_000));
+        }
+        // SAFETY: the call takes nothing.
+        At::from_ms(unsafe { api!(RedisModule_Milliseconds()) })
+    }
+
+    fn in_transaction(self) -> bool {
+        let inside = raw::REDISMODULE_CTX_FLAGS_MULTI | raw::REDISMODULE_CTX_FLAGS_LUA;
+        // SAFETY: the context is live (rule 2).
+        let flags = unsafe { api!(RedisModule_GetContextFlags(self.ptr)) };
+        flags.cast_unsigned() & inside != 0
+    }
+
+    /// The instant at which the server began the running transaction or script.
+    ///
+    /// A server of 7.0 has no call for it; what it does have is a line in `INFO server`, from the
+    /// same variable. It costs some microseconds, so only transactions ask for it.
+    #[cold]
+    fn cached_clock(self) -> Option<i64> {
+        let mut failed: c_int = 0;
+        // SAFETY: the context is live (rule 2), the names are C strings, and what is got is freed once.
+        unsafe {
+            let info = api!(RedisModule_GetServerInfo(self.ptr, c"server".as_ptr()));
+            let us = api!(RedisModule_ServerInfoGetFieldSigned(
+                info,
+                c"server_time_usec".as_ptr(),
+                &raw mut failed
+            ));
+            api!(RedisModule_FreeServerInfo(self.ptr, info));
+            (failed == 0 && us > 0).then_some(us)
+        }
+    }
+
+    /// Sends a command with a key and a payload to replicas and the AOF.
+    pub(crate) fn replicate(self, command: &CStr, key: Arg<'_>, payload: &[u8]) {
+        // SAFETY: the context is live (rule 2); the format promises a string object, then a pointer
+        // and its length, and that is what follows.
+        unsafe {
+            api!(RedisModule_Replicate(
+                self.ptr,
+                command.as_ptr(),
+                c"sb".as_ptr(),
+                key.ptr.as_ptr(),
+                payload.as_ptr().cast::<std::ffi::c_char>(),
+                payload.len(),
+            ));
+        }
+    }
+
+    /// Sends the running command itself to replicas and the AOF.
+    pub(crate) fn replicate_verbatim(self) {
+        // SAFETY: the context is live (rule 2).
+        unsafe {
+            api!(RedisModule_ReplicateVerbatim(self.ptr));
+        }
+    }
+
+    /// Tells those who watch or cache `key` that it has changed.
+    pub(crate) fn signal_modified(self, key: Arg<'_>) {
+        // SAFETY: the context is live and the key is one of its strings (rule 2).
+        unsafe {
+            api!(RedisModule_SignalModifiedKey(self.ptr, key.ptr.as_ptr()));
+        }
+    }
+
+    /// Writes a line to the server's log. Never anything that a client sent.
+    pub(crate) fn log(self, level: Level, line: &CStr) {
+        let level = match level {
+            Level::Notice => c"notice",
+            Level::Warning => c"warning",
+        };
+        // SAFETY: the context is live (rule 2); the format takes one C string, which follows.
+        unsafe { api!(RedisModule_Log(self.ptr, level.as_ptr(), c"%s".as_ptr(), line.as_ptr())) }
+    }
+}
+
+impl<'a> Args<'a> {
+    /// # Safety
+    /// `argv` points to `argc` strings that the server keeps alive for `'a`.
+    pub(crate) unsafe fn new(argv: *mut *mut raw::RedisModuleString, argc: c_int) -> Self {
+        let count = usize::try_from(argc).unwrap_or(0);
+        // SAFETY: as the caller promises; the server passes no null among them, so each is a NonNull.
+        let words =
+            unsafe { std::slice::from_raw_parts(argv.cast::<NonNull<raw::RedisModuleString>>(), count) };
+        Self { words }
+    }
+
+    pub(crate) fn len(self) -> usize {
+        self.words.len()
+    }
+
+    pub(crate) fn get(self, index: usize) -> Option<Arg<'a>> {
+        self.words.get(index).map(|ptr| Arg { ptr: *ptr, life: PhantomData })
+    }
+}
+
+impl Words for Args<'_> {
+    fn word(&self, index: usize) -> Option<&[u8]> {
+        self.get(index).map(Arg::bytes)
+    }
+}
+
+impl<'a> Arg<'a> {
+    pub(crate) fn as_ptr(self) -> *mut raw::RedisModuleString {
+        self.ptr.as_ptr()
+    }
+
+    /// Its bytes, any bytes.
+    pub(crate) fn bytes(self) -> &'a [u8] {
+        let mut len = 0;
+        // SAFETY: the string lives for 'a and is not changed meanwhile (rules 1 and 2); the call gives
+        // its first byte, never null, and its length.
+        unsafe {
+            let first = api!(RedisModule_StringPtrLen(self.ptr.as_ptr(), &raw mut len));
+            std::slice::from_raw_parts(first.cast::<u8>(), len)
+        }
+    }
+}

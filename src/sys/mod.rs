@@ -1,0 +1,39 @@
+//! The only unsafe code: a thin layer over the server's module interface.
+//!
+//! Each file wraps one part of it so that what is outside cannot break a rule of the server's.
+//! Three rules hold throughout and are what most `SAFETY` notes rest on:
+//!
+//! 1. *One thread.* Commands and callbacks run on the server's main thread, one at a time. The
+//!    exceptions are the freeing of values, which may run on a background thread, and saving,
+//!    which may run in a forked child; neither touches anything but the value it is given.
+//! 2. *Borrowed arguments.* A context, its arguments and an I/O handle live until the callback they
+//!    were passed to returns. The types here carry that as a lifetime and cannot be stored.
+//! 3. *Present or asked.* A call that every supported server has is checked once, when the module
+//!    loads ([`module::missing_call`]); a newer one is asked for at each use and has a fallback.
+#![allow(unsafe_code)]
+
+pub(crate) mod alloc;
+pub(crate) mod command;
+pub(crate) mod config;
+pub(crate) mod context;
+pub(crate) mod data_type;
+pub(crate) mod guard;
+pub(crate) mod info;
+pub(crate) mod key;
+pub(crate) mod module;
+pub(crate) mod reply;
+
+/// Calls a function of the module interface by its name after `RedisModule_`.
+///
+/// The function pointers are statics that the server fills in before anything else runs and never
+/// changes (rule 3), so that reading one is sound; what the call itself needs is its user's to show.
+macro_rules! api {
+    ($name:ident($($argument:expr),* $(,)?)) => {
+        match redis_module::raw::$name {
+            Some(call) => call($($argument),*),
+            // Not reached: the module has not loaded on a server that lacks it.
+            None => std::process::abort(),
+        }
+    };
+}
+use api;
