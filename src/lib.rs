@@ -5,6 +5,7 @@
 //! | `commands/` | one file a command: from its words to its reply |
 //! | `command_docs.rs` | what `COMMAND DOCS` says of each |
 //! | `change.rs` | how an effect reaches a key, its expiry, replicas and the AOF |
+//! | `listeners.rs` | whether anyone reads effects at all |
 //! | `key_type.rs` | the data type `ratelimit` |
 //! | `settings.rs`, `metrics.rs` | `CONFIG` and `INFO` |
 //! | `sys/` | the server's interface, and all that is unsafe |
@@ -16,6 +17,7 @@ mod change;
 mod command_docs;
 mod commands;
 mod key_type;
+mod listeners;
 mod metrics;
 mod settings;
 mod sys;
@@ -44,7 +46,7 @@ fn load(context: Context<'_>, args: Args<'_>) -> bool {
     if !settings::load(context, args) {
         return false;
     }
-    if !info::register::<metrics::Section>(context) {
+    if !info::register::<metrics::Section>(context) || !listeners::load(context) {
         return false;
     }
     context.log(Level::Notice, c"redis-rl is ready: RL.SLIDE, RL.WINDOW, RL.BUCKET");

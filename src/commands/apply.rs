@@ -40,7 +40,7 @@ fn apply(context: Context<'_>, args: Args<'_>) -> Result<()> {
     let word = args.get(2).ok_or(Fault::Effect)?.bytes();
     let mut key = Key::<State>::open(context, name, Mode::Write);
     match args.get(3) {
-        None => change::change(context, &mut key, name, &Effect::parse(word)?)?,
+        None => change::apply(context, &mut key, name, &Effect::parse(word)?)?,
         Some(bytes) if word == STATE.to_bytes() => {
             let state = codec::decode(bytes.bytes()).ok_or(Fault::Effect)?;
             key.value()?; // a limit is replaced, anything else is not

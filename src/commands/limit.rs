@@ -63,12 +63,15 @@ fn decide(context: Context<'_>, args: Args<'_>, request: &Request) -> Result<Dec
     let clock = context.now();
     let name = key(args)?;
     let mut key = Key::<State>::open(context, name, Mode::Write);
-    let (decision, at) = match key.value()? {
-        Some(state) => (state.decide(&rule, cost, clock)?, state.now(clock)),
-        None => (State::decide_new(&rule, cost, clock), clock),
+    let state = key.value()?;
+    let decision = match &state {
+        Some(state) => state.decide(&rule, cost, clock)?,
+        None => State::decide_new(&rule, cost, clock),
     };
     if decision.allowed && cost > 0 {
-        change::commit(context, &mut key, name, &Effect::Admit { rule, at, cost })?;
+        let effect = Effect::Admit { rule, at: decision.at, cost };
+        change::apply(context, &mut key, name, &effect)?;
+        change::replicate(context, name, &effect);
     }
     Ok(decision)
 }

@@ -30,12 +30,14 @@ fn refund(context: Context<'_>, args: Args<'_>) -> Result<()> {
     let clock = context.now();
     let name = key(args)?;
     let mut key = Key::<State>::open(context, name, Mode::Write);
-    let Some((in_use, at)) = key.value()?.map(|state| (state.in_use(clock), state.now(clock))) else {
+    let Some(state) = key.value()? else {
         Reply::to(context).integer(0); // no key: nothing was given back
         return Ok(());
     };
-    if in_use && cost > 0 {
-        change::commit(context, &mut key, name, &Effect::Refund { at, cost })?;
+    if let Some(at) = state.refundable(clock).filter(|_| cost > 0) {
+        let effect = Effect::Refund { at, cost };
+        change::apply(context, &mut key, name, &effect)?;
+        change::replicate(context, name, &effect);
     }
     let remaining = key.value()?.map_or(0, |state| state.peek(0, clock).remaining);
     Reply::to(context).count(remaining);

@@ -9,6 +9,7 @@ use rl_core::request::Words;
 use rl_core::time::At;
 
 use super::api;
+use super::events::server_info;
 
 /// The context of one command or callback.
 #[derive(Clone, Copy)]
@@ -65,10 +66,24 @@ impl<'a> Context<'a> {
     }
 
     fn in_transaction(self) -> bool {
-        let inside = raw::REDISMODULE_CTX_FLAGS_MULTI | raw::REDISMODULE_CTX_FLAGS_LUA;
+        self.has_flags(raw::REDISMODULE_CTX_FLAGS_MULTI | raw::REDISMODULE_CTX_FLAGS_LUA)
+    }
+
+    /// Whether commands are written to an AOF, or the server is part of a cluster.
+    pub(crate) fn has_aof_or_cluster(self) -> bool {
+        self.has_flags(raw::REDISMODULE_CTX_FLAGS_AOF | raw::REDISMODULE_CTX_FLAGS_CLUSTER)
+    }
+
+    /// Whether the server is a replica.
+    pub(crate) fn is_replica(self) -> bool {
+        self.has_flags(raw::REDISMODULE_CTX_FLAGS_SLAVE)
+    }
+
+    /// Whether the context has any of `flags`.
+    fn has_flags(self, flags: u32) -> bool {
         // SAFETY: the context is live (rule 2).
-        let flags = unsafe { api!(RedisModule_GetContextFlags(self.ptr)) };
-        flags.cast_unsigned() & inside != 0
+        let set = unsafe { api!(RedisModule_GetContextFlags(self.ptr)) };
+        set.cast_unsigned() & flags != 0
     }
 
     /// The instant at which the server began the running transaction or script.
@@ -77,18 +92,8 @@ impl<'a> Context<'a> {
     /// same variable. It costs some microseconds, so only transactions ask for it.
     #[cold]
     fn cached_clock(self) -> Option<i64> {
-        let mut failed: c_int = 0;
-        // SAFETY: the context is live (rule 2), the names are C strings, and what is got is freed once.
-        unsafe {
-            let info = api!(RedisModule_GetServerInfo(self.ptr, c"server".as_ptr()));
-            let us = api!(RedisModule_ServerInfoGetFieldSigned(
-                info,
-                c"server_time_usec".as_ptr(),
-                &raw mut failed
-            ));
-            api!(RedisModule_FreeServerInfo(self.ptr, info));
-            (failed == 0 && us > 0).then_some(us)
-        }
+        let [us] = server_info(self, c"server", [c"server_time_usec"]);
+        us.filter(|us| *us > 0)
     }
 
     /// Sends a command with a key and a payload to replicas and the AOF.

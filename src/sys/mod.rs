@@ -17,6 +17,7 @@ pub(crate) mod command;
 pub(crate) mod config;
 pub(crate) mod context;
 pub(crate) mod data_type;
+pub(crate) mod events;
 pub(crate) mod guard;
 pub(crate) mod info;
 pub(crate) mod key;

@@ -62,12 +62,18 @@ impl BucketRule {
 }
 
 impl Meter for BucketRule {
+    type Moment = At;
+
     fn limit(&self) -> u64 {
         self.capacity
     }
 
     fn unit(&self) -> u64 {
         self.unit
+    }
+
+    fn moment(&self, now: At) -> At {
+        now
     }
 
     fn aged(&self, held: Held, now: At) -> u128 {
@@ -77,6 +83,10 @@ impl Meter for BucketRule {
 
     fn gone(&self, now: At, excess: u128) -> At {
         now.plus(self.time_for(excess))
+    }
+
+    fn goes_together(&self, _: Held, _: At) -> bool {
+        false // each token takes its own time
     }
 
     fn same_course(&self, other: &Self) -> bool {

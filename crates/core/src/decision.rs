@@ -16,6 +16,25 @@ pub struct Decision {
     pub retry: Retry,
     /// Milliseconds until the whole limit is available again.
     pub reset_after_ms: u64,
+    /// The instant it is for: the server's clock, but never before the key's last change.
+    pub at: At,
+}
+
+/// When a key that was changed expires: the instant from which a new key would answer alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiry {
+    /// When it did before.
+    Same,
+    /// At this instant.
+    At(At),
+}
+
+impl Expiry {
+    /// What there is to do where it was `before` and is `after` now; a key that holds nothing stays
+    /// until the instant that was set.
+    pub(crate) fn moved(before: Option<At>, after: Option<At>) -> Self {
+        after.filter(|_| after != before).map_or(Self::Same, Self::At)
+    }
 }
 
 /// When a request that was asked about is admitted.

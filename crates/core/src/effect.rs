@@ -11,6 +11,7 @@
 //! three hold equal states. It is read as strictly as a client's words: it can come from one.
 
 use crate::bucket::BucketRule;
+use crate::decision::Expiry;
 use crate::fault::{Fault, Result};
 use crate::number::{self, Decimal, power_of_ten};
 use crate::rule::Rule;
@@ -45,54 +46,51 @@ impl Effect {
     ///
     /// # Errors
     /// [`Fault::WrongType`], [`Fault::Overflow`]; nothing has changed then.
-    pub fn apply(&self, state: &mut State) -> Result<()> {
+    pub fn apply(&self, state: &mut State) -> Result<Expiry> {
         match self {
             Self::Admit { rule, at, cost } => state.charge(rule, *cost, *at),
-            Self::Refund { at, cost } => {
-                state.refund(*cost, *at);
-                Ok(())
-            }
+            Self::Refund { at, cost } => Ok(state.refund(*cost, *at)),
         }
     }
 
-    /// The state of a key that did not exist; none where there is nothing to change.
+    /// The state of a key that did not exist, and its expiry; none where there is nothing to change.
     ///
     /// # Errors
     /// [`Fault::Overflow`].
-    pub fn create(&self) -> Result<Option<State>> {
+    pub fn create(&self) -> Result<Option<(State, Expiry)>> {
         let Self::Admit { rule, .. } = self else { return Ok(None) };
         let mut state = State::new(rule);
-        self.apply(&mut state)?;
-        Ok(Some(state))
+        let expiry = self.apply(&mut state)?;
+        Ok(Some((state, expiry)))
     }
 
     /// Its text.
     #[must_use]
     pub fn to_text(&self) -> Text {
-        let mut text = Text::default();
+        let mut text = Text::default(); // from its end: the last word comes first
         match self {
-            Self::Admit { rule, at, cost } => {
-                text.str(rule.algorithm().as_bytes()).number(at.ms()).number(*cost);
-                match rule {
-                    Rule::Slide(rule) => text.number(rule.limit).number(rule.window.ms()),
-                    Rule::Window(rule) => {
-                        text.number(rule.limit);
-                        match rule.length {
-                            Length::Span(span) => text.number(span.ms()),
-                            Length::Month => text.str(b" 1mo"),
-                        };
-                        text.str(if rule.offset < 0 { b" -" } else { b" " })
-                            .digits(rule.offset.unsigned_abs(), 1)
-                    }
-                    Rule::Bucket(rule) => text
-                        .number(rule.capacity())
-                        .str(b" ")
-                        .decimal(rule.refill())
-                        .number(rule.period().ms()),
+            Self::Admit { rule: Rule::Slide(rule), at, cost } => {
+                text.number(rule.window.ms()).number(rule.limit);
+                text.number(*cost).number(at.ms()).word(b"slide");
+            }
+            Self::Admit { rule: Rule::Window(rule), at, cost } => {
+                text.digits(rule.offset.unsigned_abs(), 1);
+                if rule.offset < 0 {
+                    text.word(b"-");
+                }
+                text.word(b" ");
+                match rule.length {
+                    Length::Span(span) => text.number(span.ms()),
+                    Length::Month => text.word(b" 1mo"),
                 };
+                text.number(rule.limit).number(*cost).number(at.ms()).word(b"window");
+            }
+            Self::Admit { rule: Rule::Bucket(rule), at, cost } => {
+                text.number(rule.period().ms()).decimal(rule.refill()).word(b" ").number(rule.capacity());
+                text.number(*cost).number(at.ms()).word(b"bucket");
             }
             Self::Refund { at, cost } => {
-                text.str(b"refund").number(at.ms()).number(*cost);
+                text.number(*cost).number(at.ms()).word(b"refund");
             }
         }
         text
@@ -150,16 +148,32 @@ fn offset(text: &[u8]) -> Option<i64> {
     Some(if negative { ms.saturating_neg() } else { ms })
 }
 
-/// An effect's text, without an allocation.
+/// The numbers from 0 to 99.
+static PAIRS: [[u8; 2]; 100] = pairs();
+
+const fn pairs() -> [[u8; 2]; 100] {
+    let mut pairs = [[b'0'; 2]; 100];
+    let mut rest: &mut [[u8; 2]] = &mut pairs;
+    let mut value = 0_u8;
+    while let Some((pair, after)) = rest.split_first_mut() {
+        *pair = [b'0' | (value / 10), b'0' | (value % 10)];
+        rest = after;
+        value = value.saturating_add(1);
+    }
+    pairs
+}
+
+/// A short text, without an allocation. Digits come out of a number last first, so the whole of it is
+/// written from its end.
 #[derive(Clone, Copy, Debug)]
 pub struct Text {
     bytes: [u8; Text::CAPACITY],
-    len: usize,
+    start: usize,
 }
 
 impl Default for Text {
     fn default() -> Self {
-        Self { bytes: [0; Self::CAPACITY], len: 0 }
+        Self { bytes: [0; Self::CAPACITY], start: Self::CAPACITY }
     }
 }
 
@@ -170,47 +184,50 @@ impl Text {
     /// The text.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
+        self.bytes.get(self.start..).unwrap_or_default()
     }
 
-    fn str(&mut self, text: &[u8]) -> &mut Self {
-        let end = self.len.saturating_add(text.len());
-        if let Some(free) = self.bytes.get_mut(self.len..end) {
-            free.copy_from_slice(text);
-            self.len = end;
+    /// Puts bytes before what is there.
+    #[inline]
+    fn word<const N: usize>(&mut self, word: &[u8; N]) -> &mut Self {
+        if let Some((rest, place)) = self.bytes.get_mut(..self.start).and_then(<[u8]>::split_last_chunk_mut) {
+            *place = *word;
+            self.start = rest.len();
         }
         self
     }
 
-    /// A space and a number.
+    /// Puts a space and a number before what is there.
     fn number(&mut self, value: u64) -> &mut Self {
-        self.str(b" ").digits(value, 1)
+        self.digits(value, 1).word(b" ")
     }
 
-    /// A number with at least so many digits.
-    fn digits(&mut self, mut value: u64, at_least: usize) -> &mut Self {
-        let mut digits = [b'0'; 20];
-        let mut first = digits.len();
-        for (index, digit) in digits.iter_mut().enumerate().rev() {
-            *digit = b'0' | (value % 10) as u8;
-            value /= 10;
-            first = index;
-            if value == 0 {
-                break;
-            }
+    /// Puts a number with at least so many digits before what is there, two at a time.
+    fn digits(&mut self, mut value: u64, at_least: u8) -> &mut Self {
+        let mut written = 0_u8;
+        while value > 9 {
+            self.word(PAIRS.get((value % 100) as usize).unwrap_or(b"00"));
+            value /= 100;
+            written = written.saturating_add(2);
         }
-        let first = first.min(digits.len().saturating_sub(at_least));
-        self.str(digits.get(first..).unwrap_or_default())
+        if value > 0 {
+            self.word(&[b'0' | (value & 0xf) as u8]);
+            written = written.saturating_add(1);
+        }
+        while written < at_least {
+            self.word(b"0");
+            written = written.saturating_add(1);
+        }
+        self
     }
 
     fn decimal(&mut self, decimal: Decimal) -> &mut Self {
-        let unit = power_of_ten(decimal.scale).unwrap_or(1);
-        self.digits(decimal.mantissa.checked_div(unit).unwrap_or(0), 1);
-        if decimal.scale > 0 {
-            let rest = decimal.mantissa.checked_rem(unit).unwrap_or(0);
-            self.str(b".").digits(rest, usize::from(decimal.scale));
+        if decimal.scale == 0 {
+            return self.digits(decimal.mantissa, 1);
         }
-        self
+        let unit = power_of_ten(decimal.scale).unwrap_or(1);
+        self.digits(decimal.mantissa.checked_rem(unit).unwrap_or(0), decimal.scale).word(b".");
+        self.digits(decimal.mantissa.checked_div(unit).unwrap_or(0), 1)
     }
 }
 

@@ -35,6 +35,9 @@ pub const BYTES_MAX: usize = 225_000;
 /// The most cost a log holds: far above any sum of admissions, and safe to add to.
 pub const COST_MAX: u64 = 1 << 60;
 
+/// The least bytes by which a log grows.
+const GROWTH_MIN: usize = 16;
+
 /// Cost admitted at one instant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Entry {
@@ -143,18 +146,14 @@ impl Log {
         }
         let distance = at.since(self.tail_at).ms();
         if distance > 0 {
-            self.make_room();
-            self.tail = len(&self.bytes);
-            put(&mut self.bytes, distance, cost);
+            self.append(distance, cost);
             self.entries = self.entries.saturating_add(1);
             self.tail_at = at;
         } else if self.entries == 1 {
             self.head.cost = self.head.cost.saturating_add(cost);
         } else if let Some((distance, old, _)) = take(&self.bytes, self.tail) {
             self.bytes.truncate(index(self.tail));
-            self.make_room();
-            self.tail = len(&self.bytes);
-            put(&mut self.bytes, distance, old.saturating_add(cost));
+            self.append(distance, old.saturating_add(cost));
         }
         if distance == 0 {
             self.bookmark.set(Bookmark::default()); // it may hold the old cost of that entry
@@ -289,28 +288,39 @@ impl Log {
         Self { tail_at: self.tail_at, bytes, ..Self::default() }
     }
 
-    /// Room for one more entry: by moving the rest to the front where a quarter of it is gone, else
+    fn append(&mut self, distance: u64, cost: u64) {
+        let plain = cost == 1;
+        let word = distance << 1 | u64::from(!plain);
+        let need = varint::len(word).saturating_add(if plain { 0 } else { varint::len(cost) });
+        if self.bytes.capacity().saturating_sub(self.bytes.len()) < need {
+            self.make_room(need);
+        }
+        self.tail = u32::try_from(self.bytes.len()).unwrap_or(u32::MAX); // a log is far below 4 GB
+        varint::put(&mut self.bytes, word);
+        if !plain {
+            varint::put(&mut self.bytes, cost);
+        }
+    }
+
+    /// Room for `need` more bytes: by moving the rest to the front where a quarter of it is gone, else
     /// by growing an eighth, so that little memory stands empty and each byte moves a few times.
-    fn make_room(&mut self) {
-        let need = 2 * varint::MAX_LEN;
-        if self.bytes.capacity().saturating_sub(self.bytes.len()) >= need {
+    #[cold]
+    fn make_room(&mut self, need: usize) {
+        let gone = index(self.start);
+        if gone < need || gone < self.bytes.len() / 4 {
+            self.bytes.reserve_exact(need.max(GROWTH_MIN).max(self.bytes.len() / 8));
             return;
         }
-        let gone = index(self.start);
-        if gone >= self.bytes.len() / 4 && gone >= need {
-            self.bytes.drain(..gone);
-            let live = self.bytes.len().saturating_add(need);
-            if self.bytes.capacity() / 4 > live {
-                self.bytes.shrink_to(live.saturating_mul(2));
-            }
-            let mut mark = self.bookmark.get();
-            mark.place.next = mark.place.next.saturating_sub(self.start);
-            self.bookmark.set(mark);
-            self.tail = self.tail.saturating_sub(self.start);
-            self.start = 0;
-        } else {
-            self.bytes.reserve_exact(need.max(self.bytes.len() / 8));
+        self.bytes.drain(..gone);
+        let live = self.bytes.len().saturating_add(need);
+        if self.bytes.capacity() / 4 > live {
+            self.bytes.shrink_to(live.saturating_mul(2));
         }
+        let mut mark = self.bookmark.get();
+        mark.place.next = mark.place.next.saturating_sub(self.start);
+        self.bookmark.set(mark);
+        self.tail = self.tail.saturating_sub(self.start);
+        self.start = 0;
     }
 }
 
@@ -346,14 +356,6 @@ impl PartialEq for Log {
     }
 }
 
-fn put(bytes: &mut Vec<u8>, distance: u64, cost: u64) {
-    let plain = cost == 1;
-    varint::put(bytes, distance << 1 | u64::from(!plain));
-    if !plain {
-        varint::put(bytes, cost);
-    }
-}
-
 /// Distance, cost, and where the next begins; `None` at the end or where this is no entry.
 #[inline]
 fn take(bytes: &[u8], pos: u32) -> Option<(u64, u64, u32)> {
@@ -370,10 +372,6 @@ fn take(bytes: &[u8], pos: u32) -> Option<(u64, u64, u32)> {
         cost
     };
     (distance > 0).then_some((distance, cost, u32::try_from(next).ok()?))
-}
-
-fn len(bytes: &[u8]) -> u32 {
-    u32::try_from(bytes.len()).unwrap_or(u32::MAX) // a log is far below 4 GB
 }
 
 const fn index(pos: u32) -> usize {

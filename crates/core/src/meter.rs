@@ -17,17 +17,26 @@ pub struct Held {
 
 /// A rule by which one amount ages.
 pub trait Meter: Copy + PartialEq {
+    /// An instant and what the rule has worked out about it.
+    type Moment: Copy;
+
     /// The most cost that may be held: limit or capacity, `1..=2^53-1`.
     fn limit(&self) -> u64;
 
     /// How much of the amount one cost takes, `1..=2^63-1`.
     fn unit(&self) -> u64;
 
-    /// What still counts at `now` of what was held.
-    fn aged(&self, held: Held, now: At) -> u128;
+    /// Looks at `now`, once for all questions about it.
+    fn moment(&self, now: At) -> Self::Moment;
 
-    /// The first instant at which `excess` (above 0) of what counts at `now` has gone.
-    fn gone(&self, now: At, excess: u128) -> At;
+    /// What still counts of what was held.
+    fn aged(&self, held: Held, now: Self::Moment) -> u128;
+
+    /// The first instant at which `excess` (above 0) of what counts has gone.
+    fn gone(&self, now: Self::Moment, excess: u128) -> At;
+
+    /// Whether all of `held` goes at the same instant as anything added to it now.
+    fn goes_together(&self, held: Held, now: Self::Moment) -> bool;
 
     /// Whether amounts age alike under both, so that one number serves them both.
     fn same_course(&self, other: &Self) -> bool;

@@ -3,7 +3,7 @@
 //! An admission at `t` counts while `now < t + window`. All of them are kept (see [`crate::log`]), so
 //! the answer to "when" is exact too: the instant at which enough of the oldest have left.
 
-use crate::decision::{Decision, Retry, wait_ms};
+use crate::decision::{Decision, Expiry, Retry, wait_ms};
 use crate::fault::{Fault, Result};
 use crate::log::{COST_MAX, ENTRIES_EXACT, ENTRIES_MAX, Log, View};
 use crate::time::{At, Span};
@@ -60,30 +60,32 @@ impl Slide {
         let view = self.log.view(now.cutoff(rule.window));
         let used = view.cost();
         let wanted = used.saturating_add(cost);
+        let standing = Standing { rule, now, clock };
         if wanted <= rule.limit || cost == 0 {
             let last = if cost > 0 { now } else { self.log.tail_at() };
-            return standing(rule, wanted, last, clock, true, Retry::Now);
+            return standing.decision(wanted, last, true, Retry::Now);
         }
-        let retry = retry(rule, &view, wanted, cost, clock);
-        standing(rule, used, self.log.tail_at(), clock, false, retry)
+        standing.decision(used, self.log.tail_at(), false, retry(rule, &view, wanted, cost, clock))
     }
 
     /// What would be answered under the parameters in force, and nothing taken.
     #[must_use]
     pub fn peek(&self, cost: u64, clock: At) -> Decision {
         let verdict = self.decide(&self.rule, cost, clock);
-        let used = self.used_cost(self.now(clock));
-        standing(&self.rule, used, self.log.tail_at(), clock, verdict.allowed, verdict.retry)
+        let used = self.used_cost(verdict.at);
+        let standing = Standing { rule: &self.rule, now: verdict.at, clock };
+        standing.decision(used, self.log.tail_at(), verdict.allowed, verdict.retry)
     }
 
     /// Books `cost` (at least 1) at `at` under `rule`.
     ///
     /// # Errors
     /// [`Fault::Overflow`] when more would be held than can be counted; nothing has changed then.
-    pub fn charge(&mut self, rule: &SlideRule, cost: u64, at: At) -> Result<()> {
+    pub fn charge(&mut self, rule: &SlideRule, cost: u64, at: At) -> Result<Expiry> {
         if self.log.cost().saturating_add(cost) > COST_MAX {
             return Err(Fault::Overflow);
         }
+        let expired = self.empty_at();
         let now = self.now(at);
         self.adopt(rule, now);
         let retained = self.retained();
@@ -94,7 +96,7 @@ impl Slide {
             let late = retained.ms().div_euclid(u64::from(ENTRIES_EXACT));
             self.log.coarsen(Span::from_ms(late.saturating_add(1)));
         }
-        Ok(())
+        Ok(Expiry::moved(expired, self.empty_at()))
     }
 
     /// Whether anything used still counts at `clock`, so that a refund would change something.
@@ -104,10 +106,12 @@ impl Slide {
     }
 
     /// Gives `cost` back at `at`, from the oldest that counts, down to nothing used.
-    pub fn refund(&mut self, cost: u64, at: At) {
+    pub fn refund(&mut self, cost: u64, at: At) -> Expiry {
+        let expired = self.empty_at();
         let now = self.now(at);
         self.log.prune(now.cutoff(self.retained()));
         self.log.shed(cost);
+        Expiry::moved(expired, self.empty_at())
     }
 
     /// Cost that counts at `now` under the parameters in force.
@@ -131,8 +135,10 @@ impl Slide {
     fn adopt(&mut self, rule: &SlideRule, now: At) {
         if rule.window != self.rule.window {
             let last = Longer { window: self.rule.window, until: self.log.tail_at().plus(self.rule.window) };
-            let longest =
-                self.longer.as_deref().copied().filter(|known| known.window > last.window).unwrap_or(last);
+            let known =
+                self.longer.as_deref().filter(|known| known.window > last.window && known.until > now);
+            // A window between the two may be in use for longer than the longest: remembered with it.
+            let longest = known.map_or(last, |known| Longer { until: known.until.max(last.until), ..*known });
             self.longer = (longest.window > rule.window).then(|| Box::new(longest));
         }
         if self.longer.as_ref().is_some_and(|longer| longer.until <= now) {
@@ -152,8 +158,18 @@ fn retry(rule: &SlideRule, view: &View<'_>, wanted: u64, cost: u64, clock: At) -
     }
 }
 
-fn standing(rule: &SlideRule, used: u64, last: At, clock: At, allowed: bool, retry: Retry) -> Decision {
-    let remaining = rule.limit.saturating_sub(used);
-    let reset_after_ms = if used == 0 { 0 } else { wait_ms(clock, last.plus(rule.window)) };
-    Decision { allowed, limit: rule.limit, remaining, retry, reset_after_ms }
+/// From where a decision is seen.
+struct Standing<'a> {
+    rule: &'a SlideRule,
+    now: At,
+    clock: At,
+}
+
+impl Standing<'_> {
+    fn decision(&self, used: u64, last: At, allowed: bool, retry: Retry) -> Decision {
+        let Self { rule, now, clock } = *self;
+        let remaining = rule.limit.saturating_sub(used);
+        let reset_after_ms = if used == 0 { 0 } else { wait_ms(clock, last.plus(rule.window)) };
+        Decision { allowed, limit: rule.limit, remaining, retry, reset_after_ms, at: now }
+    }
 }

@@ -2,10 +2,8 @@
 
 use crate::bucket::BucketRule;
 use crate::counter::Counter;
-use crate::decision::Decision;
+use crate::decision::{Decision, Expiry};
 use crate::fault::{Fault, Result};
-use crate::intern::Intern;
-use crate::meter::Meter;
 use crate::packed::Packed;
 use crate::rule::Rule;
 use crate::slide::Slide;
@@ -130,16 +128,6 @@ impl State {
         }
     }
 
-    /// The instant that a request at `clock` is decided for: never before the last one.
-    #[must_use]
-    pub fn now(&self, clock: At) -> At {
-        match self.parts() {
-            Parts::Slide(slide) => slide.now(clock),
-            Parts::Window(counter) => counter.now(clock),
-            Parts::Bucket(counter) => counter.now(clock),
-        }
-    }
-
     /// Cost that counts at `clock` under the parameters in force.
     #[must_use]
     pub fn used_cost(&self, clock: At) -> u64 {
@@ -150,14 +138,16 @@ impl State {
         }
     }
 
-    /// Whether a refund at `clock` would change anything.
+    /// The instant for which a refund at `clock` is made; `None` if nothing used counts then, and so
+    /// nothing would change.
     #[must_use]
-    pub fn in_use(&self, clock: At) -> bool {
-        match self.parts() {
-            Parts::Slide(slide) => slide.in_use(clock),
-            Parts::Window(counter) => counter.in_use(clock),
-            Parts::Bucket(counter) => counter.in_use(clock),
-        }
+    pub fn refundable(&self, clock: At) -> Option<At> {
+        let (in_use, at) = match self.parts() {
+            Parts::Slide(slide) => (slide.in_use(clock), slide.now(clock)),
+            Parts::Window(counter) => (counter.in_use(clock), counter.now(clock)),
+            Parts::Bucket(counter) => (counter.in_use(clock), counter.now(clock)),
+        };
+        in_use.then_some(at)
     }
 
     /// From when on a new key would answer alike, seen from the last change; `None` if it would now.
@@ -174,49 +164,57 @@ impl State {
     ///
     /// # Errors
     /// [`Fault::WrongType`], [`Fault::Overflow`]; nothing has changed then.
-    pub fn charge(&mut self, rule: &Rule, cost: u64, at: At) -> Result<()> {
+    pub fn charge(&mut self, rule: &Rule, cost: u64, at: At) -> Result<Expiry> {
         match (&mut self.0, rule) {
             (Kind::Slide(slide), Rule::Slide(rule)) => slide.charge(rule, cost, at),
             (Kind::Window(packed), Rule::Window(rule)) => {
-                let changed = change(packed, |counter| counter.charge(rule, cost, at))?;
-                self.widen(changed, Kind::WideWindow);
-                Ok(())
+                let mut counter = packed.unpack();
+                let expiry = counter.charge(rule, cost, at)?;
+                if !packed.set(&counter) {
+                    self.0 = Kind::WideWindow(Box::new(counter));
+                }
+                Ok(expiry)
             }
             (Kind::Bucket(packed), Rule::Bucket(rule)) => {
-                let changed = change(packed, |counter| counter.charge(rule, cost, at))?;
-                self.widen(changed, Kind::WideBucket);
-                Ok(())
+                let mut counter = packed.unpack();
+                let expiry = counter.charge(rule, cost, at)?;
+                if !packed.set(&counter) {
+                    self.0 = Kind::WideBucket(Box::new(counter));
+                }
+                Ok(expiry)
             }
             (Kind::WideWindow(wide), Rule::Window(rule)) => {
-                wide.charge(rule, cost, at)?;
+                let expiry = wide.charge(rule, cost, at)?;
                 *self = Self::from_window(**wide);
-                Ok(())
+                Ok(expiry)
             }
             (Kind::WideBucket(wide), Rule::Bucket(rule)) => {
-                wide.charge(rule, cost, at)?;
+                let expiry = wide.charge(rule, cost, at)?;
                 *self = Self::from_bucket(**wide);
-                Ok(())
+                Ok(expiry)
             }
             _ => Err(Fault::WrongType),
         }
     }
 
     /// Gives `cost` back at `at`, down to nothing used.
-    pub fn refund(&mut self, cost: u64, at: At) {
+    pub fn refund(&mut self, cost: u64, at: At) -> Expiry {
         if let Kind::Slide(slide) = &mut self.0 {
             return slide.refund(cost, at);
         }
-        *self = match self.parts() {
-            Parts::Slide(_) => return,
+        let (state, expiry) = match self.parts() {
+            Parts::Slide(_) => return Expiry::Same, // was returned above
             Parts::Window(mut counter) => {
-                counter.refund(cost, at);
-                Self::from_window(counter)
+                let expiry = counter.refund(cost, at);
+                (Self::from_window(counter), expiry)
             }
             Parts::Bucket(mut counter) => {
-                counter.refund(cost, at);
-                Self::from_bucket(counter)
+                let expiry = counter.refund(cost, at);
+                (Self::from_bucket(counter), expiry)
             }
         };
+        *self = state;
+        expiry
     }
 
     /// Memory that it takes beside itself, in bytes as asked for.
@@ -258,12 +256,6 @@ impl State {
             Kind::WideBucket(wide) => mover.boxed(wide),
         }
     }
-
-    fn widen<M>(&mut self, wide: Option<Counter<M>>, kind: fn(Box<Counter<M>>) -> Kind) {
-        if let Some(wide) = wide {
-            self.0 = kind(Box::new(wide));
-        }
-    }
 }
 
 /// Two states are equal when they hold the same.
@@ -271,14 +263,4 @@ impl PartialEq for State {
     fn eq(&self, other: &Self) -> bool {
         self.parts() == other.parts()
     }
-}
-
-/// Changes what is packed, in place where the result still fits; what does not is given back.
-fn change<M: Meter + Intern>(
-    packed: &mut Packed<M>,
-    with: impl FnOnce(&mut Counter<M>) -> Result<()>,
-) -> Result<Option<Counter<M>>> {
-    let mut counter = packed.unpack();
-    with(&mut counter)?;
-    Ok((!packed.set(&counter)).then_some(counter))
 }

@@ -1,7 +1,10 @@
 //! Little-endian base-128 integers (LEB128): seven bits a byte, the high bit says that more follow.
 
-/// The most bytes one takes.
-pub(crate) const MAX_LEN: usize = 10;
+/// How many bytes `value` takes, 1 to 10.
+pub(crate) const fn len(value: u64) -> usize {
+    let bits = u64::BITS.saturating_sub((value | 1).leading_zeros());
+    bits.div_ceil(7) as usize
+}
 
 /// Appends `value`.
 pub(crate) fn put(out: &mut Vec<u8>, mut value: u64) {
@@ -50,7 +53,7 @@ mod tests {
             let value = value >> shift;
             let mut bytes = Vec::new();
             put(&mut bytes, value);
-            prop_assert!(bytes.len() <= MAX_LEN);
+            prop_assert_eq!(bytes.len(), len(value));
             prop_assert_eq!(take(&bytes, 0), Some((value, bytes.len())));
         }
 

@@ -28,25 +28,16 @@ pub enum Length {
     Month,
 }
 
-impl WindowRule {
-    /// The window that contains `now`: its first millisecond and the next one's. The first may lie
-    /// before 1970.
-    fn bounds(&self, now: At) -> (i64, i64) {
-        let shifted = now.signed_ms().saturating_sub(self.offset);
-        let (begin, end) = match self.length {
-            Length::Month => calendar::month(shifted),
-            Length::Span(span) => {
-                let length = span.ms().max(1).cast_signed(); // at most 3650 d
-                let into = shifted.rem_euclid(length);
-                let begin = shifted.saturating_sub(into);
-                (begin, begin.saturating_add(length))
-            }
-        };
-        (begin.saturating_add(self.offset), end.saturating_add(self.offset))
-    }
+/// A window: its first millisecond, which may lie before 1970, and the next one's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    begin: i64,
+    end: i64,
 }
 
 impl Meter for WindowRule {
+    type Moment = Bounds;
+
     fn limit(&self) -> u64 {
         self.limit
     }
@@ -55,12 +46,29 @@ impl Meter for WindowRule {
         1
     }
 
-    fn aged(&self, held: Held, now: At) -> u128 {
-        if held.at.signed_ms() >= self.bounds(now).0 { held.amount } else { 0 }
+    fn moment(&self, now: At) -> Bounds {
+        let shifted = now.signed_ms().saturating_sub(self.offset);
+        let (begin, end) = match self.length {
+            Length::Month => calendar::month(shifted),
+            Length::Span(span) => {
+                let length = span.ms().max(1).cast_signed(); // at most 3650 d
+                let begin = shifted.saturating_sub(shifted.rem_euclid(length));
+                (begin, begin.saturating_add(length))
+            }
+        };
+        Bounds { begin: begin.saturating_add(self.offset), end: end.saturating_add(self.offset) }
     }
 
-    fn gone(&self, now: At, _: u128) -> At {
-        now.plus(Span::from_ms(self.bounds(now).1.saturating_sub(now.signed_ms()).max(0).unsigned_abs()))
+    fn aged(&self, held: Held, now: Bounds) -> u128 {
+        if held.at.signed_ms() >= now.begin { held.amount } else { 0 }
+    }
+
+    fn gone(&self, now: Bounds, _: u128) -> At {
+        At::MIN.plus(Span::from_ms(now.end.max(0).unsigned_abs()))
+    }
+
+    fn goes_together(&self, held: Held, now: Bounds) -> bool {
+        self.aged(held, now) > 0
     }
 
     fn same_course(&self, other: &Self) -> bool {

@@ -1,0 +1,81 @@
+//! What the server tells modules of itself.
+
+use std::ffi::{CStr, c_int, c_void};
+
+use redis_module::raw;
+
+use super::api;
+use super::context::Context;
+use super::guard::guarded;
+
+/// Something that happened to the server.
+#[derive(Clone, Copy)]
+pub(crate) enum Event {
+    /// It became a primary or a replica.
+    RoleChanged,
+    /// A replica came or went.
+    ReplicaChanged,
+    /// It started or finished to load a file.
+    Loading,
+    /// It forked: for a snapshot, a replica's first copy, or an AOF rewrite.
+    Forked,
+}
+
+/// What is called when one happens.
+pub(crate) trait Listener {
+    /// Hears of it.
+    fn hear(context: Context<'_>, event: Event);
+}
+
+/// Makes `L` hear of all of them.
+pub(crate) fn subscribe<L: Listener>(context: Context<'_>) -> bool {
+    [
+        raw::REDISMODULE_EVENT_REPLICATION_ROLE_CHANGED,
+        raw::REDISMODULE_EVENT_REPLICA_CHANGE,
+        raw::REDISMODULE_EVENT_LOADING,
+        raw::REDISMODULE_EVENT_FORK_CHILD,
+    ]
+    .into_iter()
+    .all(|id| {
+        let event = raw::RedisModuleEvent { id, dataver: 1 };
+        // SAFETY: the context is live (rule 2 of `sys`), the callback has the type that is asked for.
+        unsafe { api!(RedisModule_SubscribeToServerEvent(context.as_ptr(), event, Some(hear::<L>))) == 0 }
+    })
+}
+
+unsafe extern "C" fn hear<L: Listener>(
+    context: *mut raw::RedisModuleCtx,
+    event: raw::RedisModuleEvent,
+    _: u64,
+    _: *mut c_void,
+) {
+    // SAFETY: the server passes a context that lives until this returns.
+    let context = unsafe { Context::new(context) };
+    let event = match event.id {
+        raw::REDISMODULE_EVENT_REPLICATION_ROLE_CHANGED => Event::RoleChanged,
+        raw::REDISMODULE_EVENT_REPLICA_CHANGE => Event::ReplicaChanged,
+        raw::REDISMODULE_EVENT_LOADING => Event::Loading,
+        _ => Event::Forked,
+    };
+    guarded(|| L::hear(context, event), || ());
+}
+
+/// Reads integers from sections of `INFO`; `None` for a field that is not there.
+pub(crate) fn server_info<const N: usize>(
+    context: Context<'_>,
+    section: &CStr,
+    fields: [&CStr; N],
+) -> [Option<i64>; N] {
+    // SAFETY: the context is live (rule 2), the names are C strings, and what is got is freed once,
+    // after the last field has been read from it.
+    unsafe {
+        let info = api!(RedisModule_GetServerInfo(context.as_ptr(), section.as_ptr()));
+        let values = fields.map(|field| {
+            let mut failed: c_int = 0;
+            let value = api!(RedisModule_ServerInfoGetFieldSigned(info, field.as_ptr(), &raw mut failed));
+            (failed == 0).then_some(value)
+        });
+        api!(RedisModule_FreeServerInfo(context.as_ptr(), info));
+        values
+    }
+}
