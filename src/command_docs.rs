@@ -74,7 +74,7 @@ pub(crate) const REFUND: Docs = Docs {
     since: SINCE,
     arity: 3,
     key: RW | ACCESS | UPDATE,
-    args: &[required(c"cost", Kind::Integer)],
+    args: &[required(c"n", Kind::Integer)],
 };
 
 pub(crate) const INFO: Docs = Docs {

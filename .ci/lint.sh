@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# make lint: format, lints, dependencies, scripts. All of them are looked at, then it fails if one of them found something.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+.ci/setup.sh build shellcheck
+for part in fmt clippy; do
+  cargo $part --version >/dev/null || { echo "cargo $part is missing: rustup component add rustfmt clippy" >&2; exit 1; }
+done
+# Unoptimized: it builds in half the time, and runs for a second.
+command -v cargo-deny >/dev/null || cargo install cargo-deny --locked --debug
+
+failed=
+try() {
+  echo "+ $*"
+  "$@" || failed="$failed"$'\n'"  $*"
+}
+
+try cargo fmt --all --check
+try cargo clippy --workspace --all-targets -- -D warnings
+
+# The advisories are a git repository outside the package registry, which a closed network does not reach.
+unchecked=
+if cargo deny --config .ci/deny.toml fetch db; then
+  try cargo deny --workspace --config .ci/deny.toml check advisories bans licenses sources
+else
+  unchecked=yes
+  try cargo deny --workspace --config .ci/deny.toml check bans licenses sources
+fi
+
+scripts=(.ci/run .ci/*.sh)
+for script in docker/*.sh; do [ ! -f "$script" ] || scripts+=("$script"); done
+try shellcheck "${scripts[@]}"
+
+[ -z "$unchecked" ] || echo "NOT CHECKED: security advisories of the dependencies, since their database could not be fetched"
+if [ -n "$failed" ]; then
+  echo "lint failed:$failed" >&2
+  exit 1
+fi
+echo "lint: clean"

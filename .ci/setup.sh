@@ -1,0 +1,102 @@
+#!/usr/bin/env bash
+# Installs what is missing of what it is asked for:  setup.sh build|server|shellcheck|pip ...
+# Says what it installs, with which command; silent and fast when nothing is missing. Also runs in the bash 3.2 of macOS.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+if command -v apt-get >/dev/null; then manager=apt
+elif command -v dnf >/dev/null; then manager=dnf
+elif command -v brew >/dev/null; then manager=brew
+else manager=none; fi
+
+as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi; }
+
+have_compiler() { command -v cc >/dev/null && { [ "$(uname)" = Darwin ] || [ -f /usr/include/stdio.h ]; }; }
+
+# bindgen, in redis-module, loads libclang while the build runs, and reads the C headers that come with it: on Debian
+# those are in the -dev package alone.
+have_libclang() {
+  [ -z "${LIBCLANG_PATH:-}" ] || return 0
+  case $manager in
+    apt) dpkg-query -W -f '${db:Status-Status}\n' libclang-dev 'libclang-[0-9]*-dev' 2>/dev/null | grep -qx installed ;;
+    dnf) rpm -q clang-devel >/dev/null ;;
+    brew) xcode-select -p >/dev/null 2>&1 ;;
+    none) ls /usr/lib*/libclang*.so* /usr/lib/llvm*/lib/libclang*.so* >/dev/null 2>&1 ;;
+  esac
+}
+
+check_rust() {
+  local wanted have
+  wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+  if ! command -v cargo >/dev/null; then
+    echo "Rust is missing: install cargo $wanted or newer, with rustup" >&2
+    exit 1
+  fi
+  have=$(cargo --version | cut -d' ' -f2)
+  if [ "$(printf '%s\n' "$wanted" "$have" | sort -V | head -n 1)" != "$wanted" ]; then
+    echo "cargo $have is too old: this needs $wanted or newer, which rustup installs" >&2
+    exit 1
+  fi
+}
+
+missing=
+for thing in "$@"; do
+  case $thing in
+    build)
+      check_rust
+      have_compiler || missing="$missing compiler"
+      have_libclang || missing="$missing libclang"
+      ;;
+    server) .ci/server.sh >/dev/null 2>&1 || missing="$missing server" ;;
+    shellcheck) command -v shellcheck >/dev/null || missing="$missing shellcheck" ;;
+    pip) python3 -m pip --version >/dev/null 2>&1 || missing="$missing pip" ;;
+    *) echo "setup.sh: unknown: $thing" >&2; exit 2 ;;
+  esac
+done
+[ -n "$missing" ] || exit 0
+
+packages=
+for thing in $missing; do
+  case $manager/$thing in
+    apt/compiler) packages="$packages gcc libc6-dev" ;;
+    apt/libclang) packages="$packages libclang-dev" ;;
+    # Not redis-server: that one starts a service on port 6379, now and at each boot. The program itself is in the tools.
+    apt/server) packages="$packages redis-tools" ;;
+    apt/pip) packages="$packages python3-pip" ;;
+    dnf/compiler) packages="$packages gcc glibc-devel" ;;
+    dnf/libclang) packages="$packages clang-devel" ;;
+    dnf/server) packages="$packages valkey" ;;
+    dnf/shellcheck) packages="$packages ShellCheck" ;;
+    dnf/pip) packages="$packages python3-pip" ;;
+    brew/server) packages="$packages redis" ;;
+    brew/compiler | brew/libclang) echo "missing: Apple's command line tools, xcode-select --install" >&2; exit 1 ;;
+    brew/pip) packages="$packages python" ;;
+    */shellcheck) packages="$packages shellcheck" ;;
+  esac
+done
+
+# shellcheck disable=SC2086 # $packages is a list
+case $manager in
+  apt)
+    echo "installing with apt-get:$packages"
+    install="env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $packages"
+    # Lists that are missing or old make the first try fail.
+    as_root $install >/dev/null 2>&1 || { as_root apt-get update -qq && as_root $install; } >&2
+    ;;
+  dnf) echo "installing with dnf:$packages"; as_root dnf install -q -y $packages >&2 ;;
+  brew) echo "installing with brew:$packages"; brew install -q $packages >&2 ;;
+  none)
+    cat >&2 <<END
+Missing:$missing
+No package manager that this script knows (apt-get, dnf, brew) is here. Please install
+  compiler    a C compiler as \`cc\`, with the C library's headers
+  libclang    the LLVM library libclang with its headers (else set LIBCLANG_PATH)
+  server      redis-server or valkey-server 7.0 or newer (else set REDIS_RL_SERVER)
+  shellcheck  shellcheck
+  pip         Python 3 with pip
+END
+    exit 1
+    ;;
+esac
+
+case " $missing " in *" server "*) .ci/server.sh >/dev/null ;; esac

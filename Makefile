@@ -1,0 +1,44 @@
+# redis-rl: `make run` and `make test` need only cargo and make; they install the rest (on Debian, Ubuntu, Fedora, macOS).
+# What each target does stands in .ci/, one script a task.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build run test test-matrix lint fuzz miri docker clean
+SHELL := /bin/bash
+
+suffix := $(if $(filter Darwin,$(shell uname)),dylib,so)
+export REDIS_RL_MODULE ?= $(abspath $(or $(CARGO_TARGET_DIR),target))/release/libredis_rl.$(suffix)
+
+help: ## print this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install what is missing to build and run
+	@.ci/setup.sh build server
+
+build: ## build the module: target/release/libredis_rl.so
+	@.ci/setup.sh build
+	cargo build --release
+
+run: ## start a server with the module on 127.0.0.1:6379, or PORT=
+	@exec .ci/run-server.sh
+
+test: setup build ## run all tests on this system's server, or REDIS_RL_SERVER=
+	REDIS_RL_SERVER="$$(.ci/server.sh)" cargo test --workspace --release
+
+test-matrix: build ## run the integration tests on many servers, or MATRIX="redis-8.0 valkey-9.1"
+	@.ci/matrix.sh
+
+lint: ## format, clippy, licences and advisories of dependencies, shell scripts
+	@.ci/lint.sh
+
+fuzz: ## run each fuzz target for FUZZ_SECONDS=60
+	@.ci/fuzz.sh
+
+miri: ## run the tests of crates/core under Miri
+	@.ci/miri.sh
+
+docker: ## build an image of REDIS_IMAGE= with the module: redis-rl
+	docker build -f docker/Dockerfile -t redis-rl $(if $(REDIS_IMAGE),--build-arg REDIS_IMAGE=$(REDIS_IMAGE)) .
+
+clean: ## remove all that was built or fetched
+	cargo clean
+	rm -rf .cache

@@ -1,0 +1,52 @@
+//! Arbitrary words to every command, arbitrary text as an effect: read or refused, never a panic,
+//! and what is read is within its bounds and can be decided on.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use rl_core::effect::Effect;
+use rl_core::number::COUNT_MAX;
+use rl_core::request::{self, Request};
+use rl_core::rule::Rule;
+use rl_core::state::State;
+use rl_core::time::{At, Span};
+
+// Words are what stands between spaces, so that a dictionary of keywords and numbers finds them.
+fuzz_target!(|input: &[u8]| {
+    let words: Vec<&[u8]> = input.split(|byte| *byte == b' ').collect();
+    let words = words.as_slice();
+    let _ = request::peek(words);
+    if let Ok(cost) = request::refund(words) {
+        assert!(cost <= COUNT_MAX);
+    }
+    for read in [request::slide(words), request::window(words), request::bucket(words)] {
+        if let Ok(request) = read {
+            decided(&request);
+        }
+    }
+    if let Ok(effect) = Effect::parse(input) {
+        assert_eq!(effect.to_text().as_bytes(), input, "one effect has one text");
+        let Effect::Admit { rule, at, cost } = effect else { return };
+        decided(&Request { rule, cost });
+        let (state, _) = effect.create().unwrap().unwrap();
+        assert_eq!(state.peek(0, at).at, at);
+    }
+});
+
+fn decided(request: &Request) {
+    let Request { rule, cost } = request;
+    assert!(*cost <= COUNT_MAX);
+    assert!(rule.longest().ms() > 0 && rule.longest() <= Span::MAX);
+    let mut state = State::new(rule);
+    for clock in [At::MIN, At::MAX] {
+        let decision = state.decide(rule, *cost, clock).unwrap();
+        assert!((1..=COUNT_MAX).contains(&decision.limit) && decision.remaining <= decision.limit);
+        if decision.allowed && *cost > 0 {
+            let effect = Effect::Admit { rule: *rule, at: decision.at, cost: *cost };
+            assert_eq!(Effect::parse(effect.to_text().as_bytes()), Ok(effect));
+            effect.apply(&mut state).unwrap();
+        }
+    }
+    if let Rule::Bucket(rule) = rule {
+        assert!(rule.refill().checked().is_some());
+    }
+}

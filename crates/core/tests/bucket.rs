@@ -1,0 +1,174 @@
+//! `RL.BUCKET` in exact fractions: the bound holds in every interval, and nothing ever drifts.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that panics has failed, as it should"
+)]
+
+mod common;
+
+use common::bucket::{BucketOracle, every_interval_keeps_the_bound, gain, token};
+use common::{Key, Step, TODAY, at, begin, cases, limits, sound, span, spans, steps};
+use proptest::prelude::*;
+use rl_core::bucket::BucketRule;
+use rl_core::decision::Retry;
+use rl_core::number::{self, COUNT_MAX};
+use rl_core::rule::Rule;
+use rl_core::state::{Parts, State};
+use rl_core::time::Span;
+
+/// Refills as clients write them: whole, decimal, a little, and as much as there is.
+fn refills() -> impl Strategy<Value = String> {
+    let decimal = |whole: u64, digits: u64, scale: usize| format!("{whole}.{digits:0scale$}");
+    prop_oneof![
+        3 => (1_u64..100).prop_map(|whole| whole.to_string()),
+        3 => (0_u64..100, 1_u64..1_000).prop_map(move |(whole, digits)| decimal(whole, digits, 3)),
+        1 => (1_u64..1_000_000_000).prop_map(move |digits| decimal(0, digits, 9)),
+        1 => Just(COUNT_MAX.to_string()),
+    ]
+}
+
+fn rule(capacity: u64, refill: &str, period: u64) -> Option<BucketRule> {
+    BucketRule::new(capacity, number::refill(refill.as_bytes()).unwrap(), span(period))
+}
+
+fn rules() -> impl Strategy<Value = BucketRule> {
+    (limits(), refills(), spans())
+        .prop_filter_map("ticks too small", |(capacity, refill, period)| rule(capacity, &refill, period))
+}
+
+/// How far a history's steps go: a quarter of what fills the bucket, at most some years.
+fn stride(rule: &BucketRule) -> u64 {
+    let ms = i128::from(rule.capacity() / 4 + 1) * token(rule) / gain(rule);
+    u64::try_from(ms.clamp(1, 1 << 37)).unwrap()
+}
+
+/// Plays a history under one refill, each step with one of `capacities`; every answer must be the
+/// oracle's.
+fn play(
+    rule: &BucketRule,
+    capacities: &[u64],
+    history: &[Step],
+    begin: u64,
+    refunds: bool,
+) -> Vec<(u64, u64)> {
+    let (mut key, mut oracle) = (Key::default(), BucketOracle::default());
+    let (mut clock, mut admissions) = (begin, Vec::new());
+    for step in history {
+        let capacity = capacities[usize::from(step.pick) % capacities.len()];
+        let rule = BucketRule::new(capacity, rule.refill(), rule.period()).unwrap();
+        clock = step.clock(clock, stride(&rule), true);
+        if refunds && step.pick >= 220 {
+            let cost = step.raw % capacity + 1;
+            key.refund(cost, clock);
+            oracle.refund(&rule, cost, clock);
+        } else {
+            let (cost, now) = (step.cost(capacity), oracle.now(clock));
+            let expected = oracle.decide(&rule, cost, clock);
+            assert_eq!(key.request(&Rule::Bucket(rule), cost, clock), expected);
+            if expected.allowed && cost > 0 {
+                oracle.charge(cost, now);
+                admissions.push((now, cost));
+            }
+        }
+    }
+    key.state().map(sound);
+    admissions
+}
+
+proptest! {
+    #![proptest_config(cases(10_000))]
+
+    #[test]
+    fn no_interval_ever_admits_more_than_capacity_and_refill(
+        rule in rules(), begin in begin(), history in steps(60),
+    ) {
+        let admissions = play(&rule, &[rule.capacity()], &history, begin, false);
+        every_interval_keeps_the_bound(&rule, &admissions);
+    }
+
+    #[test]
+    fn a_changed_capacity_applies_at_once_and_refunds_fill_up_to_the_brim(
+        rule in rules(), capacities in prop::collection::vec(limits(), 1..4), begin in begin(), history in steps(50),
+    ) {
+        play(&rule, &capacities, &history, begin, true);
+    }
+
+    #[test]
+    fn two_refills_in_turn_each_hold_as_long_as_either_is_remembered(
+        first in (1_u64..40, refills(), 1_u64..300), second in (1_u64..40, refills(), 1_u64..300),
+        begin in begin(), history in steps(60),
+    ) {
+        let rules = [first, second].map(|(capacity, refill, period)| rule(capacity, &refill, period).unwrap());
+        let (mut key, mut clock) = (Key::default(), begin);
+        // What has been admitted since each of the rules has been counting without a break.
+        let mut known: [Vec<(u64, u64)>; 2] = Default::default();
+        for step in &history {
+            let which = usize::from(step.pick % 2);
+            clock = step.clock(clock, stride(&rules[which]).min(1_000), true);
+            let (rule, now) = (rules[which], key.now(clock));
+            let cost = step.cost(rule.capacity());
+            if !key.request(&Rule::Bucket(rule), cost, clock).allowed || cost == 0 {
+                continue;
+            }
+            known[which].push((now, cost));
+            every_interval_ending_now(&rule, &known[which]);
+            known[1 - which].push((now, cost));
+            let Parts::Bucket(counter) = key.state().unwrap().parts() else { panic!("another algorithm") };
+            for (rule, known) in rules.iter().zip(&mut known) {
+                if counter.rule != *rule && counter.before.is_none_or(|(before, _)| before != *rule) {
+                    known.clear();
+                }
+            }
+        }
+        key.state().map(sound);
+    }
+}
+
+/// As [`every_interval_keeps_the_bound`], for those that end with the last admission: what the other
+/// rule admits may exceed this one's bound, what this one admits may not.
+fn every_interval_ending_now(rule: &BucketRule, admissions: &[(u64, u64)]) {
+    let Some((now, _)) = admissions.last() else { return };
+    let mut sum = 0;
+    for (begin, cost) in admissions.iter().rev() {
+        sum += i128::from(*cost);
+        let most = i128::from(rule.capacity()) * token(rule) + i128::from(now - begin) * gain(rule);
+        assert!(sum * token(rule) <= most, "{rule:?}: {sum} from {begin} to {now}");
+    }
+}
+
+/// Whoever asks for one at the very moment that was announced gets the n-th after the first
+/// `capacity` at `n * period / refill`, rounded up, after a million calls as after one.
+#[test]
+fn a_million_calls_do_not_drift() {
+    let calls = if cfg!(miri) { 100 } else { 1_000_000 };
+    for (refill, period) in [("8.33", 1_000), ("0.3", 7), ("7", 60_000), ("999999937", 86_400_000)] {
+        let rule = rule(50, refill, period).unwrap(); // more than a millisecond ever gains
+        let (mut state, mut clock) = (State::new(&Rule::Bucket(rule)), TODAY);
+        for call in 0..calls {
+            let waited = (call - 49).max(0) * token(&rule);
+            let due = u64::try_from((waited + gain(&rule) - 1) / gain(&rule)).unwrap();
+            if let Retry::After(ms) = state.decide(&Rule::Bucket(rule), 1, at(clock)).unwrap().retry {
+                clock += ms;
+            }
+            assert_eq!(clock, TODAY + due, "call {call} at {refill} in {period}");
+            state.charge(&Rule::Bucket(rule), 1, at(clock)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_bucket_of_all_there_is_at_the_slowest_rate_is_exact() {
+    let slow = rule(COUNT_MAX, "0.0000001", Span::MAX.ms()).unwrap();
+    let mut key = Key::default();
+    assert_eq!(key.request(&Rule::Bucket(slow), COUNT_MAX, TODAY).remaining, 0);
+    let denied = key.request(&Rule::Bucket(slow), 1, TODAY);
+    assert_eq!(denied.retry, Retry::After(COUNT_MAX - TODAY), "until the last instant there is");
+    assert_eq!(denied.reset_after_ms, COUNT_MAX - TODAY);
+    assert!(key.request(&Rule::Bucket(slow), 0, TODAY + Span::MAX.ms()).allowed);
+    assert_eq!(rule(1, "0.00000001", Span::MAX.ms()), None, "a tick would be too small");
+}

@@ -1,0 +1,229 @@
+//! What the tests share: histories to play, what every answer must keep, and oracles that are
+//! obviously right because they remember everything and compute nothing cleverly.
+#![allow(dead_code, reason = "each test crate uses its part of this")]
+
+pub(crate) mod any;
+pub(crate) mod bucket;
+pub(crate) mod slide;
+pub(crate) mod window;
+
+use proptest::prelude::*;
+use rl_core::codec;
+use rl_core::decision::{Decision, Expiry, Retry};
+use rl_core::effect::Effect;
+use rl_core::number::COUNT_MAX;
+use rl_core::rule::Rule;
+use rl_core::state::State;
+use rl_core::time::{At, Span};
+
+/// A day in November 2025, when most histories begin.
+pub(crate) const TODAY: u64 = 1_764_000_000_000;
+
+/// A test of so many cases; of a few where each step is interpreted (Miri).
+pub(crate) fn cases(cases: u32) -> ProptestConfig {
+    let cases = if cfg!(miri) { 4 } else { cases };
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+pub(crate) fn at(ms: u64) -> At {
+    At::new(ms).unwrap()
+}
+
+pub(crate) fn span(ms: u64) -> Span {
+    Span::from_ms(ms)
+}
+
+/// One step of a history, in numbers that only get a meaning from the limit they are played on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Step {
+    pub(crate) pick: u8,
+    time: u8,
+    cost: u8,
+    pub(crate) raw: u64,
+}
+
+pub(crate) fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
+    let most = if cfg!(miri) { most.min(12) } else { most };
+    let step = (any::<u8>(), any::<u8>(), any::<u8>(), any::<u64>());
+    prop::collection::vec(step.prop_map(|(pick, time, cost, raw)| Step { pick, time, cost, raw }), 1..=most)
+}
+
+/// Where histories begin: mostly today, at times where the first window reaches back before 1970.
+pub(crate) fn begin() -> impl Strategy<Value = u64> {
+    prop_oneof![3 => TODAY..TODAY + 100_000, 1 => 0_u64..50]
+}
+
+/// Limits that are filled in a few steps, and some that no sum may exceed.
+pub(crate) fn limits() -> impl Strategy<Value = u64> {
+    prop_oneof![4 => 1_u64..40, 1 => 1_u64..1_000_000, 1 => Just(COUNT_MAX)]
+}
+
+/// Windows and periods, short ones most often: there every millisecond is an edge.
+pub(crate) fn spans() -> impl Strategy<Value = u64> {
+    prop_oneof![4 => 1_u64..60, 2 => 1_u64..5_000, 1 => 1_u64..=Span::MAX.ms(), 1 => Just(Span::MAX.ms())]
+}
+
+impl Step {
+    /// The clock after it: mostly within a window of `span`, often at its very edges.
+    pub(crate) fn clock(&self, clock: u64, span: u64, backwards: bool) -> u64 {
+        let back = |ms: u64| if backwards { clock.saturating_sub(ms) } else { clock };
+        let next = match self.time % 16 {
+            0 | 1 => clock,
+            2 => clock + span,
+            3 => clock + span - 1,
+            4 => clock + span + 1,
+            5 => clock + self.raw % (span * 2 + 1),
+            6 => back(self.raw % (span * 3)),
+            7 => back(1),
+            8 => clock + 1,
+            _ => clock + self.raw % (span / 6 + 2),
+        };
+        next.min(At::MAX.ms())
+    }
+
+    /// What it asks for under `limit`: also nothing, all and more than there ever is.
+    pub(crate) fn cost(&self, limit: u64) -> u64 {
+        let cost = match self.cost % 16 {
+            0 => 0,
+            1 => limit,
+            2 => limit + 1,
+            3 => limit / 2 + 1,
+            4 | 5 => self.raw.rotate_left(17) % (limit + 1),
+            6..=9 => 1 + self.raw.rotate_left(29) % (limit / 4 + 1),
+            _ => 1,
+        };
+        cost.min(COUNT_MAX)
+    }
+}
+
+/// A key as the module has one: absent until something is admitted.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Key {
+    state: Option<State>,
+    /// When the server would let it expire, as it has been told so far.
+    expires: u64,
+}
+
+impl Key {
+    pub(crate) fn state(&self) -> Option<&State> {
+        self.state.as_ref()
+    }
+
+    /// The instant a request at `clock` is decided for.
+    pub(crate) fn now(&self, clock: u64) -> u64 {
+        self.state.as_ref().map_or(clock, |state| state.peek(0, at(clock)).at.ms())
+    }
+
+    /// Decides, and applies what was admitted by its effect. Checks on the way what holds for every
+    /// decision of every algorithm.
+    pub(crate) fn request(&mut self, rule: &Rule, cost: u64, clock: u64) -> Decision {
+        let decision = match &self.state {
+            None => {
+                let decision = State::decide_new(rule, cost, at(clock));
+                honest(&State::new(rule), rule, cost, clock);
+                assert_eq!(State::new(rule).decide(rule, cost, at(clock)), Ok(decision));
+                decision
+            }
+            Some(state) => {
+                let before = codec::encode(state);
+                let decision = state.decide(rule, cost, at(clock)).unwrap();
+                honest(state, rule, cost, clock);
+                assert_eq!(codec::encode(state), before, "to decide changes nothing");
+                decision
+            }
+        };
+        assert!(decision.remaining <= decision.limit);
+        assert_eq!(decision.allowed, decision.retry == Retry::Now);
+        if decision.allowed && cost > 0 {
+            self.apply(&Effect::Admit { rule: *rule, at: decision.at, cost });
+            let after = self.state.as_ref().unwrap().peek(0, at(clock));
+            assert_eq!(
+                (decision.remaining, decision.reset_after_ms),
+                (after.remaining, after.reset_after_ms)
+            );
+            assert_eq!((self.state.as_ref().unwrap().rule(), after.at), (*rule, decision.at));
+        }
+        decision
+    }
+
+    /// Gives back as the module does: nothing happens where nothing is in use.
+    pub(crate) fn refund(&mut self, cost: u64, clock: u64) {
+        if let Some(at) = self.state.as_ref().and_then(|state| state.refundable(at(clock))) {
+            self.apply(&Effect::Refund { at, cost });
+        }
+    }
+
+    fn apply(&mut self, effect: &Effect) {
+        let expiry = match &mut self.state {
+            Some(state) => effect.apply(state).unwrap(),
+            None => {
+                let (state, expiry) = effect.create().unwrap().unwrap();
+                self.state = Some(state);
+                expiry
+            }
+        };
+        if let Expiry::At(at) = expiry {
+            self.expires = at.ms();
+        }
+        let state = self.state.as_ref().unwrap();
+        match state.empty_at() {
+            Some(empty) => assert_eq!(empty.ms(), self.expires),
+            None => assert_eq!(state.used_cost(state.peek(0, At::MIN).at), 0),
+        }
+        if self.expires <= At::MAX.ms() {
+            let (rule, then) = (state.rule(), at(self.expires));
+            assert_eq!(
+                state.decide(&rule, 1, then),
+                Ok(State::decide_new(&rule, 1, then)),
+                "expires too early"
+            );
+        }
+    }
+}
+
+/// A denied request is admitted after `retry_after` if only the clock moves, and 1 ms earlier it
+/// is not; and what is used has gone after `reset_after`, and not 1 ms earlier.
+pub(crate) fn honest(state: &State, rule: &Rule, cost: u64, clock: u64) {
+    // Beyond the last instant the clock stands still, and nothing is promised.
+    let ask = |cost, ms| At::new(ms).map(|at| state.decide(rule, cost, at).unwrap());
+    match ask(cost, clock).unwrap().retry {
+        Retry::After(ms) => {
+            assert!(ms > 0);
+            if let Some(then) = ask(cost, clock + ms) {
+                assert!(then.allowed, "refused for longer than announced");
+                assert!(!ask(cost, clock + ms - 1).unwrap().allowed, "announced for later than it must");
+            }
+        }
+        Retry::Never => assert!(cost > rule_limit(rule)),
+        Retry::Now => assert!(ask(cost, clock).unwrap().allowed),
+    }
+    let reset = ask(0, clock).unwrap().reset_after_ms;
+    if let Some(then) = ask(0, clock + reset) {
+        assert_eq!(then.remaining, rule_limit(rule), "still used after reset_after");
+        assert_eq!(then.reset_after_ms, 0);
+        if reset > 0 {
+            assert!(
+                ask(0, clock + reset - 1).unwrap().remaining < rule_limit(rule),
+                "gone before reset_after"
+            );
+        }
+    }
+}
+
+pub(crate) fn rule_limit(rule: &Rule) -> u64 {
+    match rule {
+        Rule::Slide(rule) => rule.limit,
+        Rule::Window(rule) => rule.limit,
+        Rule::Bucket(rule) => rule.capacity(),
+    }
+}
+
+/// What any state must keep, however it came about.
+pub(crate) fn sound(state: &State) {
+    assert!(state.heap_bytes() + size_of::<State>() <= 256 << 10, "{} bytes", state.heap_bytes());
+    let bytes = codec::encode(state);
+    let again = codec::decode(&bytes).expect("what is written can be read");
+    assert!(again == *state);
+    assert_eq!(codec::encode(&again), bytes);
+    assert!(again.heap_bytes() <= state.heap_bytes().max(bytes.len() + 256));
+}

@@ -1,0 +1,89 @@
+//! A sliding window that forgets nothing it may still be asked for, and adds it all up each time.
+
+use rl_core::decision::{Decision, Retry};
+use rl_core::slide::SlideRule;
+use rl_core::time::At;
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SlideOracle {
+    /// Every admission that counts for a window in use: (at, cost), oldest first.
+    pub(crate) admitted: Vec<(u64, u64)>,
+    /// The last admission's instant.
+    last: u64,
+    /// The longest window in use at that time.
+    retained: u64,
+    /// Each window ever used, and when last.
+    uses: Vec<(u64, u64)>,
+}
+
+impl SlideOracle {
+    pub(crate) fn now(&self, clock: u64) -> u64 {
+        clock.max(self.last)
+    }
+
+    pub(crate) fn used(&self, window: u64, now: u64) -> u64 {
+        self.admitted.iter().filter(|(at, _)| at + window > now).map(|(_, cost)| cost).sum()
+    }
+
+    pub(crate) fn decide(&self, rule: &SlideRule, cost: u64, clock: u64) -> Decision {
+        let (limit, window, now) = (rule.limit, rule.window.ms(), self.now(clock));
+        let used = self.used(window, now);
+        let allowed = cost == 0 || used + cost <= limit;
+        let mut after = self.clone();
+        if allowed && cost > 0 {
+            after.admitted.push((now, cost));
+        }
+        let leaving =
+            |of: &Self| of.admitted.iter().map(|(at, _)| at + window).filter(|t| *t > now).collect();
+        let ends: Vec<u64> = leaving(self);
+        let retry = match allowed {
+            true => Retry::Now,
+            false if cost > limit => Retry::Never,
+            false => {
+                let room = ends.into_iter().filter(|end| self.used(window, *end) + cost <= limit).min();
+                Retry::After(room.unwrap() - clock)
+            }
+        };
+        let ends: Vec<u64> = leaving(&after);
+        Decision {
+            allowed,
+            limit,
+            remaining: limit.saturating_sub(after.used(window, now)),
+            retry,
+            reset_after_ms: ends.into_iter().max().map_or(0, |end| end - clock),
+            at: At::new(now).unwrap(),
+        }
+    }
+
+    /// Books an admission at `now`. A window is in use for as long as itself after its last use.
+    pub(crate) fn charge(&mut self, rule: &SlideRule, cost: u64, now: u64) {
+        self.uses.retain(|(window, _)| *window != rule.window.ms());
+        self.uses.push((rule.window.ms(), now));
+        self.uses.retain(|(window, last)| last + window > now);
+        self.retained = self.uses.iter().map(|(window, _)| *window).max().unwrap();
+        self.forget(now);
+        self.admitted.push((now, cost));
+        self.last = now;
+    }
+
+    /// Takes `cost` off the oldest that still count, if any do.
+    pub(crate) fn refund(&mut self, cost: u64, clock: u64) {
+        let now = self.now(clock);
+        if self.used(self.retained, now) == 0 {
+            return;
+        }
+        self.forget(now);
+        let mut left = cost;
+        for (_, cost) in &mut self.admitted {
+            let given = left.min(*cost);
+            *cost -= given;
+            left -= given;
+        }
+        self.admitted.retain(|(_, cost)| *cost > 0);
+    }
+
+    fn forget(&mut self, now: u64) {
+        let retained = self.retained;
+        self.admitted.retain(|(at, _)| at + retained > now);
+    }
+}

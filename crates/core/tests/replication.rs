@@ -1,0 +1,150 @@
+//! Effects: a replica and an AOF that are played back hold the same bytes as the primary, whatever
+//! their clocks and whatever they are asked meanwhile; and no stream of effects does harm.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that panics has failed, as it should"
+)]
+
+mod common;
+
+use common::any::{any_effect, any_rule, rules};
+use common::{Step, TODAY, at, begin, cases, rule_limit, sound, steps};
+use proptest::prelude::*;
+use rl_core::codec;
+use rl_core::decision::Expiry;
+use rl_core::effect::Effect;
+use rl_core::fault::Fault;
+use rl_core::rule::Rule;
+use rl_core::state::State;
+use rl_core::time::At;
+
+/// What the primary does with one step: the effect it sends, if any.
+fn decide(primary: Option<&State>, rule: &Rule, step: &Step, clock: u64) -> Option<Effect> {
+    if step.pick >= 220 {
+        let at = primary?.refundable(at(clock))?;
+        return Some(Effect::Refund { at, cost: step.raw % rule_limit(rule) + 1 });
+    }
+    let cost = step.cost(rule_limit(rule));
+    let decision = match primary {
+        Some(state) => state.decide(rule, cost, at(clock)).unwrap(),
+        None => State::decide_new(rule, cost, at(clock)),
+    };
+    (decision.allowed && cost > 0).then_some(Effect::Admit { rule: *rule, at: decision.at, cost })
+}
+
+fn apply(state: &mut Option<State>, effect: &Effect) -> Result<Expiry, Fault> {
+    match state {
+        Some(state) => effect.apply(state),
+        None => {
+            let (created, expiry) = effect.create()?.expect("an admission creates");
+            *state = Some(created);
+            Ok(expiry)
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(10_000))]
+
+    #[test]
+    fn a_replica_holds_the_same_bytes_after_every_effect(
+        rules in rules(), begin in begin(), history in steps(40),
+    ) {
+        let (mut primary, mut replica, mut reloaded) = (None, None, None);
+        let mut clock = begin;
+        for step in &history {
+            let rule = rules[usize::from(step.pick) % rules.len()];
+            clock = step.clock(clock, rule.longest().ms(), true);
+            let Some(effect) = decide(primary.as_ref(), &rule, step, clock) else { continue };
+            let applied = apply(&mut primary, &effect);
+            let text = effect.to_text();
+            let read = Effect::parse(text.as_bytes());
+            prop_assert_eq!(read, Ok(effect), "{:?}", core::str::from_utf8(text.as_bytes()));
+            prop_assert_eq!(apply(&mut replica, &effect), applied);
+            // A replica is asked at its own clock, which leads nowhere.
+            let replica = replica.as_ref().unwrap();
+            let _ = replica.peek(step.raw % 9, At::from_ms(step.raw.cast_signed()));
+            // The third is saved and loaded before each effect, as a server that keeps restarting.
+            prop_assert_eq!(apply(&mut reloaded, &effect), applied);
+            let bytes = codec::encode(primary.as_ref().unwrap());
+            prop_assert_eq!(&codec::encode(replica), &bytes);
+            prop_assert_eq!(&codec::encode(reloaded.as_ref().unwrap()), &bytes);
+            prop_assert!(primary == reloaded && primary.as_ref() == Some(replica));
+            reloaded = codec::decode(&bytes);
+            prop_assert!(reloaded.is_some());
+        }
+        // A replica that is promoted answers as the primary would have.
+        if let (Some(primary), Some(replica)) = (&primary, &replica) {
+            for rule in &rules {
+                prop_assert_eq!(replica.decide(rule, 1, at(clock)), primary.decide(rule, 1, at(clock)));
+            }
+        }
+    }
+
+    #[test]
+    fn hostile_effects_never_panic_and_never_break_a_bound(
+        effects in rules().prop_flat_map(|rules| prop::collection::vec(any_effect(rules), 1..40)),
+    ) {
+        let mut state = None;
+        for effect in &effects {
+            if let (None, Effect::Refund { .. }) = (&state, effect) {
+                prop_assert_eq!(effect.create(), Ok(None));
+                continue;
+            }
+            let before = state.as_ref().map(codec::encode);
+            let applied = apply(&mut state, effect);
+            if let Some(state) = &state {
+                sound(state);
+                prop_assert!(applied.is_ok() || before == Some(codec::encode(state)), "an error changes nothing");
+                let decision = state.decide(&state.rule(), 1, At::MAX).unwrap();
+                prop_assert!(decision.remaining <= decision.limit);
+            }
+        }
+    }
+
+    #[test]
+    fn an_effect_has_one_text_and_a_text_one_effect(
+        effect in any_rule().prop_flat_map(|rule| any_effect(vec![rule])), change in any::<(u16, u8)>(),
+    ) {
+        let text = effect.to_text().as_bytes().to_vec();
+        prop_assert!(text.len() < 128 && text.is_ascii());
+        prop_assert_eq!(Effect::parse(&text), Ok(effect));
+        let mut mutated = text.clone();
+        let place = usize::from(change.0) % text.len();
+        mutated[place] = change.1;
+        match Effect::parse(&mutated) {
+            Ok(other) => prop_assert!(mutated == text || other != effect),
+            Err(fault) => prop_assert_eq!(fault, Fault::Effect),
+        }
+        prop_assert!(Effect::parse(&text[..place]).is_err() || place > 0);
+        for extra in [b' ', b'0', b'\0', b'\n'] {
+            mutated.clone_from(&text);
+            mutated.push(extra);
+            prop_assert!(Effect::parse(&mutated) != Ok(effect));
+        }
+    }
+
+    #[test]
+    fn no_text_is_too_odd_to_be_refused(text in prop::collection::vec(any::<u8>(), 0..200)) {
+        prop_assert_eq!(Effect::parse(&text), Err(Fault::Effect));
+    }
+
+    #[test]
+    fn one_algorithms_key_takes_no_other_ones_effect(rules in rules(), other in any_rule()) {
+        let (mut state, _) = Effect::Admit { rule: rules[0], at: at(TODAY), cost: 1 }.create().unwrap().unwrap();
+        let before = codec::encode(&state);
+        let applied = Effect::Admit { rule: other, at: at(TODAY), cost: 1 }.apply(&mut state);
+        if other.algorithm() != rules[0].algorithm() {
+            prop_assert_eq!(applied, Err(Fault::WrongType));
+            prop_assert_eq!(state.decide(&other, 1, at(TODAY)), Err(Fault::WrongType));
+            prop_assert_eq!(codec::encode(&state), before);
+        } else {
+            prop_assert!(applied.is_ok());
+        }
+    }
+}

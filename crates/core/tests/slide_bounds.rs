@@ -1,0 +1,266 @@
+//! The log of a sliding window: its bookmark against a list without one, and what is left of
+//! exactness, memory and time where there are more instants than it keeps apart.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that panics has failed, as it should"
+)]
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use common::{Step, TODAY, at, cases, sound, span, steps};
+use proptest::prelude::*;
+use rl_core::decision::Retry;
+use rl_core::effect::Effect;
+use rl_core::log::{BYTES_MAX, COST_MAX, ENTRIES_EXACT, ENTRIES_MAX, Log};
+use rl_core::number::COUNT_MAX;
+use rl_core::rule::Rule;
+use rl_core::slide::SlideRule;
+use rl_core::state::{Parts, State};
+use rl_core::time::{At, Span};
+
+/// A list that is asked from its beginning each time.
+type List = Vec<(u64, u64)>;
+
+fn log_of(state: &State) -> &Log {
+    let Parts::Slide(slide) = state.parts() else { panic!("another algorithm") };
+    &slide.log
+}
+
+fn view_is_that_of(list: &List, log: &Log, cutoff: Option<u64>) {
+    let view = log.view(cutoff.map(at));
+    let counts: List = list.iter().copied().filter(|(at, _)| Some(*at) > cutoff).collect();
+    assert_eq!(view.cost(), counts.iter().map(|(_, cost)| cost).sum::<u64>());
+    assert_eq!(view.iter().map(|entry| (entry.at.ms(), entry.cost)).collect::<List>(), counts);
+    let mut freed = 0;
+    for (instant, cost) in counts {
+        assert_eq!(view.leaves(freed + 1), Some(at(instant)));
+        freed += cost;
+        assert_eq!(view.leaves(freed), Some(at(instant)));
+    }
+    assert_eq!(view.leaves(freed + 1), None);
+}
+
+/// One operation on both: reads at cutoffs that go back and forth, and every kind of write.
+fn operate(step: &Step, log: &mut Log, list: &mut List, clock: &mut u64) {
+    let (oldest, latest) = (list.first().map_or(*clock, |first| first.0), *clock);
+    let between = oldest.saturating_sub(2) + step.raw % (latest - oldest.saturating_sub(2) + 3);
+    match step.pick % 20 {
+        0 => {
+            log.prune(Some(at(between)));
+            list.retain(|(at, _)| *at > between);
+        }
+        1 => {
+            let most = list.iter().map(|(_, cost)| cost).sum::<u64>() / 4 + 2;
+            let mut left = step.raw % most;
+            log.shed(left);
+            for (_, cost) in list.iter_mut() {
+                let given = left.min(*cost);
+                *cost -= given;
+                left -= given;
+            }
+            list.retain(|(_, cost)| *cost > 0);
+        }
+        2 if step.raw.is_multiple_of(4) => {
+            let cell = step.raw % 5 + 1;
+            log.coarsen(span(cell));
+            let mut merged = List::new();
+            for (at, cost) in list.iter() {
+                match merged.last_mut() {
+                    Some(last) if last.0 / cell == at / cell => *last = (*at, last.1 + cost),
+                    _ => merged.push((*at, *cost)),
+                }
+            }
+            *list = merged;
+        }
+        3 => {
+            let (head, bytes) = log.packed();
+            let again = Log::unpack(log.tail_at(), head, bytes).unwrap();
+            assert!(again == *log);
+            assert_eq!((again.entries(), again.cost()), (log.entries(), log.cost()));
+            *log = again;
+        }
+        4..=10 => view_is_that_of(list, log, Some(between)),
+        11 => view_is_that_of(list, log, None),
+        _ => {
+            *clock += [0, 1, 1, 2, 3, 70, 20_000][(step.raw % 7) as usize];
+            let cost = [1, 1, 1, 2, 200, 1 << 40][(step.raw / 7 % 6) as usize];
+            // A clock that has stepped back counts as the latest instant.
+            log.push(at(*clock - step.raw / 42 % 2 * (*clock % 3)), cost);
+            match list.last_mut() {
+                Some(last) if last.0 == log.tail_at().ms() => last.1 += cost,
+                _ => list.push((log.tail_at().ms(), cost)),
+            }
+            *clock = log.tail_at().ms();
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(20_000))]
+
+    #[test]
+    fn no_order_of_reads_and_writes_changes_what_a_log_answers(
+        begin in prop_oneof![3 => Just(TODAY), 1 => 0_u64..4], history in steps(250),
+    ) {
+        let (mut log, mut list, mut clock) = (Log::default(), List::new(), begin);
+        for step in &history {
+            operate(step, &mut log, &mut list, &mut clock);
+            prop_assert_eq!(usize::try_from(log.entries()).unwrap(), list.len());
+            prop_assert_eq!(log.cost(), list.iter().map(|(_, cost)| cost).sum::<u64>());
+        }
+        view_is_that_of(&list, &log, None);
+    }
+}
+
+/// All admissions of one key, with the sum before each, so that any interval is two look-ups.
+#[derive(Default)]
+struct Admitted {
+    at: Vec<u64>,
+    before: Vec<u64>,
+    total: u64,
+}
+
+impl Admitted {
+    fn push(&mut self, at: u64, cost: u64) {
+        self.at.push(at);
+        self.before.push(self.total);
+        self.total += cost;
+    }
+
+    /// What has been admitted later than `cutoff`.
+    fn since(&self, cutoff: u64) -> u64 {
+        let first = self.at.partition_point(|at| *at <= cutoff);
+        self.total - self.before.get(first).copied().unwrap_or(self.total)
+    }
+}
+
+/// A deterministic stream of numbers.
+fn random(seed: &mut u64) -> u64 {
+    *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    *seed >> 24
+}
+
+/// Fills a window of `window` ms with so many requests as fast as `instants` of them would fit, and
+/// checks 500 answers on the way against all that was admitted.
+fn play(window: u64, instants: u64, limit: u64, mut seed: u64) -> State {
+    let rule = Rule::Slide(SlideRule { limit, window: span(window) });
+    let (mut state, mut admitted, mut clock) = (State::new(&rule), Admitted::default(), TODAY);
+    let (requests, probes) = if cfg!(miri) { (200, 20) } else { (3 * instants, 500) };
+    for request in 0..requests {
+        clock += 1 + random(&mut seed) % (2 * window / instants).max(1);
+        let cost = 1 + random(&mut seed) % 20;
+        let decision = state.decide(&rule, cost, at(clock)).unwrap();
+        if decision.allowed {
+            state.charge(&rule, cost, at(clock)).unwrap();
+            admitted.push(clock, cost);
+            assert!(admitted.since(clock - window) <= limit, "over-admitted");
+        } else if let Retry::After(ms) = decision.retry {
+            // Honest by what it holds, and late by no more than the grid by what was admitted.
+            assert!(state.decide(&rule, cost, at(clock + ms)).unwrap().allowed);
+            assert!(!state.decide(&rule, cost, at(clock + ms - 1)).unwrap().allowed);
+            let earlier = (clock + ms - 1).saturating_sub(window / u64::from(ENTRIES_EXACT));
+            assert!(earlier < clock || admitted.since(earlier - window) + cost > limit, "late");
+        }
+        assert!(log_of(&state).entries() <= ENTRIES_MAX);
+        if request % (requests / probes) == 0 {
+            let (now, grid) = (clock + random(&mut seed) % window, window / u64::from(ENTRIES_EXACT));
+            let held = state.used_cost(at(now));
+            assert!(held >= admitted.since(now - window), "forgotten too early");
+            assert!(held <= admitted.since((now - window).saturating_sub(grid)), "kept too long");
+            if instants < u64::from(ENTRIES_EXACT) {
+                assert_eq!(held, admitted.since(now - window), "exact");
+            }
+        }
+    }
+    sound(&state);
+    state
+}
+
+/// Twenty histories of 500 questions each.
+#[test]
+fn up_to_ten_thousand_instants_are_exact() {
+    for seed in 0..20 {
+        let window = [86_400_000, 60_000, 20_000_000_000, 3_600_000][(seed % 4) as usize];
+        let state = play(window, 9_500, if seed % 3 == 0 { 40_000 } else { COUNT_MAX }, seed);
+        assert!(cfg!(miri) || log_of(&state).entries() > 2_000);
+    }
+}
+
+/// Twenty histories of 500 questions each.
+#[test]
+fn beyond_them_nothing_is_over_admitted_and_nothing_late_by_more_than_the_grid() {
+    for seed in 0..20 {
+        let window = [86_400_000, 600_000, 20_000_000_000, 3_600_000][(seed % 4) as usize];
+        let state = play(window, 40_000, if seed % 3 == 0 { 300_000 } else { COUNT_MAX }, seed);
+        assert!(cfg!(miri) || log_of(&state).entries() > 5_000);
+    }
+}
+
+/// A key with the most bytes a log can be made to take: costs of seven and eight bytes as far as
+/// the sum allows, distances of four and five as far as the window does, and a quarter gone.
+#[test]
+fn no_key_takes_more_than_256_kib() {
+    let rule = Rule::Slide(SlideRule { limit: COUNT_MAX, window: Span::MAX });
+    let (wide, dear) = (1 << 27, 1 << 49);
+    let requests = if cfg!(miri) { 200 } else { 80_000 };
+    let mut most = 0;
+    for gone in [3_000, 4_000, 4_900, 5_000, 6_000] {
+        let mut state = State::new(&rule);
+        let mut now = TODAY;
+        for request in 0..requests {
+            now += if request % 15_000 < 2_000 { wide } else { 1 << 20 };
+            let cost = if request % 15_000 < 1_800 { dear } else { 1 << 42 };
+            let effect = Effect::Admit { rule, at: At::new(now).unwrap_or(At::MAX), cost };
+            let applied = effect.apply(&mut state);
+            if applied.is_err() || request % gone == gone - 1 {
+                state.refund(COST_MAX / 3, at(now.min(At::MAX.ms())));
+            }
+            most = most.max(state.heap_bytes());
+            assert!(state.heap_bytes() + size_of::<State>() <= 256 << 10, "{} bytes", state.heap_bytes());
+            assert!(log_of(&state).packed().1.len() <= BYTES_MAX);
+        }
+        sound(&state);
+    }
+    println!("the most that was taken: {most} bytes");
+}
+
+#[test]
+fn five_hundred_a_minute_take_under_1700_bytes() {
+    let rule = Rule::Slide(SlideRule { limit: 500, window: span(60_000) });
+    let mut state = State::new(&rule);
+    let (mut clock, mut most) = (TODAY, 0);
+    for _ in 0..5_000 {
+        clock += 120;
+        if state.decide(&rule, 1, at(clock)).unwrap().allowed {
+            state.charge(&rule, 1, at(clock)).unwrap();
+        }
+        most = most.max(state.heap_bytes());
+    }
+    assert_eq!(log_of(&state).entries(), 500);
+    assert!(most <= 1_700, "{most} bytes");
+}
+
+/// Were any of this linear in what is held, it would take minutes.
+#[test]
+fn a_million_requests_on_a_full_log_take_no_time() {
+    let rule = Rule::Slide(SlideRule { limit: 14_000, window: span(14_000_000) });
+    let (mut state, mut clock, started) = (State::new(&rule), TODAY, Instant::now());
+    let requests = if cfg!(miri) { 100 } else { 1_000_000 };
+    let mut admitted = 0;
+    for _ in 0..requests {
+        clock += 500; // half of them are denied
+        if state.decide(&rule, 1, at(clock)).unwrap().allowed {
+            state.charge(&rule, 1, at(clock)).unwrap();
+            admitted += 1;
+        }
+    }
+    assert!(admitted >= requests / 2 && (cfg!(miri) || log_of(&state).entries() > 7_000));
+    assert!(cfg!(miri) || started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+}

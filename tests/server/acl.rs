@@ -1,0 +1,117 @@
+//! Access control: by command, by category, by key, reading apart from writing.
+
+use crate::common::{Conn, Server};
+
+/// Whether an error says that this user may not.
+fn forbidden(conn: &mut Conn, line: &str) -> bool {
+    let reply = conn.ask(line);
+    reply.is_error() && reply.error().starts_with("NOPERM")
+}
+
+fn login(server: &Server, rules: &str) -> Conn {
+    server.connect().done(&format!("ACL SETUSER u reset on nopass {rules}"));
+    let mut conn = server.connect();
+    conn.done("AUTH u x");
+    conn
+}
+
+#[test]
+fn a_user_may_be_given_single_commands() {
+    let server = Server::start(&[]);
+    let mut conn = login(&server, "~* +rl.slide +rl.peek");
+    conn.done("RL.SLIDE k 5 60");
+    conn.done("RL.PEEK k");
+    for line in ["RL.WINDOW k 5 60", "RL.BUCKET k 5 1", "RL.REFUND k 1", "RL.INFO k", "RL.APPLY k x"] {
+        assert!(forbidden(&mut conn, line), "{line}");
+    }
+}
+
+#[test]
+fn keys_are_kept_apart() {
+    let server = Server::start(&[]);
+    let mut conn = login(&server, "~mine:* +@all");
+    for line in [
+        "RL.SLIDE ? 5 60",
+        "RL.WINDOW ? 5 60",
+        "RL.BUCKET ? 5 1",
+        "RL.PEEK ?",
+        "RL.REFUND ? 1",
+        "RL.INFO ?",
+        "RL.APPLY ? x",
+    ] {
+        let theirs = line.replace('?', "theirs:1");
+        assert!(forbidden(&mut conn, &theirs), "{theirs}");
+        let mine = line.replace('?', &format!("mine:{}", line.len()));
+        assert!(!forbidden(&mut conn, &mine), "{mine}");
+    }
+}
+
+#[test]
+fn who_may_only_read_a_key_may_peek_and_not_take() {
+    let server = Server::start(&[]);
+    server.connect().done("RL.SLIDE k 5 60");
+    let mut conn = login(&server, "%R~* +@all");
+    conn.done("RL.PEEK k");
+    conn.done("RL.INFO k");
+    for line in ["RL.SLIDE k 5 60", "RL.REFUND k 1", "RL.APPLY k x"] {
+        assert!(forbidden(&mut conn, line), "{line}");
+    }
+}
+
+/// Whether the server lets modules say what categories a command is in; Redis 7.0 puts a module's
+/// commands in none, and users have to be refused them by name.
+fn modules_have_categories(conn: &mut Conn) -> bool {
+    conn.is_at_least(7, 2)
+}
+
+#[test]
+fn effects_are_dangerous_and_limits_are_not() {
+    let server = Server::start(&[]);
+    let mut conn = if modules_have_categories(&mut server.connect()) {
+        login(&server, "~* +@all -@dangerous")
+    } else {
+        login(&server, "~* +@all -@dangerous -rl.apply")
+    };
+    assert!(forbidden(&mut conn, "RL.APPLY k x"));
+    for line in
+        ["RL.SLIDE s 5 60", "RL.WINDOW w 5 60", "RL.BUCKET b 5 1", "RL.PEEK s", "RL.REFUND s 1", "RL.INFO s"]
+    {
+        conn.done(line);
+    }
+}
+
+#[test]
+fn reading_and_writing_are_the_servers_own_categories() {
+    let server = Server::start(&[]);
+    if !modules_have_categories(&mut server.connect()) {
+        return;
+    }
+    let mut conn = login(&server, "~* +@all -@write");
+    assert!(!forbidden(&mut conn, "RL.PEEK k") && !forbidden(&mut conn, "RL.INFO k"));
+    for line in ["RL.SLIDE k 5 60", "RL.WINDOW k 5 60", "RL.BUCKET k 5 1", "RL.REFUND k 1"] {
+        assert!(forbidden(&mut conn, line), "{line}");
+    }
+    let mut conn = login(&server, "~* -@all +@read");
+    conn.ask("RL.PEEK k");
+    assert!(!forbidden(&mut conn, "RL.PEEK k") && forbidden(&mut conn, "RL.SLIDE k 5 60"));
+}
+
+#[test]
+fn the_category_ratelimit_holds_all_that_a_client_needs() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    let known = conn.ask("ACL CAT").words().contains(&"ratelimit".to_owned());
+    let expected =
+        if conn.info("valkey_version").is_some() { conn.is_at_least(8, 0) } else { conn.is_at_least(7, 4) };
+    assert_eq!(known, expected, "a category of its own where the server knows such");
+    if !known {
+        return;
+    }
+    let mut commands = conn.ask("ACL CAT ratelimit").words();
+    commands.iter_mut().for_each(|name| name.make_ascii_lowercase());
+    commands.sort_unstable();
+    assert_eq!(commands, ["rl.bucket", "rl.info", "rl.peek", "rl.refund", "rl.slide", "rl.window"]);
+    let mut conn = login(&server, "~* +@ratelimit");
+    conn.done("RL.SLIDE k 5 60");
+    assert!(forbidden(&mut conn, "GET k"));
+}

@@ -1,0 +1,145 @@
+//! Three nodes: keys route by slot, and slots that move under load take every key's state along.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+
+use crate::common::cluster::{Cluster, ClusterClient, slot};
+use crate::common::{Random, Server, Value, wait_until};
+
+#[test]
+fn keys_route_by_their_slot() {
+    let cluster = Cluster::start(3);
+    let mut client = cluster.client();
+    for key in 0..60 {
+        assert_eq!(client.ask(&format!("RL.SLIDE s{key} 5 1d COST 2")).five()[..3], [1, 5, 3]);
+        assert_eq!(client.ask(&format!("RL.WINDOW w{key} 5 3650d COST 2")).five()[..3], [1, 5, 3]);
+        assert_eq!(client.ask(&format!("RL.BUCKET b{key} 5 1 1d COST 2")).five()[..3], [1, 5, 3]);
+        assert_eq!(client.ask(&format!("RL.PEEK s{key}")).five()[..3], [1, 5, 3]);
+        assert_eq!(client.ask(&format!("RL.REFUND w{key} 1")).int(), 4);
+        assert_eq!(client.ask(&format!("RL.INFO b{key}")).get("used").int(), 2);
+    }
+    let sizes: Vec<i64> = cluster.nodes.iter().map(|node| node.connect().ask("DBSIZE").int()).collect();
+    assert_eq!(sizes.iter().sum::<i64>(), 180);
+    assert!(sizes.iter().all(|size| *size > 20), "{sizes:?}");
+    let foreign = cluster.nodes[cluster.owner(slot(b"s0"))].port();
+    let other = cluster.nodes.iter().find(|node| node.port() != foreign).unwrap();
+    for line in [
+        "RL.SLIDE s0 5 1d",
+        "RL.PEEK s0",
+        "RL.REFUND s0 1",
+        "RL.INFO s0",
+        "RL.WINDOW s0 5 1d",
+        "RL.BUCKET s0 5 1",
+    ] {
+        assert!(other.connect().ask(line).error().starts_with("MOVED "), "{line}");
+    }
+}
+
+/// Moves one slot from its owner to `target`, key by key, as redis-cli does.
+fn migrate(cluster: &Cluster, slot: u16, target: &Server) {
+    let source = &cluster.nodes[cluster.owner(slot)];
+    if source.port() == target.port() {
+        return;
+    }
+    let (mut from, mut to) = (source.connect(), target.connect());
+    let (from_id, to_id) = (from.ask("CLUSTER MYID").text(), to.ask("CLUSTER MYID").text());
+    to.done(&format!("CLUSTER SETSLOT {slot} IMPORTING {from_id}"));
+    from.done(&format!("CLUSTER SETSLOT {slot} MIGRATING {to_id}"));
+    loop {
+        let keys = from.ask(&format!("CLUSTER GETKEYSINSLOT {slot} 3")).words();
+        if keys.is_empty() {
+            break;
+        }
+        let port = target.port().to_string();
+        let mut command = vec!["MIGRATE", "127.0.0.1", &port, "", "0", "5000", "KEYS"];
+        command.extend(keys.iter().map(String::as_str));
+        let reply = from.call(&command);
+        assert!(!reply.is_error(), "{reply:?}");
+    }
+    // The target first: from then on some node serves the slot.
+    to.done(&format!("CLUSTER SETSLOT {slot} NODE {to_id}"));
+    from.done(&format!("CLUSTER SETSLOT {slot} NODE {to_id}"));
+    for node in &cluster.nodes {
+        node.connect().done(&format!("CLUSTER SETSLOT {slot} NODE {to_id}"));
+    }
+    wait_until("every node knows of it", || cluster.agrees_on(slot, target.port()));
+}
+
+/// One request of each type on a key: names share a tag, so that they share its slot.
+fn requests(number: usize) -> [String; 3] {
+    [
+        format!("RL.SLIDE {{k{number}}}:s 700 1d"),
+        format!("RL.WINDOW {{k{number}}}:w 700 3650d"),
+        format!("RL.BUCKET {{k{number}}}:b 700 1 3650d"),
+    ]
+}
+
+/// Ends the load, also when the test that moves the slots fails.
+struct Load<'a>(&'a AtomicBool);
+
+impl Drop for Load<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Asks at random until `over`: cost admitted, by request.
+fn admitted(
+    mut client: ClusterClient,
+    seed: u64,
+    over: &AtomicBool,
+    asked: &AtomicU64,
+) -> HashMap<String, i64> {
+    let mut random = Random::new(seed);
+    let mut admitted = HashMap::new();
+    while !over.load(Ordering::Relaxed) {
+        let number = random.below(12);
+        let request = random.pick(&requests(number)).clone();
+        let cost = random.between(1, 3);
+        let allowed = client.ask(&format!("{request} COST {cost}")).five()[0];
+        *admitted.entry(request).or_default() += allowed * cost;
+        asked.fetch_add(1, Ordering::Relaxed);
+    }
+    admitted
+}
+
+#[test]
+fn slots_that_move_under_load_keep_every_state_and_admit_nothing_twice() {
+    let cluster = Cluster::start(3);
+    let (over, asked) = (AtomicBool::new(false), AtomicU64::new(0));
+    let mut sum: HashMap<String, i64> = HashMap::new();
+    thread::scope(|scope| {
+        let load = Load(&over);
+        let clients: Vec<_> = (0..4)
+            .map(|seed| {
+                let (client, over, asked) = (cluster.client(), &over, &asked);
+                scope.spawn(move || admitted(client, seed, over, asked))
+            })
+            .collect();
+        for round in 1..=3 {
+            for number in 0..12 {
+                let target = &cluster.nodes[(number + round) % 3];
+                migrate(&cluster, slot(format!("k{number}").as_bytes()), target);
+            }
+            let enough = 2_000 * u64::try_from(round).unwrap();
+            wait_until("there is load", || asked.load(Ordering::Relaxed) >= enough);
+        }
+        drop(load);
+        for client in clients {
+            for (request, cost) in client.join().unwrap() {
+                *sum.entry(request).or_default() += cost;
+            }
+        }
+    });
+    let mut client = cluster.client();
+    for request in (0..12).flat_map(requests) {
+        let key = request.split(' ').nth(1).unwrap();
+        let info = client.ask(&format!("RL.INFO {key}"));
+        assert_ne!(info, Value::Nil, "{key} is lost");
+        assert_eq!(info.get("used").int(), sum[&request], "{key}: used and told");
+        assert!(sum[&request] <= 700);
+    }
+    // The load ran into the limits, or they were not tested: nearly all of it is used.
+    assert!(sum.values().filter(|cost| **cost > 300).count() > 6, "{sum:?}");
+}

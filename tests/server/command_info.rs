@@ -1,0 +1,185 @@
+//! What the server says of each command: COMMAND INFO, DOCS and GETKEYS.
+
+use crate::common::{Conn, Server, Value};
+
+struct Expected {
+    name: &'static str,
+    arity: i64,
+    flags: &'static [&'static str],
+    key: &'static [&'static str],
+    arguments: &'static [&'static str],
+    call: &'static str,
+}
+
+const COMMANDS: [Expected; 7] = [
+    Expected {
+        name: "rl.slide",
+        arity: -4,
+        flags: &["denyoom", "fast", "write"],
+        key: &["RW", "access", "update"],
+        arguments: &["key", "limit", "window", "cost"],
+        call: "RL.SLIDE the:key 5 60 COST 2",
+    },
+    Expected {
+        name: "rl.window",
+        arity: -4,
+        flags: &["denyoom", "fast", "write"],
+        key: &["RW", "access", "update"],
+        arguments: &["key", "limit", "window", "offset", "cost"],
+        call: "RL.WINDOW the:key 5 60 OFFSET 1 COST 2",
+    },
+    Expected {
+        name: "rl.bucket",
+        arity: -4,
+        flags: &["denyoom", "fast", "write"],
+        key: &["RW", "access", "update"],
+        arguments: &["key", "capacity", "refill", "period", "cost"],
+        call: "RL.BUCKET the:key 5 1 60 COST 2",
+    },
+    Expected {
+        name: "rl.peek",
+        arity: -2,
+        flags: &["fast", "readonly"],
+        key: &["RO", "access"],
+        arguments: &["key", "cost"],
+        call: "RL.PEEK the:key COST 2",
+    },
+    Expected {
+        name: "rl.refund",
+        arity: 3,
+        flags: &["fast", "write"],
+        key: &["RW", "access", "update"],
+        arguments: &["key", "n"],
+        call: "RL.REFUND the:key 2",
+    },
+    Expected {
+        name: "rl.info",
+        arity: 2,
+        flags: &["fast", "readonly"],
+        key: &["RO", "access"],
+        arguments: &["key"],
+        call: "RL.INFO the:key",
+    },
+    Expected {
+        name: "rl.apply",
+        arity: -3,
+        flags: &["admin", "fast", "write"],
+        key: &["RW", "update"],
+        arguments: &["key"],
+        call: "RL.APPLY the:key x",
+    },
+];
+
+fn info(conn: &mut Conn, name: &str) -> Vec<Value> {
+    conn.ask(&format!("COMMAND INFO {name}")).list()[0].list().to_vec()
+}
+
+fn docs(conn: &mut Conn, name: &str) -> Value {
+    conn.ask(&format!("COMMAND DOCS {name}")).list()[1].clone()
+}
+
+#[test]
+fn arity_and_flags_are_what_the_contract_says() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    for command in COMMANDS {
+        let info = info(&mut conn, command.name);
+        assert!(info[0].text().eq_ignore_ascii_case(command.name));
+        assert_eq!(info[1].int(), command.arity, "{}", command.name);
+        let mut flags = info[2].words();
+        flags.retain(|flag| flag != "module");
+        flags.sort_unstable();
+        assert_eq!(flags, command.flags, "{}", command.name);
+        let position: Vec<i64> = info[3..6].iter().map(Value::int).collect();
+        assert_eq!(position, [1, 1, 1], "{}", command.name);
+    }
+}
+
+#[test]
+fn each_has_one_key_first_and_says_what_becomes_of_it() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    for command in COMMANDS {
+        let specs = info(&mut conn, command.name)[8].clone();
+        assert_eq!(specs.list().len(), 1, "{}: {specs:?}", command.name);
+        let mut flags = specs.list()[0].get("flags").words();
+        flags.sort_unstable();
+        assert_eq!(flags, command.key, "{}", command.name);
+        let begin = specs.list()[0].get("begin_search");
+        assert_eq!(begin.get("type").text(), "index");
+        assert_eq!(begin.get("spec").get("index").int(), 1);
+        let find = specs.list()[0].get("find_keys");
+        assert_eq!(find.get("type").text(), "range");
+        assert_eq!(find.get("spec").get("lastkey").int(), 0);
+    }
+}
+
+#[test]
+fn getkeys_finds_the_key() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    for command in COMMANDS {
+        assert_eq!(
+            conn.ask(&format!("COMMAND GETKEYS {}", command.call)).words(),
+            ["the:key"],
+            "{}",
+            command.name
+        );
+    }
+}
+
+#[test]
+fn docs_tell_what_each_does_since_when_and_at_what_cost() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    for command in COMMANDS {
+        let docs = docs(&mut conn, command.name);
+        let summary = docs.get("summary").text();
+        assert!((10..120).contains(&summary.len()), "{}: {summary}", command.name);
+        assert_eq!(docs.get("since").text().split('.').count(), 3, "{}", command.name);
+        assert_eq!(docs.get("group").text(), "module");
+        assert!(docs.get("complexity").text().starts_with("O("), "{}", command.name);
+        let arguments = docs.get("arguments");
+        let names: Vec<String> =
+            arguments.list().iter().map(|argument| argument.get("name").text()).collect();
+        assert!(names.len() >= command.arguments.len(), "{}: {names:?}", command.name);
+        for (name, expected) in names.iter().zip(command.arguments) {
+            assert_eq!(name, expected, "{}: {names:?}", command.name);
+        }
+    }
+}
+
+#[test]
+fn options_are_told_by_their_token() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    for (name, argument, token) in [
+        ("rl.slide", "cost", "COST"),
+        ("rl.window", "cost", "COST"),
+        ("rl.window", "offset", "OFFSET"),
+        ("rl.bucket", "cost", "COST"),
+        ("rl.peek", "cost", "COST"),
+    ] {
+        let docs = docs(&mut conn, name);
+        let arguments = docs.get("arguments");
+        let told = arguments.list().iter().find(|told| told.get("name").text() == argument).unwrap();
+        assert_eq!(told.get("token").text(), token, "{name} {argument}");
+        assert!(told.get("flags").words().contains(&"optional".to_owned()), "{name} {argument}");
+    }
+}
+
+#[test]
+fn the_module_is_listed_under_its_name() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    let modules = conn.ask("MODULE LIST");
+    let module =
+        modules.list().iter().find(|module| module.get("name").text() == "rl").expect("rl is loaded");
+    assert!(module.get("ver").int() > 0);
+    let mut commands = conn.ask("COMMAND LIST FILTERBY MODULE rl").words();
+    commands.iter_mut().for_each(|name| name.make_ascii_lowercase());
+    commands.sort_unstable();
+    let mut expected: Vec<&str> = COMMANDS.iter().map(|command| command.name).collect();
+    expected.sort_unstable();
+    assert_eq!(commands, expected);
+}

@@ -1,0 +1,73 @@
+//! Waiting for events, and the server's clock. No test sleeps for a length of time.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::conn::Conn;
+
+/// What has not happened by then will not.
+const DEADLINE: Duration = Duration::from_secs(90);
+
+/// Polls until `happened`, and fails if it never does.
+#[track_caller]
+pub fn wait_until(what: &str, mut happened: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !happened() {
+        assert!(begin.elapsed() < DEADLINE, "waited in vain until {what}");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// The server's clock in ms.
+#[track_caller]
+pub fn now(conn: &mut Conn) -> i64 {
+    let time = conn.ask("TIME").words();
+    time[0].parse::<i64>().unwrap() * 1_000 + time[1].parse::<i64>().unwrap() / 1_000
+}
+
+/// Waits until the server's own clock has reached `at` (ms).
+#[track_caller]
+pub fn wait_for_clock(conn: &mut Conn, at: i64) {
+    wait_until("the server's clock has reached an instant", || now(conn) >= at);
+}
+
+/// An instant some minutes ahead of the server's clock, at the beginning of a minute.
+///
+/// A key's own clock never runs backwards. So once an effect has been applied at an instant to
+/// come, each decision on its key is made for that very instant, however slow the machine is that
+/// runs the test, and the next effect moves it on to the ms.
+#[track_caller]
+pub fn ahead(conn: &mut Conn) -> i64 {
+    (now(conn) / 60_000 + 10) * 60_000
+}
+
+/// A decision, and the server's clock for which it was made.
+#[derive(Clone, Copy, Debug)]
+pub struct Judged {
+    pub now: i64,
+    pub allowed: bool,
+    pub limit: i64,
+    pub remaining: i64,
+    pub retry_after: i64,
+    pub reset_after: i64,
+}
+
+impl Judged {
+    pub fn retry_at(&self) -> i64 {
+        self.now + self.retry_after
+    }
+
+    pub fn reset_at(&self) -> i64 {
+        self.now + self.reset_after
+    }
+}
+
+/// Asks `line` and reads the clock in one MULTI, in which it stands still: a new key that is full
+/// again in a minute expires a minute from then.
+#[track_caller]
+pub fn judged(conn: &mut Conn, line: &str) -> Judged {
+    let replies = conn.multi(&["DEL minute", "RL.SLIDE minute 1 60", "PEXPIRETIME minute", line]);
+    let [allowed, limit, remaining, retry_after, reset_after] = replies[3].five();
+    let now = replies[2].int() - 60_000;
+    Judged { now, allowed: allowed == 1, limit, remaining, retry_after, reset_after }
+}

@@ -1,0 +1,156 @@
+//! A cluster of real nodes, and a client that follows its redirections.
+
+use std::collections::HashMap;
+
+use super::clock::wait_until;
+use super::conn::Conn;
+use super::server::{Server, free_port};
+use super::value::Value;
+
+pub const SLOTS: u16 = 16_384;
+
+/// Primaries that share the slots between them.
+pub struct Cluster {
+    pub nodes: Vec<Server>,
+}
+
+impl Cluster {
+    pub fn start(count: u16) -> Self {
+        let nodes: Vec<Server> = (0..count).map(|_| start_node()).collect();
+        let share = SLOTS / count;
+        for (index, node) in (0..).zip(&nodes) {
+            let begin = index * share;
+            let end = if index + 1 == count { SLOTS - 1 } else { begin + share - 1 };
+            let mut conn = node.connect();
+            conn.done(&format!("CLUSTER ADDSLOTSRANGE {begin} {end}"));
+            conn.done(&format!("CLUSTER SET-CONFIG-EPOCH {}", index + 1));
+        }
+        let mut first = nodes[0].connect();
+        for node in &nodes[1..] {
+            let bus = node.connect().info_config("cluster-port");
+            first.done(&format!("CLUSTER MEET 127.0.0.1 {} {bus}", node.port()));
+        }
+        for node in &nodes {
+            let mut conn = node.connect();
+            wait_until("the cluster is whole", || {
+                let info = conn.ask("CLUSTER INFO").text();
+                info.contains("cluster_state:ok") && info.contains(&format!("cluster_known_nodes:{count}"))
+            });
+        }
+        Self { nodes }
+    }
+
+    /// The node that owns a slot.
+    pub fn owner(&self, slot: u16) -> usize {
+        let claims = |node: &Server| port_of(&mut node.connect(), slot) == Some(node.port());
+        self.nodes.iter().position(claims).expect("a slot has an owner")
+    }
+
+    /// Whether every node has heard that `port` owns the slot, and of the latest such change at all:
+    /// a change that is made before then may be numbered like the last one, and be taken back.
+    pub fn agrees_on(&self, slot: u16, port: u16) -> bool {
+        let epoch = |conn: &mut Conn| {
+            let info = conn.ask("CLUSTER INFO").text();
+            info.lines().find(|line| line.starts_with("cluster_current_epoch:")).map(str::to_owned)
+        };
+        let expected = epoch(&mut self.nodes[0].connect());
+        self.nodes.iter().all(|node| {
+            let mut conn = node.connect();
+            port_of(&mut conn, slot) == Some(port) && epoch(&mut conn) == expected
+        })
+    }
+
+    pub fn client(&self) -> ClusterClient {
+        ClusterClient {
+            ports: self.nodes.iter().map(Server::port).collect(),
+            conns: HashMap::new(),
+            routes: HashMap::new(),
+        }
+    }
+}
+
+/// The port of the node that owns a slot, as this one sees it; none while owners change.
+fn port_of(conn: &mut Conn, slot: u16) -> Option<u16> {
+    let slots = conn.ask("CLUSTER SLOTS");
+    let has = |range: &&Value| (range.list()[0].int()..=range.list()[1].int()).contains(&i64::from(slot));
+    let range = slots.list().iter().find(has)?;
+    u16::try_from(range.list()[2].list()[1].int()).ok()
+}
+
+fn start_node() -> Server {
+    let bus = format!("cluster-port {}", free_port());
+    Server::start_tcp(&[
+        "cluster-enabled yes",
+        "cluster-node-timeout 30000",
+        "cluster-require-full-coverage no",
+        &bus,
+    ])
+}
+
+/// Sends each command where the cluster says.
+pub struct ClusterClient {
+    ports: Vec<u16>,
+    conns: HashMap<u16, Conn>,
+    routes: HashMap<u16, u16>,
+}
+
+impl ClusterClient {
+    /// Asks about `key`, the second word; follows MOVED and ASK, and tries again after TRYAGAIN.
+    pub fn ask(&mut self, line: &str) -> Value {
+        let slot = slot(line.split(' ').nth(1).unwrap().as_bytes());
+        let mut port = *self.routes.get(&slot).unwrap_or(&self.ports[0]);
+        let mut asking = false;
+        let mut last = String::new();
+        for _ in 0..10_000 {
+            let conn = self.conns.entry(port).or_insert_with(|| Conn::tcp(port).unwrap());
+            if asking {
+                conn.done("ASKING");
+            }
+            let reply = conn.ask(line);
+            let Value::Error(error) = &reply else { return reply };
+            last.clone_from(error);
+            let words: Vec<&str> = error.split(' ').collect();
+            let target = || words[2].rsplit(':').next().unwrap().parse().unwrap();
+            asking = words[0] == "ASK";
+            match words[0] {
+                "MOVED" => {
+                    port = target();
+                    self.routes.insert(slot, port);
+                }
+                "ASK" => port = target(),
+                "TRYAGAIN" | "CLUSTERDOWN" => {}
+                _ => return reply,
+            }
+        }
+        panic!("{line} goes round in circles: {last}");
+    }
+}
+
+/// The slot of a key: CRC16 (XMODEM) of it, or of its part in braces.
+pub fn slot(key: &[u8]) -> u16 {
+    let tag = || {
+        let open = key.iter().position(|byte| *byte == b'{')?;
+        let length = key[open + 1..].iter().position(|byte| *byte == b'}')?;
+        (length > 0).then(|| &key[open + 1..open + 1 + length])
+    };
+    let crc = tag().unwrap_or(key).iter().fold(0_u16, |crc, byte| {
+        (0..8).fold(crc ^ (u16::from(*byte) << 8), |crc, _| {
+            if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ 0x1021 }
+        })
+    });
+    crc % SLOTS
+}
+
+impl Conn {
+    /// The value of a configuration parameter.
+    #[track_caller]
+    pub fn info_config(&mut self, name: &str) -> String {
+        self.ask(&format!("CONFIG GET {name}")).get(name).text()
+    }
+}
+
+#[test]
+fn a_slot_is_the_one_redis_documents() {
+    assert_eq!(slot(b"123456789"), 0x31c3);
+    assert_eq!(slot(b"{user1000}.following"), slot(b"user1000"));
+}

@@ -1,0 +1,80 @@
+//! Mixed commands on all three types: admitted and denied ones, refunds, changing parameters,
+//! reads, errors, and what users do to any key.
+
+use super::conn::{Conn, words};
+use super::random::Random;
+
+/// One command. Keys that are asked with windows under a second are called `short:…`.
+pub fn command(random: &mut Random) -> String {
+    let number = random.below(40);
+    let cost = random.between(0, 9);
+    let limit = *random.pick(&[1, 5, 50, 500, 5_000]);
+    let length = *random.pick(&["1d", "36h", "30d", "3650d"]);
+    let short = random.between(20, 400);
+    let refill = *random.pick(&["0.0005", "0.001", "0.002"]);
+    let offset = *random.pick(&["0", "-5h", "90m"]);
+    let kind = *random.pick(&["slide", "window", "bucket"]);
+    match random.below(24) {
+        0..=4 => format!("RL.SLIDE slide:{number} {limit} {length} COST {cost}"),
+        5..=8 => format!("RL.WINDOW window:{number} {limit} {length} COST {cost} OFFSET {offset}"),
+        9 => format!("RL.WINDOW window:{number} {limit} 1mo"),
+        10..=14 => format!("RL.BUCKET bucket:{number} {limit} {refill} COST {cost}"),
+        15 => format!("RL.SLIDE short:slide:{number} {limit} {short}ms COST {cost}"),
+        16 => format!("RL.WINDOW short:window:{number} {limit} {short}ms COST {cost}"),
+        17 => format!("RL.BUCKET short:bucket:{number} 9 {limit} 0.1 COST {cost}"),
+        18..=20 => format!("RL.REFUND {kind}:{number} {cost}"),
+        21 => format!("RL.PEEK {kind}:{number} COST {cost}"),
+        22 => (*random.pick(&[
+            "RL.SLIDE window:1 5 60",
+            "RL.BUCKET b 0 0",
+            "RL.INFO slide:1",
+            "RL.REFUND x -1",
+        ]))
+        .to_owned(),
+        _ => match random.below(12) {
+            0 => format!("DEL {kind}:{number}"),
+            1 => format!("RENAME {kind}:{number} {kind}:{}", random.below(40)),
+            2 => format!("COPY {kind}:{number} {kind}:{} REPLACE", random.below(40)),
+            3 => format!("EXPIRE {kind}:{number} 100000"),
+            4 => format!("PERSIST {kind}:{number}"),
+            _ => format!("RL.REFUND short:{kind}:{number} {cost}"),
+        },
+    }
+}
+
+/// Runs so many of them, pipelined.
+pub fn run(conn: &mut Conn, random: &mut Random, count: usize) {
+    let batch = 500;
+    for begin in (0..count).step_by(batch) {
+        let batch = batch.min(count - begin);
+        for _ in 0..batch {
+            conn.send(&words(&command(random)));
+        }
+        for _ in 0..batch {
+            conn.receive();
+        }
+    }
+}
+
+/// All keys with their expiry, sorted.
+pub fn expiries(conn: &mut Conn) -> Vec<(String, i64)> {
+    let mut keys = conn.ask("KEYS *").words();
+    keys.sort_unstable();
+    for key in &keys {
+        conn.send(&["PEXPIRETIME", key]);
+    }
+    keys.into_iter().map(|key| (key, conn.receive().int())).collect()
+}
+
+/// Reads every short-lived key until all of them have expired and been deleted.
+pub fn let_short_ones_expire(conn: &mut Conn) {
+    super::wait_until("short-lived keys have expired", || {
+        let keys = conn.ask("KEYS short:*").words();
+        keys.iter().all(|key| conn.ask(&format!("EXISTS {key}")).int() == 0)
+    });
+    super::wait_until("they are gone from the keyspace", || {
+        // A key counted here and not listed has expired but is not deleted yet.
+        let listed = conn.ask("KEYS *").list().len();
+        conn.ask("DBSIZE").int() == i64::try_from(listed).unwrap()
+    });
+}

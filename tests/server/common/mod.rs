@@ -1,0 +1,19 @@
+//! What every test stands on: a real server with the module, a client that can send anything, and
+//! oracles that are too simple to be wrong.
+
+pub mod aof;
+pub mod clock;
+pub mod cluster;
+pub mod conn;
+pub mod load;
+pub mod oracle;
+pub mod payload;
+pub mod random;
+pub mod server;
+pub mod value;
+
+pub use clock::{wait_for_clock, wait_until};
+pub use conn::Conn;
+pub use random::Random;
+pub use server::Server;
+pub use value::Value;

@@ -1,0 +1,232 @@
+//! A real server with the module, in a folder of its own, that never outlives the test.
+//!
+//! `REDIS_RL_SERVER` names another server than `redis-server`, `REDIS_RL_MODULE` another file than
+//! the one beside the tests.
+
+use std::env;
+use std::fs;
+use std::io::Result;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+
+use super::clock::wait_until;
+use super::conn::Conn;
+
+/// Kills the server once standard input ends, which it does however the test ends; ends with it.
+const KEEPER: &str = r#"
+exec 3<&0
+"$0" server.conf >server.out 2>&1 & server=$!
+{ read -r _ <&3; kill -9 $server; } &
+wait $server
+"#;
+
+const COMMON: [&str; 8] = [
+    "unixsocket server.sock",
+    "logfile server.log",
+    "save \"\"",
+    "enable-debug-command yes",
+    "enable-module-command yes",
+    "auto-aof-rewrite-percentage 0",
+    "repl-diskless-sync-delay 0",
+    "repl-ping-replica-period 3600",
+];
+
+/// A running server, or one that was stopped and can be started again.
+pub struct Server {
+    dir: PathBuf,
+    config: Vec<String>,
+    tcp: bool,
+    port: u16,
+    keeper: Option<Child>,
+}
+
+impl Server {
+    /// A server on a unix socket, with these lines of redis.conf beyond the common ones.
+    #[track_caller]
+    pub fn start(config: &[&str]) -> Self {
+        Self::new(config, "", false).unwrap_or_else(|log| panic!("no server: {log}"))
+    }
+
+    /// A server that also listens on a TCP port.
+    #[track_caller]
+    pub fn start_tcp(config: &[&str]) -> Self {
+        Self::new(config, "", true).unwrap_or_else(|log| panic!("no server: {log}"))
+    }
+
+    /// A server that loads the module with arguments; its log if it does not start.
+    pub fn start_with_arguments(arguments: &str) -> std::result::Result<Self, String> {
+        Self::new(&[], arguments, false)
+    }
+
+    fn new(config: &[&str], arguments: &str, tcp: bool) -> std::result::Result<Self, String> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let dir = env::temp_dir().join(format!("rl-{}-{count}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        let mut lines: Vec<String> = COMMON.iter().chain(config).map(|&line| line.to_owned()).collect();
+        lines.push(format!("loadmodule {} {arguments}", module().display()));
+        let mut server = Self { dir, config: lines, tcp, port: 0, keeper: None };
+        server.run().map(|()| server)
+    }
+
+    /// Starts it, on another port should somebody have taken the one found free.
+    fn run(&mut self) -> std::result::Result<(), String> {
+        for _ in 0..5 {
+            self.launch();
+            if self.answers() {
+                return Ok(());
+            }
+            self.kill();
+            if !self.log().contains("Address already in use") {
+                break;
+            }
+        }
+        Err(self.log())
+    }
+
+    fn launch(&mut self) {
+        self.port = if self.tcp { free_port() } else { 0 };
+        let port = format!("port {}\n{}", self.port, self.config.join("\n"));
+        fs::write(self.dir.join("server.conf"), port).unwrap();
+        let _ = fs::remove_file(self.dir.join("server.log"));
+        let _ = fs::remove_file(self.socket());
+        let keeper = Command::new("sh")
+            .args(["-c", KEEPER])
+            .arg(env::var_os("REDIS_RL_SERVER").unwrap_or_else(|| "redis-server".into()))
+            .current_dir(&self.dir)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("a shell");
+        self.keeper = Some(keeper);
+    }
+
+    /// Waits until it has loaded its data. False if it has ended instead.
+    fn answers(&mut self) -> bool {
+        let mut ended = false;
+        wait_until("the server answers", || {
+            ended = self.keeper.as_mut().is_none_or(|keeper| !matches!(keeper.try_wait(), Ok(None)));
+            let answer = || Conn::unix(&self.socket())?.answered_ping();
+            ended || answer().unwrap_or(false)
+        });
+        !ended
+    }
+
+    #[track_caller]
+    pub fn connect(&self) -> Conn {
+        Conn::unix(&self.socket()).expect("the server lives")
+    }
+
+    pub fn socket(&self) -> PathBuf {
+        self.dir.join("server.sock")
+    }
+
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub fn log(&self) -> String {
+        let read = |name| fs::read(self.dir.join(name)).unwrap_or_default();
+        String::from_utf8_lossy(&[read("server.out"), read("server.log")].concat()).into_owned()
+    }
+
+    /// kill -9.
+    pub fn kill(&mut self) {
+        if let Some(mut keeper) = self.keeper.take() {
+            drop(keeper.stdin.take());
+            let _ = keeper.wait();
+        }
+    }
+
+    /// kill -9, and started again on what it left on disk.
+    #[track_caller]
+    pub fn crash_and_restart(&mut self) {
+        self.kill();
+        self.run().unwrap_or_else(|log| panic!("no server: {log}"));
+    }
+
+    /// Whether it still serves: a new connection is answered.
+    #[track_caller]
+    pub fn assert_alive(&self) {
+        let alive = Conn::unix(&self.socket()).and_then(|mut conn| conn.answered_ping());
+        assert!(alive.is_ok(), "the server has ended: {}", self.log());
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+        if thread::panicking() {
+            let log = self.log();
+            let lines: Vec<&str> = log.lines().collect();
+            eprintln!("its server's log ended:\n{}", lines[lines.len().saturating_sub(40)..].join("\n"));
+        }
+        let _ = fs::remove_dir_all(&self.dir);
+    }
+}
+
+impl Conn {
+    fn answered_ping(&mut self) -> Result<bool> {
+        self.send(&["PING"]);
+        Ok(!self.try_receive()?.is_error()) // an error while it loads
+    }
+
+    /// A field of INFO.
+    #[track_caller]
+    pub fn info(&mut self, field: &str) -> Option<String> {
+        let info = self.ask("INFO everything").text();
+        let value = info.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        value.map(str::to_owned)
+    }
+
+    /// A field of INFO that is a number.
+    #[track_caller]
+    pub fn info_number(&mut self, field: &str) -> i64 {
+        self.info(field).unwrap_or_else(|| panic!("INFO has no {field}")).parse().unwrap()
+    }
+
+    /// A digest over all keys and values.
+    #[track_caller]
+    pub fn digest(&mut self) -> String {
+        self.done("DEBUG DIGEST").text()
+    }
+
+    /// How many bytes have gone to replicas.
+    #[track_caller]
+    pub fn offset(&mut self) -> i64 {
+        self.info_number("master_repl_offset")
+    }
+
+    /// Whether the server is of that version of Redis, as it counts itself, or later.
+    #[track_caller]
+    pub fn is_at_least(&mut self, major: u32, minor: u32) -> bool {
+        let version = self.info("valkey_version").or_else(|| self.info("redis_version")).unwrap();
+        let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+        (parts.next().unwrap(), parts.next().unwrap()) >= (major, minor)
+    }
+}
+
+/// The module beside the tests: `target/<profile>/deps/<this>` and `target/<profile>/libredis_rl.so`.
+fn module() -> PathBuf {
+    let beside = || env::current_exe().unwrap().ancestors().nth(2).unwrap().join(library());
+    let path = env::var_os("REDIS_RL_MODULE").map_or_else(beside, PathBuf::from);
+    let path = path.canonicalize().unwrap_or(path);
+    assert!(path.exists(), "{} is missing: `cargo build` with the tests' profile makes it", path.display());
+    path
+}
+
+fn library() -> String {
+    format!("{}redis_rl{}", env::consts::DLL_PREFIX, env::consts::DLL_SUFFIX)
+}
+
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}

@@ -1,0 +1,148 @@
+//! A request that is denied, refused or only read leaves no trace: nothing is written, replicated,
+//! appended or created.
+
+use crate::common::aof;
+use crate::common::{Conn, Server, Value, wait_until};
+
+/// Everything in which a write shows.
+#[derive(Debug, PartialEq)]
+struct Trace {
+    offset: i64,
+    aof: usize,
+    changes: i64,
+    keys: i64,
+    digest: String,
+    expiries: Vec<i64>,
+}
+
+fn trace(server: &Server, conn: &mut Conn) -> Trace {
+    Trace {
+        offset: conn.offset(),
+        aof: aof::size(server.dir()),
+        changes: conn.info_number("rdb_changes_since_last_save"),
+        keys: conn.ask("DBSIZE").int(),
+        digest: conn.digest(),
+        expiries: ["s", "w", "b"].iter().map(|key| conn.ask(&format!("PEXPIRETIME {key}")).int()).collect(),
+    }
+}
+
+#[test]
+fn what_admits_nothing_writes_nothing() {
+    let server = Server::start_tcp(&["appendonly yes", "appendfsync always"]);
+    let replica = Server::start(&[&format!("replicaof 127.0.0.1 {}", server.port())]);
+    let mut conn = server.connect();
+    wait_until("the replica follows", || {
+        replica.connect().info("master_link_status").as_deref() == Some("up")
+    });
+    conn.done("RL.SLIDE s 5 1d COST 5");
+    conn.done("RL.WINDOW w 5 3650d COST 5");
+    conn.done("RL.BUCKET b 5 1 3650d COST 5");
+    conn.done("SET string x");
+    let before = trace(&server, &mut conn);
+    for line in [
+        "RL.SLIDE s 5 1d",
+        "RL.SLIDE s 3 1d",
+        "RL.SLIDE s 5 1d COST 6",
+        "RL.SLIDE s 5 1d COST 0",
+        "RL.SLIDE new 5 1d COST 6",
+        "RL.SLIDE new 5 1d COST 0",
+        "RL.WINDOW w 5 3650d",
+        "RL.WINDOW w 4 3650d",
+        "RL.WINDOW w 5 3650d COST 6",
+        "RL.WINDOW new 5 1mo COST 6",
+        "RL.WINDOW new 5 1mo COST 0",
+        "RL.BUCKET b 5 1 3650d",
+        "RL.BUCKET b 4 1 3650d",
+        "RL.BUCKET b 5 1 3650d COST 6",
+        "RL.BUCKET new 5 1 COST 6",
+        "RL.BUCKET new 5 1 COST 0",
+        "RL.PEEK s",
+        "RL.PEEK w COST 2",
+        "RL.PEEK b COST 6",
+        "RL.PEEK new",
+        "RL.INFO s",
+        "RL.INFO w",
+        "RL.INFO b",
+        "RL.INFO new",
+        "RL.REFUND new 3",
+        "RL.SLIDE s 0 1d",
+        "RL.SLIDE new 5 x",
+        "RL.SLIDE string 5 1d",
+        "RL.SLIDE w 5 1d",
+        "RL.WINDOW new 5 1d OFFSET x",
+        "RL.BUCKET new 5 0",
+        "RL.PEEK string",
+        "RL.REFUND string 1",
+        "RL.REFUND s -1",
+        "RL.INFO string",
+        "RL.SLIDE new",
+        "RL.APPLY new x",
+    ] {
+        for _ in 0..3 {
+            conn.ask(line);
+        }
+        assert_eq!(trace(&server, &mut conn), before, "{line}");
+    }
+    conn.done("RL.REFUND s 1");
+    let after = trace(&server, &mut conn);
+    assert!(
+        after.offset > before.offset && after.aof > before.aof && after.digest != before.digest,
+        "{after:?}"
+    );
+}
+
+#[test]
+fn what_admits_nothing_in_a_transaction_or_script_writes_nothing_either() {
+    let server = Server::start_tcp(&["appendonly yes", "appendfsync always"]);
+    let replica = Server::start(&[&format!("replicaof 127.0.0.1 {}", server.port())]);
+    let mut conn = server.connect();
+    wait_until("the replica follows", || {
+        replica.connect().info("master_link_status").as_deref() == Some("up")
+    });
+    conn.done("RL.SLIDE s 5 1d COST 5");
+    let before = trace(&server, &mut conn);
+    conn.multi(&["RL.SLIDE s 5 1d", "RL.PEEK s", "RL.SLIDE new 1 1d COST 2"]);
+    let script = "redis.call('RL.SLIDE', KEYS[1], 5, '1d') return redis.call('RL.PEEK', KEYS[1])";
+    assert_eq!(conn.call(&["EVAL", script, "1", "s"]).five()[..3], [0, 5, 0]);
+    assert_eq!(trace(&server, &mut conn), before);
+}
+
+#[test]
+fn an_admission_is_one_effect() {
+    let server = Server::start(&["appendonly yes", "appendfsync always"]);
+    let mut conn = server.connect();
+    for line in ["RL.SLIDE s 5 1d", "RL.WINDOW w 5 1mo OFFSET -1h", "RL.BUCKET b 5 0.5 1h", "RL.REFUND s 1"] {
+        let before = aof::commands(server.dir()).len();
+        conn.done(line);
+        let commands = aof::commands(server.dir());
+        let written: Vec<_> =
+            commands[before..].iter().filter(|command| !command[0].eq_ignore_ascii_case(b"SELECT")).collect();
+        assert_eq!(written.len(), 1, "{line}");
+        assert_eq!(written[0][0].to_ascii_uppercase(), b"RL.APPLY", "{line}");
+    }
+    let kinds: Vec<_> = aof::effects(server.dir()).into_iter().map(|effect| effect.kind).collect();
+    assert_eq!(kinds, ["slide", "window", "bucket", "refund"]);
+}
+
+#[test]
+fn a_watched_key_is_touched_by_an_admission_and_by_nothing_less() {
+    let server = Server::start(&[]);
+    let (mut watcher, mut other) = (server.connect(), server.connect());
+    other.done("RL.SLIDE k 5 1d COST 4");
+    for (line, touches) in [
+        ("RL.SLIDE k 5 1d COST 2", false),
+        ("RL.SLIDE k 5 1d COST 6", false),
+        ("RL.SLIDE k 5 1d COST 0", false),
+        ("RL.PEEK k", false),
+        ("RL.INFO k", false),
+        ("RL.SLIDE k x 1d", false),
+        ("RL.SLIDE k 5 1d", true),
+        ("RL.REFUND k 1", true),
+    ] {
+        watcher.done("WATCH k");
+        other.ask(line);
+        watcher.done("MULTI");
+        watcher.done("PING");
+        assert_eq!(watcher.ask("EXEC") == Value::Nil, touches, "{line}");
+    }
+}

@@ -1,0 +1,42 @@
+//! The module from outside: a real server, real processes, a file per concern.
+//!
+//! One executable, so that tests of all concerns run side by side and are linked once.
+//! Some files or one test: `cargo test --release --test server aof::`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test that panics has failed, as it should"
+)]
+#![allow(unreachable_pub, reason = "nothing here is meant for another crate")]
+
+mod common;
+
+mod acl;
+mod aof;
+mod bounded;
+mod bucket;
+mod cluster;
+mod command_info;
+mod concurrency;
+mod config;
+mod denied;
+mod errors;
+mod hostile;
+mod keyspace;
+mod memory;
+mod metrics;
+mod model;
+mod oom;
+mod rdb;
+mod refund;
+mod refused;
+mod replication;
+mod replies;
+mod retry;
+mod slide;
+mod transactions;
+mod window;

@@ -1,0 +1,63 @@
+//! The INFO section: admitted, denied and errors of each command.
+
+use crate::common::{Conn, Server};
+
+fn counts(conn: &mut Conn, command: &str) -> [i64; 3] {
+    ["admitted", "denied", "errors"].map(|what| conn.info_number(&format!("rl_{command}_{what}")))
+}
+
+#[test]
+fn each_command_counts_what_became_of_its_requests() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    for (command, request) in
+        [("slide", "RL.SLIDE s 2 1d"), ("window", "RL.WINDOW w 2 3650d"), ("bucket", "RL.BUCKET b 2 1 1d")]
+    {
+        assert_eq!(counts(&mut conn, command), [0, 0, 0]);
+        for _ in 0..5 {
+            conn.done(request);
+        }
+        conn.ask(&format!("{request} COST 3"));
+        conn.ask(&format!("{request} COST x"));
+        conn.ask(&format!("{request} COST x"));
+        assert_eq!(counts(&mut conn, command), [2, 4, 2], "{command}");
+    }
+}
+
+#[test]
+fn reads_and_refunds_are_counted_by_calls_and_errors() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    conn.done("RL.SLIDE k 5 1d");
+    conn.done("SET string x");
+    for (command, good, bad) in [
+        ("peek", "RL.PEEK k", "RL.PEEK string"),
+        ("refund", "RL.REFUND k 1", "RL.REFUND k -1"),
+        ("info", "RL.INFO k", "RL.INFO string"),
+    ] {
+        for _ in 0..3 {
+            conn.done(good);
+        }
+        assert!(conn.ask(bad).is_error());
+        assert_eq!(conn.info_number(&format!("rl_{command}_errors")), 1, "{command}");
+        assert!(matches!(conn.info_number(&format!("rl_{command}_calls")), 3 | 4), "{command}");
+    }
+    assert_eq!(counts(&mut conn, "slide"), [1, 0, 0]);
+}
+
+#[test]
+fn the_section_is_given_by_its_name() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    let section = conn.ask("INFO rl").text();
+    assert!(section.contains("rl_slide_admitted:0"), "{section}");
+    assert!(!conn.ask("INFO").text().contains("rl_slide_admitted") || section.starts_with('#'));
+}
+
+#[test]
+fn what_a_replica_applies_is_not_counted_as_asked() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    conn.apply("k", "slide 1 1 5 315360000000");
+    assert_eq!(counts(&mut conn, "slide"), [0, 0, 0]);
+}

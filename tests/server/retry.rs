@@ -1,0 +1,90 @@
+//! retry_after is honest: denied until it has passed, admitted once it has, by the server's clock.
+
+use crate::common::clock::judged;
+use crate::common::{Conn, Server, wait_for_clock};
+
+/// Asks again and again until a request is admitted that was denied first.
+fn denied_until_announced(conn: &mut Conn, request: &str) {
+    let first = (0..10_000).map(|_| judged(conn, request)).find(|judged| !judged.allowed).expect("a denial");
+    assert!(first.retry_after > 0);
+    let announced = first.retry_at();
+    loop {
+        let judged = judged(conn, request);
+        if judged.allowed {
+            assert!(judged.now >= announced, "{request}: admitted {} ms early", announced - judged.now);
+            return;
+        }
+        assert!(judged.now < announced, "{request}: denied {} ms late", judged.now - announced);
+        assert_eq!(judged.retry_at(), announced, "{request}: the announcement moved");
+    }
+}
+
+#[test]
+fn a_sliding_window_admits_when_it_said() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    for _ in 0..5 {
+        denied_until_announced(&mut conn, "RL.SLIDE k 3 150ms");
+    }
+    denied_until_announced(&mut conn, "RL.SLIDE costly 7 150ms COST 4");
+}
+
+#[test]
+fn a_fixed_window_admits_when_it_said() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    for _ in 0..5 {
+        denied_until_announced(&mut conn, "RL.WINDOW k 3 150ms OFFSET -70ms");
+    }
+}
+
+#[test]
+fn a_bucket_admits_when_it_said() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    for _ in 0..10 {
+        denied_until_announced(&mut conn, "RL.BUCKET k 5 33.3");
+    }
+    denied_until_announced(&mut conn, "RL.BUCKET costly 9 33.3 COST 5");
+}
+
+#[test]
+fn a_peek_announces_the_same_and_takes_nothing() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    for request in ["RL.SLIDE s 3 1d", "RL.WINDOW w 3 3650d", "RL.BUCKET b 3 1 1d"] {
+        conn.done(&format!("{request} COST 2"));
+        let peek = format!("RL.PEEK {} COST 2", request.split(' ').nth(1).unwrap());
+        let denied = judged(&mut conn, &format!("{request} COST 2"));
+        let peeked = judged(&mut conn, &peek);
+        assert!(!denied.allowed && !peeked.allowed, "{request}");
+        assert_eq!(peeked.retry_at(), denied.retry_at(), "{request}");
+        assert_eq!(peeked.reset_at(), denied.reset_at(), "{request}");
+        assert_eq!(peeked.remaining, 1, "{request}");
+    }
+}
+
+#[test]
+fn a_client_that_waits_as_told_is_admitted() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    for request in ["RL.SLIDE s 1 200ms", "RL.WINDOW w 1 200ms", "RL.BUCKET b 1 5"] {
+        let mut answers = (0..10_000).map(|_| judged(&mut conn, request));
+        let denied = answers.find(|judged| !judged.allowed).expect("a denial");
+        wait_for_clock(&mut conn, denied.retry_at());
+        assert!(judged(&mut conn, request).allowed, "{request}");
+    }
+}
+
+#[test]
+fn the_whole_limit_is_there_at_reset_after() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    for (request, whole) in [("RL.SLIDE s 5 200ms", 5), ("RL.WINDOW w 5 200ms", 5), ("RL.BUCKET b 5 25", 5)] {
+        let admitted = judged(&mut conn, &format!("{request} COST 3"));
+        assert!(admitted.allowed);
+        wait_for_clock(&mut conn, admitted.reset_at());
+        let again = judged(&mut conn, &format!("{request} COST {whole}"));
+        assert!(again.allowed, "{request}");
+    }
+}
