@@ -26,7 +26,7 @@ use rl_core::state::State;
 use sys::context::{Args, Context, Level};
 use sys::{command, data_type, info};
 
-/// The ACL category of every command here, on servers where modules can have their own.
+/// The ACL category of all that clients need, on servers where modules can have their own.
 const CATEGORY: &std::ffi::CStr = c"ratelimit";
 
 /// Registers all there is; `false` refuses the load.

@@ -6,39 +6,46 @@ mod limit;
 mod peek;
 mod refund;
 
+use std::ffi::CStr;
+
 use rl_core::fault::Result;
 
 use crate::command_docs as docs;
 use crate::metrics::Counter;
-use crate::sys::command::{Command, entry};
+use crate::sys::command::{Command, Docs, Entry, entry};
 use crate::sys::context::{Arg, Args, Context};
 use crate::sys::reply::Reply;
 
 /// Everything that the module adds to the server.
 pub(crate) static ALL: &[Command] = &[
-    Command { name: c"RL.SLIDE", flags: DECIDES, run: Some(entry::<limit::Slide>), docs: docs::SLIDE },
-    Command { name: c"RL.WINDOW", flags: DECIDES, run: Some(entry::<limit::Window>), docs: docs::WINDOW },
-    Command { name: c"RL.BUCKET", flags: DECIDES, run: Some(entry::<limit::Bucket>), docs: docs::BUCKET },
-    Command { name: c"RL.PEEK", flags: c"readonly fast", run: Some(entry::<peek::Peek>), docs: docs::PEEK },
+    decides(c"RL.SLIDE", entry::<limit::Slide>, docs::SLIDE),
+    decides(c"RL.WINDOW", entry::<limit::Window>, docs::WINDOW),
+    decides(c"RL.BUCKET", entry::<limit::Bucket>, docs::BUCKET),
+    reads(c"RL.PEEK", entry::<peek::Peek>, docs::PEEK),
     // It gives back, so it works where memory is short.
-    Command {
-        name: c"RL.REFUND",
-        flags: c"write fast",
-        run: Some(entry::<refund::Refund>),
-        docs: docs::REFUND,
-    },
-    Command { name: c"RL.INFO", flags: c"readonly fast", run: Some(entry::<info::Info>), docs: docs::INFO },
+    Command { flags: c"write fast", ..decides(c"RL.REFUND", entry::<refund::Refund>, docs::REFUND) },
+    reads(c"RL.INFO", entry::<info::Info>, docs::INFO),
     // For replicas, files and those who operate servers: whoever may send it may write any state.
     Command {
         name: apply::NAME,
         flags: c"write admin fast",
+        categories: c"write admin dangerous",
+        own_category: false,
         run: Some(entry::<apply::Apply>),
         docs: docs::APPLY,
     },
 ];
 
 /// An admission may make a key, so a server that is out of memory refuses it, as any write.
-const DECIDES: &std::ffi::CStr = c"write deny-oom fast";
+const fn decides(name: &'static CStr, run: Entry, docs: Docs) -> Command {
+    let categories = c"write fast";
+    Command { name, flags: c"write deny-oom fast", categories, own_category: true, run: Some(run), docs }
+}
+
+const fn reads(name: &'static CStr, run: Entry, docs: Docs) -> Command {
+    let categories = c"read fast";
+    Command { name, flags: c"readonly fast", categories, own_category: true, run: Some(run), docs }
+}
 
 /// The key: the first argument, which the arity has made sure of.
 fn key(args: Args<'_>) -> Result<Arg<'_>> {

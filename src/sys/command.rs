@@ -19,12 +19,20 @@ pub(crate) trait Handler {
     fn run(context: Context<'_>, args: Args<'_>);
 }
 
+/// A command's function, as the server calls it.
+pub(crate) type Entry =
+    unsafe extern "C" fn(*mut raw::RedisModuleCtx, *mut *mut raw::RedisModuleString, c_int) -> c_int;
+
 /// A command as the server is told of it.
 pub(crate) struct Command {
     pub(crate) name: &'static CStr,
     /// As `RedisModule_CreateCommand` takes them.
     pub(crate) flags: &'static CStr,
-    pub(crate) run: raw::RedisModuleCmdFunc,
+    /// The server's ACL categories that it is in: for a module's commands nothing follows from flags.
+    pub(crate) categories: &'static CStr,
+    /// Whether it is in the module's own category too.
+    pub(crate) own_category: bool,
+    pub(crate) run: Option<Entry>,
     pub(crate) docs: Docs,
 }
 
@@ -83,8 +91,9 @@ pub(crate) unsafe extern "C" fn entry<H: Handler>(
     SENT
 }
 
-/// Registers a command with its documentation; `category` is its ACL category, where there is one.
-pub(crate) fn register(context: Context<'_>, command: &Command, category: Option<&CStr>) -> bool {
+/// Registers a command with its documentation and its ACL categories; `own` is the module's, where
+/// the server has such.
+pub(crate) fn register(context: Context<'_>, command: &Command, own: Option<&CStr>) -> bool {
     // SAFETY: the context is live (rule 2 of `sys`) and this runs while the module loads; names and
     // flags are C strings, which the server copies, and the function has the type asked for.
     let registered = unsafe {
@@ -106,13 +115,17 @@ pub(crate) fn register(context: Context<'_>, command: &Command, category: Option
     if handle.is_null() {
         return false;
     }
-    if let Some(category) = category {
-        // SAFETY: rule 3; where there are categories there is this call too.
-        if let Some(set) = unsafe { raw::RedisModule_SetCommandACLCategories } {
-            // SAFETY: the handle is the command's, the category a C string.
-            if unsafe { set(handle, category.as_ptr()) } != 0 {
-                return false;
-            }
+    let mut categories = command.categories.to_bytes().to_vec();
+    if let Some(own) = own.filter(|_| command.own_category) {
+        categories.push(b' ');
+        categories.extend_from_slice(own.to_bytes());
+    }
+    categories.push(0);
+    // SAFETY: rule 3: from 7.2 on, and asked for here. Before, users are given commands by name.
+    if let Some(set) = unsafe { raw::RedisModule_SetCommandACLCategories } {
+        // SAFETY: the handle is the command's; the categories end with their only NUL.
+        if unsafe { set(handle, categories.as_ptr().cast::<c_char>()) } != 0 {
+            return false;
         }
     }
     document(handle, &command.docs)

@@ -139,6 +139,28 @@ fn a_rewritten_file_can_be_replayed_by_a_plain_client() {
 }
 
 #[test]
+fn a_file_that_is_switched_on_under_load_misses_nothing() {
+    let mut server = Server::start(&[]);
+    let mut conn = server.connect();
+    let mut random = Random::new(19);
+    load::run(&mut conn, &mut random, 2_000);
+    conn.done("CONFIG SET appendonly yes");
+    conn.done("CONFIG SET appendfsync always");
+    wait_until("the file is written", || {
+        load::run(&mut conn, &mut random, 20);
+        conn.info_number("aof_rewrite_in_progress") == 0 && conn.info_number("aof_rewrite_scheduled") == 0
+    });
+    load::run(&mut conn, &mut random, 200);
+    let_short_ones_expire(&mut conn);
+    let (digest, expected) = (conn.digest(), expiries(&mut conn));
+    server.crash_and_restart_with("appendonly yes");
+    let mut conn = server.connect();
+    let_short_ones_expire(&mut conn);
+    assert_eq!(conn.digest(), digest);
+    assert_eq!(expiries(&mut conn), expected);
+}
+
+#[test]
 fn loading_the_file_again_and_again_charges_nothing_twice() {
     let mut server = Server::start(&ALWAYS);
     let mut conn = server.connect();

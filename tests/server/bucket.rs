@@ -110,6 +110,18 @@ fn two_refills_in_turn_never_admit_more_than_the_slower_allows() {
 }
 
 #[test]
+fn nor_do_three_refills_in_turn() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    let begin = ahead(&mut conn);
+    conn.apply("k", &format!("bucket {begin} 10 10 1 86400000"));
+    conn.apply("k", &format!("bucket {} 1 10 10 1000", begin + 2_000));
+    conn.apply("k", &format!("bucket {} 1 10 20 1000", begin + 4_000));
+    let slow = judged(&mut conn, "RL.BUCKET k 10 1 1d");
+    assert!(!slow.allowed, "twelve were taken within four seconds, and one comes each day");
+}
+
+#[test]
 fn the_largest_capacity_and_refill_are_counted_exactly() {
     let server = Server::start(&[]);
     let mut conn = server.connect();

@@ -75,8 +75,6 @@ fn effects_are_applied_whatever_an_operator_allows_now() {
     let mut conn = server.connect();
     conn.done("RL.SLIDE k 5 30d COST 3");
     conn.done("CONFIG SET rl.max-window 1d");
-    conn.done("CONFIG REWRITE");
-    server.kill();
-    server.crash_and_restart();
+    server.crash_and_restart_with("rl.max-window 1d");
     assert_eq!(server.connect().ask("RL.PEEK k").five()[..3], [1, 5, 2]);
 }

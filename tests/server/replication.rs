@@ -55,14 +55,32 @@ fn a_replica_that_comes_late_is_equal() {
 }
 
 #[test]
+fn a_replica_that_comes_while_clients_write_is_equal() {
+    let primary = Server::start_tcp(&[]);
+    let replica = Server::start(&[]);
+    let (mut first, mut second) = (primary.connect(), replica.connect());
+    let mut random = Random::new(18);
+    load::run(&mut first, &mut random, 2_000);
+    second.done(&format!("REPLICAOF 127.0.0.1 {}", primary.port()));
+    wait_until("it follows", || {
+        load::run(&mut first, &mut random, 20);
+        second.info("master_link_status").as_deref() == Some("up")
+    });
+    assert_equal(&mut first, &mut second);
+}
+
+#[test]
 fn a_replica_that_was_cut_off_is_equal_after_a_partial_resync() {
     let (primary, replica) = pair();
     let (mut first, mut second) = (primary.connect(), replica.connect());
     let mut random = Random::new(7);
     for cuts in 1..=3 {
         load::run(&mut first, &mut random, 3_000);
+        first.done("CONFIG SET requirepass secret"); // it cannot come back before all of this is done
         first.done("CLIENT KILL TYPE replica");
         load::run(&mut first, &mut random, 3_000);
+        assert_eq!(first.info_number("connected_slaves"), 0);
+        first.call(&["CONFIG", "SET", "requirepass", ""]);
         wait_until("it has resynced", || first.info_number("sync_partial_ok") >= cuts);
     }
     assert_equal(&mut first, &mut second);

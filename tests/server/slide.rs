@@ -112,6 +112,17 @@ fn a_longer_window_counts_what_a_shorter_one_admitted() {
 }
 
 #[test]
+fn so_it_does_when_three_take_turns() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    let begin = ahead(&mut conn);
+    conn.apply("k", &format!("slide {begin} 10 10 86400000"));
+    conn.apply("k", &format!("slide {} 1 10 1000", begin + 2_000));
+    conn.apply("k", &format!("slide {} 1 10 2000", begin + 4_000));
+    assert!(!judged(&mut conn, "RL.SLIDE k 10 1d").allowed, "twelve are in this day");
+}
+
+#[test]
 fn the_clock_of_a_key_never_runs_backwards() {
     let server = Server::start(&[]);
     let mut conn = server.connect();

@@ -124,6 +124,17 @@ fn a_longer_window_counts_what_a_shorter_one_admitted() {
 }
 
 #[test]
+fn so_it_does_when_three_take_turns() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    let begin = ahead(&mut conn);
+    conn.apply("k", &format!("window {begin} 10 10 315360000000 0"));
+    conn.apply("k", &format!("window {} 1 10 1000 0", begin + 2_000));
+    conn.apply("k", &format!("window {} 1 10 2000 0", begin + 4_000));
+    assert!(!judged(&mut conn, "RL.WINDOW k 10 3650d").allowed, "twelve are in these ten years");
+}
+
+#[test]
 fn a_cost_above_the_limit_can_never_fit_and_one_of_nothing_probes() {
     let server = Server::start(&[]);
     let mut conn = server.connect();

@@ -129,30 +129,38 @@ const GOLDEN: [(&str, &[&str], &str); 8] = [
             "slide 1764000000120 3 500 60000",
             "slide 1764000000500 1 500 60000",
         ],
-        "",
+        "00f403e0d40300f4d3dfb4ab3380d0dfb4ab330105f10104f805",
     ),
     (
         "one that remembers a longer one",
         &["slide 1764000000000 1 500 60000", "slide 1764000000001 2 10 1000"],
-        "",
+        "000ae80701e0d403e0a4e3b4ab3381d0dfb4ab3380d0dfb4ab3301020302",
     ),
-    ("one of which all was given back", &["slide 1764000000000 5 500 60000", "refund 1764000000001 9"], ""),
-    ("a fixed window", &["window 1764000000000 3 500 86400000 -28800000"], ""),
+    (
+        "one of which all was given back",
+        &["slide 1764000000000 5 500 60000", "refund 1764000000001 9"],
+        "00f403e0d4030080d0dfb4ab33000000",
+    ),
+    (
+        "a fixed window",
+        &["window 1764000000000 3 500 86400000 -28800000"],
+        "01f40380b89929ffcfbb1b80d0dfb4ab330300",
+    ),
     (
         "a month, and a day before it",
         &["window 1764000000000 3 50 86400000 0", "window 1764000000001 2 500 1mo 3600000"],
-        "",
+        "01f4030080bab70381d0dfb4ab3305013280b899290005",
     ),
-    ("a bucket", &["bucket 1764000000000 3 50 8.33 60000"], ""),
+    ("a bucket", &["bucket 1764000000000 3 50 8.33 60000"], "0232c10602e0d40380d0dfb4ab3380d1ca0800"),
     (
         "one with another refill before",
         &["bucket 1764000000000 3 50 8.33 1000", "bucket 1764000000001 2 9 1 60000"],
-        "",
+        "02090100e0d40381d0dfb4ab33dfa7120132c10602e807dfbb1e",
     ),
     (
         "one of very fine ticks",
         &["bucket 1764000000000 9007199254740991 9007199254740991 0.000001 315360000000"],
-        "",
+        "02ffffffffffffff0f010680f0aee7960980d0dfb4ab33808088bd83b8e7cffbffaec8ff88834600",
     ),
 ];
 

@@ -153,6 +153,13 @@ impl Server {
         self.run().unwrap_or_else(|log| panic!("no server: {log}"));
     }
 
+    /// The same, with another line of redis.conf.
+    #[track_caller]
+    pub fn crash_and_restart_with(&mut self, line: &str) {
+        self.config.push(line.to_owned());
+        self.crash_and_restart();
+    }
+
     /// Whether it still serves: a new connection is answered.
     #[track_caller]
     pub fn assert_alive(&self) {

@@ -80,7 +80,9 @@ fuzz_target!(|input: Input| {
         let (expected, charged) = (expected(&oracle, &rule, cost, clock), decision.allowed && cost > 0);
         assert_eq!(decision, expected);
         match (&mut oracle, &rule) {
-            (Oracle::Slide(oracle), Rule::Slide(rule)) if charged => oracle.charge(rule, cost, decision.at.ms()),
+            (Oracle::Slide(oracle), Rule::Slide(rule)) if charged => {
+                oracle.charge(rule, cost, decision.at.ms())
+            }
             (Oracle::Window(oracle), _) if charged => oracle.charge(cost, decision.at.ms()),
             (Oracle::Bucket(oracle), _) if charged => oracle.charge(cost, decision.at.ms()),
             _ => {}
