@@ -22,7 +22,7 @@ pub(crate) fn apply(
 ) -> Result<()> {
     let expiry = match key.value()? {
         Some(state) => effect.apply(state)?,
-        None => match effect.create()? {
+        None => match effect.create() {
             Some((state, expiry)) => {
                 key.create(state);
                 expiry

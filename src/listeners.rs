@@ -5,11 +5,11 @@
 //! it is certain that nobody reads, the change is only marked as one, for the snapshot counter.
 //!
 //! Certain means: the AOF is off, which is asked each time, and nothing has happened since the
-//! module was loaded that could have made a reader. A replica gets its first copy from a fork, and
-//! needs what comes after it; a replica that continues from a backlog needs one that was there
-//! before, from a file or from a time as a replica. Each of these is an event, and after one that
-//! may have made a reader effects are sent for as long as the server runs. In a cluster they always
-//! are: slots move in ways that are not events.
+//! module was loaded that could have made a reader. A replica gets its first copy from a fork or a
+//! saved file, and needs what comes after that; a replica that continues from a backlog needs one
+//! that was there before, from a file or from a time as a replica. Each of these is an event, and
+//! after one that may have made a reader effects are sent for as long as the server runs. In a
+//! cluster they always are: slots move in ways that are not events.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -36,7 +36,7 @@ impl Listener for Readers {
     fn hear(context: Context<'_>, event: Event) {
         let read = match event {
             Event::RoleChanged | Event::ReplicaChanged => true,
-            Event::Loading | Event::Forked => may_be_read(context),
+            Event::Loading | Event::Forked | Event::Saved => may_be_read(context),
         };
         if read {
             REPLICATED.store(true, Relaxed);

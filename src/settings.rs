@@ -16,8 +16,8 @@ static ALL: &[&Setting] = &[&MAX_WINDOW];
 
 /// `rl.max-window`: the longest window or period that a client may ask for, 1 ms to 3650 d.
 ///
-/// A key lives for as long as its window, so this bounds how long one command can hold memory. It is
-/// asked of new requests only: what keys hold already, and what replicas and files bring, stays.
+/// A window's key lives for at most as long as it; a bucket's until it is full, whatever its period.
+/// It is asked of new requests only: what keys hold, and what replicas and files bring, stays.
 static MAX_WINDOW: Setting = Setting {
     name: c"max-window",
     default: c"3650d",

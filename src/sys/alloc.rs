@@ -9,8 +9,19 @@ use redis_module::raw;
 /// See the head of this file.
 pub(crate) struct ServerAlloc;
 
-/// What the server's malloc aligns to at least, on every 64-bit platform.
+/// The largest alignment that is asked of the server's malloc: that of `u128`.
+///
+/// Its jemalloc aligns a block to 16 bytes if its size is a multiple of that, and a layout of this
+/// alignment has no other size. An allocator that does not is found when the module loads.
 const ALIGN: usize = 16;
+
+/// Whether the server's malloc aligns as this file relies on.
+pub(crate) fn is_aligned() -> bool {
+    (1..=16_usize).all(|words| {
+        let blocks: [Vec<u128>; 4] = std::array::from_fn(|_| Vec::with_capacity(words));
+        blocks.iter().all(|block| block.as_ptr().addr().is_multiple_of(ALIGN))
+    })
+}
 
 // SAFETY: memory comes from the server's malloc family and goes back to it. A request that it could
 // not align, or one before the server has handed out its functions, gets null, which is a failed

@@ -143,6 +143,9 @@ impl<'a> Args<'a> {
     /// # Safety
     /// `argv` points to `argc` strings that the server keeps alive for `'a`.
     pub(crate) unsafe fn new(argv: *mut *mut raw::RedisModuleString, argc: c_int) -> Self {
+        if argv.is_null() {
+            return Self { words: &[] }; // a module that is loaded without arguments
+        }
         let count = usize::try_from(argc).unwrap_or(0);
         // SAFETY: as the caller promises; the server passes no null among them, so each is a NonNull.
         let words =

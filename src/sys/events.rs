@@ -19,6 +19,8 @@ pub(crate) enum Event {
     Loading,
     /// It forked: for a snapshot, a replica's first copy, or an AOF rewrite.
     Forked,
+    /// It started or ended to write a file itself.
+    Saved,
 }
 
 /// What is called when one happens.
@@ -34,6 +36,7 @@ pub(crate) fn subscribe<L: Listener>(context: Context<'_>) -> bool {
         raw::REDISMODULE_EVENT_REPLICA_CHANGE,
         raw::REDISMODULE_EVENT_LOADING,
         raw::REDISMODULE_EVENT_FORK_CHILD,
+        raw::REDISMODULE_EVENT_PERSISTENCE,
     ]
     .into_iter()
     .all(|id| {
@@ -55,7 +58,8 @@ unsafe extern "C" fn hear<L: Listener>(
         raw::REDISMODULE_EVENT_REPLICATION_ROLE_CHANGED => Event::RoleChanged,
         raw::REDISMODULE_EVENT_REPLICA_CHANGE => Event::ReplicaChanged,
         raw::REDISMODULE_EVENT_LOADING => Event::Loading,
-        _ => Event::Forked,
+        raw::REDISMODULE_EVENT_FORK_CHILD => Event::Forked,
+        _ => Event::Saved,
     };
     guarded(|| L::hear(context, event), || ());
 }

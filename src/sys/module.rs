@@ -4,7 +4,7 @@ use std::ffi::{CStr, c_int};
 
 use redis_module::raw;
 
-use super::alloc::ServerAlloc;
+use super::alloc::{ServerAlloc, is_aligned};
 use super::api;
 use super::context::{Args, Context, Level};
 use super::guard::guarded;
@@ -34,6 +34,13 @@ unsafe extern "C" fn RedisModule_OnLoad(
     let (context, args) = unsafe { (Context::new(ctx), Args::new(argv, argc)) };
     if missing_call() {
         context.log(Level::Warning, c"redis-rl needs Redis 7.0 or later, or Valkey 8.0 or later: not loaded");
+        return 1;
+    }
+    if !is_aligned() {
+        context.log(
+            Level::Warning,
+            c"redis-rl: the server's memory allocator does not align to 16 bytes: not loaded",
+        );
         return 1;
     }
     // A short read becomes an error of that load, not the end of the server; and a key that was opened

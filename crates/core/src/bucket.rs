@@ -7,7 +7,7 @@
 //! from now, in units in which it is whole.
 
 use crate::intern::{Intern, ParamWords};
-use crate::meter::{Held, Meter};
+use crate::meter::{Held, Meter, amount};
 use crate::number::{Decimal, power_of_ten};
 use crate::time::{At, Span};
 
@@ -87,6 +87,10 @@ impl Meter for BucketRule {
 
     fn goes_together(&self, _: Held, _: At) -> bool {
         false // each token takes its own time
+    }
+
+    fn memory(&self) -> Span {
+        self.time_for(amount(self, self.capacity))
     }
 
     fn same_course(&self, other: &Self) -> bool {

@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::bucket::BucketRule;
-use crate::counter::Counter;
+use crate::counter::{Before, COST_MAX, Counter};
 use crate::log::{Entry, Log};
 use crate::meter::{Held, Meter, amount};
 use crate::number::{COUNT_MAX, Decimal};
@@ -20,9 +20,6 @@ use crate::window::{Length, WindowRule};
 /// The version of the form below. A change to it is a new version beside it, never in place.
 pub const VERSION: i32 = 1;
 
-/// The most cost an image may hold beyond any limit: as [`Counter::charge`] allows.
-const TOKENS_MAX: u64 = 1 << 60;
-
 #[derive(Serialize, Deserialize)]
 enum Image<'a> {
     Slide {
@@ -30,7 +27,7 @@ enum Image<'a> {
         window: u64,
         /// Length and end of a longer window.
         longer: Option<(u64, u64)>,
-        tail_at: u64,
+        at: u64,
         head: (u64, u64),
         #[serde(borrow)]
         bytes: &'a [u8],
@@ -39,13 +36,13 @@ enum Image<'a> {
     Bucket(Course<(u64, u64, u8, u64)>),
 }
 
-/// Parameters, instant, amount; and the amount under the parameters before.
+/// Parameters, instant, amount; and the parameters before, their amount, and until when.
 #[derive(Serialize, Deserialize)]
 struct Course<P> {
     rule: P,
     at: u64,
     amount: u128,
-    before: Option<(P, u128)>,
+    before: Option<(P, u128, u64)>,
 }
 
 /// The bytes of a state.
@@ -59,7 +56,7 @@ pub fn encode(state: &State) -> Vec<u8> {
                 limit: slide.rule.limit,
                 window: slide.rule.window.ms(),
                 longer: slide.longer.as_ref().map(|longer| (longer.window.ms(), longer.until.ms())),
-                tail_at: slide.log.tail_at().ms(),
+                at: slide.at.ms(),
                 head: (head.at.ms(), head.cost),
                 bytes,
             }
@@ -78,7 +75,7 @@ pub fn decode(bytes: &[u8]) -> Option<State> {
         return None;
     }
     let state = match image {
-        Image::Slide { limit, window, longer, tail_at, head, bytes } => {
+        Image::Slide { limit, window, longer, at, head, bytes } => {
             let rule = SlideRule { limit: count(limit)?, window: span(window)? };
             let longer = match longer {
                 Some((longer, until)) if longer > window => {
@@ -88,8 +85,9 @@ pub fn decode(bytes: &[u8]) -> Option<State> {
                 None => None,
             };
             let head = Entry { at: At::new(head.0)?, cost: head.1 };
-            let log = Log::unpack(At::new(tail_at)?, head, bytes)?;
-            State::from_slide(Slide { rule, longer, log })
+            let at = At::new(at)?;
+            let log = Log::unpack(head, bytes).filter(|log| log.last_at() <= at)?;
+            State::from_slide(Slide { rule, longer, at, log })
         }
         Image::Window(course) => State::from_window(counter(course)?),
         Image::Bucket(course) => State::from_bucket(counter(course)?),
@@ -142,7 +140,7 @@ fn course<M: Stored>(counter: &Counter<M>) -> Course<M::Form> {
         rule: counter.rule.store(),
         at: counter.held.at.ms(),
         amount: counter.held.amount,
-        before: counter.before.map(|(rule, held)| (rule.store(), held.amount)),
+        before: counter.before.map(|before| (before.rule.store(), before.held.amount, before.until.ms())),
     }
 }
 
@@ -151,13 +149,13 @@ fn counter<M: Stored>(course: Course<M::Form>) -> Option<Counter<M>> {
     let rule = M::restore(course.rule)?;
     let current = held(&rule, at, course.amount)?;
     let before = match course.before {
-        Some((form, amount)) => {
+        Some((form, amount, until)) => {
             let before = M::restore(form)?;
-            let used = held(&before, at, amount)?;
-            if amount == 0 || before.same_course(&rule) {
+            let held = held(&before, at, amount)?;
+            if before.same_course(&rule) {
                 return None;
             }
-            Some((before, used))
+            Some(Before { rule: before, held, until: future(until)? })
         }
         None => None,
     };
@@ -165,7 +163,7 @@ fn counter<M: Stored>(course: Course<M::Form>) -> Option<Counter<M>> {
 }
 
 fn held<M: Meter>(rule: &M, at: At, held: u128) -> Option<Held> {
-    (held <= amount(rule, TOKENS_MAX)).then_some(Held { at, amount: held })
+    (held <= amount(rule, COST_MAX)).then_some(Held { at, amount: held })
 }
 
 fn count(value: u64) -> Option<u64> {
@@ -178,5 +176,5 @@ fn span(ms: u64) -> Option<Span> {
 
 fn future(ms: u64) -> Option<At> {
     let at = At::MIN.plus(Span::from_ms(ms));
-    (at <= At::MAX.plus(Span::MAX)).then_some(at)
+    (at.ms() == ms).then_some(at)
 }

@@ -1,17 +1,18 @@
-//! One aging amount under the parameters in force, and under the ones before them.
+//! One aging amount under the parameters in force, and under others that were before them.
 //!
 //! A request is judged by its own parameters against everything that the key has admitted. When
 //! callers send two parameter sets in turn, as they do while a new release rolls out, one number
 //! cannot be right for both: it would be emptied by the faster rule and then believed by the
-//! slower. So what was used is counted under both, until nothing of the older count is left.
+//! slower. So what is admitted is counted under both, until the other has not been used for as
+//! long as it remembers. Of more than two, the one that remembers longest is kept beside the one
+//! in force, and what a third one counted is taken over by both, which errs towards denying.
 
 use crate::decision::{Decision, Expiry, Retry, wait_ms};
-use crate::fault::{Fault, Result};
 use crate::meter::{Held, Meter, amount, carried};
 use crate::time::At;
 
-/// More cost than any decision admits, and far from what the arithmetic can hold.
-const HELD_MAX: u128 = 1 << 60;
+/// The most cost that is held: far above every limit, so that to hold no more changes no decision.
+pub const COST_MAX: u64 = 1 << 60;
 
 /// A fixed window or a bucket as one key holds it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -20,8 +21,19 @@ pub struct Counter<M> {
     pub rule: M,
     /// What is used, in their units.
     pub held: Held,
-    /// The parameters before them, as long as something used under them still counts.
-    pub before: Option<(M, Held)>,
+    /// Other parameters that are still in use, as far as the key knows.
+    pub before: Option<Before<M>>,
+}
+
+/// Parameters that were in force before.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Before<M> {
+    /// They.
+    pub rule: M,
+    /// What is used, in their units; counted at the same instant as under those in force.
+    pub held: Held,
+    /// When they are forgotten: as long after their last use as they remember.
+    pub until: At,
 }
 
 impl<M: Meter> Counter<M> {
@@ -40,7 +52,7 @@ impl<M: Meter> Counter<M> {
     pub fn decide(&self, rule: &M, cost: u64, clock: At) -> Decision {
         let at = self.now(clock);
         let now = rule.moment(at);
-        let used = self.used(rule, at, now);
+        let used = self.used(rule, now);
         let full = amount(rule, rule.limit());
         let wanted = used.saturating_add(amount(rule, cost));
         let standing = Standing { rule, at, now, clock };
@@ -68,41 +80,58 @@ impl<M: Meter> Counter<M> {
     }
 
     /// Books `cost` (at least 1) at `at` under `rule`.
-    ///
-    /// # Errors
-    /// [`Fault::Overflow`] when more would be held than can be counted; nothing has changed then.
     #[inline]
-    pub fn charge(&mut self, rule: &M, cost: u64, at: At) -> Result<Expiry> {
+    pub fn charge(&mut self, rule: &M, cost: u64, at: At) -> Expiry {
         let at = self.now(at);
         if self.before.is_some() || !rule.same_course(&self.rule) {
             return self.charge_both(rule, cost, at);
         }
         let now = rule.moment(at);
-        let held = booked(rule, rule.aged(self.held, now), cost, at)?;
+        let held = booked(rule, rule.aged(self.held, now), cost, at);
         let same = rule.goes_together(self.held, now);
         *self = Self { rule: *rule, held, before: None };
-        Ok(if same { Expiry::Same } else { Expiry::At(rule.gone(now, held.amount)) })
+        if same { Expiry::Same } else { Expiry::At(rule.gone(now, held.amount)) }
     }
 
-    /// The same where two parameter sets count.
+    /// The same where more than one parameter set counts.
     #[cold]
-    fn charge_both(&mut self, rule: &M, cost: u64, at: At) -> Result<Expiry> {
+    fn charge_both(&mut self, rule: &M, cost: u64, at: At) -> Expiry {
         let expired = self.empty_at();
-        let (used, other) = self.courses(rule, at);
-        let held = booked(rule, used, cost, at)?;
-        let before = match other {
-            Some((other, used)) if used > 0 => Some((other, booked(&other, used, cost, at)?)),
-            _ => None,
-        };
-        *self = Self { rule: *rule, held, before };
-        Ok(Expiry::moved(expired, self.empty_at()))
+        let used = self.used(rule, rule.moment(at));
+        let before = self.kept(rule, at).map(|kept| {
+            let used = kept.rule.aged(kept.held, kept.rule.moment(at));
+            Before { held: booked(&kept.rule, used, cost, at), ..kept }
+        });
+        *self = Self { rule: *rule, held: booked(rule, used, cost, at), before };
+        Expiry::moved(expired, self.empty_at())
+    }
+
+    /// What is to be counted beside `rule` from `at` on.
+    fn kept(&self, rule: &M, at: At) -> Option<Before<M>> {
+        let before = self.before.filter(|before| before.until > at);
+        if rule.same_course(&self.rule) {
+            return before;
+        }
+        // The instant of the last change is that of its last use, or later.
+        let until = self.held.at.plus(self.rule.memory());
+        let current = Before { rule: self.rule, held: self.held, until };
+        match before {
+            Some(before) if !rule.same_course(&before.rule) => {
+                let longer = before.until > current.until;
+                let (kept, lost) = if longer { (before, current) } else { (current, before) };
+                let taken_over = carried(&lost.rule, lost.held, &kept.rule).amount;
+                let held = Held { amount: kept.held.amount.max(taken_over), ..kept.held };
+                Some(Before { held, ..kept })
+            }
+            _ => Some(current).filter(|current| current.until > at),
+        }
     }
 
     /// Whether anything used still counts at `clock`, so that a refund would change something.
     pub fn in_use(&self, clock: At) -> bool {
         let at = self.now(clock);
         let counts = |rule: &M, held: Held| rule.aged(held, rule.moment(at)) > 0;
-        counts(&self.rule, self.held) || self.before.is_some_and(|(rule, held)| counts(&rule, held))
+        counts(&self.rule, self.held) || self.before.is_some_and(|before| counts(&before.rule, before.held))
     }
 
     /// Gives `cost` back at `at`, down to nothing used.
@@ -114,8 +143,7 @@ impl<M: Meter> Counter<M> {
             Held { at, amount }
         };
         self.held = given(&self.rule, self.held);
-        self.before =
-            self.before.map(|(rule, held)| (rule, given(&rule, held))).filter(|(_, held)| held.amount > 0);
+        self.before = self.before.map(|before| Before { held: given(&before.rule, before.held), ..before });
         Expiry::moved(expired, self.empty_at())
     }
 
@@ -129,33 +157,27 @@ impl<M: Meter> Counter<M> {
     pub fn empty_at(&self) -> Option<At> {
         let gone =
             |rule: &M, held: Held| (held.amount > 0).then(|| rule.gone(rule.moment(held.at), held.amount));
-        let before = self.before.and_then(|(rule, held)| gone(&rule, held));
+        let before = self.before.and_then(|before| gone(&before.rule, before.held));
         gone(&self.rule, self.held).max(before)
     }
 
-    /// What `rule` knows to be used at `now`, its moment of `at`.
+    /// What `rule` knows to be used at `now`, a moment of its own.
     #[inline]
-    fn used(&self, rule: &M, at: At, now: M::Moment) -> u128 {
-        if rule.same_course(&self.rule) { rule.aged(self.held, now) } else { self.courses(rule, at).0 }
+    fn used(&self, rule: &M, now: M::Moment) -> u128 {
+        if rule.same_course(&self.rule) { rule.aged(self.held, now) } else { self.known(rule, now) }
     }
 
-    /// What `rule` knows to be used at `at`, and what the other parameters do.
+    /// The same for a rule that is not the one in force.
     #[cold]
-    fn courses(&self, rule: &M, at: At) -> (u128, Option<(M, u128)>) {
-        let aged = |(rule, held): (M, Held)| (rule, rule.aged(held, rule.moment(at)));
-        let current = (self.rule, self.held);
-        if rule.same_course(&self.rule) {
-            return (aged(current).1, self.before.map(aged));
+    fn known(&self, rule: &M, now: M::Moment) -> u128 {
+        // Also what is about to be forgotten counts: only a change forgets, so that what was
+        // announced stays true as time passes.
+        if let Some(own) = self.before.filter(|before| rule.same_course(&before.rule)) {
+            return rule.aged(own.held, now);
         }
-        match self.before {
-            Some((before, held)) if rule.same_course(&before) => {
-                (aged((before, held)).1, Some(aged(current)))
-            }
-            before => {
-                let known = |(from, held): (M, Held)| rule.aged(carried(&from, held, rule), rule.moment(at));
-                (known(current).max(before.map_or(0, known)), Some(aged(current)))
-            }
-        }
+        let taken_over = |from: &M, held: Held| rule.aged(carried(from, held, rule), now);
+        let others = self.before.map_or(0, |before| taken_over(&before.rule, before.held));
+        taken_over(&self.rule, self.held).max(others)
     }
 }
 
@@ -182,8 +204,7 @@ impl<M: Meter> Standing<'_, M> {
     }
 }
 
-fn booked<M: Meter>(rule: &M, used: u128, cost: u64, at: At) -> Result<Held> {
-    let amount = used.checked_add(amount(rule, cost)).ok_or(Fault::Overflow)?;
-    let most = HELD_MAX.saturating_mul(u128::from(rule.unit()));
-    if amount > most { Err(Fault::Overflow) } else { Ok(Held { at, amount }) }
+fn booked<M: Meter>(rule: &M, used: u128, cost: u64, at: At) -> Held {
+    let amount = used.saturating_add(amount(rule, cost)).min(amount(rule, COST_MAX));
+    Held { at, amount }
 }

@@ -45,7 +45,7 @@ impl Effect {
     /// Applies it to a key that exists.
     ///
     /// # Errors
-    /// [`Fault::WrongType`], [`Fault::Overflow`]; nothing has changed then.
+    /// [`Fault::WrongType`]; nothing has changed then.
     pub fn apply(&self, state: &mut State) -> Result<Expiry> {
         match self {
             Self::Admit { rule, at, cost } => state.charge(rule, *cost, *at),
@@ -54,14 +54,12 @@ impl Effect {
     }
 
     /// The state of a key that did not exist, and its expiry; none where there is nothing to change.
-    ///
-    /// # Errors
-    /// [`Fault::Overflow`].
-    pub fn create(&self) -> Result<Option<(State, Expiry)>> {
-        let Self::Admit { rule, .. } = self else { return Ok(None) };
+    #[must_use]
+    pub fn create(&self) -> Option<(State, Expiry)> {
+        let Self::Admit { rule, .. } = self else { return None };
         let mut state = State::new(rule);
-        let expiry = self.apply(&mut state)?;
-        Ok(Some((state, expiry)))
+        let expiry = self.apply(&mut state).ok()?; // the algorithm is the rule's own
+        Some((state, expiry))
     }
 
     /// Its text.

@@ -57,8 +57,6 @@ faults! {
     PeekSyntax = c"ERR syntax error, expected RL.PEEK key [COST n]";
     /// The payload of RL.APPLY is not an effect.
     Effect = c"ERR effect must be one that this module has written";
-    /// An effect would take a key beyond what it can count.
-    Overflow = c"ERR effect takes the key beyond what it can count";
     /// The key holds another type, or a limit of another algorithm.
     WrongType = c"WRONGTYPE Operation against a key holding the wrong kind of value";
 }

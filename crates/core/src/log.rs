@@ -18,6 +18,7 @@
 
 use core::cell::Cell;
 
+use crate::counter::COST_MAX;
 use crate::time::{At, Span};
 use crate::varint;
 
@@ -31,9 +32,6 @@ pub const ENTRIES_MAX: u32 = 15_000;
 
 /// The longest log in bytes that is accepted from outside.
 pub const BYTES_MAX: usize = 225_000;
-
-/// The most cost a log holds: far above any sum of admissions, and safe to add to.
-pub const COST_MAX: u64 = 1 << 60;
 
 /// The least bytes by which a log grows.
 const GROWTH_MIN: usize = 16;
@@ -51,7 +49,7 @@ pub struct Entry {
 #[derive(Clone, Debug, Default)]
 pub struct Log {
     head: Entry,
-    tail_at: At,
+    last_at: At,
     /// The sum of all costs.
     cost: u64,
     entries: u32,
@@ -86,10 +84,10 @@ pub struct View<'a> {
 }
 
 impl Log {
-    /// The instant of the latest append, also when nothing is left of it.
+    /// The instant of the last entry; the earliest one if there is none.
     #[must_use]
-    pub const fn tail_at(&self) -> At {
-        self.tail_at
+    pub const fn last_at(&self) -> At {
+        self.last_at
     }
 
     /// The sum of all costs held.
@@ -136,28 +134,34 @@ impl Log {
         View { log: self, first }
     }
 
-    /// Appends `cost` (at least 1) at `at`, or at the latest instant if that is later.
+    /// Appends `cost` at `at`, or at the last entry's instant if that is later. More than
+    /// [`COST_MAX`] in all is not held: the oldest makes room.
     pub fn push(&mut self, at: At, cost: u64) {
-        let at = at.max(self.tail_at);
-        self.cost = self.cost.saturating_add(cost);
-        if self.entries == 0 {
-            *self = Self { head: Entry { at, cost }, tail_at: at, cost, entries: 1, ..self.emptied() };
+        let at = at.max(self.last_at);
+        let cost = cost.min(COST_MAX);
+        if cost == 0 {
             return;
         }
-        let distance = at.since(self.tail_at).ms();
+        self.shed(None, self.cost.saturating_add(cost).saturating_sub(COST_MAX));
+        self.cost = self.cost.saturating_add(cost);
+        if self.entries == 0 {
+            *self = Self { head: Entry { at, cost }, last_at: at, cost, entries: 1, ..self.emptied() };
+            return;
+        }
+        let distance = at.since(self.last_at).ms();
         if distance > 0 {
             self.append(distance, cost);
             self.entries = self.entries.saturating_add(1);
-            self.tail_at = at;
-        } else if self.entries == 1 {
+            self.last_at = at;
+            return;
+        }
+        if self.entries == 1 {
             self.head.cost = self.head.cost.saturating_add(cost);
         } else if let Some((distance, old, _)) = take(&self.bytes, self.tail) {
             self.bytes.truncate(index(self.tail));
             self.append(distance, old.saturating_add(cost));
         }
-        if distance == 0 {
-            self.bookmark.set(Bookmark::default()); // it may hold the old cost of that entry
-        }
+        self.bookmark.set(Bookmark::default()); // it may hold the old cost of that entry
     }
 
     /// Drops what is not later than `cutoff`.
@@ -167,12 +171,19 @@ impl Log {
         }
     }
 
-    /// Takes `cost` away, from the oldest first.
+    /// Takes `cost` away from what is later than `cutoff`, the oldest first.
     ///
     /// Which admission a refund is for is not known. The oldest leaves first anyway: to take from
     /// it never frees what a younger one still has to answer for.
-    pub fn shed(&mut self, cost: u64) {
+    pub fn shed(&mut self, cutoff: Option<At>, cost: u64) {
         let mut left = cost;
+        if self.entries > 0 && Some(self.head.at) <= cutoff {
+            return self.rewrite(|entry| {
+                let taken = if Some(entry.at) > cutoff { left.min(entry.cost) } else { 0 };
+                left = left.saturating_sub(taken);
+                Entry { cost: entry.cost.saturating_sub(taken), ..entry }
+            });
+        }
         while self.entries > 0 && left >= self.head.cost {
             left = left.saturating_sub(self.head.cost);
             self.drop_head();
@@ -184,10 +195,13 @@ impl Log {
         }
     }
 
-    /// Merges all that shares a cell of a grid of `step` into the latest instant of that cell.
-    pub fn coarsen(&mut self, step: Span) {
-        let step = step.ms().max(1);
-        let cell = |at: At| at.ms().checked_div(step);
+    /// Merges all that shares a cell of a grid into the latest instant of that cell. The grid has
+    /// cells of `fine` for what is later than `cutoff`, and of `coarse` for what is not.
+    pub fn coarsen(&mut self, cutoff: Option<At>, coarse: Span, fine: Span) {
+        let cell = |at: At| {
+            let counts = Some(at) > cutoff;
+            (counts, at.ms().checked_div(if counts { fine } else { coarse }.ms()))
+        };
         let mut merged = Self { bytes: Vec::with_capacity(self.bytes.len()), ..Self::default() };
         let mut open: Option<Entry> = None;
         for entry in self.iter() {
@@ -205,9 +219,22 @@ impl Log {
         if let Some(last) = open {
             merged.push(last.at, last.cost);
         }
-        merged.tail_at = self.tail_at;
-        merged.bytes.shrink_to(merged.bytes.len().saturating_add(merged.bytes.len() >> 3));
-        *self = merged;
+        *self = merged.trimmed();
+    }
+
+    /// Replaces each entry; one without cost goes.
+    fn rewrite(&mut self, change: impl FnMut(Entry) -> Entry) {
+        let mut changed = Self { bytes: Vec::with_capacity(self.bytes.len()), ..Self::default() };
+        for entry in self.iter().map(change) {
+            changed.push(entry.at, entry.cost);
+        }
+        *self = changed.trimmed();
+    }
+
+    /// With little memory standing empty.
+    fn trimmed(mut self) -> Self {
+        self.bytes.shrink_to(self.bytes.len().saturating_add(self.bytes.len() >> 3));
+        self
     }
 
     /// The entries, oldest first.
@@ -221,12 +248,12 @@ impl Log {
         (self.head, self.bytes.get(index(self.start)..).unwrap_or_default())
     }
 
-    /// A log from what [`Log::packed`] gave and its `tail_at`; `None` if it is not one.
+    /// A log from what [`Log::packed`] gave; `None` if it is not one.
     #[must_use]
-    pub fn unpack(tail_at: At, head: Entry, bytes: &[u8]) -> Option<Self> {
+    pub fn unpack(head: Entry, bytes: &[u8]) -> Option<Self> {
         if head.cost == 0 {
             let empty = head.at == At::MIN && bytes.is_empty();
-            return empty.then(|| Self { tail_at, ..Self::default() });
+            return empty.then(Self::default);
         }
         if bytes.len() > BYTES_MAX {
             return None;
@@ -240,10 +267,10 @@ impl Log {
             tail = pos;
             pos = next;
         }
-        let sound = entries <= ENTRIES_MAX && cost <= COST_MAX;
-        (sound && at == tail_at).then(|| Self {
+        let sound = entries <= ENTRIES_MAX && cost <= COST_MAX && head.cost <= COST_MAX;
+        sound.then(|| Self {
             head,
-            tail_at,
+            last_at: at,
             cost,
             entries,
             start: 0,
@@ -280,12 +307,12 @@ impl Log {
         }
     }
 
-    /// Nothing, but for the clock and the buffer, if that is small.
+    /// Nothing, but for the buffer, if that is small.
     fn emptied(&mut self) -> Self {
         let mut bytes = core::mem::take(&mut self.bytes);
         bytes.clear();
         bytes.shrink_to(64);
-        Self { tail_at: self.tail_at, bytes, ..Self::default() }
+        Self { bytes, ..Self::default() }
     }
 
     fn append(&mut self, distance: u64, cost: u64) {
@@ -352,7 +379,7 @@ impl<'a> View<'a> {
 /// Two logs are equal when they hold the same; how much of a buffer stands empty does not matter.
 impl PartialEq for Log {
     fn eq(&self, other: &Self) -> bool {
-        self.tail_at == other.tail_at && self.packed() == other.packed()
+        self.packed() == other.packed()
     }
 }
 

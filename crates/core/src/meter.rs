@@ -4,7 +4,7 @@
 //! a window forgets all of it when the next one begins, a bucket a little each millisecond.
 //! [`crate::counter`] does the rest for both.
 
-use crate::time::At;
+use crate::time::{At, Span};
 
 /// What was held at an instant, in the units of the rule that it was counted by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,6 +37,9 @@ pub trait Meter: Copy + PartialEq {
 
     /// Whether all of `held` goes at the same instant as anything added to it now.
     fn goes_together(&self, held: Held, now: Self::Moment) -> bool;
+
+    /// How long it takes at most until all of what may be held has gone.
+    fn memory(&self) -> Span;
 
     /// Whether amounts age alike under both, so that one number serves them both.
     fn same_course(&self, other: &Self) -> bool;

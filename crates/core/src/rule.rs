@@ -3,7 +3,7 @@
 use crate::bucket::BucketRule;
 use crate::slide::SlideRule;
 use crate::time::Span;
-use crate::window::{Length, WindowRule};
+use crate::window::WindowRule;
 
 /// One limit's algorithm and parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -32,8 +32,7 @@ impl Rule {
     pub const fn longest(&self) -> Span {
         match self {
             Self::Slide(SlideRule { window, .. }) => *window,
-            Self::Window(WindowRule { length: Length::Span(span), .. }) => *span,
-            Self::Window(_) => Span::from_ms(31 * 24 * 60 * 60 * 1_000),
+            Self::Window(WindowRule { length, .. }) => length.longest(),
             Self::Bucket(rule) => rule.period(),
         }
     }

@@ -4,9 +4,11 @@
 //! the answer to "when" is exact too: the instant at which enough of the oldest have left.
 
 use crate::decision::{Decision, Expiry, Retry, wait_ms};
-use crate::fault::{Fault, Result};
-use crate::log::{COST_MAX, ENTRIES_EXACT, ENTRIES_MAX, Log, View};
+use crate::log::{ENTRIES_EXACT, ENTRIES_MAX, Log, View};
 use crate::time::{At, Span};
+
+/// Into how many cells what is older than the window in force is merged.
+const ENTRIES_LONGER: u32 = 4_000;
 
 /// The parameters of `RL.SLIDE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,6 +29,8 @@ pub struct Slide {
     /// Callers with windows of a minute and of a second may share a key, as they do while a new
     /// release rolls out. What the minute still has to count must not leave with the second.
     pub longer: Option<Box<Longer>>,
+    /// The instant of the last change.
+    pub at: At,
     /// What was admitted.
     pub log: Log,
 }
@@ -44,13 +48,13 @@ impl Slide {
     /// A new key under `rule`.
     #[must_use]
     pub fn new(rule: SlideRule) -> Self {
-        Self { rule, longer: None, log: Log::default() }
+        Self { rule, longer: None, at: At::MIN, log: Log::default() }
     }
 
     /// The instant that a request at `clock` is decided for: never before the last one.
     #[must_use]
     pub fn now(&self, clock: At) -> At {
-        clock.max(self.log.tail_at())
+        clock.max(self.at)
     }
 
     /// Answers a request of `cost` under `rule`, changing nothing.
@@ -62,10 +66,10 @@ impl Slide {
         let wanted = used.saturating_add(cost);
         let standing = Standing { rule, now, clock };
         if wanted <= rule.limit || cost == 0 {
-            let last = if cost > 0 { now } else { self.log.tail_at() };
+            let last = if cost > 0 { now } else { self.log.last_at() };
             return standing.decision(wanted, last, true, Retry::Now);
         }
-        standing.decision(used, self.log.tail_at(), false, retry(rule, &view, wanted, cost, clock))
+        standing.decision(used, self.log.last_at(), false, retry(rule, &view, wanted, cost, clock))
     }
 
     /// What would be answered under the parameters in force, and nothing taken.
@@ -74,43 +78,39 @@ impl Slide {
         let verdict = self.decide(&self.rule, cost, clock);
         let used = self.used_cost(verdict.at);
         let standing = Standing { rule: &self.rule, now: verdict.at, clock };
-        standing.decision(used, self.log.tail_at(), verdict.allowed, verdict.retry)
+        standing.decision(used, self.log.last_at(), verdict.allowed, verdict.retry)
     }
 
     /// Books `cost` (at least 1) at `at` under `rule`.
-    ///
-    /// # Errors
-    /// [`Fault::Overflow`] when more would be held than can be counted; nothing has changed then.
-    pub fn charge(&mut self, rule: &SlideRule, cost: u64, at: At) -> Result<Expiry> {
-        if self.log.cost().saturating_add(cost) > COST_MAX {
-            return Err(Fault::Overflow);
-        }
+    pub fn charge(&mut self, rule: &SlideRule, cost: u64, at: At) -> Expiry {
         let expired = self.empty_at();
-        let now = self.now(at);
-        self.adopt(rule, now);
+        let last = self.at;
+        self.at = self.now(at);
+        self.adopt(rule, last);
         let retained = self.retained();
-        self.log.prune(now.cutoff(retained));
-        self.log.push(now, cost);
+        self.log.prune(self.at.cutoff(retained));
+        self.log.push(self.at, cost);
         if self.log.entries() > ENTRIES_MAX {
-            // Cells of `step` ms are late by at most step - 1, and fewer than 10,002 cover a window.
-            let late = retained.ms().div_euclid(u64::from(ENTRIES_EXACT));
-            self.log.coarsen(Span::from_ms(late.saturating_add(1)));
+            // The window in force stays exact to its ten-thousandth; what only a longer one that was
+            // in use before still counts, to that one's four-thousandth. Both leave room for more.
+            let fine = cell(rule.window, ENTRIES_EXACT);
+            self.log.coarsen(self.at.cutoff(rule.window), cell(retained, ENTRIES_LONGER), fine);
         }
-        Ok(Expiry::moved(expired, self.empty_at()))
+        Expiry::moved(expired, self.empty_at())
     }
 
     /// Whether anything used still counts at `clock`, so that a refund would change something.
     #[must_use]
     pub fn in_use(&self, clock: At) -> bool {
-        self.log.view(self.now(clock).cutoff(self.retained())).cost() > 0
+        self.used_cost(self.now(clock)) > 0
     }
 
     /// Gives `cost` back at `at`, from the oldest that counts, down to nothing used.
     pub fn refund(&mut self, cost: u64, at: At) -> Expiry {
         let expired = self.empty_at();
-        let now = self.now(at);
-        self.log.prune(now.cutoff(self.retained()));
-        self.log.shed(cost);
+        self.at = self.now(at);
+        self.log.prune(self.at.cutoff(self.retained()));
+        self.log.shed(self.at.cutoff(self.rule.window), cost);
         Expiry::moved(expired, self.empty_at())
     }
 
@@ -123,7 +123,7 @@ impl Slide {
     /// From when on a new key would answer alike, seen from the last change; `None` if it would now.
     #[must_use]
     pub fn empty_at(&self) -> Option<At> {
-        (self.log.entries() > 0).then(|| self.log.tail_at().plus(self.retained()))
+        (self.log.entries() > 0).then(|| self.log.last_at().plus(self.retained()))
     }
 
     /// How long an admission is kept.
@@ -131,21 +131,28 @@ impl Slide {
         self.longer.as_ref().map_or(self.rule.window, |longer| longer.window.max(self.rule.window))
     }
 
-    /// Makes `rule` the one in force.
-    fn adopt(&mut self, rule: &SlideRule, now: At) {
+    /// Makes `rule` the one in force. The one before it was last used at `last`.
+    fn adopt(&mut self, rule: &SlideRule, last: At) {
         if rule.window != self.rule.window {
-            let last = Longer { window: self.rule.window, until: self.log.tail_at().plus(self.rule.window) };
+            let before = Longer { window: self.rule.window, until: last.plus(self.rule.window) };
             let known =
-                self.longer.as_deref().filter(|known| known.window > last.window && known.until > now);
+                self.longer.as_deref().filter(|known| known.window > before.window && known.until > self.at);
             // A window between the two may be in use for longer than the longest: remembered with it.
-            let longest = known.map_or(last, |known| Longer { until: known.until.max(last.until), ..*known });
+            let longest =
+                known.map_or(before, |known| Longer { until: known.until.max(before.until), ..*known });
             self.longer = (longest.window > rule.window).then(|| Box::new(longest));
         }
-        if self.longer.as_ref().is_some_and(|longer| longer.until <= now) {
+        if self.longer.as_ref().is_some_and(|longer| longer.until <= self.at) {
             self.longer = None;
         }
         self.rule = *rule;
     }
+}
+
+/// The cells into which a window is divided, at most `count` and two at its ends: what is merged
+/// into the end of one is late by at most `window / count`.
+fn cell(window: Span, count: u32) -> Span {
+    Span::from_ms(window.ms().div_euclid(u64::from(count)).saturating_add(1))
 }
 
 fn retry(rule: &SlideRule, view: &View<'_>, wanted: u64, cost: u64, clock: At) -> Retry {

@@ -163,13 +163,13 @@ impl State {
     /// Books `cost` at `at` under `rule`, whether or not it fits: that was decided before.
     ///
     /// # Errors
-    /// [`Fault::WrongType`], [`Fault::Overflow`]; nothing has changed then.
+    /// [`Fault::WrongType`]; nothing has changed then.
     pub fn charge(&mut self, rule: &Rule, cost: u64, at: At) -> Result<Expiry> {
         match (&mut self.0, rule) {
-            (Kind::Slide(slide), Rule::Slide(rule)) => slide.charge(rule, cost, at),
+            (Kind::Slide(slide), Rule::Slide(rule)) => Ok(slide.charge(rule, cost, at)),
             (Kind::Window(packed), Rule::Window(rule)) => {
                 let mut counter = packed.unpack();
-                let expiry = counter.charge(rule, cost, at)?;
+                let expiry = counter.charge(rule, cost, at);
                 if !packed.set(&counter) {
                     self.0 = Kind::WideWindow(Box::new(counter));
                 }
@@ -177,19 +177,19 @@ impl State {
             }
             (Kind::Bucket(packed), Rule::Bucket(rule)) => {
                 let mut counter = packed.unpack();
-                let expiry = counter.charge(rule, cost, at)?;
+                let expiry = counter.charge(rule, cost, at);
                 if !packed.set(&counter) {
                     self.0 = Kind::WideBucket(Box::new(counter));
                 }
                 Ok(expiry)
             }
             (Kind::WideWindow(wide), Rule::Window(rule)) => {
-                let expiry = wide.charge(rule, cost, at)?;
+                let expiry = wide.charge(rule, cost, at);
                 *self = Self::from_window(**wide);
                 Ok(expiry)
             }
             (Kind::WideBucket(wide), Rule::Bucket(rule)) => {
-                let expiry = wide.charge(rule, cost, at)?;
+                let expiry = wide.charge(rule, cost, at);
                 *self = Self::from_bucket(**wide);
                 Ok(expiry)
             }

@@ -28,6 +28,17 @@ pub enum Length {
     Month,
 }
 
+impl Length {
+    /// Its length; a month's is that of the longest.
+    #[must_use]
+    pub const fn longest(self) -> Span {
+        match self {
+            Self::Span(span) => span,
+            Self::Month => Span::from_ms(31 * 24 * 60 * 60 * 1_000),
+        }
+    }
+}
+
 /// A window: its first millisecond, which may lie before 1970, and the next one's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
@@ -69,6 +80,10 @@ impl Meter for WindowRule {
 
     fn goes_together(&self, held: Held, now: Bounds) -> bool {
         self.aged(held, now) > 0
+    }
+
+    fn memory(&self) -> Span {
+        self.length.longest()
     }
 
     fn same_course(&self, other: &Self) -> bool {

@@ -16,6 +16,7 @@ use common::{Key, Step, TODAY, at, begin, cases, limits, sound, span, spans, ste
 use proptest::prelude::*;
 use rl_core::bucket::BucketRule;
 use rl_core::decision::Retry;
+use rl_core::meter::Meter;
 use rl_core::number::{self, COUNT_MAX};
 use rl_core::rule::Rule;
 use rl_core::state::{Parts, State};
@@ -99,14 +100,14 @@ proptest! {
     }
 
     #[test]
-    fn two_refills_in_turn_each_hold_as_long_as_either_is_remembered(
+    fn two_refills_in_turn_each_hold_while_they_are_in_use(
         first in (1_u64..40, refills(), 1_u64..300), second in (1_u64..40, refills(), 1_u64..300),
         begin in begin(), history in steps(60),
     ) {
         let rules = [first, second].map(|(capacity, refill, period)| rule(capacity, &refill, period).unwrap());
         let (mut key, mut clock) = (Key::default(), begin);
-        // What has been admitted since each of the rules has been counting without a break.
-        let mut known: [Vec<(u64, u64)>; 2] = Default::default();
+        // What has been admitted since each of the rules has been counting, and its own last use.
+        let (mut known, mut last): ([Vec<(u64, u64)>; 2], [u64; 2]) = Default::default();
         for step in &history {
             let which = usize::from(step.pick % 2);
             clock = step.clock(clock, stride(&rules[which]).min(1_000), true);
@@ -117,12 +118,16 @@ proptest! {
             }
             known[which].push((now, cost));
             every_interval_ending_now(&rule, &known[which]);
-            known[1 - which].push((now, cost));
+            last[which] = now;
             let Parts::Bucket(counter) = key.state().unwrap().parts() else { panic!("another algorithm") };
-            for (rule, known) in rules.iter().zip(&mut known) {
-                if counter.rule != *rule && counter.before.is_none_or(|(before, _)| before != *rule) {
-                    known.clear();
-                }
+            let other = rules[1 - which];
+            let counts = |of: &BucketRule| of.same_course(&other);
+            if counts(&counter.rule) || counter.before.is_some_and(|before| counts(&before.rule)) {
+                known[1 - which].push((now, cost));
+            } else {
+                let memory = other.memory().ms();
+                prop_assert!(known[1 - which].is_empty() || last[1 - which] + memory <= now, "forgotten in use");
+                known[1 - which].clear();
             }
         }
         key.state().map(sound);

@@ -16,9 +16,11 @@ use std::time::{Duration, Instant};
 
 use common::{Step, TODAY, at, cases, sound, span, steps};
 use proptest::prelude::*;
+use rl_core::counter::COST_MAX;
+use rl_core::decision::Decision;
 use rl_core::decision::Retry;
 use rl_core::effect::Effect;
-use rl_core::log::{BYTES_MAX, COST_MAX, ENTRIES_EXACT, ENTRIES_MAX, Log};
+use rl_core::log::{BYTES_MAX, ENTRIES_EXACT, ENTRIES_MAX, Log};
 use rl_core::number::COUNT_MAX;
 use rl_core::rule::Rule;
 use rl_core::slide::SlideRule;
@@ -59,8 +61,9 @@ fn operate(step: &Step, log: &mut Log, list: &mut List, clock: &mut u64) {
         1 => {
             let most = list.iter().map(|(_, cost)| cost).sum::<u64>() / 4 + 2;
             let mut left = step.raw % most;
-            log.shed(left);
-            for (_, cost) in list.iter_mut() {
+            let cutoff = if step.raw.is_multiple_of(3) { Some(between) } else { None };
+            log.shed(cutoff.map(at), left);
+            for (_, cost) in list.iter_mut().filter(|(at, _)| Some(*at) > cutoff) {
                 let given = left.min(*cost);
                 *cost -= given;
                 left -= given;
@@ -69,11 +72,12 @@ fn operate(step: &Step, log: &mut Log, list: &mut List, clock: &mut u64) {
         }
         2 if step.raw.is_multiple_of(4) => {
             let cell = step.raw % 5 + 1;
-            log.coarsen(span(cell));
+            let cell_of = |at: u64| (at > between, at / if at > between { cell } else { 2 * cell });
+            log.coarsen(Some(at(between)), span(2 * cell), span(cell));
             let mut merged = List::new();
             for (at, cost) in list.iter() {
                 match merged.last_mut() {
-                    Some(last) if last.0 / cell == at / cell => *last = (*at, last.1 + cost),
+                    Some(last) if cell_of(last.0) == cell_of(*at) => *last = (*at, last.1 + cost),
                     _ => merged.push((*at, *cost)),
                 }
             }
@@ -81,7 +85,7 @@ fn operate(step: &Step, log: &mut Log, list: &mut List, clock: &mut u64) {
         }
         3 => {
             let (head, bytes) = log.packed();
-            let again = Log::unpack(log.tail_at(), head, bytes).unwrap();
+            let again = Log::unpack(head, bytes).unwrap();
             assert!(again == *log);
             assert_eq!((again.entries(), again.cost()), (log.entries(), log.cost()));
             *log = again;
@@ -94,10 +98,10 @@ fn operate(step: &Step, log: &mut Log, list: &mut List, clock: &mut u64) {
             // A clock that has stepped back counts as the latest instant.
             log.push(at(*clock - step.raw / 42 % 2 * (*clock % 3)), cost);
             match list.last_mut() {
-                Some(last) if last.0 == log.tail_at().ms() => last.1 += cost,
-                _ => list.push((log.tail_at().ms(), cost)),
+                Some(last) if last.0 == log.last_at().ms() => last.1 += cost,
+                _ => list.push((log.last_at().ms(), cost)),
             }
-            *clock = log.tail_at().ms();
+            *clock = log.last_at().ms();
         }
     }
 }
@@ -263,4 +267,38 @@ fn a_million_requests_on_a_full_log_take_no_time() {
     }
     assert!(admitted >= requests / 2 && (cfg!(miri) || log_of(&state).entries() > 7_000));
     assert!(cfg!(miri) || started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+}
+
+/// A day's window was in use before; the second's own grid has cells of a millisecond.
+#[test]
+fn a_longer_window_before_does_not_coarsen_the_one_in_force() {
+    let rule = |window| Rule::Slide(SlideRule { limit: 1_000_000, window: span(window) });
+    let (day, second) = (rule(86_400_000), rule(1_000));
+    let mut state = State::new(&day);
+    state.charge(&day, 1, at(TODAY)).unwrap();
+    for step in 1..=40_000 {
+        state.charge(&second, 1, at(TODAY + step)).unwrap();
+        assert_eq!(state.used_cost(at(TODAY + step)), (step + 1).min(1_000), "after {step} ms");
+        assert!(log_of(&state).entries() <= ENTRIES_MAX);
+    }
+    let Decision { remaining, .. } = state.decide(&day, 0, at(TODAY + 40_000)).unwrap();
+    assert_eq!(remaining, 1_000_000 - 40_001, "and the day has lost nothing");
+}
+
+/// What no limit could ever tell from more is not held, and nothing wraps.
+#[test]
+fn costs_beyond_every_limit_saturate() {
+    let huge = (1 << 53) - 1;
+    let rules = [
+        Rule::Slide(SlideRule { limit: huge, window: span(86_400_000) }),
+        Rule::Slide(SlideRule { limit: huge, window: span(1) }),
+    ];
+    let mut state = State::new(&rules[0]);
+    for step in 0..300 {
+        state.charge(&rules[1 - usize::from(step == 0)], huge, at(TODAY + step)).unwrap();
+    }
+    assert!(!state.decide(&rules[0], 1, at(TODAY + 300)).unwrap().allowed);
+    assert!(!state.decide(&rules[1], 1, at(TODAY + 299)).unwrap().allowed);
+    assert!(state.decide(&rules[1], huge, at(TODAY + 300)).unwrap().allowed);
+    assert!(log_of(&state).cost() <= COST_MAX);
 }

@@ -15,6 +15,7 @@ use common::window::{WindowOracle, bounds};
 use common::{Key, Step, TODAY, at, begin, cases, limits, sound, span, spans, steps};
 use proptest::prelude::*;
 use rl_core::decision::Retry;
+use rl_core::meter::Meter;
 use rl_core::rule::Rule;
 use rl_core::state::{Parts, State};
 use rl_core::time::{At, Span};
@@ -94,14 +95,14 @@ proptest! {
     }
 
     #[test]
-    fn two_windows_in_turn_each_hold_as_long_as_either_is_remembered(
+    fn two_windows_in_turn_each_hold_while_they_are_in_use(
         first in (1_u64..40, 1_u64..300, -60_i64..60), second in (1_u64..40, 1_u64..300, -60_i64..60),
         begin in begin(), history in steps(60),
     ) {
         let rules = [first, second].map(|(limit, ms, offset)| WindowRule { limit, length: Length::Span(span(ms)), offset });
         let (mut key, mut clock) = (Key::default(), begin);
-        // Each admission, and whether each of the rules was counting when it had been booked.
-        let mut admissions: Vec<(u64, u64, [bool; 2])> = Vec::new();
+        // What has been admitted since each of the rules has been counting, and its own last use.
+        let (mut known, mut last): ([Vec<(u64, u64)>; 2], [u64; 2]) = Default::default();
         for step in &history {
             let which = usize::from(step.pick % 2);
             clock = step.clock(clock, 60, true);
@@ -110,13 +111,20 @@ proptest! {
             if !key.request(&Rule::Window(rule), cost, clock).allowed || cost == 0 {
                 continue;
             }
-            let known = admissions.iter().rev().take_while(|(at, _, counting)| {
-                counting[which] && i128::from(*at) >= bounds(&rule, now).0
-            });
-            prop_assert!(known.map(|(_, cost, _)| cost).sum::<u64>() + cost <= rule.limit);
+            known[which].push((now, cost));
+            let inside = known[which].iter().filter(|(at, _)| i128::from(*at) >= bounds(&rule, now).0);
+            prop_assert!(inside.map(|(_, cost)| cost).sum::<u64>() <= rule.limit);
+            last[which] = now;
             let Parts::Window(counter) = key.state().unwrap().parts() else { panic!("another algorithm") };
-            let counting = rules.map(|rule| counter.rule == rule || counter.before.is_some_and(|(before, _)| before == rule));
-            admissions.push((now, cost, counting));
+            let other = rules[1 - which];
+            let counts = |of: &WindowRule| of.same_course(&other);
+            if counts(&counter.rule) || counter.before.is_some_and(|before| counts(&before.rule)) {
+                known[1 - which].push((now, cost));
+            } else {
+                let memory = other.memory().ms();
+                prop_assert!(known[1 - which].is_empty() || last[1 - which] + memory <= now, "forgotten in use");
+                known[1 - which].clear();
+            }
         }
         key.state().map(sound);
     }

@@ -63,11 +63,12 @@ impl Server {
 
     fn new(config: &[&str], arguments: &str, tcp: bool) -> std::result::Result<Self, String> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
+        let module = module();
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let dir = env::temp_dir().join(format!("rl-{}-{count}", std::process::id()));
         fs::create_dir_all(&dir).unwrap();
         let mut lines: Vec<String> = COMMON.iter().chain(config).map(|&line| line.to_owned()).collect();
-        lines.push(format!("loadmodule {} {arguments}", module().display()));
+        lines.push(format!("loadmodule {} {arguments}", module.display()));
         let mut server = Self { dir, config: lines, tcp, port: 0, keeper: None };
         server.run().map(|()| server)
     }

@@ -27,7 +27,7 @@ fuzz_target!(|input: &[u8]| {
         assert_eq!(effect.to_text().as_bytes(), input, "one effect has one text");
         let Effect::Admit { rule, at, cost } = effect else { return };
         decided(&Request { rule, cost });
-        let (state, _) = effect.create().unwrap().unwrap();
+        let (state, _) = effect.create().unwrap();
         assert_eq!(state.peek(0, at).at, at);
     }
 });

@@ -157,7 +157,7 @@ impl Key {
         let expiry = match &mut self.state {
             Some(state) => effect.apply(state).unwrap(),
             None => {
-                let (state, expiry) = effect.create().unwrap().unwrap();
+                let (state, expiry) = effect.create().unwrap();
                 self.state = Some(state);
                 expiry
             }

@@ -8,8 +8,10 @@ use rl_core::time::At;
 pub(crate) struct SlideOracle {
     /// Every admission that counts for a window in use: (at, cost), oldest first.
     pub(crate) admitted: Vec<(u64, u64)>,
-    /// The last admission's instant.
+    /// The instant of the last change.
     last: u64,
+    /// The window of the last admission.
+    in_force: u64,
     /// The longest window in use at that time.
     retained: u64,
     /// Each window ever used, and when last.
@@ -63,18 +65,21 @@ impl SlideOracle {
         self.retained = self.uses.iter().map(|(window, _)| *window).max().unwrap();
         self.forget(now);
         self.admitted.push((now, cost));
-        self.last = now;
+        (self.last, self.in_force) = (now, rule.window.ms());
     }
 
-    /// Takes `cost` off the oldest that still count, if any do.
+    /// Takes `cost` off the oldest that still count for the window in force, if any do.
     pub(crate) fn refund(&mut self, cost: u64, clock: u64) {
         let now = self.now(clock);
-        if self.used(self.retained, now) == 0 {
+        let window = self.in_force;
+        if self.used(window, now) == 0 {
             return;
         }
         self.forget(now);
+        self.last = now;
+        self.uses.iter_mut().filter(|(used, _)| *used == window).for_each(|(_, last)| *last = now);
         let mut left = cost;
-        for (_, cost) in &mut self.admitted {
+        for (_, cost) in self.admitted.iter_mut().filter(|(at, _)| at + window > now) {
             let given = left.min(*cost);
             *cost -= given;
             left -= given;

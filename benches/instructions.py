@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+"""What one command costs inside the server, in instructions, beside `SET key value EX 60`.
+
+    benches/instructions.py [--server redis-server] [--module target/release/libredis_rl.so] [--appendonly]
+
+Counted by valgrind's callgrind, so that the figures are the same on a busy machine. One server runs all commands in
+turn: a thousand keys are made, then each command is sent 4,000 times to random ones of them, 50 in a pipeline, and the
+instructions in between are divided. It fails where a command costs more than its bound.
+"""
+
+import argparse
+import glob
+import os
+import random
+import shlex
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+KEYS, CALLS, PIPELINE = 1_000, 4_000, 50
+YARDSTICK = "SET key:{} value EX 60"
+
+# What is measured, the command, and how many times the yardstick it may cost.
+COMMANDS = [
+    ("admitted", "RL.BUCKET key:{} 1000000 1 60", 1.2),
+    ("admitted", "RL.WINDOW key:{} 1000000 60", 1.2),
+    ("admitted", "RL.SLIDE key:{} 1000000 60", 1.2),
+    ("denied", "RL.BUCKET key:{} 1 1 1d", 0.9),
+    ("denied", "RL.WINDOW key:{} 1 1d", 0.9),
+    ("denied", "RL.SLIDE key:{} 1 1d", 0.9),
+]
+
+
+class Client:
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.connect(path)
+        self.replies = self.socket.makefile("rb")
+
+    def send(self, lines):
+        words = [line.encode().split(b" ") for line in lines]
+        encode = lambda line: b"*%d\r\n" % len(line) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in line)
+        self.socket.sendall(b"".join(map(encode, words)))
+        for _ in lines:
+            self.reply()
+
+    def reply(self):
+        line = self.replies.readline()
+        if line[:1] == b"*":
+            for _ in range(int(line[1:])):
+                self.reply()
+        elif line[:1] == b"$" and line[1:2] != b"-":
+            self.replies.read(int(line[1:]) + 2)
+        elif line[:1] == b"-" or not line:
+            sys.exit(f"the server answered {line!r}")
+
+    def run(self, command, keys):
+        for at in range(0, len(keys), PIPELINE):
+            self.send([command.format(key) for key in keys[at : at + PIPELINE]])
+
+
+def start(options, folder):
+    path = os.path.join(folder, "socket")
+    command = f"valgrind --tool=callgrind --callgrind-out-file={folder}/out {options.server} --port 0 --hz 1"
+    command += f" --unixsocket {path} --dir {folder} --loadmodule {os.path.abspath(options.module)}"
+    command += f" --appendonly {'yes' if options.appendonly else 'no'} --appendfsync no"
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    server = subprocess.Popen([*shlex.split(command), "--save", ""], **quiet)
+    while True:
+        try:
+            return server, Client(path)
+        except OSError:
+            if server.poll() is not None:
+                sys.exit(f"the server did not start: {command}")
+            time.sleep(0.1)
+
+
+def control(server, what):
+    subprocess.run(["callgrind_control", what, str(server.pid)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def count(server, client, folder, command):
+    client.send(["FLUSHALL"])
+    client.run(command, range(KEYS))
+    dice = random.Random(1)
+    keys = [dice.randrange(KEYS) for _ in range(CALLS)]
+    known = set(glob.glob(f"{folder}/out*"))
+    control(server, "--zero")
+    client.run(command, keys)
+    control(server, "--dump")
+    (dump,) = set(glob.glob(f"{folder}/out*")) - known
+    with open(dump) as lines:
+        total = next(line for line in lines if line.startswith(("summary:", "totals:")))
+    return int(total.split()[1]) / CALLS
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--server", default=os.environ.get("REDIS_RL_SERVER", "redis-server"))
+    parser.add_argument("--module", default="target/release/libredis_rl.so")
+    parser.add_argument("--appendonly", action="store_true", help="with an AOF, so that each admission is written to it")
+    options = parser.parse_args()
+    too_much = False
+    with tempfile.TemporaryDirectory(prefix="instructions-") as folder:
+        server, client = start(options, folder)
+        try:
+            unit = count(server, client, folder, YARDSTICK)
+            print(f"{unit:8,.0f}  1.00             {YARDSTICK}", flush=True)
+            for what, command, most in COMMANDS:
+                each = count(server, client, folder, command)
+                ratio = each / unit
+                verdict = "" if ratio <= most else f"  ABOVE {most}"
+                too_much |= bool(verdict)
+                print(f"{each:8,.0f}  {ratio:4.2f}  {what:9}  {command}{verdict}", flush=True)
+        finally:
+            server.kill()
+            server.wait()
+    sys.exit(too_much)
+
+
+if __name__ == "__main__":
+    main()
