@@ -2,7 +2,7 @@
 # What each target does stands in .ci/, one script a task.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test test-matrix lint fuzz miri docker clean
+.PHONY: help setup build run test test-matrix bench lint fuzz miri docker clean
 SHELL := /bin/bash
 
 suffix := $(if $(filter Darwin,$(shell uname)),dylib,so)
@@ -26,6 +26,10 @@ test: setup build ## run all tests on this system's server, or REDIS_RL_SERVER=
 
 test-matrix: build ## run the integration tests on many servers, or MATRIX="redis-8.0 valkey-9.1"
 	@.ci/matrix.sh
+
+bench: setup build ## count the instructions of each command, beside SET, and fail above a bound
+	@.ci/setup.sh valgrind
+	benches/instructions.py --server "$$(.ci/server.sh)" --module "$$REDIS_RL_MODULE"
 
 lint: ## format, clippy, licences and advisories of dependencies, shell scripts
 	@.ci/lint.sh

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing of what it is asked for:  setup.sh build|server|shellcheck|pip ...
+# Installs what is missing of what it is asked for:  setup.sh build|server|shellcheck|valgrind|pip ...
 # Says what it installs, with which command; silent and fast when nothing is missing. Also runs in the bash 3.2 of macOS.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -49,6 +49,7 @@ for thing in "$@"; do
       ;;
     server) .ci/server.sh >/dev/null 2>&1 || missing="$missing server" ;;
     shellcheck) command -v shellcheck >/dev/null || missing="$missing shellcheck" ;;
+    valgrind) { command -v valgrind && command -v python3; } >/dev/null || missing="$missing valgrind" ;;
     pip) python3 -m pip --version >/dev/null 2>&1 || missing="$missing pip" ;;
     *) echo "setup.sh: unknown: $thing" >&2; exit 2 ;;
   esac
@@ -62,6 +63,7 @@ for thing in $missing; do
     apt/libclang) packages="$packages libclang-dev" ;;
     # Not redis-server: that one starts a service on port 6379, now and at each boot. The program itself is in the tools.
     apt/server) packages="$packages redis-tools" ;;
+    apt/valgrind | dnf/valgrind) packages="$packages valgrind python3" ;;
     apt/pip) packages="$packages python3-pip" ;;
     dnf/compiler) packages="$packages gcc glibc-devel" ;;
     dnf/libclang) packages="$packages clang-devel" ;;
@@ -70,6 +72,7 @@ for thing in $missing; do
     dnf/pip) packages="$packages python3-pip" ;;
     brew/server) packages="$packages redis" ;;
     brew/compiler | brew/libclang) echo "missing: Apple's command line tools, xcode-select --install" >&2; exit 1 ;;
+    brew/valgrind) echo "missing: valgrind, which macOS does not have; count on Linux" >&2; exit 1 ;;
     brew/pip) packages="$packages python" ;;
     */shellcheck) packages="$packages shellcheck" ;;
   esac
@@ -93,6 +96,7 @@ No package manager that this script knows (apt-get, dnf, brew) is here. Please i
   libclang    the LLVM library libclang with its headers (else set LIBCLANG_PATH)
   server      redis-server or valkey-server 7.0 or newer (else set REDIS_RL_SERVER)
   shellcheck  shellcheck
+  valgrind    valgrind and python3, to count instructions
   pip         Python 3 with pip
 END
     exit 1
