@@ -9,6 +9,8 @@
 //! - [`codec`]: a state as bytes, for snapshots
 //! - [`number`], [`fault`]: what clients may write, and what they are told when it is wrong
 
+#![forbid(unsafe_code)]
+
 pub mod bucket;
 mod calendar;
 pub mod codec;
