@@ -276,13 +276,14 @@ fn a_longer_window_before_does_not_coarsen_the_one_in_force() {
     let (day, second) = (rule(86_400_000), rule(1_000));
     let mut state = State::new(&day);
     state.charge(&day, 1, at(TODAY)).unwrap();
-    for step in 1..=40_000 {
+    let last = if cfg!(miri) { 300 } else { 40_000 };
+    for step in 1..=last {
         state.charge(&second, 1, at(TODAY + step)).unwrap();
         assert_eq!(state.used_cost(at(TODAY + step)), (step + 1).min(1_000), "after {step} ms");
         assert!(log_of(&state).entries() <= ENTRIES_MAX);
     }
-    let Decision { remaining, .. } = state.decide(&day, 0, at(TODAY + 40_000)).unwrap();
-    assert_eq!(remaining, 1_000_000 - 40_001, "and the day has lost nothing");
+    let Decision { remaining, .. } = state.decide(&day, 0, at(TODAY + last)).unwrap();
+    assert_eq!(remaining, 1_000_000 - (last + 1), "and the day has lost nothing");
 }
 
 /// What no limit could ever tell from more is not held, and nothing wraps.
