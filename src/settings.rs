@@ -10,7 +10,7 @@ use rl_core::rule::Rule;
 use rl_core::time::Span;
 
 use crate::sys::config::{self, Setting};
-use crate::sys::context::{Args, Context, Level};
+use crate::sys::context::{Arg, Args, Context, Level};
 
 static ALL: &[&Setting] = &[&MAX_WINDOW];
 
@@ -49,21 +49,15 @@ pub(crate) fn allow(rule: &Rule) -> Result<()> {
 
 /// Registers all settings and takes what the load arguments, then the configuration file say of them.
 pub(crate) fn load(context: Context<'_>, args: Args<'_>) -> bool {
-    let mut index = 0;
-    while let Some(name) = args.get(index) {
-        if !ALL.iter().any(|setting| name.bytes().eq_ignore_ascii_case(setting.name.to_bytes())) {
-            context.log(
-                Level::Warning,
-                c"redis-rl: unknown load argument, expected pairs such as: max-window 31d",
-            );
-            return false;
-        }
-        index = index.saturating_add(2);
+    if pairs(args).any(|(name, _)| !ALL.iter().any(|setting| names(name, setting))) {
+        context
+            .log(Level::Warning, c"redis-rl: unknown load argument, expected pairs such as: max-window 31d");
+        return false;
     }
     ALL.iter().all(|setting| {
-        let given = argument(args, setting.name.to_bytes());
+        let given = pairs(args).filter(|(name, _)| names(*name, setting)).last();
         let initial = match given {
-            Some(Some(value)) if (setting.set)(value) => config::c_string(value),
+            Some((_, Some(value))) if (setting.set)(value.bytes()) => config::c_string(value.bytes()),
             Some(_) => {
                 context.log(Level::Warning, setting.refused);
                 return false;
@@ -74,15 +68,11 @@ pub(crate) fn load(context: Context<'_>, args: Args<'_>) -> bool {
     }) && config::load(context)
 }
 
-/// The value of a load argument, if it is there and has one.
-fn argument<'a>(args: Args<'a>, name: &[u8]) -> Option<Option<&'a [u8]>> {
-    let mut index = 0;
-    let mut found = None;
-    while let Some(arg) = args.get(index) {
-        if arg.bytes().eq_ignore_ascii_case(name) {
-            found = Some(args.get(index.saturating_add(1)).map(|value| value.bytes()));
-        }
-        index = index.saturating_add(2);
-    }
-    found
+/// The load arguments in pairs; the last may lack its value.
+fn pairs(args: Args<'_>) -> impl Iterator<Item = (Arg<'_>, Option<Arg<'_>>)> {
+    (0..args.len()).step_by(2).filter_map(move |at| Some((args.get(at)?, args.get(at.saturating_add(1)))))
+}
+
+fn names(name: Arg<'_>, setting: &Setting) -> bool {
+    name.bytes().eq_ignore_ascii_case(setting.name.to_bytes())
 }

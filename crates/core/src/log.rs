@@ -178,11 +178,12 @@ impl Log {
     pub fn shed(&mut self, cutoff: Option<At>, cost: u64) {
         let mut left = cost;
         if self.entries > 0 && Some(self.head.at) <= cutoff {
-            return self.rewrite(|entry| {
+            *self = self.rebuilt(self.iter().map(|entry| {
                 let taken = if Some(entry.at) > cutoff { left.min(entry.cost) } else { 0 };
                 left = left.saturating_sub(taken);
                 Entry { cost: entry.cost.saturating_sub(taken), ..entry }
-            });
+            }));
+            return;
         }
         while self.entries > 0 && left >= self.head.cost {
             left = left.saturating_sub(self.head.cost);
@@ -202,39 +203,25 @@ impl Log {
             let counts = Some(at) > cutoff;
             (counts, at.ms().checked_div(if counts { fine } else { coarse }.ms()))
         };
-        let mut merged = Self { bytes: Vec::with_capacity(self.bytes.len()), ..Self::default() };
-        let mut open: Option<Entry> = None;
-        for entry in self.iter() {
-            match &mut open {
-                Some(last) if cell(last.at) == cell(entry.at) => {
-                    *last = Entry { at: entry.at, cost: last.cost.saturating_add(entry.cost) };
-                }
-                _ => {
-                    if let Some(last) = open.replace(entry) {
-                        merged.push(last.at, last.cost);
-                    }
-                }
+        let mut entries = self.iter().peekable();
+        let merged = core::iter::from_fn(move || {
+            let mut last = entries.next()?;
+            while let Some(next) = entries.next_if(|next| cell(next.at) == cell(last.at)) {
+                last = Entry { at: next.at, cost: last.cost.saturating_add(next.cost) };
             }
-        }
-        if let Some(last) = open {
-            merged.push(last.at, last.cost);
-        }
-        *self = merged.trimmed();
+            Some(last)
+        });
+        *self = self.rebuilt(merged);
     }
 
-    /// Replaces each entry; one without cost goes.
-    fn rewrite(&mut self, change: impl FnMut(Entry) -> Entry) {
-        let mut changed = Self { bytes: Vec::with_capacity(self.bytes.len()), ..Self::default() };
-        for entry in self.iter().map(change) {
-            changed.push(entry.at, entry.cost);
+    /// A log of `entries`, as many as this one's or fewer; one without cost is left out.
+    fn rebuilt(&self, entries: impl Iterator<Item = Entry>) -> Self {
+        let mut log = Self { bytes: Vec::with_capacity(self.bytes.len()), ..Self::default() };
+        for entry in entries {
+            log.push(entry.at, entry.cost);
         }
-        *self = changed.trimmed();
-    }
-
-    /// With little memory standing empty.
-    fn trimmed(mut self) -> Self {
-        self.bytes.shrink_to(self.bytes.len().saturating_add(self.bytes.len() >> 3));
-        self
+        log.bytes.shrink_to(log.bytes.len().saturating_add(log.bytes.len() >> 3));
+        log
     }
 
     /// The entries, oldest first.
