@@ -85,6 +85,10 @@ impl Meter for BucketRule {
         now.plus(self.time_for(excess))
     }
 
+    fn counts(&self, _: At, _: At) -> bool {
+        true // how much of it does, depends on all that came after
+    }
+
     fn goes_together(&self, _: Held, _: At) -> bool {
         false // each token takes its own time
     }

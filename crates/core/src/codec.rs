@@ -97,7 +97,7 @@ pub fn decode(bytes: &[u8]) -> Option<State> {
 }
 
 /// A rule as an image has it.
-trait Stored: Meter {
+pub(crate) trait Stored: Meter {
     type Form;
     fn store(&self) -> Self::Form;
     fn restore(form: Self::Form) -> Option<Self>;
@@ -166,15 +166,15 @@ fn held<M: Meter>(rule: &M, at: At, held: u128) -> Option<Held> {
     (held <= amount(rule, COST_MAX)).then_some(Held { at, amount: held })
 }
 
-fn count(value: u64) -> Option<u64> {
+pub(crate) fn count(value: u64) -> Option<u64> {
     (1..=COUNT_MAX).contains(&value).then_some(value)
 }
 
-fn span(ms: u64) -> Option<Span> {
+pub(crate) fn span(ms: u64) -> Option<Span> {
     (1..=Span::MAX.ms()).contains(&ms).then_some(Span::from_ms(ms))
 }
 
-fn future(ms: u64) -> Option<At> {
+pub(crate) fn future(ms: u64) -> Option<At> {
     let at = At::MIN.plus(Span::from_ms(ms));
     (at.ms() == ms).then_some(at)
 }

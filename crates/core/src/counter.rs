@@ -36,6 +36,19 @@ pub struct Before<M> {
     pub until: At,
 }
 
+/// What is to be corrected of a charge in the past.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Amendment {
+    /// When it was made.
+    pub at: At,
+    /// What it took.
+    pub taken: u64,
+    /// What was used of it, or beyond it.
+    pub used: u64,
+    /// The most that may be given back, in the units of the rule, where that is limited.
+    pub most: Option<u128>,
+}
+
 impl<M: Meter> Counter<M> {
     /// A new key under `rule`.
     pub fn new(rule: M) -> Self {
@@ -145,6 +158,29 @@ impl<M: Meter> Counter<M> {
         self.held = given(&self.rule, self.held);
         self.before = self.before.map(|before| Before { held: given(&before.rule, before.held), ..before });
         Expiry::moved(expired, self.empty_at())
+    }
+
+    /// Makes what was charged at an instant in the past what was used after all, as seen at `at`. Gives
+    /// the amount by which less is held under the parameters in force.
+    pub fn amend(&mut self, charge: &Amendment, at: At) -> u128 {
+        let at = self.now(at);
+        let amended = |rule: &M, held: Held, most: u128| {
+            let now = rule.moment(at);
+            let counts = rule.aged(held, now);
+            if !rule.counts(charge.at, now) {
+                return (Held { at, amount: counts }, 0);
+            }
+            let given = amount(rule, charge.taken.saturating_sub(charge.used)).min(most).min(counts);
+            let excess = charge.used.saturating_sub(charge.taken);
+            (booked(rule, counts.saturating_sub(given), excess, at), given)
+        };
+        let (held, given) = amended(&self.rule, self.held, charge.most.unwrap_or(u128::MAX));
+        self.held = held;
+        // What the other parameters would have given back meanwhile is not known where it matters.
+        let most = charge.most.map_or(u128::MAX, |_| 0);
+        self.before =
+            self.before.map(|before| Before { held: amended(&before.rule, before.held, most).0, ..before });
+        given
     }
 
     /// Cost used at `at` under the parameters in force, a started token counting whole.

@@ -37,8 +37,8 @@ impl Expiry {
     }
 }
 
-/// When a request that was asked about is admitted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// When a request that was asked about is admitted; the sooner, the less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Retry {
     /// It is admitted now.
     Now,

@@ -54,7 +54,47 @@ faults! {
     /// Something stands where an option of RL.BUCKET should.
     BucketSyntax = c"ERR syntax error, expected RL.BUCKET key capacity refill [period] [COST n]";
     /// Something stands where an option of RL.PEEK should.
-    PeekSyntax = c"ERR syntax error, expected RL.PEEK key [COST n]";
+    PeekSyntax = c"ERR syntax error, expected RL.PEEK key [COST n] [COST unit n ...]";
+    /// Something stands where a limit or an option of RL.QUOTA should.
+    QuotaSyntax = c"ERR syntax error, expected RL.QUOTA key POLICY name | LIMIT name limit window|INFLIGHT [UNIT unit] [SLIDE | WINDOW [OFFSET duration] | BUCKET capacity] ... [COST unit n ...] [RESERVE ttl [ID id]]";
+    /// Something stands where an argument of RL.MQUOTA should.
+    ManySyntax = c"ERR syntax error, expected RL.MQUOTA numkeys key ... POLICY name ... [COST unit n ...] [RESERVE ttl [ID id]], with one policy for each key";
+    /// Something stands where a cost of RL.SETTLE should.
+    SettleSyntax = c"ERR syntax error, expected RL.SETTLE key id [COST unit n ...]";
+    /// Something stands where a limit of RL.POLICY SET should.
+    PolicySyntax = c"ERR syntax error, expected RL.POLICY SET name LIMIT name limit window|INFLIGHT [UNIT unit] [SLIDE | WINDOW [OFFSET duration] | BUCKET capacity] ...";
+    /// The name of a limit is not one.
+    LimitName = c"ERR limit name must be 1 to 64 of the characters A-Z a-z 0-9 _ . : -";
+    /// The name of a unit is not one.
+    UnitName = c"ERR unit must be 1 to 64 of the characters A-Z a-z 0-9 _ . : -";
+    /// The name of a policy is not one.
+    PolicyName = c"ERR policy name must be 1 to 64 of the characters A-Z a-z 0-9 _ . : -";
+    /// Two limits of a quota have the same name.
+    LimitTwice = c"ERR each limit of a quota must have a name of its own";
+    /// A quota has none or too many limits.
+    QuotaLimits = c"ERR a quota must have 1 to 16 limits";
+    /// One unit has two costs.
+    UnitTwice = c"ERR each unit may have one COST only";
+    /// Too many units have a cost.
+    Units = c"ERR at most 16 units may have a COST";
+    /// The number of keys is not an integer in range.
+    Numkeys = c"ERR numkeys must be an integer from 1 to 16";
+    /// One key is given twice.
+    KeyTwice = c"ERR each key may be given once only";
+    /// The time for which a reservation is held is not a duration in range.
+    Ttl = c"ERR ttl must be a duration from 1ms to 3650d, such as 60, 250ms, 5m, 1h or 1d";
+    /// The id of a reservation is empty or too long.
+    Id = c"ERR id must be 1 to 128 bytes";
+    /// Limits that count reservations are asked without one.
+    NeedsReserve = c"ERR a quota with an INFLIGHT limit needs RESERVE ttl";
+    /// A reservation is open on some of the keys that are asked with its id.
+    IdElsewhere = c"ERR this id is open on some of these keys only, settle or cancel it there first";
+    /// A key holds as many open reservations as it may.
+    Reservations = c"ERR a key may hold 100000 open reservations";
+    /// There is no policy of that name.
+    NoPolicy = c"ERR no such policy, RL.POLICY LIST names those there are";
+    /// The server keeps as many policies as it may.
+    Policies = c"ERR a server may keep 10000 policies";
     /// The payload of RL.APPLY is not an effect.
     Effect = c"ERR effect must be one that this module has written";
     /// The key holds another type, or a limit of another algorithm.

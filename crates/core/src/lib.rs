@@ -11,6 +11,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bounded;
 pub mod bucket;
 mod calendar;
 pub mod codec;
@@ -23,11 +24,13 @@ pub mod log;
 pub mod meter;
 pub mod number;
 mod packed;
+pub mod quota;
 pub mod request;
 pub mod rule;
 pub mod slide;
 pub mod state;
 pub mod time;
+pub mod value;
 mod varint;
 pub mod window;
 

@@ -196,6 +196,24 @@ impl Log {
         }
     }
 
+    /// Makes the `taken` of a charge at `at`, which may have been merged into a later instant, `used`.
+    pub fn amend(&mut self, at: At, taken: u64, used: u64) {
+        let (given, excess) = (taken.saturating_sub(used), used.saturating_sub(taken));
+        let Some(found) = self.iter().find(|entry| entry.at >= at) else {
+            return self.push(at, excess);
+        };
+        // A charge that took nothing has left no entry: what it used is one of its own.
+        let missing = Entry { at, cost: excess };
+        let apart = (taken == 0 && found.at > at && excess > 0).then_some(missing);
+        let amended = Entry {
+            cost: found.cost.saturating_sub(given).saturating_add(if apart.is_none() { excess } else { 0 }),
+            ..found
+        };
+        let earlier = self.iter().take_while(|entry| entry.at < at);
+        let later = self.iter().skip_while(|entry| entry.at <= found.at);
+        *self = self.rebuilt(earlier.chain(apart).chain([amended]).chain(later));
+    }
+
     /// Merges all that shares a cell of a grid into the latest instant of that cell. The grid has
     /// cells of `fine` for what is later than `cutoff`, and of `coarse` for what is not.
     pub fn coarsen(&mut self, cutoff: Option<At>, coarse: Span, fine: Span) {
@@ -214,7 +232,7 @@ impl Log {
         *self = self.rebuilt(merged);
     }
 
-    /// A log of `entries`, as many as this one's or fewer; one without cost is left out.
+    /// A log of `entries`, about as many as this one's; one without cost is left out.
     fn rebuilt(&self, entries: impl Iterator<Item = Entry>) -> Self {
         let mut log = Self { bytes: Vec::with_capacity(self.bytes.len()), ..Self::default() };
         for entry in entries {

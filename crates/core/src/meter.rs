@@ -35,6 +35,9 @@ pub trait Meter: Copy + PartialEq {
     /// The first instant at which `excess` (above 0) of what counts has gone.
     fn gone(&self, now: Self::Moment, excess: u128) -> At;
 
+    /// Whether what was counted at `at` may still count.
+    fn counts(&self, at: At, now: Self::Moment) -> bool;
+
     /// Whether all of `held` goes at the same instant as anything added to it now.
     fn goes_together(&self, held: Held, now: Self::Moment) -> bool;
 

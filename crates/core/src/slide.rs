@@ -3,6 +3,7 @@
 //! An admission at `t` counts while `now < t + window`. All of them are kept (see [`crate::log`]), so
 //! the answer to "when" is exact too: the instant at which enough of the oldest have left.
 
+use crate::counter::Amendment;
 use crate::decision::{Decision, Expiry, Retry, wait_ms};
 use crate::log::{ENTRIES_EXACT, ENTRIES_MAX, Log, View};
 use crate::time::{At, Span};
@@ -87,16 +88,21 @@ impl Slide {
         let last = self.at;
         self.at = self.now(at);
         self.adopt(rule, last);
-        let retained = self.retained();
-        self.log.prune(self.at.cutoff(retained));
+        self.log.prune(self.at.cutoff(self.retained()));
         self.log.push(self.at, cost);
+        self.bound();
+        Expiry::moved(expired, self.empty_at())
+    }
+
+    /// Keeps the log from growing without end.
+    fn bound(&mut self) {
         if self.log.entries() > ENTRIES_MAX {
             // The window in force stays exact to its ten-thousandth; what only a longer one that was
             // in use before still counts, to that one's four-thousandth. Both leave room for more.
-            let fine = cell(rule.window, ENTRIES_EXACT);
-            self.log.coarsen(self.at.cutoff(rule.window), cell(retained, ENTRIES_LONGER), fine);
+            let (fine, coarse) =
+                (cell(self.rule.window, ENTRIES_EXACT), cell(self.retained(), ENTRIES_LONGER));
+            self.log.coarsen(self.at.cutoff(self.rule.window), coarse, fine);
         }
-        Expiry::moved(expired, self.empty_at())
     }
 
     /// Whether anything used still counts at `clock`, so that a refund would change something.
@@ -112,6 +118,17 @@ impl Slide {
         self.log.prune(self.at.cutoff(self.retained()));
         self.log.shed(self.at.cutoff(self.rule.window), cost);
         Expiry::moved(expired, self.empty_at())
+    }
+
+    /// Makes what was charged at an instant in the past what was used after all, as seen at `at`.
+    pub fn amend(&mut self, charge: &Amendment, at: At) {
+        self.at = self.now(at);
+        let cutoff = self.at.cutoff(self.retained());
+        self.log.prune(cutoff);
+        if Some(charge.at) > cutoff {
+            self.log.amend(charge.at, charge.taken, charge.used);
+            self.bound();
+        }
     }
 
     /// Cost that counts at `now` under the parameters in force.

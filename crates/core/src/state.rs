@@ -1,9 +1,10 @@
 //! What one key holds: a limit of one of the algorithms, in sixteen bytes plus what it must.
 
 use crate::bucket::BucketRule;
-use crate::counter::Counter;
+use crate::counter::{Amendment, Counter};
 use crate::decision::{Decision, Expiry};
 use crate::fault::{Fault, Result};
+use crate::meter::Meter;
 use crate::packed::Packed;
 use crate::rule::Rule;
 use crate::slide::Slide;
@@ -99,10 +100,12 @@ impl State {
     /// # Errors
     /// [`Fault::WrongType`] where the key holds another algorithm.
     pub fn decide(&self, rule: &Rule, cost: u64, clock: At) -> Result<Decision> {
-        match (self.parts(), rule) {
-            (Parts::Slide(slide), Rule::Slide(rule)) => Ok(slide.decide(rule, cost, clock)),
-            (Parts::Window(counter), Rule::Window(rule)) => Ok(counter.decide(rule, cost, clock)),
-            (Parts::Bucket(counter), Rule::Bucket(rule)) => Ok(counter.decide(rule, cost, clock)),
+        match (&self.0, rule) {
+            (Kind::Slide(slide), Rule::Slide(rule)) => Ok(slide.decide(rule, cost, clock)),
+            (Kind::Window(packed), Rule::Window(rule)) => Ok(packed.unpack().decide(rule, cost, clock)),
+            (Kind::WideWindow(wide), Rule::Window(rule)) => Ok(wide.decide(rule, cost, clock)),
+            (Kind::Bucket(packed), Rule::Bucket(rule)) => Ok(packed.unpack().decide(rule, cost, clock)),
+            (Kind::WideBucket(wide), Rule::Bucket(rule)) => Ok(wide.decide(rule, cost, clock)),
             _ => Err(Fault::WrongType),
         }
     }
@@ -148,6 +151,59 @@ impl State {
             Parts::Bucket(counter) => (counter.in_use(clock), counter.now(clock)),
         };
         in_use.then_some(at)
+    }
+
+    /// The instant of the last change.
+    #[must_use]
+    pub fn at(&self) -> At {
+        match self.parts() {
+            Parts::Slide(slide) => slide.at,
+            Parts::Window(counter) => counter.held.at,
+            Parts::Bucket(counter) => counter.held.at,
+        }
+    }
+
+    /// What a bucket is missing at an instant that is not before its last change, in its own units.
+    #[must_use]
+    pub fn missing(&self, at: At) -> Option<u128> {
+        match self.parts() {
+            Parts::Bucket(counter) => Some(counter.rule.aged(counter.held, counter.rule.moment(at))),
+            Parts::Slide(_) | Parts::Window(_) => None,
+        }
+    }
+
+    /// Makes what was charged at an instant in the past what was used after all, as seen at `at`. Gives
+    /// the amount by which a bucket is missing less.
+    pub fn amend(&mut self, charge: &Amendment, at: At) -> u128 {
+        if let Kind::Slide(slide) = &mut self.0 {
+            slide.amend(charge, at);
+            return 0;
+        }
+        let (state, given) = match self.parts() {
+            Parts::Slide(_) => return 0, // was done above
+            Parts::Window(mut counter) => {
+                counter.amend(charge, at);
+                (Self::from_window(counter), 0)
+            }
+            Parts::Bucket(mut counter) => {
+                let given = counter.amend(charge, at);
+                (Self::from_bucket(counter), given)
+            }
+        };
+        *self = state;
+        given
+    }
+
+    /// What it would be under another rule. Where that has another algorithm, all that is used is
+    /// counted from the last change on.
+    #[must_use]
+    pub fn under(&self, rule: &Rule) -> Self {
+        let mut state = Self::new(rule);
+        let (used, at) = (self.used_cost(self.at()), self.at());
+        if used > 0 {
+            let _ = state.charge(rule, used, at); // the algorithm is the rule's own
+        }
+        state
     }
 
     /// From when on a new key would answer alike, seen from the last change; `None` if it would now.

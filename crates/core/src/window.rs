@@ -58,24 +58,29 @@ impl Meter for WindowRule {
     }
 
     fn moment(&self, now: At) -> Bounds {
-        let shifted = now.signed_ms().saturating_sub(self.offset);
+        // Below 2^53 in all, so that nothing wraps.
+        let shifted = now.signed_ms().wrapping_sub(self.offset);
         let (begin, end) = match self.length {
             Length::Month => calendar::month(shifted),
             Length::Span(span) => {
                 let length = span.ms().max(1).cast_signed(); // at most 3650 d
-                let begin = shifted.saturating_sub(shifted.rem_euclid(length));
-                (begin, begin.saturating_add(length))
+                let begin = shifted.wrapping_sub(shifted.rem_euclid(length));
+                (begin, begin.wrapping_add(length))
             }
         };
-        Bounds { begin: begin.saturating_add(self.offset), end: end.saturating_add(self.offset) }
+        Bounds { begin: begin.wrapping_add(self.offset), end: end.wrapping_add(self.offset) }
     }
 
     fn aged(&self, held: Held, now: Bounds) -> u128 {
-        if held.at.signed_ms() >= now.begin { held.amount } else { 0 }
+        if self.counts(held.at, now) { held.amount } else { 0 }
     }
 
     fn gone(&self, now: Bounds, _: u128) -> At {
         At::MIN.plus(Span::from_ms(now.end.max(0).unsigned_abs()))
+    }
+
+    fn counts(&self, at: At, now: Bounds) -> bool {
+        at.signed_ms() >= now.begin
     }
 
     fn goes_together(&self, held: Held, now: Bounds) -> bool {

@@ -1,0 +1,143 @@
+//! Arbitrary words to every quota command: read or refused, never a panic, and what is read is within
+//! its bounds. Words that are known again are what they would have been read as.
+#![no_main]
+
+use std::sync::Arc;
+
+use libfuzzer_sys::fuzz_target;
+use rl_core::fault::{Fault, Result};
+use rl_core::number::COUNT_MAX;
+use rl_core::quota::change::{Admission, Change};
+use rl_core::quota::decide::{self, Demand};
+use rl_core::quota::name::Name;
+use rl_core::quota::request::{self, Costs, Limits, Terms};
+use rl_core::quota::shape::{Measure, Shape};
+use rl_core::time::{At, Span};
+
+// Words are what stands between spaces. A second line is what another client sends to the same key.
+fuzz_target!(|input: &[u8]| {
+    let lines: Vec<Vec<&[u8]>> = input
+        .splitn(2, |byte| *byte == b'\n')
+        .map(|line| line.split(|byte| *byte == b' ').collect())
+        .collect();
+    let first = lines[0].as_slice();
+    for words in &lines {
+        every_command(words);
+    }
+    let Ok((shape, _)) = spelled(first) else { return };
+    shape.spell(|| request::spelling(first));
+    assert_eq!(shape.spelling().is_some(), request::again(first, &shape).is_some());
+    for words in &lines {
+        if let Some(terms) = request::again(words.as_slice(), &shape) {
+            let (same, read) = spelled(words).expect("what is known again can be read");
+            assert!(Arc::ptr_eq(&same, &shape), "other limits");
+            assert!(terms == read, "other terms: {terms:?}, {read:?}");
+        }
+    }
+});
+
+/// The shape that the words of `RL.QUOTA` spell out, and the rest of the request.
+fn spelled<'a>(words: &'a [&'a [u8]]) -> Result<(Arc<Shape>, Terms<'a>)> {
+    let read = request::quota(words)?;
+    let Limits::Spelled(drafts) = &read.limits else { return Err(Fault::NoPolicy) };
+    Ok((Shape::new(None, drafts)?, read.terms))
+}
+
+fn every_command(words: &[&[u8]]) {
+    if let Ok(read) = request::quota(words) {
+        terms(&read.terms);
+        if let Limits::Spelled(drafts) = &read.limits {
+            assert!((1..=16).contains(&drafts.len()));
+            match Shape::new(None, drafts) {
+                Ok(shape) => {
+                    assert!(shape.is(drafts));
+                    limits(&shape);
+                    charged(&shape, &read.terms.costs);
+                }
+                Err(fault) => {
+                    assert!(
+                        matches!(fault, Fault::LimitName | Fault::UnitName | Fault::LimitTwice),
+                        "{fault:?}"
+                    );
+                }
+            }
+        }
+    }
+    if let Ok(read) = request::many(words) {
+        terms(&read.terms);
+        assert!((1..=16).contains(&read.policies.len()) && read.keys.len() == read.policies.len());
+        assert!(
+            read.keys
+                .clone()
+                .all(|at| !words[..at].iter().skip(read.keys.start).any(|word| *word == words[at]))
+        );
+    }
+    if let Ok((id, used)) = request::settle(words) {
+        assert_eq!((request::reservation(words), costs(&used)), (Ok(id), ()));
+    }
+    if let Ok(id) = request::reservation(words) {
+        assert!((1..=128).contains(&id.len()));
+    }
+    if let Ok((id, ttl)) = request::renew(words) {
+        assert!(request::reservation(words) == Ok(id) && (1..=Span::MAX.ms()).contains(&ttl.ms()));
+    }
+    if let Ok(asked) = request::peek(words) {
+        costs(&asked);
+    }
+    if let Ok(shape) = request::policy(words) {
+        assert_eq!(shape.policy().map(Name::as_bytes), Some(words[2]));
+        limits(&shape);
+    }
+    let _ = request::spelling(words);
+}
+
+fn terms(terms: &Terms<'_>) {
+    costs(&terms.costs);
+    if let Some(reserve) = terms.reserve {
+        assert!((1..=Span::MAX.ms()).contains(&reserve.ttl.ms()));
+        assert!(reserve.id.is_none_or(|id| (1..=128).contains(&id.len())));
+    }
+}
+
+fn costs(costs: &Costs<'_>) {
+    assert!(costs.iter().count() <= 16);
+    assert!(costs.iter().all(|(unit, cost)| Name::is(unit) && cost <= COUNT_MAX));
+}
+
+/// Limits are within their bounds, and the same when read from their own words or bytes.
+fn limits(shape: &Arc<Shape>) {
+    assert!((1..=16).contains(&shape.limits().len()) && shape.longest() <= Span::MAX);
+    for limit in shape.limits() {
+        match &limit.measure {
+            Measure::Rate(rule) => assert!(rule.longest().ms() > 0),
+            Measure::InFlight(most) => assert!((1..=COUNT_MAX).contains(most)),
+        }
+    }
+    let begin = match shape.policy() {
+        Some(name) => vec![b"RL.POLICY".to_vec(), b"SET".to_vec(), name.as_bytes().to_vec()],
+        None => vec![b"RL.QUOTA".to_vec(), b"key".to_vec()],
+    };
+    let words = [begin, shape.words()].concat();
+    let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+    let again = match shape.policy() {
+        Some(_) => request::policy(words.as_slice()),
+        None => spelled(&words).map(|(shape, _)| shape),
+    };
+    assert!(Arc::ptr_eq(&again.unwrap(), shape));
+    assert!(Arc::ptr_eq(&Shape::from_bytes(shape.bytes()).unwrap(), shape));
+}
+
+/// What was read can be decided on, and what is admitted travels.
+fn charged(shape: &Arc<Shape>, asked: &Costs<'_>) {
+    let costs = asked.by_limit(shape);
+    for clock in [At::MIN, At::MAX] {
+        let verdict = decide::decide(None, shape, &Demand { costs: &costs, ttl: None }, clock);
+        assert!(verdict.rows.iter().all(|row| row.remaining <= row.limit));
+        if verdict.allowed() && costs.iter().any(|cost| *cost > 0) {
+            let shape = Arc::clone(shape);
+            let change = Change::Admit(Admission { shape, at: clock, costs: costs.clone(), reserved: None });
+            let bytes = change.to_bytes();
+            assert!(Change::parse(&bytes, None).is_ok_and(|read| read.to_bytes() == bytes));
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Whether a request is admitted, and when, by every limit of a quota at once.
+
+use super::Quota;
+use super::limit::{Limit, Measure, PerLimit};
+use super::reservations::{RESERVATIONS_MAX, Reservation, Reservations};
+use super::shape::Shape;
+use crate::decision::{Decision, Retry, wait_ms};
+use crate::fault::{Fault, Result};
+use crate::number::COUNT_MAX;
+use crate::rule::Rule;
+use crate::state::State;
+use crate::time::{At, Span};
+
+/// What a request asks of every limit.
+#[derive(Clone, Copy, Debug)]
+pub struct Demand<'a> {
+    /// What it costs, by limit, as [`super::request::Costs::by_limit`] gives it. A limit without one is asked for nothing.
+    pub costs: &'a [u64],
+    /// For how long it is reserved, if it is.
+    pub ttl: Option<Span>,
+}
+
+/// The answer to one request against one quota.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// What each limit says, in the order of the shape.
+    pub rows: PerLimit<Decision>,
+    /// The instant it is for: the server's clock, but never before the key's last change.
+    pub at: At,
+}
+
+impl Verdict {
+    /// Whether all limits admit it.
+    #[must_use]
+    pub fn allowed(&self) -> bool {
+        self.rows.iter().all(|row| row.allowed)
+    }
+
+    /// When all of those that block admit it, if nobody else comes.
+    #[must_use]
+    pub fn retry(&self) -> Retry {
+        self.rows.iter().fold(Retry::Now, |longest, row| longest.max(row.retry))
+    }
+}
+
+/// Answers a request against what a key holds, or a key that is not there, changing nothing. Of a denied
+/// request, the rows that do not block tell how things stand without it.
+#[must_use]
+pub fn decide(held: Option<&Quota>, shape: &Shape, demand: &Demand<'_>, clock: At) -> Verdict {
+    let view = View::new(held, shape, clock);
+    let mut verdict = Verdict { rows: PerLimit::new(), at: view.now };
+    let mut denied = false;
+    for (index, limit) in shape.limits().iter().enumerate() {
+        let cost = demand.costs.get(index).copied().unwrap_or(0);
+        let standing = denied.then(|| view.standing(index, limit));
+        let row = match standing.filter(|row| row.remaining >= limit.takes(cost, demand.ttl)) {
+            Some(standing) => standing,
+            None => view.row(index, limit, cost, demand.ttl),
+        };
+        if !row.allowed && !denied {
+            denied = true;
+            view.restate(&mut verdict.rows);
+        }
+        verdict.rows.push(row);
+    }
+    verdict
+}
+
+/// Makes a request that this quota admits one that is denied elsewhere.
+pub fn deny(verdict: &mut Verdict, held: Option<&Quota>, shape: &Shape, clock: At) {
+    if verdict.allowed() {
+        View::new(held, shape, clock).restate(&mut verdict.rows);
+    }
+}
+
+/// What would be answered to a request, and how things stand without it.
+#[must_use]
+pub fn peek(held: &Quota, shape: &Shape, demand: &Demand<'_>, clock: At) -> Verdict {
+    let mut verdict = decide(Some(held), shape, demand, clock);
+    deny(&mut verdict, Some(held), shape, clock);
+    verdict
+}
+
+/// What was answered when `reservation` was made. A limit that is new since then tells how it stands.
+#[must_use]
+pub fn repeated(held: &Quota, shape: &Shape, reservation: &Reservation, clock: At) -> Verdict {
+    let mut verdict = decide(Some(held), shape, &Demand { costs: &[], ttl: None }, clock);
+    for (row, limit) in verdict.rows.iter_mut().zip(shape.limits()) {
+        (row.allowed, row.retry) = (true, Retry::Now);
+        let index = held.limits().position(|known| limit.continues(known));
+        let share =
+            index.and_then(|index| reservation.shares.get(index)).filter(|share| share.taken.is_some());
+        if let Some(share) = share {
+            (row.remaining, row.reset_after_ms) = (share.remaining, share.reset_after_ms);
+        }
+    }
+    verdict
+}
+
+/// Whether a quota can be asked like this at all.
+///
+/// # Errors
+/// [`Fault::NeedsReserve`], [`Fault::Reservations`].
+pub fn allow(held: Option<&Quota>, shape: &Shape, ttl: Option<Span>, clock: At) -> Result<()> {
+    if ttl.is_none() {
+        return if shape.counts_reservations() { Err(Fault::NeedsReserve) } else { Ok(()) };
+    }
+    let open = held.and_then(|held| Some(held.reservations()?.open(held.now(clock)))).unwrap_or(0);
+    if open >= RESERVATIONS_MAX { Err(Fault::Reservations) } else { Ok(()) }
+}
+
+/// From where a quota is seen.
+struct View<'a> {
+    held: Option<&'a Quota>,
+    shape: &'a Shape,
+    clock: At,
+    now: At,
+}
+
+impl<'a> View<'a> {
+    fn new(held: Option<&'a Quota>, shape: &'a Shape, clock: At) -> Self {
+        Self { held, shape, clock, now: held.map_or(clock, |held| held.now(clock)) }
+    }
+
+    /// What a limit says to a request.
+    #[inline]
+    fn row(&self, index: usize, limit: &Limit, cost: u64, ttl: Option<Span>) -> Decision {
+        match &limit.measure {
+            Measure::Rate(rule) => self.rate(index, rule, cost),
+            Measure::InFlight(limit) => self.in_flight(*limit, ttl),
+        }
+    }
+
+    /// How it stands.
+    fn standing(&self, index: usize, limit: &Limit) -> Decision {
+        self.row(index, limit, 0, None)
+    }
+
+    /// Makes rows that admit a request tell how things stand without it.
+    fn restate(&self, rows: &mut [Decision]) {
+        for (index, (row, limit)) in rows.iter_mut().zip(self.shape.limits()).enumerate() {
+            *row = self.standing(index, limit);
+        }
+    }
+
+    /// What a limit over time says. All of them decide for one instant, that of the quota.
+    #[inline]
+    fn rate(&self, index: usize, rule: &Rule, cost: u64) -> Decision {
+        let mut decision = match self.held.and_then(|held| held.counted(self.shape, index)) {
+            None => State::decide_new(rule, cost, self.now),
+            Some(state) => match state.decide(rule, cost, self.now) {
+                Ok(decision) => decision,
+                Err(_) => self.rate_anew(state, rule, cost),
+            },
+        };
+        if self.now > self.clock {
+            self.delay(&mut decision);
+        }
+        decision
+    }
+
+    /// The same where what is held was counted by another algorithm.
+    #[cold]
+    fn rate_anew(&self, state: &State, rule: &Rule, cost: u64) -> Decision {
+        let state = state.under(rule);
+        state.decide(rule, cost, self.now).unwrap_or_else(|_| State::decide_new(rule, cost, self.now))
+    }
+
+    /// Makes a decision for a later instant than the clock's tell how long it takes from the clock on.
+    #[cold]
+    fn delay(&self, decision: &mut Decision) {
+        let behind = self.now.since(self.clock).ms();
+        let later = |ms: u64| ms.saturating_add(behind).min(COUNT_MAX);
+        if let Retry::After(ms) = decision.retry {
+            decision.retry = Retry::After(later(ms));
+        }
+        if decision.reset_after_ms > 0 {
+            decision.reset_after_ms = later(decision.reset_after_ms);
+        }
+    }
+
+    /// What a limit on open reservations says: to one more that is held for `ttl`, if there is one.
+    #[inline(never)]
+    fn in_flight(&self, limit: u64, ttl: Option<Span>) -> Decision {
+        let none = Reservations::default();
+        let held = self.held.and_then(Quota::reservations).unwrap_or(&none);
+        let open = held.open(self.now);
+        let wanted = open.saturating_add(usize::from(ttl.is_some()));
+        let used = u64::try_from(wanted).unwrap_or(u64::MAX);
+        let allowed = used <= limit || ttl.is_none();
+        let (retry, remaining) = if allowed {
+            (Retry::Now, limit.saturating_sub(used))
+        } else {
+            let excess = usize::try_from(used.saturating_sub(limit)).unwrap_or(usize::MAX);
+            let frees = held.frees(excess, self.now).unwrap_or(self.now);
+            (Retry::After(wait_ms(self.clock, frees).max(1)), limit.saturating_sub(used.saturating_sub(1)))
+        };
+        let own = ttl.filter(|_| allowed).map(|ttl| self.now.plus(ttl));
+        let last = held.end().filter(|_| open > 0).max(own);
+        let reset_after_ms = last.map_or(0, |last| wait_ms(self.clock, last));
+        Decision { allowed, limit, remaining, retry, reset_after_ms, at: self.now }
+    }
+}
+
+impl Limit {
+    /// What a request needs to remain.
+    fn takes(&self, cost: u64, ttl: Option<Span>) -> u64 {
+        match self.measure {
+            Measure::Rate(_) => cost,
+            Measure::InFlight(_) => u64::from(ttl.is_some()),
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Names that operators and callers give: to limits, units and policies.
+
+use core::borrow::Borrow;
+
+/// One to 64 of the characters `A-Z a-z 0-9 _ . : -`: they stand in replies, logs and files as they are.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name(Box<[u8]>);
+
+/// Which bytes may stand in one. Requests carry names, so each is looked up, not compared.
+static IN_NAMES: [bool; 256] = in_names();
+
+const fn in_names() -> [bool; 256] {
+    let mut all = [false; 256];
+    let mut rest: &mut [bool] = &mut all;
+    let mut byte = 0_u8;
+    while let Some((place, after)) = rest.split_first_mut() {
+        *place = byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'-');
+        rest = after;
+        byte = byte.wrapping_add(1);
+    }
+    all
+}
+
+impl Name {
+    /// The longest, in bytes.
+    pub const MAX: usize = 64;
+
+    /// `text` as a name; `None` if it is not one.
+    #[must_use]
+    pub fn new(text: &[u8]) -> Option<Self> {
+        Self::is(text).then(|| Self(text.into()))
+    }
+
+    /// Whether `text` is a name.
+    #[must_use]
+    pub fn is(text: &[u8]) -> bool {
+        (1..=Self::MAX).contains(&text.len())
+            && text.iter().all(|byte| IN_NAMES.get(usize::from(*byte)) == Some(&true))
+    }
+
+    /// Its characters.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The same as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        core::str::from_utf8(&self.0).unwrap_or_default() // all of it is ASCII
+    }
+}
+
+impl Borrow<[u8]> for Name {
+    fn borrow(&self) -> &[u8] {
+        &self.0
+    }
+}

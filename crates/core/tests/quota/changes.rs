@@ -1,0 +1,270 @@
+//! Limits that keep their name and get other numbers or another algorithm.
+//!
+//! The foundation says what a single limit counts after such a change ([`State::charge`] under other
+//! parameters, [`State::under`] for another algorithm); a quota has to say the same of each of its
+//! own. A reservation that is settled after the change gives back at most what it took: never more
+//! than if the used cost alone had been charged to begin with.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use rl_core::decision::Decision;
+use rl_core::quota::decide::{self, Demand};
+use rl_core::quota::shape::{Draft, Limit, Measure, Shape};
+use rl_core::rule::Rule;
+use rl_core::state::State;
+
+use crate::common::any::{slide_rules, window_rules};
+use crate::common::{Step, TODAY, at, begin, cases, rule_limit, steps};
+use crate::history::{NAMES, bucket_rules};
+use crate::key::{Ask, Key, costs, standing};
+use crate::plain::limits;
+
+const TOKENS: &[u8] = b"tokens";
+
+/// One to four shapes of up to three limits, which have other rules in each.
+fn shapes(rules: impl Strategy<Value = Rule>) -> impl Strategy<Value = Vec<Arc<Shape>>> {
+    let shape = prop::collection::vec(prop::option::weighted(0.8, rules), 1..4);
+    prop::collection::vec(shape, 1..5).prop_filter_map("a shape without limits", |shapes| {
+        shapes.iter().map(|rules| shape_of(rules)).collect()
+    })
+}
+
+fn shape_of(rules: &[Option<Rule>]) -> Option<Arc<Shape>> {
+    let draft = |(name, rule): (&'static [u8], &Option<Rule>)| {
+        Some(Draft { name, unit: TOKENS, measure: Measure::Rate((*rule)?) })
+    };
+    let drafts: Vec<Draft<'_>> = NAMES.into_iter().zip(rules).filter_map(draft).collect();
+    Shape::new(None, &drafts).ok()
+}
+
+fn any_rules() -> impl Strategy<Value = Rule> {
+    prop_oneof![slide_rules(), window_rules(), bucket_rules()]
+}
+
+fn rule_of(measure: &Measure) -> &Rule {
+    let Measure::Rate(rule) = measure else { panic!("no limit over time") };
+    rule
+}
+
+/// An admission: when, by which limits, for how much; and what was used of it in the end.
+#[derive(Clone)]
+struct Event {
+    at: u64,
+    shape: Arc<Shape>,
+    cost: u64,
+    used: u64,
+    /// The limits of each reservation that was open then.
+    open: Vec<Arc<Shape>>,
+}
+
+/// The states of limits by name.
+type States = BTreeMap<Vec<u8>, State>;
+
+/// The states that what was used of these events leads to.
+///
+/// A limit that is not named for a while is forgotten at the very event at which the key forgets it,
+/// which was charged more. It is not a matter of amounts only: whoever still knows the rule that a
+/// limit had before knows what counts under that, and whoever has forgotten it takes over what another
+/// rule has counted, which errs towards denying by as much as that one gains more slowly. With the same
+/// rules known on both sides, less charged is never more used, to the last part of a token.
+fn replay(events: &[Event]) -> States {
+    let (mut charged, mut states) = (States::new(), States::new());
+    let mut in_force: Option<&Arc<Shape>> = None;
+    for event in events {
+        for limit in event.shape.limits() {
+            charge(&mut charged, limit, event.cost, event.at);
+            charge(&mut states, limit, event.used, event.at);
+        }
+        let same = in_force.replace(&event.shape).is_some_and(|shape| Arc::ptr_eq(shape, &event.shape));
+        // Where other limits come into force, a reservation keeps those that it has taken of.
+        let taken = |name: &[u8]| !same && event.open.iter().any(|shape| names(shape, name));
+        let counts = |state: &State| state.empty_at().is_some_and(|empty| empty.ms() > event.at);
+        charged.retain(|name, state| names(&event.shape, name) || counts(state) || taken(name));
+        states.retain(|name, _| charged.contains_key(name));
+    }
+    states
+}
+
+fn names(shape: &Shape, name: &[u8]) -> bool {
+    shape.limits().iter().any(|limit| limit.name.as_bytes() == name)
+}
+
+fn charge(states: &mut States, limit: &Limit, cost: u64, now: u64) {
+    let (name, rule) = (limit.name.as_bytes(), rule_of(&limit.measure));
+    let mut state = state_under(states.get(name), rule);
+    state.charge(rule, cost, at(now)).unwrap();
+    states.insert(name.to_vec(), state);
+}
+
+fn state_under(state: Option<&State>, rule: &Rule) -> State {
+    match state {
+        Some(state) if state.rule().algorithm() == rule.algorithm() => state.clone(),
+        Some(state) => state.under(rule),
+        None => State::new(rule),
+    }
+}
+
+/// What the limits of `shape` say at the key's own time, each alone.
+fn rows(states: &States, shape: &Shape, cost: u64, now: u64) -> Vec<Decision> {
+    let row = |limit: &Limit| {
+        let rule = rule_of(&limit.measure);
+        state_under(states.get(limit.name.as_bytes()), rule).decide(rule, cost, at(now)).unwrap()
+    };
+    shape.limits().iter().map(row).collect()
+}
+
+/// A key, all that it has admitted, and what of it is reserved.
+#[derive(Default)]
+struct Played {
+    key: Key,
+    clock: u64,
+    events: Vec<Event>,
+    open: Vec<(&'static [u8], usize)>,
+}
+
+const IDS: [&[u8]; 4] = [b"0", b"1", b"2", b"3"];
+
+impl Played {
+    /// Asks under one shape after the other; of two requests in three the cost is reserved if `reserve`.
+    fn ask(
+        shapes: &[Arc<Shape>],
+        history: &[Step],
+        begin: u64,
+        reserve: bool,
+        check: impl Fn(&Self),
+    ) -> Self {
+        let mut played = Self { clock: begin, ..Self::default() };
+        for step in history {
+            let shape = &shapes[usize::from(step.pick) % shapes.len()];
+            let limit = &shape.limits()[(step.raw % shape.limits().len() as u64) as usize];
+            let rule = rule_of(&limit.measure);
+            played.clock = step.clock(played.clock, rule.longest().ms(), false);
+            let Self { key, clock, events, open } = &mut played;
+            if key.expire(*clock) {
+                events.clear();
+            }
+            open.retain(|(id, _)| key.is_open(id, *clock));
+            let (now, cost) = (key.now(*clock), step.cost(rule_limit(rule)).max(1));
+            let id = IDS.into_iter().find(|id| reserve && step.pick < 170 && !key.is_open(id, *clock));
+            let reserve = id.map(|id| (id, rule.longest().ms() * 2));
+            let ask = Ask { costs: costs(&[(TOKENS, cost)]), reserve };
+            if key.request(shape, &ask, *clock).unwrap().allowed() {
+                let held = open.iter().map(|(_, event)| Arc::clone(&events[*event].shape)).collect();
+                open.extend(id.map(|id| (id, events.len())));
+                events.push(Event { at: now, shape: Arc::clone(shape), cost, used: cost, open: held });
+            }
+            check(&played);
+        }
+        played
+    }
+
+    /// Settles all that is open, at a clock that runs.
+    fn settle(&mut self, steps: &[Step], check: impl Fn(&Self)) {
+        for step in steps {
+            self.clock += step.raw % 7;
+            if self.key.expire(self.clock) {
+                return;
+            }
+            self.open.retain(|(id, _)| self.key.is_open(id, self.clock));
+            if self.open.is_empty() {
+                return;
+            }
+            let next = (step.raw.rotate_left(23) % self.open.len() as u64) as usize;
+            let (id, event) = self.open.swap_remove(next);
+            let Event { cost, used, .. } = &mut self.events[event];
+            *used = step.raw.rotate_left(41) % (*cost + 1);
+            assert!(self.key.settle(id, Some(&costs(&[(TOKENS, *used)])), self.clock));
+            check(self);
+        }
+    }
+}
+
+/// Each limit says what its own state, charged alike, would say; of a denied request, if it does not
+/// block it, without that.
+fn as_alone(played: &Played, shapes: &[Arc<Shape>]) {
+    let Played { key, clock, events, .. } = played;
+    let (states, now) = (replay(events), key.now(*clock));
+    for shape in shapes {
+        for cost in [0, 1, events.last().map_or(2, |event| event.cost)] {
+            let mut expected = rows(&states, shape, cost, now);
+            if expected.iter().any(|row| !row.allowed) {
+                let without = rows(&states, shape, 0, now);
+                let standing = expected.iter_mut().zip(without).filter(|(row, _)| row.allowed);
+                standing.for_each(|(row, without)| *row = without);
+            }
+            let verdict =
+                decide::decide(key.quota(), shape, &Demand { costs: &[cost; 16], ttl: None }, at(*clock));
+            assert_eq!(verdict.rows.as_slice(), expected);
+        }
+    }
+}
+
+/// No limit in force has more left than if only what was used had been charged to begin with.
+fn no_more(played: &Played) {
+    let Played { key, clock, events, .. } = played;
+    let shape = key.quota().unwrap().shape();
+    let most = rows(&replay(events), shape, 0, key.now(*clock));
+    let verdict = standing(key.quota(), shape, at(*clock));
+    for ((row, limit), most) in verdict.rows.iter().zip(shape.limits()).zip(&most) {
+        assert!(row.remaining <= most.remaining, "{limit:?}: {row:?}, {} at most", most.remaining);
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(10_000))]
+
+    #[test]
+    fn other_numbers_count_what_was_used_as_a_limit_alone_does(
+        shapes in prop_oneof![shapes(slide_rules()), shapes(window_rules()), shapes(bucket_rules())],
+        begin in begin(), history in steps(30),
+    ) {
+        Played::ask(&shapes, &history, begin, false, |played| as_alone(played, &shapes));
+    }
+
+    #[test]
+    fn another_algorithm_counts_all_that_was_used_from_the_last_change_on(
+        shapes in shapes(any_rules()), begin in begin(), history in steps(30),
+    ) {
+        Played::ask(&shapes, &history, begin, false, |played| as_alone(played, &shapes));
+    }
+
+    #[test]
+    fn a_settlement_under_other_numbers_gives_nothing_back_that_others_took(
+        shapes in prop_oneof![shapes(slide_rules()), shapes(window_rules()), shapes(bucket_rules())],
+        begin in begin(), history in steps(30), settled in steps(6),
+    ) {
+        Played::ask(&shapes, &history, begin, true, |_| ()).settle(&settled, no_more);
+    }
+
+    #[test]
+    fn a_settlement_under_another_algorithm_gives_nothing_back_that_others_took(
+        shapes in shapes(any_rules()), begin in begin(), history in steps(30), settled in steps(6),
+    ) {
+        Played::ask(&shapes, &history, begin, true, |_| ()).settle(&settled, no_more);
+    }
+}
+
+/// What a reservation of 50 took cannot be told any more from the 5 and 1 that others took since.
+#[test]
+fn a_limit_that_is_counted_otherwise_gives_nothing_back_of_what_had_gone_before() {
+    let minute = 60_000 - TODAY % 60_000; // the first of it
+    for (before, after) in [
+        ("1 UNIT tokens", "60 UNIT tokens"),
+        ("60 UNIT tokens WINDOW", "1h UNIT tokens WINDOW"),
+        ("60 UNIT tokens WINDOW", "1h UNIT tokens"),
+        ("1 UNIT tokens BUCKET 100", "60 UNIT tokens"),
+        ("1 UNIT tokens", "60 UNIT tokens BUCKET 100"),
+    ] {
+        let shape = |how: &str| limits(&format!("LIMIT a 100 {how} LIMIT keeps 1000 1d UNIT tokens"));
+        let (before, after) = (shape(before), shape(after));
+        let mut key = Key::default();
+        key.take(&before, 50, Some((b"r", 300_000)), minute);
+        key.take(&before, 5, None, minute + 60_000);
+        let left = key.take(&after, 1, None, minute + 60_001);
+        assert_eq!(left[0], 94);
+        assert!(key.cancel(b"r", minute + 60_001));
+        assert_eq!(key.left(&after, minute + 60_001), [94, 994]);
+    }
+}

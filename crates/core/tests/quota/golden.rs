@@ -1,0 +1,221 @@
+//! Bytes that were written once, to disks, streams and files of policies, must be read for ever: what
+//! they mean, and that it is written as these bytes and no others. Another form is a new one beside
+//! these, and so are its bytes.
+
+use std::sync::Arc;
+
+use rl_core::number::COUNT_MAX;
+use rl_core::quota::change::{Admission, Change, Reserved};
+use rl_core::quota::policies::Policies;
+use rl_core::quota::reservations::Share;
+use rl_core::quota::shape::Shape;
+use rl_core::time::At;
+use rl_core::value::Value;
+
+use crate::common::{TODAY, at, span};
+use crate::key::{apply, costs, policy};
+use crate::plain::limits;
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    let digits = (0..text.len()).step_by(2).map(|at| &text[at..at + 2]);
+    digits.map(|digits| u8::from_str_radix(digits, 16).unwrap()).collect()
+}
+
+fn day(ms: u64) -> At {
+    at(TODAY + ms)
+}
+
+/// What is charged `ms` after the beginning of the day.
+fn admit(shape: &Arc<Shape>, ms: u64, costs: &[u64]) -> Change<'static> {
+    admission(shape, ms, costs, None)
+}
+
+/// The same, reserved for some ms.
+fn reserve(shape: &Arc<Shape>, ms: u64, costs: &[u64], id: &'static [u8], ttl: u64) -> Change<'static> {
+    let answers = costs.iter().map(|cost| (100 - cost, cost * 1_000)).collect();
+    admission(shape, ms, costs, Some(Reserved { id, expires: day(ms).plus(span(ttl)), answers }))
+}
+
+fn admission<'a>(shape: &Arc<Shape>, ms: u64, costs: &[u64], reserved: Option<Reserved<'a>>) -> Change<'a> {
+    let costs = costs.iter().copied().collect();
+    Change::Admit(Admission { shape: Arc::clone(shape), at: day(ms), costs, reserved })
+}
+
+/// A reservation whose limit is counted otherwise since, and one that took nothing of a limit.
+const RESERVED: &str = "102200020374706d06746f6b656e73013ce0d40300016206746f6b656e7302640100e8078bd0dfb4ab33eaa4e3b4ab33\
+    030e013ce0d403008ad0dfb4ab3324000f02640100e8078bd0dfb4ab33bf3e00000101016e0872657175657374730305\
+    0202017280d0dfb4ab33e0a4e3b4ab330103011e0146b0ea0100000000010000640001738ad0dfb4ab33eaa4e3b4ab33\
+    02030106005ef02e0107005dd83600000000010102010002d736";
+
+const THREE: &str = "LIMIT rpm 500 60 LIMIT tpd 2000000 1d UNIT tokens WINDOW OFFSET -8h \
+                     LIMIT burst 500 60 UNIT tokens BUCKET 50";
+const BUCKET: &str = "LIMIT tpm 60 60 UNIT tokens BUCKET 100 LIMIT n 5 INFLIGHT";
+const WINDOW: &str = "LIMIT tpm 60 60 UNIT tokens WINDOW LIMIT b 1 1 UNIT tokens BUCKET 100";
+
+#[test]
+fn shapes_are_these_bytes() {
+    let policy = policy(b"claude:sonnet", &limits("LIMIT n 20 INFLIGHT LIMIT spend 5 1mo UNIT cents WINDOW"));
+    let largest = format!(
+        "LIMIT {0} {COUNT_MAX} 3650d UNIT {0} BUCKET {COUNT_MAX} LIMIT o 1 1ms WINDOW OFFSET 3650d",
+        "x".repeat(64)
+    );
+    for (shape, golden) in [
+        (
+            limits(THREE),
+            "00030372706d08726571756573747300f403e0d4030374706406746f6b656e730180897a80b89929ffcfbb1b05627572\
+        737406746f6b656e730232f40300e0d403",
+        ),
+        (
+            policy,
+            "010d636c617564653a736f6e6e657402016e0872657175657374730314057370656e640563656e747301050000",
+        ),
+        (
+            limits(&largest),
+            "000240787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878\
+        787878787878787878787878787878787878784078787878787878787878787878787878787878787878787878787878\
+        78787878787878787878787878787878787878787878787878787878787878787878787802ffffffffffffff0fffffff\
+        ffffffff0f0080f0aee79609016f08726571756573747301010180e0ddcead12",
+        ),
+    ] {
+        assert_eq!(hex(shape.bytes()), golden);
+        drop(shape);
+        assert_eq!(hex(Shape::from_bytes(&unhex(golden)).unwrap().bytes()), golden, "read anew");
+    }
+}
+
+#[test]
+fn changes_are_these_bytes() {
+    let (three, bucket) = (limits(THREE), limits(BUCKET));
+    let id: &[u8] = b"\0\xff\r\n";
+    for (change, golden) in [
+        (
+            admit(&three, 0, &[1, 0, COUNT_MAX]),
+            "004100030372706d08726571756573747300f403e0d4030374706406746f6b656e730180897a80b89929ffcfbb1b0562\
+            7572737406746f6b656e730232f40300e0d40380d0dfb4ab33030100ffffffffffffff0f00",
+        ),
+        (
+            reserve(&bucket, 120, &[30, 0], id, 60_000),
+            "002100020374706d06746f6b656e7302643c00e0d403016e0872657175657374730305f8d0dfb4ab33021e00010400ff\
+            0d0ad8a5e3b4ab330246b0ea016400",
+        ),
+        (
+            Change::Settle { id, at: day(500), used: costs(&[(b"tokens", 17), (b"requests", 0)]) },
+            "010400ff0d0af4d3dfb4ab330206746f6b656e731108726571756573747300",
+        ),
+        (Change::Settle { id, at: day(500), used: costs(&[]) }, "010400ff0d0af4d3dfb4ab3300"),
+        (Change::Cancel { id, at: At::MAX }, "020400ff0d0affffffffffff01"),
+        (Change::Renew { id, at: day(1), expires: day(300_000) }, "030400ff0d0a81d0dfb4ab33e0f7f1b4ab33"),
+    ] {
+        assert_eq!(hex(&change.to_bytes()), golden, "{change:?}");
+        let bytes = unhex(golden);
+        assert_eq!(format!("{:?}", Change::parse(&bytes, None)), format!("Ok({change:?})"));
+    }
+}
+
+#[test]
+fn quotas_are_these_bytes() {
+    let (three, bucket, window) = (limits(THREE), limits(BUCKET), limits(WINDOW));
+    let named = policy(b"claude:sonnet", &bucket);
+    for (what, changes, golden) in [
+        (
+            "three limits, of which one was never charged",
+            vec![admit(&three, 0, &[1, 700, 0]), admit(&three, 120, &[3, 9, 0])],
+            "104100030372706d08726571756573747300f403e0d4030374706406746f6b656e730180897a80b89929ffcfbb1b0562\
+            7572737406746f6b656e730232f40300e0d403f8d0dfb4ab338088f9ddab33031800f403e0d40300f8d0dfb4ab3380d0\
+            dfb4ab330103f10103150180897a80b89929ffcfbb1bf8d0dfb4ab33c505000000",
+        ),
+        (
+            "a policy",
+            vec![admit(&three, 0, &[1, 1, 1]), reserve(&named, 1, &[9, 0], b"r", 5)],
+            "102f010d636c617564653a736f6e6e6574020374706d06746f6b656e7302643c00e0d403016e08726571756573747303\
+            0581d0dfb4ab338088f9ddab33051102643c00e0d40381d0dfb4ab33e0fa2000001500f403e0d4030080d0dfb4ab3380\
+            d0dfb4ab330100140180897a80b89929ffcfbb1b80d0dfb4ab330100120232f40300e0d40380d0dfb4ab33e0d4030001\
+            030372706d08726571756573747300f403e0d4030374706406746f6b656e730180897a80b89929ffcfbb1b0562757273\
+            7406746f6b656e730232f40300e0d4030101017281d0dfb4ab3386d0dfb4ab3301050109005ba8460100006400000000\
+            00000000000000000000",
+        ),
+        (
+            "reservations, and the least that a bucket was missing since each",
+            vec![
+                reserve(&bucket, 0, &[30, 0], b"r", 60_000),
+                admit(&bucket, 1_000, &[5, 0]),
+                reserve(&bucket, 2_000, &[7, 0], b"s", 90_000),
+                admit(&bucket, 2_001, &[1, 0]),
+            ],
+            "102100020374706d06746f6b656e7302643c00e0d403016e0872657175657374730305d1dfdfb4ab33e09ee5b4ab3302\
+            1202643c00e0d403d1dfdfb4ab33a4929601000001000202017280d0dfb4ab33e0a4e3b4ab330102011e0046b0ea0101\
+            000064000173d0dfdfb4ab33e09ee5b4ab3302020107005dd836010000640001000201e0996a02c4bd9201",
+        ),
+        (
+            "one whose limit is counted otherwise since, and one that took nothing of a limit",
+            vec![
+                reserve(&bucket, 0, &[30, 0], b"r", 60_000),
+                reserve(&window, 10, &[6, 7], b"s", 60_000),
+                admit(&window, 11, &[0, 1]),
+            ],
+            RESERVED,
+        ),
+        (
+            "limits that are not named any more",
+            vec![admit(&three, 0, &[1, 700, 50]), admit(&bucket, 120, &[3, 0])],
+            "102100020374706d06746f6b656e7302643c00e0d403016e0872657175657374730305f8d0dfb4ab338088f9ddab3305\
+            1102643c00e0d403f8d0dfb4ab33a0fe0a00001500f403e0d4030080d0dfb4ab3380d0dfb4ab330100150180897a80b8\
+            9929ffcfbb1b80d0dfb4ab33bc0500130232f40300e0d40380d0dfb4ab33c08db7010001030372706d08726571756573\
+            747300f403e0d4030374706406746f6b656e730180897a80b89929ffcfbb1b05627572737406746f6b656e730232f403\
+            00e0d403000000",
+        ),
+        (
+            "other numbers, and those before",
+            vec![
+                admit(&limits("LIMIT s 5 60 LIMIT w 5 1mo WINDOW LIMIT b 1 60 BUCKET 5"), 0, &[1, 2, 3]),
+                admit(&limits("LIMIT s 9 1 LIMIT w 5 1d WINDOW LIMIT b 1 1 BUCKET 5"), 120, &[1, 2, 3]),
+            ],
+            "1034000301730872657175657374730009e8070177087265717565737473010580b89929000162087265717565737473\
+            02050100e807f8d0dfb4ab338088d6b9ad33031e0009e80701e0d403e0a4e3b4ab33f8d0dfb4ab3380d0dfb4ab330102\
+            f00119010580b8992900f8d0dfb4ab330401050000048098f4b1b5331e02050100e807f8d0dfb4ab33f82d01050100e0\
+            d403c8fb15e0f7f1b4ab3300",
+        ),
+    ] {
+        let (mut value, read) = (None, Value::decode(&unhex(golden)));
+        for change in &changes {
+            apply(&mut value, change);
+        }
+        assert_eq!(hex(&value.as_ref().unwrap().encode()), golden, "{what}");
+        assert!(read == value, "{what}");
+    }
+}
+
+/// What a reservation took and was answered is within the bytes above; this is what they mean.
+#[test]
+fn a_reservation_is_read_as_it_was() {
+    let value = Value::decode(&unhex(RESERVED)).unwrap();
+    let held = value.quota().unwrap().reservations().unwrap();
+    let share = |taken: u64| Share {
+        taken: Some(taken),
+        closed: false,
+        remaining: 100 - taken,
+        reset_after_ms: taken * 1_000,
+    };
+    let (first, second) = (held.get(b"r", day(2_000)).unwrap(), held.get(b"s", day(2_000)).unwrap());
+    assert_eq!((first.at, first.expires, first.number), (day(0), day(60_000), 1));
+    assert_eq!((second.at, second.expires, second.number), (day(10), day(60_010), 2));
+    assert_eq!(*first.shares, [Share { closed: true, ..share(30) }, Share::default(), share(0)]);
+    assert_eq!(*second.shares, [share(6), share(7), Share::default()]);
+}
+
+#[test]
+fn policies_are_these_bytes() {
+    let mut policies = Policies::new();
+    assert_eq!(hex(&policies.encode()), "00");
+    for (name, limit) in [(&b"b"[..], "LIMIT n 20 INFLIGHT"), (b"a:1", BUCKET)] {
+        policies.set(policy(name, &limits(limit))).unwrap();
+    }
+    let golden = "02250103613a31020374706d06746f6b656e7302643c00e0d403016e08726571756573747303051101016201016e0872\
+        657175657374730314";
+    assert_eq!(hex(&policies.encode()), golden);
+    assert!(Policies::decode(&unhex(golden)) == Some(policies));
+}

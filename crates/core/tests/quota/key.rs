@@ -1,0 +1,242 @@
+//! A key as the module has one, with a replica, and a server that restarts before each change.
+//!
+//! What holds for every answer and every change is checked on the way.
+
+use std::sync::Arc;
+
+use rl_core::decision::{Expiry, Retry};
+use rl_core::fault::Fault;
+use rl_core::quota::Quota;
+use rl_core::quota::change::{Admission, Change, Reserved};
+use rl_core::quota::decide::{self, Demand, Verdict};
+use rl_core::quota::name::Name;
+use rl_core::quota::request::Costs;
+use rl_core::quota::shape::{Draft, Shape};
+use rl_core::time::At;
+use rl_core::value::Value;
+
+use crate::common::{at, span};
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Key {
+    value: Option<Value>,
+    replica: Option<Value>,
+    /// When the server lets it expire, as it has been told so far.
+    expires: u64,
+}
+
+/// A request without its limits.
+#[derive(Clone, Debug)]
+pub(crate) struct Ask<'a> {
+    pub(crate) costs: Costs<'a>,
+    /// The id and ttl of a reservation.
+    pub(crate) reserve: Option<(&'a [u8], u64)>,
+}
+
+pub(crate) fn costs<'a>(list: &[(&'a [u8], u64)]) -> Costs<'a> {
+    let mut costs = Costs::default();
+    list.iter().for_each(|(unit, cost)| costs.add(unit, *cost).unwrap());
+    costs
+}
+
+impl Key {
+    pub(crate) fn quota(&self) -> Option<&Quota> {
+        self.value.as_ref().map(|value| value.quota().unwrap())
+    }
+
+    pub(crate) fn bytes(&self) -> Option<Vec<u8>> {
+        self.value.as_ref().map(Value::encode)
+    }
+
+    /// The instant a request at `clock` is decided for.
+    pub(crate) fn now(&self, clock: u64) -> u64 {
+        self.quota().map_or(clock, |quota| quota.now(at(clock)).ms())
+    }
+
+    /// Lets the server drop it if its time has come; says whether it is gone.
+    pub(crate) fn expire(&mut self, clock: u64) -> bool {
+        let gone = self.value.is_some() && self.expires <= clock;
+        if gone {
+            *self = Self::default();
+        }
+        gone
+    }
+
+    pub(crate) fn is_open(&self, id: &[u8], clock: u64) -> bool {
+        let held = self.quota().and_then(Quota::reservations);
+        held.is_some_and(|held| held.get(id, at(self.now(clock))).is_some())
+    }
+
+    /// Decides, and charges what was admitted: what the module does for `RL.QUOTA`.
+    pub(crate) fn request(
+        &mut self,
+        shape: &Arc<Shape>,
+        ask: &Ask<'_>,
+        clock: u64,
+    ) -> Result<Verdict, Fault> {
+        if let Some((id, _)) = ask.reserve.filter(|(id, _)| self.is_open(id, clock)) {
+            return Ok(self.repeated(shape, id, clock));
+        }
+        let (before, clock) = (self.bytes(), at(clock));
+        let ttl = ask.reserve.map(|(_, ttl)| span(ttl));
+        let wanted = ask.costs.by_limit(shape);
+        let demand = Demand { costs: &wanted, ttl };
+        decide::allow(self.quota(), shape, ttl, clock)?;
+        let verdict = decide::decide(self.quota(), shape, &demand, clock);
+        honest(self.quota(), shape, &demand, clock);
+        assert_eq!(verdict.at.ms(), self.now(clock.ms()));
+        assert!(verdict.rows.iter().all(|row| row.remaining <= row.limit && row.at == verdict.at));
+        assert!(verdict.rows.iter().all(|row| row.allowed == (row.retry == Retry::Now)));
+        if verdict.allowed() {
+            let mut elsewhere = verdict.clone();
+            decide::deny(&mut elsewhere, self.quota(), shape, clock);
+            assert_eq!(
+                elsewhere,
+                standing(self.quota(), shape, clock),
+                "what is denied elsewhere takes nothing"
+            );
+            self.charge(shape, ask, &verdict);
+            if let Some(quota) = self.quota() {
+                let after = standing(Some(quota), shape, clock);
+                let told = |verdict: &Verdict| -> Vec<(u64, u64)> {
+                    verdict.rows.iter().map(|row| (row.remaining, row.reset_after_ms)).collect()
+                };
+                assert_eq!(told(&verdict), told(&after), "what was answered is how it stands");
+            }
+        } else {
+            assert_eq!(self.bytes(), before, "a denied request changes nothing");
+        }
+        Ok(verdict)
+    }
+
+    fn repeated(&self, shape: &Shape, id: &[u8], clock: u64) -> Verdict {
+        let (quota, clock) = (self.quota().unwrap(), at(clock));
+        let reservation = quota.reservations().unwrap().get(id, quota.now(clock)).unwrap();
+        decide::repeated(quota, shape, reservation, clock)
+    }
+
+    fn charge(&mut self, shape: &Arc<Shape>, ask: &Ask<'_>, verdict: &Verdict) {
+        let costs = ask.costs.by_limit(shape);
+        let reserved = ask.reserve.map(|(id, ttl)| Reserved {
+            id,
+            expires: verdict.at.plus(span(ttl)),
+            answers: verdict.rows.iter().map(|row| (row.remaining, row.reset_after_ms)).collect(),
+        });
+        if reserved.is_some() || costs.iter().any(|cost| *cost > 0) {
+            let shape = Arc::clone(shape);
+            self.change(&Change::Admit(Admission { shape, at: verdict.at, costs, reserved }));
+        }
+    }
+
+    /// `RL.SETTLE`, or `RL.CANCEL` without costs: whether there was such a reservation.
+    pub(crate) fn settle<'a>(&mut self, id: &'a [u8], used: Option<&Costs<'a>>, clock: u64) -> bool {
+        self.with_open(id, clock, |at| match used {
+            Some(used) => Change::Settle { id, at, used: used.clone() },
+            None => Change::Cancel { id, at },
+        })
+    }
+
+    /// `RL.RENEW`: whether there was such a reservation.
+    pub(crate) fn renew(&mut self, id: &[u8], ttl: u64, clock: u64) -> bool {
+        self.with_open(id, clock, |at| Change::Renew { id, at, expires: at.plus(span(ttl)) })
+    }
+
+    fn with_open<'a>(&mut self, id: &[u8], clock: u64, change: impl FnOnce(At) -> Change<'a>) -> bool {
+        let open = self.is_open(id, clock);
+        if open {
+            self.change(&change(at(self.now(clock))));
+        }
+        open
+    }
+
+    /// Makes a change here, on a replica that gets it as bytes, and on a server that was just
+    /// restarted; all three hold the same afterwards.
+    fn change(&mut self, change: &Change<'_>) {
+        let bytes = change.to_bytes();
+        let known = self.replica.as_ref().map(|value| value.quota().unwrap());
+        let read = Change::parse(&bytes, known).expect("what is written can be read");
+        assert_eq!(Change::parse(&bytes, None).unwrap().to_bytes(), bytes);
+        let mut reloaded =
+            self.bytes().map(|bytes| Value::decode(&bytes).expect("what is written can be read"));
+        assert!(reloaded == self.value);
+        let expiry = apply(&mut self.value, change);
+        assert_eq!(apply(&mut self.replica, &read), expiry);
+        assert_eq!(apply(&mut reloaded, change), expiry);
+        let bytes = self.bytes().unwrap();
+        assert_eq!(self.replica.as_ref().unwrap().encode(), bytes, "a replica holds the same");
+        assert_eq!(reloaded.as_ref().unwrap().encode(), bytes, "a restart changes nothing");
+        assert!(self.value == reloaded && self.value == self.replica, "equal bytes are equal quotas");
+        assert!(Value::decode(&bytes) == reloaded, "what is written can be read");
+        let before = self.expires;
+        if let Expiry::At(at) = expiry {
+            self.expires = at.ms();
+        }
+        let empty = self.quota().unwrap().empty_at().map_or(self.expires, At::ms);
+        assert!(self.expires >= empty, "expires before it is empty");
+        assert!(self.expires <= empty.max(before), "expires later than it was to and than it is empty");
+        self.expires_late_enough();
+    }
+
+    /// From the instant on at which it expires, it answers as a new key does.
+    fn expires_late_enough(&self) {
+        let quota = self.quota().unwrap();
+        for later in [0, 1, 977, 1_000_003] {
+            let Some(then) = At::new(self.expires.max(quota.now(At::MIN).ms()) + later) else { return };
+            let demand = Demand { costs: &[1; 16], ttl: Some(span(1)) };
+            let asked = |held| decide::decide(held, quota.shape(), &demand, then);
+            assert_eq!(asked(Some(quota)), asked(None), "expires too early");
+        }
+    }
+}
+
+/// What the module does to a key.
+pub(crate) fn apply(value: &mut Option<Value>, change: &Change<'_>) -> Expiry {
+    match value {
+        Some(value) => change.apply(value.quota_mut().unwrap()),
+        None => {
+            let (quota, expiry) = change.create().expect("an admission creates");
+            *value = Some(Value::Quota(Box::new(quota)));
+            expiry
+        }
+    }
+}
+
+/// How things stand, and nothing asked for.
+pub(crate) fn standing(quota: Option<&Quota>, shape: &Shape, clock: At) -> Verdict {
+    decide::decide(quota, shape, &Demand { costs: &[], ttl: None }, clock)
+}
+
+/// A denied request is admitted after `retry_after` if only the clock moves, and 1 ms earlier it is
+/// not.
+fn honest(quota: Option<&Quota>, shape: &Shape, demand: &Demand<'_>, clock: At) {
+    // Beyond the last instant the clock stands still, and nothing is promised.
+    let ask = |ms: u64| At::new(ms).map(|at| decide::decide(quota, shape, demand, at));
+    let verdict = ask(clock.ms()).unwrap();
+    assert_eq!(verdict.allowed(), verdict.retry() == Retry::Now);
+    match verdict.retry() {
+        Retry::Now => {}
+        Retry::Never => {
+            let mut above = verdict.rows.iter().zip(demand.costs).map(|(row, cost)| *cost > row.limit);
+            assert!(above.any(|above| above), "a cost that is never admitted is above a limit");
+        }
+        Retry::After(ms) => {
+            if let Some(then) = ask(clock.ms() + ms) {
+                assert!(then.allowed(), "refused for longer than announced");
+                assert!(!ask(clock.ms() + ms - 1).unwrap().allowed(), "announced for later than it must");
+            }
+        }
+    }
+}
+
+/// The limits of a shape as a policy.
+pub(crate) fn policy(name: &[u8], shape: &Shape) -> Arc<Shape> {
+    let limits = shape.limits().iter();
+    let drafts: Vec<Draft<'_>> = limits
+        .map(|limit| Draft {
+            name: limit.name.as_bytes(),
+            unit: limit.unit.as_bytes(),
+            measure: limit.measure,
+        })
+        .collect();
+    Shape::new(Name::new(name).as_ref(), &drafts).unwrap()
+}

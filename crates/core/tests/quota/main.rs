@@ -1,0 +1,27 @@
+//! Quotas: many limits under one key, against oracles that know one limit each and forget nothing.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that panics has failed, as it should"
+)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod admission;
+mod changes;
+mod codec;
+mod golden;
+mod history;
+mod key;
+mod oracle;
+mod plain;
+mod request;
+mod settle;
+mod shapes;
+mod sound;
+mod words;

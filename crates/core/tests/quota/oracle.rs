@@ -1,0 +1,229 @@
+//! A quota that forgets nothing: every charge there ever was on each limit, by the limit's name.
+//!
+//! A charge that is settled is corrected where it stands. At each question all of them are handed,
+//! from the first one on, to the oracle of the limit's algorithm: so whatever it answers is what it
+//! would have answered had the corrected cost been charged to begin with.
+
+use std::collections::BTreeMap;
+
+use rl_core::decision::{Decision, Retry};
+use rl_core::number::COUNT_MAX;
+use rl_core::quota::request::Costs;
+use rl_core::quota::shape::{Limit, Measure, Shape};
+use rl_core::rule::Rule;
+
+use crate::common::at;
+use crate::common::bucket::BucketOracle;
+use crate::common::slide::SlideOracle;
+use crate::common::window::WindowOracle;
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Oracle {
+    /// Each charge (at, cost) of each limit, in the order they were made.
+    charges: BTreeMap<Vec<u8>, Vec<(u64, u64)>>,
+    open: Vec<Open>,
+}
+
+/// A reservation.
+#[derive(Clone, Debug)]
+struct Open {
+    id: Vec<u8>,
+    expires: u64,
+    parts: Vec<Part>,
+}
+
+/// What it took of one limit over time, and was answered.
+#[derive(Clone, Debug)]
+struct Part {
+    limit: Limit,
+    /// Which charge of the limit's it is, if there is one.
+    charge: Option<usize>,
+    remaining: u64,
+    reset_after_ms: u64,
+}
+
+impl Oracle {
+    /// What each limit says to a request, at a clock that may be behind the key's own time.
+    pub(crate) fn decide(
+        &self,
+        shape: &Shape,
+        costs: &Costs<'_>,
+        ttl: Option<u64>,
+        clock: u64,
+        now: u64,
+    ) -> Vec<Decision> {
+        let alone = |limit: &Limit| self.row(limit, costs.of(limit.unit.as_bytes()), ttl, clock, now);
+        shape.limits().iter().map(alone).collect()
+    }
+
+    /// The same, where it is denied if one of them denies it.
+    pub(crate) fn answer(
+        &self,
+        shape: &Shape,
+        costs: &Costs<'_>,
+        ttl: Option<u64>,
+        clock: u64,
+        now: u64,
+    ) -> Vec<Decision> {
+        let rows = self.decide(shape, costs, ttl, clock, now);
+        if rows.iter().all(|row| row.allowed) {
+            return rows;
+        }
+        let without = |limit: &Limit| self.row(limit, 0, None, clock, now);
+        let standing = shape.limits().iter().map(without);
+        rows.into_iter()
+            .zip(standing)
+            .map(|(row, standing)| if row.allowed { standing } else { row })
+            .collect()
+    }
+
+    /// What one limit says.
+    fn row(&self, limit: &Limit, cost: u64, ttl: Option<u64>, clock: u64, now: u64) -> Decision {
+        match &limit.measure {
+            Measure::InFlight(most) => self.in_flight(*most, ttl, clock, now),
+            Measure::Rate(rule) => {
+                let charges = self.charges.get(limit.name.as_bytes()).map_or(&[][..], Vec::as_slice);
+                seen(decide(rule, charges, cost, now), now - clock)
+            }
+        }
+    }
+
+    fn in_flight(&self, limit: u64, ttl: Option<u64>, clock: u64, now: u64) -> Decision {
+        let mut ends: Vec<u64> = self.open.iter().map(|open| open.expires).filter(|end| *end > now).collect();
+        let open_at = |ends: &[u64], then: u64| ends.iter().filter(|end| **end > then).count() as u64;
+        let allowed = ttl.is_none() || open_at(&ends, now) < limit;
+        let retry = if allowed {
+            Retry::Now
+        } else {
+            Retry::After(ends.iter().filter(|end| open_at(&ends, **end) < limit).min().unwrap() - clock)
+        };
+        if allowed {
+            ends.extend(ttl.map(|ttl| now + ttl));
+        }
+        Decision {
+            allowed,
+            limit,
+            remaining: limit.saturating_sub(ends.len() as u64),
+            retry,
+            reset_after_ms: ends.iter().max().map_or(0, |end| end - clock),
+            at: at(now),
+        }
+    }
+
+    /// Books what was admitted.
+    pub(crate) fn admit(
+        &mut self,
+        shape: &Shape,
+        costs: &Costs<'_>,
+        reserve: Option<(&[u8], u64)>,
+        rows: &[Decision],
+        now: u64,
+    ) {
+        let mut parts = Vec::new();
+        for (limit, row) in shape.limits().iter().zip(rows) {
+            let charge = matches!(limit.measure, Measure::Rate(_)).then(|| {
+                let charges = self.charges.entry(limit.name.as_bytes().to_vec()).or_default();
+                charges.push((now, costs.of(limit.unit.as_bytes())));
+                charges.len() - 1
+            });
+            let (remaining, reset_after_ms) = (row.remaining, row.reset_after_ms);
+            parts.push(Part { limit: limit.clone(), charge, remaining, reset_after_ms });
+        }
+        if let Some((id, ttl)) = reserve {
+            self.open.retain(|open| open.id != id);
+            self.open.push(Open { id: id.to_vec(), expires: now + ttl, parts });
+        }
+    }
+
+    fn find(&self, id: &[u8], now: u64) -> Option<usize> {
+        self.open.iter().position(|open| open.id == id && open.expires > now)
+    }
+
+    /// Whether a reservation is open.
+    pub(crate) fn is_open(&self, id: &[u8], now: u64) -> bool {
+        self.find(id, now).is_some()
+    }
+
+    /// The most that an open reservation has taken of a limit that counts `unit`.
+    pub(crate) fn taken(&self, id: &[u8], unit: &[u8], now: u64) -> u64 {
+        let parts = self.find(id, now).map_or(&[][..], |at| &self.open[at].parts);
+        let taken = |part: &Part| {
+            let charge = part.charge?;
+            Some(self.charges[part.limit.name.as_bytes()][charge].1)
+        };
+        parts.iter().filter(|part| part.limit.unit.as_bytes() == unit).filter_map(taken).max().unwrap_or(0)
+    }
+
+    /// What the request that made a reservation was answered; a limit that it did not name stands as
+    /// it does.
+    pub(crate) fn repeated(&self, shape: &Shape, id: &[u8], clock: u64, now: u64) -> Vec<Decision> {
+        let open = &self.open[self.find(id, now).unwrap()];
+        let mut rows = self.decide(shape, &nothing(), None, clock, now);
+        for (row, limit) in rows.iter_mut().zip(shape.limits()) {
+            if let Some(part) = open.parts.iter().find(|part| part.limit.name == limit.name) {
+                (row.remaining, row.reset_after_ms) = (part.remaining, part.reset_after_ms);
+            }
+        }
+        rows
+    }
+
+    /// Corrects the charges of a reservation. What a bucket is charged beyond it, is charged now.
+    pub(crate) fn settle(&mut self, id: &[u8], used: impl Fn(&[u8], u64) -> u64, now: u64) {
+        let open = self.open.remove(self.find(id, now).unwrap());
+        for part in open.parts {
+            let (Measure::Rate(rule), Some(charge)) = (&part.limit.measure, part.charge) else { continue };
+            let charges = self.charges.get_mut(part.limit.name.as_bytes()).unwrap();
+            let taken = charges[charge].1;
+            let used = used(part.limit.unit.as_bytes(), taken);
+            if matches!(rule, Rule::Bucket(_)) && used > taken {
+                charges.push((now, used - taken));
+            } else {
+                charges[charge].1 = used;
+            }
+        }
+    }
+
+    pub(crate) fn renew(&mut self, id: &[u8], ttl: u64, now: u64) {
+        let at = self.find(id, now).unwrap();
+        self.open[at].expires = now + ttl;
+    }
+}
+
+/// A request that costs nothing of any unit.
+pub(crate) fn nothing() -> Costs<'static> {
+    let mut costs = Costs::default();
+    costs.add(b"requests", 0).unwrap();
+    costs
+}
+
+/// What a limit that has been charged all this says, for the clock of its last charge or later.
+fn decide(rule: &Rule, charges: &[(u64, u64)], cost: u64, now: u64) -> Decision {
+    let charges = charges.iter().filter(|(_, cost)| *cost > 0);
+    match rule {
+        Rule::Slide(rule) => {
+            let mut oracle = SlideOracle::default();
+            charges.for_each(|(at, cost)| oracle.charge(rule, *cost, *at));
+            oracle.decide(rule, cost, now)
+        }
+        Rule::Window(rule) => {
+            let mut oracle = WindowOracle::default();
+            charges.for_each(|(at, cost)| oracle.charge(*cost, *at));
+            oracle.decide(rule, cost, now)
+        }
+        Rule::Bucket(rule) => {
+            let mut oracle = BucketOracle::default();
+            charges.for_each(|(at, cost)| oracle.charge(*cost, *at));
+            oracle.decide(rule, cost, now)
+        }
+    }
+}
+
+/// A decision for an instant that the clock is behind: all takes so much longer.
+fn seen(decision: Decision, behind: u64) -> Decision {
+    let later = |ms: u64| if ms > 0 { (ms + behind).min(COUNT_MAX) } else { 0 };
+    let retry = match decision.retry {
+        Retry::After(ms) => Retry::After(later(ms)),
+        retry => retry,
+    };
+    Decision { retry, reset_after_ms: later(decision.reset_after_ms), ..decision }
+}

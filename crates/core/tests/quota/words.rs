@@ -1,0 +1,149 @@
+//! Any words to the quota commands: within bounds or refused, and the same when they come again.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use rl_core::fault::Result;
+use rl_core::number::COUNT_MAX;
+use rl_core::quota::request::{self, Limits};
+use rl_core::quota::shape::Shape;
+use rl_core::time::Span;
+
+use crate::common::cases;
+use crate::history::shapes;
+use crate::key::policy;
+
+/// The shape that words spell out, and the rest of the request.
+fn read(words: &[&[u8]]) -> Result<(Arc<Shape>, String)> {
+    let read = request::quota(words)?;
+    let Limits::Spelled(drafts) = &read.limits else { panic!("no policy") };
+    Ok((Shape::new(None, drafts)?, format!("{:?}", read.terms)))
+}
+
+/// Limits spelled in a few words, so that many begin alike; some with a cost between them.
+fn spelled() -> impl Strategy<Value = Vec<&'static str>> {
+    let parts = [
+        "LIMIT a 5 60",
+        "LIMIT b 5 60",
+        "LIMIT a 5 60s",
+        "limit a 5 60",
+        "UNIT t",
+        "SLIDE",
+        "WINDOW",
+        "OFFSET 1",
+        "BUCKET 5",
+        "LIMIT c 5 INFLIGHT",
+        "COST t 5",
+        "COST u 5",
+        "RESERVE 60",
+        "ID x",
+        "COST",
+    ];
+    let first = prop::sample::select(parts[..4].to_vec());
+    (first, prop::collection::vec(prop::sample::select(parts.to_vec()), 0..5))
+        .prop_map(|(first, rest)| [first].into_iter().chain(rest).flat_map(|part| part.split(' ')).collect())
+}
+
+/// Words a client may well send, in any place, and such as only an enemy would.
+fn any_word() -> impl Strategy<Value = Vec<u8>> {
+    let known = [
+        "LIMIT",
+        "limit",
+        "a",
+        "b",
+        "5",
+        "60",
+        "1mo",
+        "1d",
+        "UNIT",
+        "tokens",
+        "SLIDE",
+        "WINDOW",
+        "OFFSET",
+        "-8h",
+        "BUCKET",
+        "INFLIGHT",
+        "COST",
+        "RESERVE",
+        "ID",
+        "POLICY",
+        "p",
+        "0",
+        "1",
+        "2",
+        "16",
+        "17",
+        "9007199254740991",
+        "9007199254740992",
+        "3650d",
+        "",
+        "\0",
+        "1\r\n",
+        "a/b",
+        "\u{100}",
+    ];
+    prop_oneof![
+        8 => prop::sample::select(known.map(|word| word.as_bytes().to_vec()).to_vec()),
+        1 => prop::collection::vec(any::<u8>(), 0..150),
+    ]
+}
+
+proptest! {
+    #![proptest_config(cases(20_000))]
+
+    #[test]
+    fn any_words_are_read_within_bounds_or_refused(words in prop::collection::vec(any_word(), 0..24)) {
+        let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+        let words = words.as_slice();
+        if let Ok(read) = request::quota(words) {
+            if let Limits::Spelled(drafts) = &read.limits {
+                prop_assert!((1..=16).contains(&drafts.len()));
+                let _ = Shape::new(None, drafts);
+            }
+            let reserve = read.terms.reserve;
+            prop_assert!(reserve.is_none_or(|reserve| (1..=Span::MAX.ms()).contains(&reserve.ttl.ms())));
+            prop_assert!(reserve.and_then(|reserve| reserve.id).is_none_or(|id| (1..=128).contains(&id.len())));
+        }
+        if let Ok(read) = request::many(words) {
+            prop_assert_eq!(read.keys.len(), read.policies.len());
+        }
+        if let Ok(shape) = request::policy(words) {
+            prop_assert!((1..=16).contains(&shape.limits().len()));
+        }
+        let costs = [request::settle(words).map(|(_, costs)| costs), request::peek(words)];
+        for costs in costs.into_iter().flatten() {
+            prop_assert!(costs.iter().count() <= 16 && costs.iter().all(|(_, cost)| cost <= COUNT_MAX));
+        }
+        let _ = request::renew(words);
+        let _ = request::spelling(words);
+    }
+
+    #[test]
+    fn a_shape_in_words_is_read_as_the_same_shape(shapes in shapes()) {
+        for shape in &shapes {
+            let (spelled, named) = (shape.words(), policy(b"p", shape));
+            let spelled = spelled.iter().map(Vec::as_slice);
+            let words: Vec<&[u8]> = [&b"RL.POLICY"[..], b"SET", b"p"].into_iter().chain(spelled.clone()).collect();
+            prop_assert!(Arc::ptr_eq(&request::policy(words.as_slice()).unwrap(), &named));
+            let words: Vec<&[u8]> = [&b"RL.QUOTA"[..], b"key"].into_iter().chain(spelled).collect();
+            let Limits::Spelled(drafts) = request::quota(words.as_slice()).unwrap().limits else { panic!("no policy") };
+            prop_assert!(shape.is(&drafts) && !named.is(&drafts));
+            prop_assert!(Arc::ptr_eq(&Shape::from_bytes(shape.bytes()).unwrap(), shape));
+        }
+    }
+
+    #[test]
+    fn words_that_are_known_again_are_what_they_would_be_read_as(first in spelled(), then in spelled()) {
+        let words = |list: &[&'static str]| [&["RL.QUOTA", "key"], list].concat().into_iter().map(str::as_bytes).collect::<Vec<_>>();
+        let (first, then) = (words(&first), words(&then));
+        let Ok((shape, _)) = read(&first) else { return Ok(()) };
+        shape.spell(|| request::spelling(first.as_slice()));
+        for words in [&first, &then] {
+            if let Some(terms) = request::again(words.as_slice(), &shape) {
+                let (same, read) = read(words).unwrap();
+                prop_assert!(Arc::ptr_eq(&same, &shape), "other limits");
+                prop_assert_eq!(format!("{terms:?}"), read);
+            }
+        }
+    }
+}
