@@ -1,5 +1,7 @@
 //! What `COMMAND DOCS` and `COMMAND INFO` say of each command: docs/commands.md as constants.
 
+pub(crate) mod policy;
+
 use std::ffi::CStr;
 
 use redis_module::raw::{
@@ -7,19 +9,146 @@ use redis_module::raw::{
     REDISMODULE_CMD_KEY_UPDATE as UPDATE,
 };
 
-use crate::sys::command::{Arg, Docs, Kind};
+use crate::sys::command_docs::{Arg, Docs, Keys, Kind};
 
 const SINCE: &CStr = c"0.1.0";
 const CONSTANT: &CStr = c"O(1)";
 const COST: Arg = optional(c"cost", Kind::Integer, Some(c"COST"));
 
 const fn required(name: &'static CStr, kind: Kind) -> Arg {
-    Arg { name, kind, token: None, optional: false }
+    Arg { name, kind, token: None, optional: false, multiple: false }
 }
 
 const fn optional(name: &'static CStr, kind: Kind, token: Option<&'static CStr>) -> Arg {
-    Arg { name, kind, token, optional: true }
+    Arg { name, kind, token, optional: true, multiple: false }
 }
+
+/// With a keyword before it, as often as wanted.
+const fn each(name: &'static CStr, token: &'static CStr, parts: &'static [Arg]) -> Arg {
+    Arg { name, kind: Kind::Block(parts), token: Some(token), optional: false, multiple: true }
+}
+
+const fn token(name: &'static CStr, token: &'static CStr) -> Arg {
+    Arg { name, kind: Kind::Token, token: Some(token), optional: false, multiple: false }
+}
+
+const fn after(name: &'static CStr, kind: Kind, token: &'static CStr) -> Arg {
+    Arg { name, kind, token: Some(token), optional: false, multiple: false }
+}
+
+/// `COST unit n`, as often as wanted.
+const COSTS: Arg = Arg {
+    optional: true,
+    ..each(c"cost", c"COST", &[required(c"unit", Kind::String), required(c"n", Kind::Integer)])
+};
+
+/// `RESERVE ttl [ID id]`
+const RESERVE: Arg = optional(
+    c"reserve",
+    Kind::Block(&[required(c"ttl", Kind::String), optional(c"id", Kind::String, Some(c"ID"))]),
+    Some(c"RESERVE"),
+);
+
+/// `LIMIT name limit window …`, as often as wanted.
+pub(crate) const LIMITS: Arg = each(
+    c"limit",
+    c"LIMIT",
+    &[
+        required(c"name", Kind::String),
+        required(c"limit", Kind::Integer),
+        required(
+            c"measure",
+            Kind::OneOf(&[
+                token(c"inflight", c"INFLIGHT"),
+                required(
+                    c"rate",
+                    Kind::Block(&[
+                        required(c"window", Kind::String),
+                        optional(c"unit", Kind::String, Some(c"UNIT")),
+                        optional(
+                            c"algorithm",
+                            Kind::OneOf(&[
+                                token(c"slide", c"SLIDE"),
+                                required(
+                                    c"fixed",
+                                    Kind::Block(&[
+                                        token(c"window", c"WINDOW"),
+                                        optional(c"offset", Kind::String, Some(c"OFFSET")),
+                                    ]),
+                                ),
+                                after(c"capacity", Kind::Integer, c"BUCKET"),
+                            ]),
+                            None,
+                        ),
+                    ]),
+                ),
+            ]),
+        ),
+    ],
+);
+
+pub(crate) const QUOTA: Docs = Docs {
+    summary: c"Admits a request if all of a key's limits admit it, and charges all of them or none.",
+    complexity:
+        c"O(N) for N limits, each as RL.SLIDE, RL.WINDOW or RL.BUCKET; O(log(M)) for a reservation among M",
+    since: SINCE,
+    arity: -4,
+    keys: Keys::First,
+    key: RW | ACCESS | UPDATE,
+    args: &[
+        required(c"limits", Kind::OneOf(&[LIMITS, after(c"policy", Kind::String, c"POLICY")])),
+        COSTS,
+        RESERVE,
+    ],
+};
+
+pub(crate) const MQUOTA: Docs = Docs {
+    summary: c"Admits a request if the policies of all keys admit it, and charges all of them or none.",
+    complexity: c"O(N) for N limits of all keys together, as RL.QUOTA",
+    since: SINCE,
+    arity: -5,
+    keys: Keys::Counted,
+    key: RW | ACCESS | UPDATE,
+    args: &[
+        after(
+            c"policies",
+            Kind::Block(&[Arg { multiple: true, ..required(c"policy", Kind::String) }]),
+            c"POLICY",
+        ),
+        COSTS,
+        RESERVE,
+    ],
+};
+
+pub(crate) const SETTLE: Docs = Docs {
+    summary: c"Charges what was really used in place of what was reserved.",
+    complexity: c"O(log(M)) for M reservations; O(N) for a sliding window with N past requests",
+    since: SINCE,
+    arity: -3,
+    keys: Keys::First,
+    key: RW | ACCESS | UPDATE,
+    args: &[required(c"id", Kind::String), COSTS],
+};
+
+pub(crate) const CANCEL: Docs = Docs {
+    summary: c"Gives everything back that was reserved.",
+    complexity: SETTLE.complexity,
+    since: SINCE,
+    arity: 3,
+    keys: Keys::First,
+    key: RW | ACCESS | UPDATE,
+    args: &[required(c"id", Kind::String)],
+};
+
+pub(crate) const RENEW: Docs = Docs {
+    summary: c"Holds a reservation for longer.",
+    complexity: c"O(log(M)) for M reservations",
+    since: SINCE,
+    arity: 4,
+    keys: Keys::First,
+    key: RW | ACCESS | UPDATE,
+    args: &[required(c"id", Kind::String), required(c"ttl", Kind::String)],
+};
 
 pub(crate) const SLIDE: Docs = Docs {
     summary: c"Admits a request if the cost admitted in the last window, with its own, is at most the limit.",
@@ -27,6 +156,7 @@ pub(crate) const SLIDE: Docs = Docs {
         c"O(1) amortized; O(N) for a denied cost that N past requests must age out for, N at most 15,000",
     since: SINCE,
     arity: -4,
+    keys: Keys::First,
     key: RW | ACCESS | UPDATE,
     args: &[required(c"limit", Kind::Integer), required(c"window", Kind::String), COST],
 };
@@ -36,6 +166,7 @@ pub(crate) const WINDOW: Docs = Docs {
     complexity: CONSTANT,
     since: SINCE,
     arity: -4,
+    keys: Keys::First,
     key: RW | ACCESS | UPDATE,
     args: &[
         required(c"limit", Kind::Integer),
@@ -50,6 +181,7 @@ pub(crate) const BUCKET: Docs = Docs {
     complexity: CONSTANT,
     since: SINCE,
     arity: -4,
+    keys: Keys::First,
     key: RW | ACCESS | UPDATE,
     args: &[
         required(c"capacity", Kind::Integer),
@@ -64,8 +196,9 @@ pub(crate) const PEEK: Docs = Docs {
     complexity: c"O(1) amortized; O(N) for a cost that N past requests of a sliding window must age out for",
     since: SINCE,
     arity: -2,
+    keys: Keys::First,
     key: RO | ACCESS,
-    args: &[COST],
+    args: &[COST, COSTS],
 };
 
 pub(crate) const REFUND: Docs = Docs {
@@ -73,6 +206,7 @@ pub(crate) const REFUND: Docs = Docs {
     complexity: c"O(1); O(N) for a sliding window, N the past requests that it takes back",
     since: SINCE,
     arity: 3,
+    keys: Keys::First,
     key: RW | ACCESS | UPDATE,
     args: &[required(c"n", Kind::Integer)],
 };
@@ -82,6 +216,7 @@ pub(crate) const INFO: Docs = Docs {
     complexity: CONSTANT,
     since: SINCE,
     arity: 2,
+    keys: Keys::First,
     key: RO | ACCESS,
     args: &[],
 };
@@ -91,6 +226,7 @@ pub(crate) const APPLY: Docs = Docs {
     complexity: CONSTANT,
     since: SINCE,
     arity: -3,
+    keys: Keys::First,
     key: RW | UPDATE,
     args: &[required(c"effect", Kind::String), optional(c"bytes", Kind::String, None)],
 };

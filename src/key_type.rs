@@ -3,14 +3,16 @@
 use std::ffi::CStr;
 
 use rl_core::codec;
-use rl_core::state::{Relocate, State};
+use rl_core::state::Relocate;
+use rl_core::value::Value;
 
 use crate::commands::apply;
-use crate::sys::data_type::{Registration, Value};
+use crate::policies;
+use crate::sys::data_type::{self, Registration};
 
 static REGISTRATION: Registration = Registration::new();
 
-impl Value for State {
+impl data_type::Value for Value {
     const NAME: &'static CStr = c"ratelimit";
     const VERSION: i32 = codec::VERSION;
     const REBUILD: &'static CStr = apply::NAME;
@@ -21,11 +23,11 @@ impl Value for State {
     }
 
     fn encode(&self) -> Vec<u8> {
-        codec::encode(self)
+        self.encode()
     }
 
     fn decode(bytes: &[u8], version: i32) -> Option<Self> {
-        if version == codec::VERSION { codec::decode(bytes) } else { None }
+        if version == codec::VERSION { Self::decode(bytes) } else { None }
     }
 
     fn heap_bytes(&self) -> usize {
@@ -38,5 +40,13 @@ impl Value for State {
 
     fn relocate(&mut self, mover: &mut impl Relocate) {
         self.relocate(mover);
+    }
+
+    fn encode_beside() -> Option<Vec<u8>> {
+        policies::encode()
+    }
+
+    fn decode_beside(bytes: &[u8], version: i32) -> bool {
+        version == codec::VERSION && policies::restore(bytes)
     }
 }

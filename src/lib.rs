@@ -6,23 +6,29 @@
 //! | `command_docs.rs` | what `COMMAND DOCS` says of each |
 //! | `change.rs` | how an effect reaches a key, its expiry, replicas and the AOF |
 //! | `listeners.rs` | whether anyone reads effects at all |
+//! | `events.rs` | who hears what the server tells of itself |
 //! | `key_type.rs` | the data type `ratelimit` |
-//! | `settings.rs`, `metrics.rs` | `CONFIG` and `INFO` |
+//! | `policies/` | limits that the server keeps under a name: in files, from a file, in `INFO` |
+//! | `settings.rs`, `arguments.rs`, `metrics.rs` | `CONFIG`, load arguments, `INFO` |
 //! | `sys/` | the server's interface, and all that is unsafe |
 //!
 //! The limits themselves are the crate `rl-core`, which knows of no server. A request walks one way:
 //! words, [`rl_core::request::Request`], decision, effect, reply.
 
+mod arguments;
 mod change;
 mod command_docs;
 mod commands;
+mod events;
 mod key_type;
 mod listeners;
 mod metrics;
+mod policies;
 mod settings;
 mod sys;
 
-use rl_core::state::State;
+use arguments::Arguments;
+use rl_core::value::Value;
 use sys::context::{Args, Context, Level};
 use sys::{command, data_type, info};
 
@@ -31,7 +37,7 @@ const CATEGORY: &std::ffi::CStr = c"ratelimit";
 
 /// Registers all there is; `false` refuses the load.
 fn load(context: Context<'_>, args: Args<'_>) -> bool {
-    if !data_type::register::<State>(context) {
+    if !data_type::register::<Value>(context) {
         context.log(Level::Warning, c"redis-rl: the data type ratelimit is taken by another module");
         return false;
     }
@@ -43,12 +49,20 @@ fn load(context: Context<'_>, args: Args<'_>) -> bool {
             return false;
         }
     }
-    if !settings::load(context, args) {
+    let arguments = Arguments::new(args);
+    if !arguments.are_among(settings::names().chain([policies::ARGUMENT])) {
+        context
+            .log(Level::Warning, c"redis-rl: unknown load argument, expected pairs such as: max-window 31d");
         return false;
     }
-    if !info::register::<metrics::Section>(context) || !listeners::load(context) {
+    if !settings::load(context, arguments) {
         return false;
     }
-    context.log(Level::Notice, c"redis-rl is ready: RL.SLIDE, RL.WINDOW, RL.BUCKET");
+    let Some(file) = policies::read_file(context, arguments) else { return false };
+    if !info::register::<metrics::All>(context) || !events::load(context) {
+        return false;
+    }
+    policies::start(context, file);
+    context.log(Level::Notice, c"redis-rl is ready: RL.SLIDE, RL.WINDOW, RL.BUCKET, RL.QUOTA");
     true
 }

@@ -4,8 +4,8 @@
 //! that. A module pays for building a command first, a quarter of a decision's whole cost. So where
 //! it is certain that nobody reads, the change is only marked as one, for the snapshot counter.
 //!
-//! Certain means: the AOF is off, which is asked each time, and nothing has happened since the
-//! module was loaded that could have made a reader. A replica gets its first copy from a fork or a
+//! Certain means: the AOF is off, which is asked whenever settings change, and nothing has happened
+//! since the module was loaded that could have made a reader. A replica gets its first copy from a fork or a
 //! saved file, and needs what comes after that; a replica that continues from a backlog needs one
 //! that was there before, from a file or from a time as a replica. Each of these is an event, and
 //! after one that may have made a reader effects are sent for as long as the server runs. In a
@@ -14,33 +14,38 @@
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use crate::sys::context::Context;
-use crate::sys::events::{self, Event, Listener, server_info};
+use crate::sys::events::{Event, server_info};
 
 /// Whether there may be a reader besides the AOF.
 static REPLICATED: AtomicBool = AtomicBool::new(true);
+/// Whether there is an AOF, or a cluster.
+static WRITTEN: AtomicBool = AtomicBool::new(true);
 
 /// Whether an effect that is sent now may have a reader.
-pub(crate) fn any(context: Context<'_>) -> bool {
-    REPLICATED.load(Relaxed) || context.has_aof_or_cluster()
+pub(crate) fn any() -> bool {
+    REPLICATED.load(Relaxed) || WRITTEN.load(Relaxed)
 }
 
-/// Starts listening for readers, while the module loads.
-pub(crate) fn load(context: Context<'_>) -> bool {
+/// Looks for readers, while the module loads.
+pub(crate) fn load(context: Context<'_>) {
     REPLICATED.store(may_be_read(context), Relaxed);
-    events::subscribe::<Readers>(context)
+    WRITTEN.store(context.has_aof_or_cluster(), Relaxed);
 }
 
-struct Readers;
-
-impl Listener for Readers {
-    fn hear(context: Context<'_>, event: Event) {
-        let read = match event {
-            Event::RoleChanged | Event::ReplicaChanged => true,
-            Event::Loading | Event::Forked | Event::Saved => may_be_read(context),
-        };
-        if read {
-            REPLICATED.store(true, Relaxed);
+/// Looks again when there may be new ones.
+pub(crate) fn hear(context: Context<'_>, event: Event) {
+    let read = match event {
+        Event::RoleChanged | Event::ReplicaChanged => true,
+        Event::LoadStarted | Event::LoadEnded | Event::Forked | Event::ForkEnded | Event::Saved => {
+            may_be_read(context)
         }
+        Event::Configured => {
+            WRITTEN.store(context.has_aof_or_cluster(), Relaxed);
+            false
+        }
+    };
+    if read {
+        REPLICATED.store(true, Relaxed);
     }
 }
 

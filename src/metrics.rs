@@ -1,11 +1,12 @@
-//! `INFO rl`: what each command has done since the server started.
+//! `INFO rl`: what each command has done since the server started, and which policies there are.
 
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use rl_core::parameter_sets;
 
-use crate::sys::info::{self, Fill};
+use crate::policies;
+use crate::sys::info::{self, Info};
 
 /// A number that only grows. Commands run one at a time, so an increment needs no atomic add.
 pub(crate) struct Counter(AtomicU64);
@@ -52,6 +53,12 @@ impl Calls {
 pub(crate) static SLIDE: Decisions = Decisions::new();
 pub(crate) static WINDOW: Decisions = Decisions::new();
 pub(crate) static BUCKET: Decisions = Decisions::new();
+pub(crate) static QUOTA: Decisions = Decisions::new();
+pub(crate) static MQUOTA: Decisions = Decisions::new();
+pub(crate) static SETTLE: Calls = Calls::new();
+pub(crate) static CANCEL: Calls = Calls::new();
+pub(crate) static RENEW: Calls = Calls::new();
+pub(crate) static POLICY: Calls = Calls::new();
 pub(crate) static PEEK: Calls = Calls::new();
 pub(crate) static REFUND: Calls = Calls::new();
 pub(crate) static INFO: Calls = Calls::new();
@@ -68,6 +75,20 @@ static FIELDS: &[(&CStr, &Counter)] = &[
     (c"bucket_admitted", &BUCKET.admitted),
     (c"bucket_denied", &BUCKET.denied),
     (c"bucket_errors", &BUCKET.errors),
+    (c"quota_admitted", &QUOTA.admitted),
+    (c"quota_denied", &QUOTA.denied),
+    (c"quota_errors", &QUOTA.errors),
+    (c"mquota_admitted", &MQUOTA.admitted),
+    (c"mquota_denied", &MQUOTA.denied),
+    (c"mquota_errors", &MQUOTA.errors),
+    (c"settle_calls", &SETTLE.calls),
+    (c"settle_errors", &SETTLE.errors),
+    (c"cancel_calls", &CANCEL.calls),
+    (c"cancel_errors", &CANCEL.errors),
+    (c"renew_calls", &RENEW.calls),
+    (c"renew_errors", &RENEW.errors),
+    (c"policy_calls", &POLICY.calls),
+    (c"policy_errors", &POLICY.errors),
     (c"peek_calls", &PEEK.calls),
     (c"peek_errors", &PEEK.errors),
     (c"refund_calls", &REFUND.calls),
@@ -79,13 +100,18 @@ static FIELDS: &[(&CStr, &Counter)] = &[
 ];
 
 /// See the head of this file.
-pub(crate) struct Section;
+pub(crate) struct All;
 
-impl info::Section for Section {
-    const FILL: Fill = |add| {
-        for (name, counter) in FIELDS {
-            add(name, counter.get());
+impl info::Report for All {
+    fn report(info: Info<'_>) {
+        if let Some(section) = info.section(None) {
+            for (name, counter) in FIELDS {
+                section.number(name, counter.get());
+            }
+            section.number(c"parameter_sets", u64::try_from(parameter_sets()).unwrap_or(u64::MAX));
         }
-        add(c"parameter_sets", u64::try_from(parameter_sets()).unwrap_or(u64::MAX));
-    };
+        if let Some(section) = info.section(Some(c"policies")) {
+            policies::tell(section);
+        }
+    }
 }

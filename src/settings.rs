@@ -1,6 +1,7 @@
 //! `CONFIG`: every setting with its name, default and bounds. Each is also a load argument:
 //! `loadmodule libredis_rl.so max-window 31d`.
 
+use std::ffi::CStr;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
@@ -9,8 +10,9 @@ use rl_core::number;
 use rl_core::rule::Rule;
 use rl_core::time::Span;
 
+use crate::arguments::Arguments;
 use crate::sys::config::{self, Setting};
-use crate::sys::context::{Arg, Args, Context, Level};
+use crate::sys::context::{Context, Level};
 
 static ALL: &[&Setting] = &[&MAX_WINDOW];
 
@@ -44,20 +46,27 @@ fn text() -> std::sync::MutexGuard<'static, Vec<u8>> {
 /// # Errors
 /// [`Fault::MaxWindow`].
 pub(crate) fn allow(rule: &Rule) -> Result<()> {
-    if rule.longest().ms() > MAX_WINDOW_MS.load(Relaxed) { Err(Fault::MaxWindow) } else { Ok(()) }
+    allow_window(rule.longest())
+}
+
+/// Whether clients may ask for a window or a period as long as this.
+///
+/// # Errors
+/// [`Fault::MaxWindow`].
+pub(crate) fn allow_window(longest: Span) -> Result<()> {
+    if longest.ms() > MAX_WINDOW_MS.load(Relaxed) { Err(Fault::MaxWindow) } else { Ok(()) }
+}
+
+/// Their names.
+pub(crate) fn names() -> impl Iterator<Item = &'static CStr> + Clone {
+    ALL.iter().map(|setting| setting.name)
 }
 
 /// Registers all settings and takes what the load arguments, then the configuration file say of them.
-pub(crate) fn load(context: Context<'_>, args: Args<'_>) -> bool {
-    if pairs(args).any(|(name, _)| !ALL.iter().any(|setting| names(name, setting))) {
-        context
-            .log(Level::Warning, c"redis-rl: unknown load argument, expected pairs such as: max-window 31d");
-        return false;
-    }
+pub(crate) fn load(context: Context<'_>, arguments: Arguments<'_>) -> bool {
     ALL.iter().all(|setting| {
-        let given = pairs(args).filter(|(name, _)| names(*name, setting)).last();
-        let initial = match given {
-            Some((_, Some(value))) if (setting.set)(value.bytes()) => config::c_string(value.bytes()),
+        let initial = match arguments.get(setting.name) {
+            Some(Some(value)) if (setting.set)(value) => config::c_string(value),
             Some(_) => {
                 context.log(Level::Warning, setting.refused);
                 return false;
@@ -66,13 +75,4 @@ pub(crate) fn load(context: Context<'_>, args: Args<'_>) -> bool {
         };
         initial.is_some_and(|initial| config::register(context, setting, &initial))
     }) && config::load(context)
-}
-
-/// The load arguments in pairs; the last may lack its value.
-fn pairs(args: Args<'_>) -> impl Iterator<Item = (Arg<'_>, Option<Arg<'_>>)> {
-    (0..args.len()).step_by(2).filter_map(move |at| Some((args.get(at)?, args.get(at.saturating_add(1)))))
-}
-
-fn names(name: Arg<'_>, setting: &Setting) -> bool {
-    name.bytes().eq_ignore_ascii_case(setting.name.to_bytes())
 }

@@ -1,13 +1,17 @@
 //! `RL.INFO key`: what a key holds, for people.
 
-use rl_core::effect::decimal_text;
-use rl_core::fault::Result;
-use rl_core::rule::Rule;
-use rl_core::state::State;
-use rl_core::window::Length;
+use std::ffi::c_long;
 
-use super::{answer, key};
+use rl_core::fault::Result;
+use rl_core::quota::Quota;
+use rl_core::quota::decide::{self, Demand};
+use rl_core::state::State;
+use rl_core::time::At;
+use rl_core::value::Value;
+
+use super::{answer, key, parameters};
 use crate::metrics::INFO;
+use crate::policies;
 use crate::sys::command::Handler;
 use crate::sys::context::{Args, Context};
 use crate::sys::key::{Key, Mode};
@@ -30,44 +34,62 @@ impl Handler for Info {
 
 fn info(context: Context<'_>, args: Args<'_>) -> Result<()> {
     let reply = Reply::to(context);
-    let mut key = Key::<State>::open(context, key(args)?, Mode::Read);
-    let Some(state) = key.value()? else {
+    let mut key = Key::<Value>::open(context, key(args)?, Mode::Read);
+    let clock = context.now();
+    let Some(value) = key.value()? else {
         reply.null();
         return Ok(());
     };
-    let clock = context.now();
-    let rule = state.rule();
-    let bytes = size_of::<State>().saturating_add(state.heap_bytes());
-    reply.map(7).text(b"algorithm").text(rule.algorithm().as_bytes()).text(b"parameters");
-    parameters(reply, &rule);
-    reply.text(b"used").count(state.used_cost(clock));
-    reply.text(b"remaining").count(state.peek(0, clock).remaining);
+    let open = match value {
+        Value::Limit(state) => {
+            limit(reply, state, clock);
+            0
+        }
+        Value::Quota(held) => {
+            quota(reply, held, clock);
+            held.reservations().map_or(0, |reservations| reservations.open(held.now(clock)))
+        }
+    };
     reply.text(b"waiting").map(4);
     for lane in LANES {
         reply.text(lane).integer(0);
     }
-    reply.text(b"reservations").integer(0);
-    reply.text(b"bytes").count(u64::try_from(bytes).unwrap_or(u64::MAX));
+    let bytes = size_of::<Value>().saturating_add(value.heap_bytes());
+    let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    reply.text(b"reservations").count(count(open)).text(b"bytes").count(count(bytes));
     Ok(())
 }
 
-fn parameters(reply: Reply<'_>, rule: &Rule) {
-    match rule {
-        Rule::Slide(rule) => {
-            reply.map(2).text(b"limit").count(rule.limit).text(b"window_ms").count(rule.window.ms());
-        }
-        Rule::Window(rule) => {
-            reply.map(3).text(b"limit").count(rule.limit).text(b"window_ms");
-            match rule.length {
-                Length::Span(span) => reply.count(span.ms()),
-                Length::Month => reply.text(b"1mo"),
-            };
-            reply.text(b"offset_ms").integer(rule.offset);
-        }
-        Rule::Bucket(rule) => {
-            reply.map(3).text(b"capacity").count(rule.capacity());
-            reply.text(b"refill").text(decimal_text(rule.refill()).as_bytes());
-            reply.text(b"period_ms").count(rule.period().ms());
-        }
+/// The first fields for one limit.
+fn limit(reply: Reply<'_>, state: &State, clock: At) {
+    let rule = state.rule();
+    reply.map(7).text(b"algorithm").text(rule.algorithm().as_bytes()).text(b"parameters");
+    parameters::rule(reply, &rule);
+    reply.text(b"used").count(state.used_cost(clock));
+    reply.text(b"remaining").count(state.peek(0, clock).remaining);
+}
+
+/// The first fields for many: what is a value above is a map by limit here.
+fn quota(reply: Reply<'_>, held: &Quota, clock: At) {
+    let shape = policies::in_force(held);
+    let limits = c_long::try_from(shape.limits().len()).unwrap_or(0); // at most 16
+    reply.map(8).text(b"algorithm").text(b"quota").text(b"policy");
+    match shape.policy() {
+        Some(name) => reply.text(name.as_bytes()),
+        None => reply.null(),
+    };
+    reply.text(b"parameters").map(limits);
+    for limit in shape.limits() {
+        reply.text(limit.name.as_bytes());
+        parameters::limit(reply, limit);
+    }
+    let verdict = decide::peek(held, &shape, &Demand { costs: &[], ttl: None }, clock);
+    reply.text(b"used").map(limits);
+    for (index, limit) in shape.limits().iter().enumerate() {
+        reply.text(limit.name.as_bytes()).count(held.used(&shape, index, clock));
+    }
+    reply.text(b"remaining").map(limits);
+    for (limit, row) in shape.limits().iter().zip(&verdict.rows) {
+        reply.text(limit.name.as_bytes()).count(row.remaining);
     }
 }

@@ -5,6 +5,7 @@ use rl_core::effect::Effect;
 use rl_core::fault::Result;
 use rl_core::request::{self, Request};
 use rl_core::state::State;
+use rl_core::value::Value;
 
 use super::{answer, key};
 use crate::change;
@@ -62,10 +63,9 @@ fn decide(context: Context<'_>, args: Args<'_>, request: &Request) -> Result<Dec
     let Request { rule, cost } = *request;
     let clock = context.now();
     let name = key(args)?;
-    let mut key = Key::<State>::open(context, name, Mode::Write);
-    let state = key.value()?;
-    let decision = match &state {
-        Some(state) => state.decide(&rule, cost, clock)?,
+    let mut key = Key::<Value>::open(context, name, Mode::Write);
+    let decision = match key.value()? {
+        Some(value) => value.limit()?.decide(&rule, cost, clock)?,
         None => State::decide_new(&rule, cost, clock),
     };
     if decision.allowed && cost > 0 {

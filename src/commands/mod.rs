@@ -3,8 +3,12 @@
 pub(crate) mod apply;
 mod info;
 mod limit;
+mod parameters;
 mod peek;
+mod policy;
+mod quota;
 mod refund;
+mod settle;
 
 use std::ffi::CStr;
 
@@ -12,7 +16,8 @@ use rl_core::fault::Result;
 
 use crate::command_docs as docs;
 use crate::metrics::Counter;
-use crate::sys::command::{Command, Docs, Entry, entry};
+use crate::sys::command::{Command, Entry, entry, entry_with_keys};
+use crate::sys::command_docs::Docs;
 use crate::sys::context::{Arg, Args, Context};
 use crate::sys::reply::Reply;
 
@@ -21,10 +26,18 @@ pub(crate) static ALL: &[Command] = &[
     decides(c"RL.SLIDE", entry::<limit::Slide>, docs::SLIDE),
     decides(c"RL.WINDOW", entry::<limit::Window>, docs::WINDOW),
     decides(c"RL.BUCKET", entry::<limit::Bucket>, docs::BUCKET),
+    decides(c"RL.QUOTA", entry::<quota::One>, docs::QUOTA),
+    Command {
+        flags: c"write deny-oom fast getkeys-api",
+        ..decides(c"RL.MQUOTA", entry_with_keys::<quota::Many>, docs::MQUOTA)
+    },
+    gives_back(c"RL.SETTLE", entry::<settle::Settle>, docs::SETTLE),
+    gives_back(c"RL.CANCEL", entry::<settle::Cancel>, docs::CANCEL),
+    gives_back(c"RL.RENEW", entry::<settle::Renew>, docs::RENEW),
     reads(c"RL.PEEK", entry::<peek::Peek>, docs::PEEK),
-    // It gives back, so it works where memory is short.
-    Command { flags: c"write fast", ..decides(c"RL.REFUND", entry::<refund::Refund>, docs::REFUND) },
+    gives_back(c"RL.REFUND", entry::<refund::Refund>, docs::REFUND),
     reads(c"RL.INFO", entry::<info::Info>, docs::INFO),
+    policy::COMMAND,
     // For replicas, files and those who operate servers: whoever may send it may write any state.
     Command {
         name: apply::NAME,
@@ -33,18 +46,30 @@ pub(crate) static ALL: &[Command] = &[
         own_category: false,
         run: Some(entry::<apply::Apply>),
         docs: docs::APPLY,
+        subcommands: &[],
     },
 ];
 
 /// An admission may make a key, so a server that is out of memory refuses it, as any write.
 const fn decides(name: &'static CStr, run: Entry, docs: Docs) -> Command {
-    let categories = c"write fast";
-    Command { name, flags: c"write deny-oom fast", categories, own_category: true, run: Some(run), docs }
+    Command { flags: c"write deny-oom fast", categories: c"write fast", ..reads(name, run, docs) }
+}
+
+/// What gives back works where memory is short.
+const fn gives_back(name: &'static CStr, run: Entry, docs: Docs) -> Command {
+    Command { flags: c"write fast", ..decides(name, run, docs) }
 }
 
 const fn reads(name: &'static CStr, run: Entry, docs: Docs) -> Command {
-    let categories = c"read fast";
-    Command { name, flags: c"readonly fast", categories, own_category: true, run: Some(run), docs }
+    Command {
+        name,
+        flags: c"readonly fast",
+        categories: c"read fast",
+        own_category: true,
+        run: Some(run),
+        docs,
+        subcommands: &[],
+    }
 }
 
 /// The key: the first argument, which the arity has made sure of.

@@ -3,7 +3,7 @@
 use rl_core::effect::Effect;
 use rl_core::fault::Result;
 use rl_core::request;
-use rl_core::state::State;
+use rl_core::value::Value;
 
 use super::{answer, key};
 use crate::change;
@@ -29,17 +29,20 @@ fn refund(context: Context<'_>, args: Args<'_>) -> Result<()> {
     let cost = request::refund(&args)?;
     let clock = context.now();
     let name = key(args)?;
-    let mut key = Key::<State>::open(context, name, Mode::Write);
-    let Some(state) = key.value()? else {
+    let mut key = Key::<Value>::open(context, name, Mode::Write);
+    let Some(value) = key.value()? else {
         Reply::to(context).integer(0); // no key: nothing was given back
         return Ok(());
     };
-    if let Some(at) = state.refundable(clock).filter(|_| cost > 0) {
+    if let Some(at) = value.limit()?.refundable(clock).filter(|_| cost > 0) {
         let effect = Effect::Refund { at, cost };
         change::apply(context, &mut key, name, &effect)?;
         change::replicate(context, name, &effect);
     }
-    let remaining = key.value()?.map_or(0, |state| state.peek(0, clock).remaining);
+    let remaining = match key.value()? {
+        Some(value) => value.limit()?.peek(0, clock).remaining,
+        None => 0,
+    };
     Reply::to(context).count(remaining);
     Ok(())
 }

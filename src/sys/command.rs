@@ -1,11 +1,12 @@
-//! Commands: what runs them, and what `COMMAND INFO`, `COMMAND DOCS` and `ACL` say of them.
+//! Commands: what runs them, and who may.
 
-use std::ffi::{CStr, c_char, c_int};
-use std::ptr::{null, null_mut};
+use std::ffi::{CStr, CString, c_char, c_int};
+use std::ops::Range;
 
 use redis_module::raw;
 
 use super::api;
+use super::command_docs::{Docs, Keys, document};
 use super::context::{Args, Context};
 use super::guard::guarded;
 use super::reply::{Reply, SENT};
@@ -17,6 +18,15 @@ pub(crate) trait Handler {
 
     /// Answers one request.
     fn run(context: Context<'_>, args: Args<'_>);
+}
+
+/// A command that says itself which of its words are keys.
+pub(crate) trait FindsKeys: Handler {
+    /// What it does to them: `REDISMODULE_CMD_KEY_*`.
+    const KEY: u32;
+
+    /// Where they are among these words; none where they are not its words.
+    fn keys(args: Args<'_>) -> Range<usize>;
 }
 
 /// A command's function, as the server calls it.
@@ -32,39 +42,10 @@ pub(crate) struct Command {
     pub(crate) categories: &'static CStr,
     /// Whether it is in the module's own category too.
     pub(crate) own_category: bool,
+    /// Nothing where the work is its subcommands'.
     pub(crate) run: Option<Entry>,
     pub(crate) docs: Docs,
-}
-
-/// What `COMMAND DOCS` says of a command whose first argument is its key.
-pub(crate) struct Docs {
-    pub(crate) summary: &'static CStr,
-    pub(crate) complexity: &'static CStr,
-    pub(crate) since: &'static CStr,
-    /// Words with its name: exactly so many, or, negative, at least.
-    pub(crate) arity: c_int,
-    /// What it does to its key: `REDISMODULE_CMD_KEY_*`.
-    pub(crate) key: u32,
-    /// What follows the key.
-    pub(crate) args: &'static [Arg],
-}
-
-/// An argument.
-#[derive(Clone, Copy)]
-pub(crate) struct Arg {
-    pub(crate) name: &'static CStr,
-    pub(crate) kind: Kind,
-    /// The keyword before it.
-    pub(crate) token: Option<&'static CStr>,
-    pub(crate) optional: bool,
-}
-
-/// What an argument is written as.
-#[derive(Clone, Copy)]
-pub(crate) enum Kind {
-    String,
-    Integer,
-    Double,
+    pub(crate) subcommands: &'static [Self],
 }
 
 /// The function that the server calls for `H`.
@@ -91,27 +72,70 @@ pub(crate) unsafe extern "C" fn entry<H: Handler>(
     SENT
 }
 
-/// Registers a command with its documentation and its ACL categories; `own` is the module's, where
-/// the server has such.
+/// The same for a command whose flags have `getkeys-api`.
+///
+/// The server is also told in words that it can look through itself (see `command_docs.rs`), but a
+/// server of 7.0 does not do so when it looks for the node of a cluster that owns the keys.
+pub(crate) unsafe extern "C" fn entry_with_keys<H: FindsKeys>(
+    context: *mut raw::RedisModuleCtx,
+    argv: *mut *mut raw::RedisModuleString,
+    argc: c_int,
+) -> c_int {
+    // SAFETY: the server passes a context that lives until this returns.
+    if unsafe { api!(RedisModule_IsKeysPositionRequest(context)) } == 0 {
+        // SAFETY: the server's own arguments, as they came.
+        return unsafe { entry::<H>(context, argv, argc) };
+    }
+    // SAFETY: the strings live until this returns.
+    let args = unsafe { Args::new(argv, argc) };
+    let keys = guarded(|| H::keys(args), || 0..0);
+    for at in keys.filter(|at| *at < args.len()).filter_map(|at| c_int::try_from(at).ok()) {
+        // SAFETY: the context is live, and the server has asked for this; the position is that of a word.
+        unsafe { api!(RedisModule_KeyAtPosWithFlags(context, at, H::KEY.cast_signed())) }
+    }
+    SENT
+}
+
+/// Registers a command with its documentation and its ACL categories, and its subcommands likewise;
+/// `own` is the module's category, where the server has such.
 pub(crate) fn register(context: Context<'_>, command: &Command, own: Option<&CStr>) -> bool {
+    let first = i32::from(command.docs.keys == Keys::First);
+    let (name, flags) = (command.name.as_ptr(), command.flags.as_ptr());
     // SAFETY: the context is live (rule 2 of `sys`) and this runs while the module loads; names and
     // flags are C strings, which the server copies, and the function has the type asked for.
-    let registered = unsafe {
-        api!(RedisModule_CreateCommand(
-            context.as_ptr(),
-            command.name.as_ptr(),
-            command.run,
-            command.flags.as_ptr(),
-            1,
-            1,
-            1,
-        ))
+    let handle = unsafe {
+        let context = context.as_ptr();
+        if api!(RedisModule_CreateCommand(context, name, command.run, flags, first, first, first)) != 0 {
+            return false;
+        }
+        api!(RedisModule_GetCommand(context, name))
     };
-    if registered != 0 {
-        return false;
+    describe(handle, command, own)
+        && command.subcommands.iter().all(|sub| {
+            let handle = create_sub(context, handle, command.name, sub);
+            handle.is_some_and(|handle| describe(handle, sub, own))
+        })
+}
+
+/// Registers a subcommand, which has no keys: the server's handle for it.
+fn create_sub(
+    context: Context<'_>,
+    parent: *mut raw::RedisModuleCommand,
+    parent_name: &CStr,
+    sub: &Command,
+) -> Option<*mut raw::RedisModuleCommand> {
+    let full_name = [parent_name.to_bytes(), b"|", sub.name.to_bytes()].concat();
+    let full_name = CString::new(full_name).ok()?;
+    let (name, flags) = (sub.name.as_ptr(), sub.flags.as_ptr());
+    // SAFETY: as in `register`; the parent's handle is live, and it has no function of its own.
+    unsafe {
+        let created = api!(RedisModule_CreateSubcommand(parent, name, sub.run, flags, 0, 0, 0)) == 0;
+        created.then(|| api!(RedisModule_GetCommand(context.as_ptr(), full_name.as_ptr())))
     }
-    // SAFETY: as above.
-    let handle = unsafe { api!(RedisModule_GetCommand(context.as_ptr(), command.name.as_ptr())) };
+}
+
+/// Says of a registered command what is to be said of it.
+fn describe(handle: *mut raw::RedisModuleCommand, command: &Command, own: Option<&CStr>) -> bool {
     if handle.is_null() {
         return false;
     }
@@ -138,106 +162,5 @@ pub(crate) fn add_category(context: Context<'_>, name: &CStr) -> bool {
         // SAFETY: the context is live and this runs while the module loads.
         Some(add) => unsafe { add(context.as_ptr(), name.as_ptr()) == 0 },
         None => false,
-    }
-}
-
-fn document(command: *mut raw::RedisModuleCommand, docs: &Docs) -> bool {
-    let mut keys = [key_spec(docs.key), EMPTY_KEY_SPEC];
-    let mut args: Vec<raw::RedisModuleCommandArg> = Vec::new();
-    args.push(raw::RedisModuleCommandArg {
-        name: c"key".as_ptr(),
-        type_: raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_KEY,
-        key_spec_index: 0,
-        ..EMPTY_ARG
-    });
-    args.extend(docs.args.iter().map(argument));
-    args.push(EMPTY_ARG);
-    let info = raw::RedisModuleCommandInfo {
-        version: &raw const INFO_VERSION,
-        summary: docs.summary.as_ptr(),
-        complexity: docs.complexity.as_ptr(),
-        since: docs.since.as_ptr(),
-        history: null_mut(),
-        tips: null(),
-        arity: docs.arity,
-        key_specs: keys.as_mut_ptr(),
-        args: args.as_mut_ptr(),
-    };
-    // SAFETY: the command is live; both arrays end with an empty entry; the server copies all of it.
-    unsafe { api!(RedisModule_SetCommandInfo(command, &raw const info)) == 0 }
-}
-
-fn argument(arg: &Arg) -> raw::RedisModuleCommandArg {
-    let kind = match arg.kind {
-        Kind::String => raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_STRING,
-        Kind::Integer => raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_INTEGER,
-        Kind::Double => raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_DOUBLE,
-    };
-    let flags = if arg.optional { raw::REDISMODULE_CMD_ARG_OPTIONAL } else { raw::REDISMODULE_CMD_ARG_NONE };
-    raw::RedisModuleCommandArg {
-        name: arg.name.as_ptr(),
-        type_: kind,
-        token: arg.token.map_or(null::<c_char>(), CStr::as_ptr),
-        flags: flags.cast_signed(),
-        ..EMPTY_ARG
-    }
-}
-
-/// The layout of the structures below, as the server's header states it; there it is a C `static`,
-/// which is no symbol to link to.
-static INFO_VERSION: raw::RedisModuleCommandInfoVersion = raw::RedisModuleCommandInfoVersion {
-    version: 1,
-    sizeof_historyentry: size_of::<raw::RedisModuleCommandHistoryEntry>(),
-    sizeof_keyspec: size_of::<raw::RedisModuleCommandKeySpec>(),
-    sizeof_arg: size_of::<raw::RedisModuleCommandArg>(),
-};
-
-const EMPTY_ARG: raw::RedisModuleCommandArg = raw::RedisModuleCommandArg {
-    name: null(),
-    type_: raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_STRING,
-    key_spec_index: -1,
-    token: null(),
-    summary: null(),
-    since: null(),
-    flags: 0,
-    deprecated_since: null(),
-    subargs: null_mut(),
-    display_text: null(),
-};
-
-const EMPTY_KEY_SPEC: raw::RedisModuleCommandKeySpec = raw::RedisModuleCommandKeySpec {
-    notes: null(),
-    flags: 0,
-    begin_search_type: raw::RedisModuleKeySpecBeginSearchType_REDISMODULE_KSPEC_BS_INVALID,
-    bs: raw::RedisModuleCommandKeySpec__bindgen_ty_1 {
-        index: raw::RedisModuleCommandKeySpec__bindgen_ty_1__bindgen_ty_1 { pos: 0 },
-    },
-    find_keys_type: raw::RedisModuleKeySpecFindKeysType_REDISMODULE_KSPEC_FK_OMITTED,
-    fk: raw::RedisModuleCommandKeySpec__bindgen_ty_2 {
-        range: raw::RedisModuleCommandKeySpec__bindgen_ty_2__bindgen_ty_1 {
-            lastkey: 0,
-            keystep: 0,
-            limit: 0,
-        },
-    },
-};
-
-/// The key is the first argument and the only one.
-fn key_spec(flags: u32) -> raw::RedisModuleCommandKeySpec {
-    raw::RedisModuleCommandKeySpec {
-        flags: u64::from(flags),
-        begin_search_type: raw::RedisModuleKeySpecBeginSearchType_REDISMODULE_KSPEC_BS_INDEX,
-        bs: raw::RedisModuleCommandKeySpec__bindgen_ty_1 {
-            index: raw::RedisModuleCommandKeySpec__bindgen_ty_1__bindgen_ty_1 { pos: 1 },
-        },
-        find_keys_type: raw::RedisModuleKeySpecFindKeysType_REDISMODULE_KSPEC_FK_RANGE,
-        fk: raw::RedisModuleCommandKeySpec__bindgen_ty_2 {
-            range: raw::RedisModuleCommandKeySpec__bindgen_ty_2__bindgen_ty_1 {
-                lastkey: 0,
-                keystep: 1,
-                limit: 0,
-            },
-        },
-        ..EMPTY_KEY_SPEC
     }
 }

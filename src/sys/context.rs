@@ -1,8 +1,8 @@
 //! What a command is called with: the server's context, and the words the client sent.
 
-use std::ffi::{CStr, c_int};
+use std::ffi::{CStr, CString, c_int};
 use std::marker::PhantomData;
-use std::ptr::NonNull;
+use std::ptr::{NonNull, null_mut};
 
 use redis_module::raw;
 use rl_core::request::Words;
@@ -36,6 +36,13 @@ pub(crate) struct Arg<'a> {
 pub(crate) enum Level {
     Notice,
     Warning,
+}
+
+/// Who is told of a change.
+#[derive(Clone, Copy)]
+pub(crate) enum Readers {
+    All,
+    AofAlone,
 }
 
 impl<'a> Context<'a> {
@@ -75,8 +82,40 @@ impl<'a> Context<'a> {
     }
 
     /// Whether the server is a replica.
+    ///
+    /// A replica in a cluster that has just started knows its primary only from the cluster's own
+    /// file, and follows it a moment later.
     pub(crate) fn is_replica(self) -> bool {
-        self.has_flags(raw::REDISMODULE_CTX_FLAGS_SLAVE)
+        self.has_flags(raw::REDISMODULE_CTX_FLAGS_SLAVE) || self.is_replica_in_cluster()
+    }
+
+    fn is_replica_in_cluster(self) -> bool {
+        const LEN: usize = raw::REDISMODULE_NODE_ID_LEN as usize;
+        let (mut id, mut flags) = ([0_u8; LEN + 1], 0);
+        // SAFETY: outside a cluster the first call gives null. In one it gives the node's name of LEN
+        // characters, without a NUL, which is copied in front of one; the second call reads it, and
+        // writes nothing but the flags.
+        unsafe {
+            let Some(name) = NonNull::new(api!(RedisModule_GetMyClusterID()).cast_mut()) else {
+                return false;
+            };
+            name.cast::<u8>().copy_to_nonoverlapping(NonNull::from(&mut id).cast(), LEN);
+            let (id, none) = (id.as_ptr().cast(), null_mut());
+            api!(RedisModule_GetClusterNodeInfo(self.ptr, id, none, none, null_mut(), &raw mut flags));
+        }
+        flags.cast_unsigned() & raw::REDISMODULE_NODE_SLAVE != 0
+    }
+
+    /// Whether what runs comes from a file or from this replica's primary, and was allowed there.
+    pub(crate) fn is_repeating(self) -> bool {
+        self.has_flags(raw::REDISMODULE_CTX_FLAGS_LOADING | raw::REDISMODULE_CTX_FLAGS_REPLICATED)
+    }
+
+    /// Whether something may be written to replicas and the AOF outside of a command. While clients
+    /// are paused it must not: a server ends itself over it.
+    pub(crate) fn may_replicate(self) -> bool {
+        // SAFETY: the call takes nothing.
+        unsafe { api!(RedisModule_AvoidReplicaTraffic()) == 0 }
     }
 
     /// Whether the context has any of `flags`.
@@ -112,6 +151,44 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// The same, with a word before the payload that says what it is.
+    pub(crate) fn replicate_as(self, command: &CStr, key: Arg<'_>, word: &CStr, payload: &[u8]) {
+        // SAFETY: the context is live (rule 2); the format promises a string object, a C string, then a
+        // pointer and its length, and that is what follows.
+        unsafe {
+            api!(RedisModule_Replicate(
+                self.ptr,
+                command.as_ptr(),
+                c"scb".as_ptr(),
+                key.ptr.as_ptr(),
+                word.as_ptr(),
+                payload.as_ptr().cast::<std::ffi::c_char>(),
+                payload.len(),
+            ));
+        }
+    }
+
+    /// Sends a command of any words.
+    pub(crate) fn replicate_words(self, command: &CStr, words: &[Vec<u8>], to: Readers) {
+        let format = match to {
+            Readers::All => c"v",
+            Readers::AofAlone => c"Rv",
+        };
+        // SAFETY: the context is live (rule 2). With a null context a string belongs to its maker, who
+        // frees each here, once; the server keeps what it needs of them. The format promises an array
+        // of strings and its length, and that is what follows.
+        unsafe {
+            let string =
+                |word: &Vec<u8>| api!(RedisModule_CreateString(null_mut(), word.as_ptr().cast(), word.len()));
+            let strings: Vec<*mut raw::RedisModuleString> = words.iter().map(string).collect();
+            let (first, len) = (strings.as_ptr(), strings.len());
+            api!(RedisModule_Replicate(self.ptr, command.as_ptr(), format.as_ptr(), first, len));
+            for string in strings {
+                api!(RedisModule_FreeString(null_mut(), string));
+            }
+        }
+    }
+
     /// Sends the running command itself to replicas and the AOF.
     pub(crate) fn replicate_verbatim(self) {
         // SAFETY: the context is live (rule 2).
@@ -137,6 +214,13 @@ impl<'a> Context<'a> {
         // SAFETY: the context is live (rule 2); the format takes one C string, which follows.
         unsafe { api!(RedisModule_Log(self.ptr, level.as_ptr(), c"%s".as_ptr(), line.as_ptr())) }
     }
+}
+
+/// Text as a log line has it: what is not printable ASCII is written out.
+pub(crate) fn printable(text: &[u8]) -> CString {
+    let plain = |byte: u8| byte == b' ' || byte.is_ascii_graphic();
+    let written = |byte: &u8| if plain(*byte) { vec![*byte] } else { byte.escape_ascii().collect() };
+    CString::new(text.iter().flat_map(written).collect::<Vec<u8>>()).unwrap_or_default() // has no NUL
 }
 
 impl<'a> Args<'a> {

@@ -10,8 +10,11 @@ use super::api;
 use super::context::Context;
 use super::guard::guarded;
 
-/// The interface up to and with Redis 7.0; what later ones add is not used.
-const METHODS_VERSION: u64 = 4;
+/// The interface with what Redis 7.2 added; an earlier server reads as much of it as it knows.
+const METHODS_VERSION: u64 = 5;
+
+/// Where a file has what is beside the keys: `REDISMODULE_AUX_BEFORE_RDB`, as the type that takes it.
+const BEFORE_KEYS: c_int = 1;
 
 /// A value of the type. It may be dropped on any thread.
 pub(crate) trait Value: Clone + Send + 'static {
@@ -36,6 +39,11 @@ pub(crate) trait Value: Clone + Send + 'static {
     fn allocations(&self) -> usize;
     /// Moves what it has on the heap.
     fn relocate(&mut self, mover: &mut impl Relocate);
+
+    /// What a file has beside the keys, and before them, as bytes; `None` if there is nothing.
+    fn encode_beside() -> Option<Vec<u8>>;
+    /// Takes such bytes, in place of what there is; `false` if they are not sound. They may be anything.
+    fn decode_beside(bytes: &[u8], version: i32) -> bool;
 }
 
 /// The server's handle for a type, there once the module has loaded.
@@ -61,9 +69,9 @@ pub(crate) fn register<T: Value>(context: Context<'_>) -> bool {
         mem_usage: Some(memory::<T>),
         digest: Some(digest::<T>),
         free: Some(free::<T>),
-        aux_load: None,
-        aux_save: None,
-        aux_save_triggers: 0,
+        aux_load: Some(load_beside::<T>),
+        aux_save: Some(save_beside::<T>),
+        aux_save_triggers: BEFORE_KEYS,
         free_effort: Some(free_effort::<T>),
         unlink: None, // nothing outside a value refers to it
         copy: Some(copy::<T>),
@@ -72,7 +80,7 @@ pub(crate) fn register<T: Value>(context: Context<'_>) -> bool {
         free_effort2: None,
         unlink2: None,
         copy2: None,
-        aux_save2: None,
+        aux_save2: Some(save_beside_if_any::<T>),
     };
     // SAFETY: the context is live (rule 2 of `sys`) and this runs while the module loads. The server
     // copies the methods, which match the version they name.
@@ -100,18 +108,53 @@ unsafe extern "C" fn save<T: Value>(io: *mut raw::RedisModuleIO, value: *mut c_v
 }
 
 unsafe extern "C" fn load<T: Value>(io: *mut raw::RedisModuleIO, version: c_int) -> *mut c_void {
+    // SAFETY: `io` is live until this returns.
+    let value = unsafe { read(io, |bytes| T::decode(bytes, version)) };
+    value.map_or(null_mut(), |value| Box::into_raw(Box::new(value)).cast())
+}
+
+/// What `decode` makes of the next string of a file; `None` if there is none to read.
+///
+/// # Safety
+/// `io` is live.
+unsafe fn read<R>(io: *mut raw::RedisModuleIO, decode: impl FnOnce(&[u8]) -> Option<R>) -> Option<R> {
     let mut len = 0;
-    // SAFETY: `io` is live until this returns. On a short read the call gives null, since the module
-    // has said that it handles I/O errors; else a buffer of `len` bytes that is now the module's.
-    let Some(buffer) = NonNull::new(unsafe { api!(RedisModule_LoadStringBuffer(io, &raw mut len)) }) else {
-        return null_mut();
-    };
-    // SAFETY: as above; it is freed only after the value has been read from it.
+    // SAFETY: as the caller promises. On a short read the call gives null, since the module has said
+    // that it handles I/O errors; else a buffer of `len` bytes that is now the module's.
+    let buffer = NonNull::new(unsafe { api!(RedisModule_LoadStringBuffer(io, &raw mut len)) })?;
+    // SAFETY: as above; it is freed only after it has been read.
     let bytes = unsafe { std::slice::from_raw_parts(buffer.as_ptr().cast::<u8>(), len) };
-    let value = guarded(|| T::decode(bytes, version), || None);
+    let value = guarded(|| decode(bytes), || None);
     // SAFETY: the buffer came from the server's allocator and is used no more.
     unsafe { api!(RedisModule_Free(buffer.as_ptr().cast())) }
-    value.map_or(null_mut(), |value| Box::into_raw(Box::new(value)).cast())
+    value
+}
+
+/// Saves what is beside the keys on a server before 7.2, whose file has a place for it in any case.
+unsafe extern "C" fn save_beside<T: Value>(io: *mut raw::RedisModuleIO, _when: c_int) {
+    let bytes = guarded(T::encode_beside, || None).unwrap_or_default();
+    // SAFETY: `io` is live until this returns; the bytes are copied.
+    unsafe { api!(RedisModule_SaveStringBuffer(io, bytes.as_ptr().cast(), bytes.len())) }
+}
+
+/// The same on a later one, whose file has a place for it only if something is written: so a file
+/// with nothing of the module's in it can be loaded without the module.
+unsafe extern "C" fn save_beside_if_any<T: Value>(io: *mut raw::RedisModuleIO, when: c_int) {
+    if guarded(|| T::encode_beside().is_some(), || false) {
+        // SAFETY: as the server promises this function.
+        unsafe { save_beside::<T>(io, when) }
+    }
+}
+
+unsafe extern "C" fn load_beside<T: Value>(
+    io: *mut raw::RedisModuleIO,
+    version: c_int,
+    _when: c_int,
+) -> c_int {
+    let sound = |bytes: &[u8]| Some(bytes.is_empty() || T::decode_beside(bytes, version));
+    // SAFETY: `io` is live until this returns.
+    let sound = unsafe { read(io, sound) }.unwrap_or(false);
+    c_int::from(!sound)
 }
 
 unsafe extern "C" fn rewrite<T: Value>(

@@ -15,12 +15,18 @@ pub(crate) enum Event {
     RoleChanged,
     /// A replica came or went.
     ReplicaChanged,
-    /// It started or finished to load a file.
-    Loading,
+    /// It is about to load a file, or its primary's copy, in place of all that it holds.
+    LoadStarted,
+    /// It has loaded it, or as much of it as could be.
+    LoadEnded,
     /// It forked: for a snapshot, a replica's first copy, or an AOF rewrite.
     Forked,
+    /// What it had forked has ended.
+    ForkEnded,
     /// It started or ended to write a file itself.
     Saved,
+    /// Settings were changed.
+    Configured,
 }
 
 /// What is called when one happens.
@@ -37,6 +43,7 @@ pub(crate) fn subscribe<L: Listener>(context: Context<'_>) -> bool {
         raw::REDISMODULE_EVENT_LOADING,
         raw::REDISMODULE_EVENT_FORK_CHILD,
         raw::REDISMODULE_EVENT_PERSISTENCE,
+        raw::REDISMODULE_EVENT_CONFIG,
     ]
     .into_iter()
     .all(|id| {
@@ -49,7 +56,7 @@ pub(crate) fn subscribe<L: Listener>(context: Context<'_>) -> bool {
 unsafe extern "C" fn hear<L: Listener>(
     context: *mut raw::RedisModuleCtx,
     event: raw::RedisModuleEvent,
-    _: u64,
+    phase: u64,
     _: *mut c_void,
 ) {
     // SAFETY: the server passes a context that lives until this returns.
@@ -57,8 +64,17 @@ unsafe extern "C" fn hear<L: Listener>(
     let event = match event.id {
         raw::REDISMODULE_EVENT_REPLICATION_ROLE_CHANGED => Event::RoleChanged,
         raw::REDISMODULE_EVENT_REPLICA_CHANGE => Event::ReplicaChanged,
-        raw::REDISMODULE_EVENT_LOADING => Event::Loading,
-        raw::REDISMODULE_EVENT_FORK_CHILD => Event::Forked,
+        raw::REDISMODULE_EVENT_LOADING => match phase {
+            raw::REDISMODULE_SUBEVENT_LOADING_ENDED | raw::REDISMODULE_SUBEVENT_LOADING_FAILED => {
+                Event::LoadEnded
+            }
+            _ => Event::LoadStarted, // there is one for each kind of file
+        },
+        raw::REDISMODULE_EVENT_FORK_CHILD => match phase {
+            raw::REDISMODULE_SUBEVENT_FORK_CHILD_BORN => Event::Forked,
+            _ => Event::ForkEnded,
+        },
+        raw::REDISMODULE_EVENT_CONFIG => Event::Configured,
         _ => Event::Saved,
     };
     guarded(|| L::hear(context, event), || ());

@@ -1,6 +1,7 @@
 //! An open key: closed when it goes out of scope, and typed.
 
 use std::marker::PhantomData;
+use std::ptr::NonNull;
 
 use redis_module::raw;
 use rl_core::fault::Fault;
@@ -22,6 +23,8 @@ pub(crate) enum Mode {
 /// A key whose value is a `T`, if it has one.
 pub(crate) struct Key<'a, T> {
     ptr: *mut raw::RedisModuleKey,
+    /// Looked up once. While the key is open nobody else changes it (rule 1).
+    value: Result<Option<NonNull<T>>, Fault>,
     life: PhantomData<&'a mut T>,
 }
 
@@ -33,7 +36,23 @@ impl<'a, T: Value> Key<'a, T> {
         };
         // SAFETY: context and name are live for 'a (rule 2).
         let ptr = unsafe { api!(RedisModule_OpenKey(context.as_ptr(), name.as_ptr(), mode.cast_signed())) };
-        Self { ptr: ptr.cast(), life: PhantomData }
+        // SAFETY: the key is open, or null, which the calls take for an empty one.
+        let value = unsafe { Self::look(ptr.cast()) };
+        Self { ptr: ptr.cast(), value, life: PhantomData }
+    }
+
+    /// # Safety
+    /// `ptr` is an open key, or null.
+    unsafe fn look(ptr: *mut raw::RedisModuleKey) -> Result<Option<NonNull<T>>, Fault> {
+        // SAFETY: as the caller promises.
+        unsafe {
+            let kind = api!(RedisModule_ModuleTypeGetType(ptr));
+            if !kind.is_null() && kind == T::registration().as_ptr() {
+                return Ok(NonNull::new(api!(RedisModule_ModuleTypeGetValue(ptr)).cast::<T>()));
+            }
+            let empty = raw::REDISMODULE_KEYTYPE_EMPTY as i64;
+            if i64::from(api!(RedisModule_KeyType(ptr))) == empty { Ok(None) } else { Err(Fault::WrongType) }
+        }
     }
 
     /// Its value; `None` where there is no key.
@@ -41,32 +60,22 @@ impl<'a, T: Value> Key<'a, T> {
     /// # Errors
     /// [`Fault::WrongType`] where it holds something else.
     pub(crate) fn value(&mut self) -> Result<Option<&mut T>, Fault> {
-        // SAFETY: the key is open, or null, which the calls take for an empty one. A value of this
-        // module's type was made by `Box::into_raw` in `create` or in the type's own callbacks, and is
-        // borrowed for as long as this key is: no one else runs (rule 1).
-        unsafe {
-            let kind = api!(RedisModule_ModuleTypeGetType(self.ptr));
-            if !kind.is_null() && kind == T::registration().as_ptr() {
-                return Ok(api!(RedisModule_ModuleTypeGetValue(self.ptr)).cast::<T>().as_mut());
-            }
-            let empty = raw::REDISMODULE_KEYTYPE_EMPTY as i64;
-            if i64::from(api!(RedisModule_KeyType(self.ptr))) == empty {
-                Ok(None)
-            } else {
-                Err(Fault::WrongType)
-            }
-        }
+        // SAFETY: a value of this module's type was made by `Box::into_raw` in `create` or in the type's
+        // own callbacks, is the key's for as long as this is open, and is borrowed from this.
+        self.value.map(|value| value.map(|mut value| unsafe { value.as_mut() }))
     }
 
-    /// Makes `value` the key's, which has none and was opened for writing.
+    /// Makes `value` the key's, in place of what it had; it was opened for writing.
     pub(crate) fn create(&mut self, value: T) {
-        let value = Box::into_raw(Box::new(value));
+        let value = NonNull::from(Box::leak(Box::new(value)));
         // SAFETY: the key is open for writing; the server owns the value from now on and gives it back
         // through the type's `free`. If it refuses, it has not taken it.
         unsafe {
             let kind = T::registration().as_ptr();
-            if api!(RedisModule_ModuleTypeSetValue(self.ptr, kind, value.cast())) != 0 {
-                drop(Box::from_raw(value));
+            if api!(RedisModule_ModuleTypeSetValue(self.ptr, kind, value.as_ptr().cast())) == 0 {
+                self.value = Ok(Some(value));
+            } else {
+                drop(Box::from_raw(value.as_ptr()));
             }
         }
     }

@@ -14,6 +14,7 @@
 
 pub(crate) mod alloc;
 pub(crate) mod command;
+pub(crate) mod command_docs;
 pub(crate) mod config;
 pub(crate) mod context;
 pub(crate) mod data_type;
@@ -22,7 +23,9 @@ pub(crate) mod guard;
 pub(crate) mod info;
 pub(crate) mod key;
 pub(crate) mod module;
+pub(crate) mod random;
 pub(crate) mod reply;
+pub(crate) mod timer;
 
 /// Calls a function of the module interface by its name after `RedisModule_`.
 ///

@@ -68,9 +68,14 @@ impl<'a> Reply<'a> {
     }
 
     pub(crate) fn ok(self) -> Self {
+        self.line(c"OK")
+    }
+
+    /// A line of text, as the server's own `HELP` has them.
+    pub(crate) fn line(self, line: &CStr) -> Self {
         // SAFETY: the context is live (rule 2); the text is a C string.
         unsafe {
-            api!(RedisModule_ReplyWithSimpleString(self.0.as_ptr(), c"OK".as_ptr()));
+            api!(RedisModule_ReplyWithSimpleString(self.0.as_ptr(), line.as_ptr()));
         }
         self
     }

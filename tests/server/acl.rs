@@ -2,6 +2,15 @@
 
 use crate::common::{Conn, Server};
 
+/// What changes quotas.
+const TAKES_OR_GIVES: [&str; 5] = [
+    "RL.QUOTA q LIMIT a 5 60",
+    "RL.MQUOTA 1 q POLICY p",
+    "RL.SETTLE q r",
+    "RL.CANCEL q r",
+    "RL.RENEW q r 60",
+];
+
 /// Whether an error says that this user may not.
 fn forbidden(conn: &mut Conn, line: &str) -> bool {
     let reply = conn.ask(line);
@@ -21,7 +30,10 @@ fn a_user_may_be_given_single_commands() {
     let mut conn = login(&server, "~* +rl.slide +rl.peek");
     conn.done("RL.SLIDE k 5 60");
     conn.done("RL.PEEK k");
-    for line in ["RL.WINDOW k 5 60", "RL.BUCKET k 5 1", "RL.REFUND k 1", "RL.INFO k", "RL.APPLY k x"] {
+    for line in ["RL.WINDOW k 5 60", "RL.BUCKET k 5 1", "RL.REFUND k 1", "RL.INFO k", "RL.APPLY k x"]
+        .iter()
+        .chain(&TAKES_OR_GIVES)
+    {
         assert!(forbidden(&mut conn, line), "{line}");
     }
 }
@@ -38,6 +50,13 @@ fn keys_are_kept_apart() {
         "RL.REFUND ? 1",
         "RL.INFO ?",
         "RL.APPLY ? x",
+        "RL.QUOTA ? LIMIT a 5 60 RESERVE 60 ID r",
+        "RL.SETTLE ? r COST requests 1",
+        "RL.CANCEL ? r",
+        "RL.RENEW ? r 60",
+        "RL.MQUOTA 1 ? POLICY p",
+        "RL.MQUOTA 2 mine:other ? POLICY p p",
+        "RL.MQUOTA 2 ? mine:other POLICY p p",
     ] {
         let theirs = line.replace('?', "theirs:1");
         assert!(forbidden(&mut conn, &theirs), "{theirs}");
@@ -50,10 +69,12 @@ fn keys_are_kept_apart() {
 fn who_may_only_read_a_key_may_peek_and_not_take() {
     let server = Server::start(&[]);
     server.connect().done("RL.SLIDE k 5 60");
+    server.connect().done("RL.QUOTA q LIMIT a 5 60");
     let mut conn = login(&server, "%R~* +@all");
-    conn.done("RL.PEEK k");
-    conn.done("RL.INFO k");
-    for line in ["RL.SLIDE k 5 60", "RL.REFUND k 1", "RL.APPLY k x"] {
+    for line in ["RL.PEEK k", "RL.INFO k", "RL.PEEK q", "RL.INFO q"] {
+        conn.done(line);
+    }
+    for line in ["RL.SLIDE k 5 60", "RL.REFUND k 1", "RL.APPLY k x"].iter().chain(&TAKES_OR_GIVES) {
         assert!(forbidden(&mut conn, line), "{line}");
     }
 }
@@ -78,6 +99,9 @@ fn effects_are_dangerous_and_limits_are_not() {
     {
         conn.done(line);
     }
+    for line in TAKES_OR_GIVES {
+        assert!(!forbidden(&mut conn, line), "{line}");
+    }
 }
 
 #[test]
@@ -88,7 +112,10 @@ fn reading_and_writing_are_the_servers_own_categories() {
     }
     let mut conn = login(&server, "~* +@all -@write");
     assert!(!forbidden(&mut conn, "RL.PEEK k") && !forbidden(&mut conn, "RL.INFO k"));
-    for line in ["RL.SLIDE k 5 60", "RL.WINDOW k 5 60", "RL.BUCKET k 5 1", "RL.REFUND k 1"] {
+    for line in ["RL.SLIDE k 5 60", "RL.WINDOW k 5 60", "RL.BUCKET k 5 1", "RL.REFUND k 1"]
+        .iter()
+        .chain(&TAKES_OR_GIVES)
+    {
         assert!(forbidden(&mut conn, line), "{line}");
     }
     let mut conn = login(&server, "~* -@all +@read");
@@ -112,7 +139,23 @@ fn the_category_ratelimit_holds_all_that_a_client_needs() {
     commands.sort_unstable();
     // Valkey 8.0 knows who is in a category and lists no module's commands.
     if !commands.is_empty() {
-        assert_eq!(commands, ["rl.bucket", "rl.info", "rl.peek", "rl.refund", "rl.slide", "rl.window"]);
+        let of_clients = [
+            "rl.bucket",
+            "rl.cancel",
+            "rl.info",
+            "rl.mquota",
+            "rl.peek",
+            "rl.policy|get",
+            "rl.policy|help",
+            "rl.policy|list",
+            "rl.quota",
+            "rl.refund",
+            "rl.renew",
+            "rl.settle",
+            "rl.slide",
+            "rl.window",
+        ];
+        assert_eq!(commands, of_clients);
     }
     let mut conn = login(&server, "~* +@ratelimit");
     conn.done("RL.SLIDE k 5 60");

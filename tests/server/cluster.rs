@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
-use crate::common::cluster::{Cluster, ClusterClient, slot};
-use crate::common::{Random, Server, Value, wait_until};
+use crate::common::cluster::{Cluster, ClusterClient, Load, slot};
+use crate::common::{Random, Value, wait_until};
 
 #[test]
 fn keys_route_by_their_slot() {
@@ -36,36 +36,6 @@ fn keys_route_by_their_slot() {
     }
 }
 
-/// Moves one slot from its owner to `target`, key by key, as redis-cli does.
-fn migrate(cluster: &Cluster, slot: u16, target: &Server) {
-    let source = &cluster.nodes[cluster.owner(slot)];
-    if source.port() == target.port() {
-        return;
-    }
-    let (mut from, mut to) = (source.connect(), target.connect());
-    let (from_id, to_id) = (from.ask("CLUSTER MYID").text(), to.ask("CLUSTER MYID").text());
-    to.done(&format!("CLUSTER SETSLOT {slot} IMPORTING {from_id}"));
-    from.done(&format!("CLUSTER SETSLOT {slot} MIGRATING {to_id}"));
-    loop {
-        let keys = from.ask(&format!("CLUSTER GETKEYSINSLOT {slot} 3")).words();
-        if keys.is_empty() {
-            break;
-        }
-        let port = target.port().to_string();
-        let mut command = vec!["MIGRATE", "127.0.0.1", &port, "", "0", "5000", "KEYS"];
-        command.extend(keys.iter().map(String::as_str));
-        let reply = from.call(&command);
-        assert!(!reply.is_error(), "{reply:?}");
-    }
-    // The target first: from then on some node serves the slot.
-    to.done(&format!("CLUSTER SETSLOT {slot} NODE {to_id}"));
-    from.done(&format!("CLUSTER SETSLOT {slot} NODE {to_id}"));
-    for node in &cluster.nodes {
-        node.connect().done(&format!("CLUSTER SETSLOT {slot} NODE {to_id}"));
-    }
-    wait_until("every node knows of it", || cluster.agrees_on(slot, target.port()));
-}
-
 /// One request of each type on a key: names share a tag, so that they share its slot.
 fn requests(number: usize) -> [String; 3] {
     [
@@ -73,15 +43,6 @@ fn requests(number: usize) -> [String; 3] {
         format!("RL.WINDOW {{k{number}}}:w 700 3650d"),
         format!("RL.BUCKET {{k{number}}}:b 700 1 3650d"),
     ]
-}
-
-/// Ends the load, also when the test that moves the slots fails.
-struct Load<'a>(&'a AtomicBool);
-
-impl Drop for Load<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 /// Asks at random until `over`: cost admitted, by request.
@@ -120,7 +81,7 @@ fn slots_that_move_under_load_keep_every_state_and_admit_nothing_twice() {
         for round in 1..=3 {
             for number in 0..12 {
                 let target = &cluster.nodes[(number + round) % 3];
-                migrate(&cluster, slot(format!("k{number}").as_bytes()), target);
+                cluster.migrate(slot(format!("k{number}").as_bytes()), target);
             }
             let enough = 2_000 * u64::try_from(round).unwrap();
             wait_until("there is load", || asked.load(Ordering::Relaxed) >= enough);

@@ -11,7 +11,7 @@ struct Expected {
     call: &'static str,
 }
 
-const COMMANDS: [Expected; 7] = [
+const COMMANDS: [Expected; 12] = [
     Expected {
         name: "rl.slide",
         arity: -4,
@@ -68,7 +68,50 @@ const COMMANDS: [Expected; 7] = [
         arguments: &["key"],
         call: "RL.APPLY the:key x",
     },
+    Expected {
+        name: "rl.quota",
+        arity: -4,
+        flags: &["denyoom", "fast", "write"],
+        key: &["RW", "access", "update"],
+        arguments: &["key", "limits", "cost", "reserve"],
+        call: "RL.QUOTA the:key LIMIT a 5 60 COST unit 1 RESERVE 60 ID r",
+    },
+    Expected {
+        name: "rl.mquota",
+        arity: -5,
+        flags: &["denyoom", "fast", "movablekeys", "write"],
+        key: &["RW", "access", "update"],
+        arguments: &["numkeys", "key", "policies", "cost", "reserve"],
+        call: "RL.MQUOTA 1 the:key POLICY p",
+    },
+    Expected {
+        name: "rl.settle",
+        arity: -3,
+        flags: &["fast", "write"],
+        key: &["RW", "access", "update"],
+        arguments: &["key", "id", "cost"],
+        call: "RL.SETTLE the:key r COST unit 1",
+    },
+    Expected {
+        name: "rl.cancel",
+        arity: 3,
+        flags: &["fast", "write"],
+        key: &["RW", "access", "update"],
+        arguments: &["key", "id"],
+        call: "RL.CANCEL the:key r",
+    },
+    Expected {
+        name: "rl.renew",
+        arity: 4,
+        flags: &["fast", "write"],
+        key: &["RW", "access", "update"],
+        arguments: &["key", "id", "ttl"],
+        call: "RL.RENEW the:key r 60",
+    },
 ];
+
+/// The one command whose keys are counted.
+const COUNTED: &str = "rl.mquota";
 
 fn info(conn: &mut Conn, name: &str) -> Vec<Value> {
     conn.ask(&format!("COMMAND INFO {name}")).list()[0].list().to_vec()
@@ -91,12 +134,13 @@ fn arity_and_flags_are_what_the_contract_says() {
         flags.sort_unstable();
         assert_eq!(flags, command.flags, "{}", command.name);
         let position: Vec<i64> = info[3..6].iter().map(Value::int).collect();
-        assert_eq!(position, [1, 1, 1], "{}", command.name);
+        let expected = if command.name == COUNTED { [0, 0, 0] } else { [1, 1, 1] };
+        assert_eq!(position, expected, "{}", command.name);
     }
 }
 
 #[test]
-fn each_has_one_key_first_and_says_what_becomes_of_it() {
+fn each_has_its_key_or_keys_first_and_says_what_becomes_of_them() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     for command in COMMANDS {
@@ -109,6 +153,12 @@ fn each_has_one_key_first_and_says_what_becomes_of_it() {
         assert_eq!(begin.get("type").text(), "index");
         assert_eq!(begin.get("spec").get("index").int(), 1);
         let find = specs.list()[0].get("find_keys");
+        if command.name == COUNTED {
+            assert_eq!(find.get("type").text(), "keynum");
+            assert_eq!(find.get("spec").get("keynumidx").int(), 0);
+            assert_eq!(find.get("spec").get("firstkey").int(), 1);
+            continue;
+        }
         assert_eq!(find.get("type").text(), "range");
         assert_eq!(find.get("spec").get("lastkey").int(), 0);
     }
@@ -125,6 +175,12 @@ fn getkeys_finds_the_key() {
             "{}",
             command.name
         );
+    }
+    let many = "COMMAND GETKEYS RL.MQUOTA 3 org team user POLICY o t u COST unit 1 RESERVE 60 ID r";
+    assert_eq!(conn.ask(many).words(), ["org", "team", "user"]);
+    for none in ["0 k POLICY p", "-1 k POLICY p", "x k POLICY p", "9 k POLICY p"] {
+        let reply = conn.ask(&format!("COMMAND GETKEYS RL.MQUOTA {none}"));
+        assert!(reply.is_error(), "{none}: {reply:?}");
     }
 }
 
@@ -159,6 +215,11 @@ fn options_are_told_by_their_token() {
         ("rl.window", "offset", "OFFSET"),
         ("rl.bucket", "cost", "COST"),
         ("rl.peek", "cost", "COST"),
+        ("rl.quota", "cost", "COST"),
+        ("rl.quota", "reserve", "RESERVE"),
+        ("rl.mquota", "cost", "COST"),
+        ("rl.mquota", "reserve", "RESERVE"),
+        ("rl.settle", "cost", "COST"),
     ] {
         let docs = docs(&mut conn, name);
         let arguments = docs.get("arguments");
@@ -180,6 +241,8 @@ fn the_module_is_listed_under_its_name() {
     commands.iter_mut().for_each(|name| name.make_ascii_lowercase());
     commands.sort_unstable();
     let mut expected: Vec<&str> = COMMANDS.iter().map(|command| command.name).collect();
+    expected.push("rl.policy"); // what is said of it is in policies/info.rs
+    expected.extend(["rl.policy|del", "rl.policy|get", "rl.policy|help", "rl.policy|list", "rl.policy|set"]);
     expected.sort_unstable();
     assert_eq!(commands, expected);
 }

@@ -22,7 +22,10 @@ fn trace(server: &Server, conn: &mut Conn) -> Trace {
         changes: conn.info_number("rdb_changes_since_last_save"),
         keys: conn.ask("DBSIZE").int(),
         digest: conn.digest(),
-        expiries: ["s", "w", "b"].iter().map(|key| conn.ask(&format!("PEXPIRETIME {key}")).int()).collect(),
+        expiries: ["s", "w", "b", "q"]
+            .iter()
+            .map(|key| conn.ask(&format!("PEXPIRETIME {key}")).int())
+            .collect(),
     }
 }
 
@@ -37,6 +40,7 @@ fn what_admits_nothing_writes_nothing() {
     conn.done("RL.SLIDE s 5 1d COST 5");
     conn.done("RL.WINDOW w 5 3650d COST 5");
     conn.done("RL.BUCKET b 5 1 3650d COST 5");
+    conn.done("RL.QUOTA q LIMIT a 5 1d LIMIT t 5 1d UNIT tokens LIMIT open 2 INFLIGHT COST tokens 4 RESERVE 1d ID r");
     conn.done("SET string x");
     let before = trace(&server, &mut conn);
     for line in [
@@ -77,6 +81,39 @@ fn what_admits_nothing_writes_nothing() {
         "RL.INFO string",
         "RL.SLIDE new",
         "RL.APPLY new x",
+        // Of many limits, some would admit it; an id that is open was admitted already.
+        "RL.QUOTA q LIMIT a 5 1d LIMIT t 5 1d UNIT tokens COST tokens 2",
+        "RL.QUOTA q LIMIT a 5 1d LIMIT t 5 1d UNIT tokens COST tokens 2 RESERVE 1d",
+        "RL.QUOTA q LIMIT a 5 1d LIMIT t 5 1d UNIT tokens COST tokens 2 RESERVE 1d ID s",
+        "RL.QUOTA q LIMIT a 5 1d LIMIT open 1 INFLIGHT RESERVE 1d",
+        "RL.QUOTA q LIMIT other 5 1d LIMIT t 3 1h UNIT tokens WINDOW COST tokens 4",
+        "RL.QUOTA q LIMIT a 5 1d COST requests 0",
+        "RL.QUOTA q LIMIT a 5 1d LIMIT t 5 1d UNIT tokens LIMIT open 2 INFLIGHT COST tokens 4 RESERVE 1d ID r",
+        "RL.QUOTA q LIMIT a 5 1d RESERVE 2d ID r",
+        "RL.QUOTA new LIMIT a 5 1d LIMIT t 5 1d UNIT tokens COST tokens 6",
+        "RL.QUOTA new LIMIT a 5 1d COST requests 0",
+        "RL.QUOTA new LIMIT t 5 1d UNIT tokens",
+        "RL.PEEK q COST tokens 2",
+        "RL.INFO q",
+        "RL.SETTLE q s COST tokens 1",
+        "RL.CANCEL q s",
+        "RL.RENEW q s 1d",
+        "RL.SETTLE new r",
+        "RL.CANCEL new r",
+        "RL.RENEW new r 1d",
+        "RL.QUOTA q LIMIT a 5 1d LIMIT a 5 1d",
+        "RL.QUOTA q LIMIT open 5 INFLIGHT",
+        "RL.QUOTA q POLICY none",
+        "RL.MQUOTA 1 q POLICY none",
+        "RL.QUOTA s LIMIT a 5 1d",
+        "RL.QUOTA string LIMIT a 5 1d",
+        "RL.SLIDE q 5 1d",
+        "RL.REFUND q 1",
+        "RL.SETTLE string r",
+        "RL.SETTLE q r COST tokens x",
+        "RL.RENEW q r x",
+        "RL.APPLY q quota x",
+        "RL.APPLY new quota x",
     ] {
         for _ in 0..3 {
             conn.ask(line);
@@ -101,7 +138,8 @@ fn what_admits_nothing_in_a_transaction_or_script_writes_nothing_either() {
     });
     conn.done("RL.SLIDE s 5 1d COST 5");
     let before = trace(&server, &mut conn);
-    conn.multi(&["RL.SLIDE s 5 1d", "RL.PEEK s", "RL.SLIDE new 1 1d COST 2"]);
+    let quota = "RL.QUOTA new LIMIT a 5 1d LIMIT b 1 1d COST requests 2 RESERVE 1d";
+    conn.multi(&["RL.SLIDE s 5 1d", "RL.PEEK s", "RL.SLIDE new 1 1d COST 2", quota]);
     let script = "redis.call('RL.SLIDE', KEYS[1], 5, '1d') return redis.call('RL.PEEK', KEYS[1])";
     assert_eq!(conn.call(&["EVAL", script, "1", "s"]).five()[..3], [0, 5, 0]);
     assert_eq!(trace(&server, &mut conn), before);
@@ -111,7 +149,15 @@ fn what_admits_nothing_in_a_transaction_or_script_writes_nothing_either() {
 fn an_admission_is_one_effect() {
     let server = Server::start(&["appendonly yes", "appendfsync always"]);
     let mut conn = server.connect();
-    for line in ["RL.SLIDE s 5 1d", "RL.WINDOW w 5 1mo OFFSET -1h", "RL.BUCKET b 5 0.5 1h", "RL.REFUND s 1"] {
+    for line in [
+        "RL.SLIDE s 5 1d",
+        "RL.WINDOW w 5 1mo OFFSET -1h",
+        "RL.BUCKET b 5 0.5 1h",
+        "RL.REFUND s 1",
+        "RL.QUOTA q LIMIT a 5 1d LIMIT b 5 1mo WINDOW LIMIT open 5 INFLIGHT RESERVE 1d ID r",
+        "RL.RENEW q r 2d",
+        "RL.SETTLE q r COST requests 3",
+    ] {
         let before = aof::commands(server.dir()).len();
         conn.done(line);
         let commands = aof::commands(server.dir());
@@ -139,10 +185,30 @@ fn a_watched_key_is_touched_by_an_admission_and_by_nothing_less() {
         ("RL.SLIDE k 5 1d", true),
         ("RL.REFUND k 1", true),
     ] {
-        watcher.done("WATCH k");
-        other.ask(line);
-        watcher.done("MULTI");
-        watcher.done("PING");
-        assert_eq!(watcher.ask("EXEC") == Value::Nil, touches, "{line}");
+        assert_touches(&mut watcher, &mut other, line, touches);
     }
+    other.done("DEL k");
+    other.done("RL.QUOTA k LIMIT a 5 1d COST requests 3 RESERVE 1d ID r");
+    for (line, touches) in [
+        ("RL.QUOTA k LIMIT a 5 1d LIMIT b 9 1d COST requests 3", false),
+        ("RL.QUOTA k LIMIT a 5 1d COST requests 0", false),
+        ("RL.QUOTA k LIMIT a 5 1d COST requests 3 RESERVE 1d ID r", false),
+        ("RL.PEEK k", false),
+        ("RL.SETTLE k s", false),
+        ("RL.QUOTA k LIMIT a x 1d", false),
+        ("RL.QUOTA k LIMIT a 5 1d", true),
+        ("RL.RENEW k r 2d", true),
+        ("RL.SETTLE k r COST requests 1", true),
+        ("RL.SETTLE k r COST requests 1", false),
+    ] {
+        assert_touches(&mut watcher, &mut other, line, touches);
+    }
+}
+
+fn assert_touches(watcher: &mut Conn, other: &mut Conn, line: &str, touches: bool) {
+    watcher.done("WATCH k");
+    other.ask(line);
+    watcher.done("MULTI");
+    watcher.done("PING");
+    assert_eq!(watcher.ask("EXEC") == Value::Nil, touches, "{line}");
 }

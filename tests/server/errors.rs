@@ -85,7 +85,12 @@ fn a_cost_is_an_integer_from_0() {
         &[TOO_MANY, "1.5", "-1", ""],
         "ERR cost must be an integer from 0 to 9007199254740991",
     );
-    refused(&mut conn, "RL.REFUND k ?", &[TOO_MANY, "1.5", "-1", ""], "ERR ");
+    refused(
+        &mut conn,
+        "RL.REFUND k ?",
+        &[TOO_MANY, "1.5", "-1", ""],
+        "ERR refund must be an integer from 0 to 9007199254740991",
+    );
 }
 
 #[test]
@@ -179,12 +184,16 @@ fn what_is_no_option_is_a_syntax_error() {
         "RL.BUCKET k 5 1 60 OFFSET 1",
         "RL.PEEK k x",
         "RL.PEEK k COST",
-        "RL.PEEK k COST 1 x",
+        "RL.PEEK k COST 1 2 x",
+        "RL.PEEK k COST unit 1 COST",
+        "RL.PEEK k RESERVE 1",
     ] {
         let reply = conn.ask(line);
         assert!(reply.error().starts_with("ERR syntax error"), "{line}: {reply:?}");
     }
     assert!(conn.ask("RL.BUCKET k 5 1 WAIT 1").is_error());
+    let text = "ERR syntax error, expected RL.PEEK key [COST n] [COST unit n ...]";
+    assert_eq!(conn.ask("RL.PEEK k x").error(), text);
     assert_eq!(conn.ask("DBSIZE").int(), 0);
 }
 
@@ -213,5 +222,22 @@ fn too_few_arguments_are_told_as_any_command_tells_it() {
     ] {
         let reply = conn.ask(line);
         assert!(reply.error().starts_with("ERR wrong number of arguments"), "{line}: {reply:?}");
+    }
+}
+
+#[test]
+fn a_key_of_one_limit_knows_one_unit() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    for (key, request) in
+        [("s", "RL.SLIDE s 5 1h"), ("w", "RL.WINDOW w 5 3650d"), ("b", "RL.BUCKET b 5 1 1d")]
+    {
+        conn.done(request);
+        let five = conn.ask(&format!("RL.PEEK {key} COST 5")).five();
+        assert_eq!(five[..3], [0, 5, 4]);
+        assert_eq!(conn.ask(&format!("RL.PEEK {key} COST requests 5")).five()[..3], five[..3]);
+        for costs in ["COST tokens 5", "COST 1 COST tokens 0", "COST requests 1 COST requests 1"] {
+            assert!(conn.ask(&format!("RL.PEEK {key} {costs}")).is_error(), "{key} {costs}");
+        }
     }
 }

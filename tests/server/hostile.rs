@@ -1,10 +1,10 @@
 //! No input, of any length or bytes, ends the server or makes it hoard memory.
 
-use crate::common::payload::Payload;
 use crate::common::{Conn, Random, Server, clock, wait_until};
+use crate::hostile_bytes::{change, effect};
 
 /// Commands with every argument that they take.
-const SHAPES: [&str; 12] = [
+const SHAPES: [&str; 22] = [
     "RL.SLIDE k 5 60 COST 1",
     "RL.WINDOW k 5 60 OFFSET 1 COST 1",
     "RL.WINDOW k 5 1mo OFFSET -1 COST 1",
@@ -17,10 +17,34 @@ const SHAPES: [&str; 12] = [
     "RL.APPLY k slide",
     "RL.APPLY k state x",
     "RL.SLIDE k 5 60 COST 1 WAIT 5 PRIORITY HIGH",
+    "RL.QUOTA k LIMIT a 5 60 UNIT u WINDOW OFFSET 1 LIMIT b 5 60 BUCKET 5 COST u 1 RESERVE 60 ID r",
+    "RL.QUOTA k LIMIT a 5 60 SLIDE LIMIT b 5 INFLIGHT RESERVE 60",
+    "RL.QUOTA k POLICY p COST u 1 COST requests 1 RESERVE 60 ID r",
+    "RL.MQUOTA 1 k POLICY p COST u 1 RESERVE 60 ID r",
+    "RL.MQUOTA 3 k l m POLICY p p p RESERVE 60",
+    "RL.SETTLE k r COST u 1 COST requests 2",
+    "RL.CANCEL k r",
+    "RL.RENEW k r 60",
+    "RL.APPLY k quota x",
+    "RL.POLICY SET other LIMIT a 5 60 LIMIT b 5 INFLIGHT",
 ];
 
+/// What the key may be before.
+const STATES: [&str; 7] = [
+    "DEL k",
+    "SET k x",
+    "RPUSH k x",
+    "RL.SLIDE k 5 60",
+    "RL.WINDOW k 5 60",
+    "RL.BUCKET k 5 1",
+    "RL.QUOTA k LIMIT a 5 60 UNIT u LIMIT c 5 60 BUCKET 5 COST u 1 RESERVE 60 ID r",
+];
+
+/// The policy that they name.
+const POLICY: [&str; 11] = ["RL.POLICY", "SET", "p", "LIMIT", "a", "5", "60", "LIMIT", "b", "9", "INFLIGHT"];
+
 /// What peers choked on, and its relatives.
-fn nasty() -> Vec<Vec<u8>> {
+pub fn nasty() -> Vec<Vec<u8>> {
     let mut nasty: Vec<Vec<u8>> = [
         "",
         "\0",
@@ -73,6 +97,15 @@ fn nasty() -> Vec<Vec<u8>> {
         "WAIT",
         "PRIORITY",
         "state",
+        "quota",
+        "LIMIT",
+        "POLICY",
+        "UNIT",
+        "BUCKET",
+        "INFLIGHT",
+        "RESERVE",
+        "ID",
+        "SET",
         "slide 1 1 5 60",
         "%s%s%n",
         "{}",
@@ -88,7 +121,7 @@ fn nasty() -> Vec<Vec<u8>> {
 }
 
 /// The server answers, and what it holds for itself is not more than it was.
-fn assert_unharmed(server: &Server, conn: &mut Conn, memory_before: i64) {
+pub fn assert_unharmed(server: &Server, conn: &mut Conn, memory_before: i64) {
     server.assert_alive();
     conn.done("FLUSHALL");
     wait_until("what was freed has been given back", || {
@@ -99,14 +132,18 @@ fn assert_unharmed(server: &Server, conn: &mut Conn, memory_before: i64) {
 }
 
 /// Sends a batch and takes its replies, of which each has to be one in protocol.
-struct Batch<'a> {
+pub struct Batch<'a> {
     conn: &'a mut Conn,
     sent: usize,
-    errors: usize,
+    pub errors: usize,
 }
 
-impl Batch<'_> {
-    fn send<A: AsRef<[u8]>>(&mut self, args: &[A]) {
+impl<'a> Batch<'a> {
+    pub fn on(conn: &'a mut Conn) -> Self {
+        Self { conn, sent: 0, errors: 0 }
+    }
+
+    pub fn send<A: AsRef<[u8]>>(&mut self, args: &[A]) {
         self.conn.send(args);
         self.sent += 1;
         if self.sent == 1_000 {
@@ -114,7 +151,7 @@ impl Batch<'_> {
         }
     }
 
-    fn settle(&mut self) {
+    pub fn settle(&mut self) {
         for _ in 0..self.sent {
             let reply = self.conn.try_receive().expect("the server lives, and answers in protocol");
             self.errors += usize::from(reply.is_error());
@@ -128,8 +165,9 @@ fn every_nasty_value_in_every_position_of_every_command() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     let before = conn.info_number("used_memory");
-    let mut batch = Batch { conn: &mut conn, sent: 0, errors: 0 };
-    for state in ["DEL k", "SET k x", "RPUSH k x", "RL.SLIDE k 5 60", "RL.WINDOW k 5 60", "RL.BUCKET k 5 1"] {
+    let mut batch = Batch::on(&mut conn);
+    batch.send(&POLICY);
+    for state in STATES {
         for shape in SHAPES {
             let words: Vec<&[u8]> = shape.split(' ').map(str::as_bytes).collect();
             for position in 1..=words.len() {
@@ -152,6 +190,30 @@ fn every_nasty_value_in_every_position_of_every_command() {
     assert_unharmed(&server, &mut conn, before);
 }
 
+/// Words that may be right where they stand.
+const SANE: [&str; 20] = [
+    "5",
+    "60",
+    "250ms",
+    "1d",
+    "8.33",
+    "3",
+    "1mo",
+    "state",
+    "r",
+    "COST 1",
+    "COST u 2",
+    "OFFSET 5",
+    "5 60 COST 1",
+    "LIMIT a 5 60",
+    "LIMIT b 5 1d UNIT u BUCKET 9",
+    "LIMIT c 9 INFLIGHT",
+    "POLICY p",
+    "RESERVE 5ms",
+    "RESERVE 60 ID r",
+    "k1 POLICY p",
+];
+
 #[test]
 fn a_million_random_argument_vectors() {
     let server = Server::start(&[]);
@@ -159,22 +221,34 @@ fn a_million_random_argument_vectors() {
     let before = conn.info_number("used_memory");
     let mut random = Random::new(13);
     let now = clock::now(&mut conn);
-    let names = ["RL.SLIDE", "RL.WINDOW", "RL.BUCKET", "RL.PEEK", "RL.REFUND", "RL.INFO", "RL.APPLY"];
+    let names = [
+        "RL.SLIDE",
+        "RL.WINDOW",
+        "RL.BUCKET",
+        "RL.PEEK",
+        "RL.REFUND",
+        "RL.INFO",
+        "RL.APPLY",
+        "RL.QUOTA",
+        "RL.MQUOTA",
+        "RL.SETTLE",
+        "RL.CANCEL",
+        "RL.RENEW",
+        "RL.POLICY",
+    ];
     let nasty: Vec<Vec<u8>> = nasty().into_iter().filter(|value| value.len() < 2_000).collect();
-    let sane: Vec<&[u8]> = ["5", "60", "250ms", "1d", "8.33", "COST", "OFFSET", "3", "1mo", "state"]
-        .iter()
-        .map(|word| word.as_bytes())
-        .collect();
-    let mut batch = Batch { conn: &mut conn, sent: 0, errors: 0 };
+    let mut batch = Batch::on(&mut conn);
+    batch.send(&POLICY);
     for _ in 0..1_000_000 {
-        let mut args: Vec<Vec<u8>> =
-            vec![random.pick(&names).as_bytes().to_vec(), format!("k{}", random.below(50)).into_bytes()];
-        for _ in 0..random.below(7) {
-            args.push(match random.below(10) {
-                0 => random.bytes(40),
-                1..=2 => random.pick(&nasty).clone(),
-                3 => effect(&mut random, now).into_bytes(),
-                _ => random.pick(&sane).to_vec(),
+        let key = format!("k{}", random.below(50)).into_bytes();
+        let mut args: Vec<Vec<u8>> = vec![random.pick(&names).as_bytes().to_vec(), key];
+        for _ in 0..random.below(5) {
+            args.extend(match random.below(12) {
+                0 => vec![random.bytes(40)],
+                1..=2 => vec![random.pick(&nasty).clone()],
+                3 => vec![effect(&mut random, now).into_bytes()],
+                4 => vec![b"quota".to_vec(), change(&mut random, now)],
+                _ => random.pick(&SANE).split(' ').map(|word| word.as_bytes().to_vec()).collect(),
             });
         }
         batch.send(&args);
@@ -182,115 +256,4 @@ fn a_million_random_argument_vectors() {
     batch.settle();
     assert!((100_000..1_000_000).contains(&batch.errors), "{} errors", batch.errors);
     assert_unharmed(&server, &mut conn, before);
-}
-
-/// An effect that may be right, at an instant that may be any.
-fn effect(random: &mut Random, now: i64) -> String {
-    let at = *random.pick(&[0, 1, now, now + 60_000, 1 << 43, 9_007_199_254_740_991, i64::MAX, -1]);
-    let cost = *random.pick(&[0, 1, 5, 9_007_199_254_740_991, i64::MAX, -1]);
-    let limit = *random.pick(&[0, 1, 5, 9_007_199_254_740_991, i64::MAX]);
-    let span = *random.pick(&[0, 1, 60_000, 315_360_000_000, i64::MAX]);
-    match random.below(5) {
-        0 => format!("slide {at} {cost} {limit} {span}"),
-        1 => format!("window {at} {cost} {limit} {span} {at}"),
-        2 => format!("window {at} {cost} {limit} 1mo {span}"),
-        3 => format!("bucket {at} {cost} {limit} {limit}.{cost} {span}"),
-        _ => format!("refund {at} {cost}"),
-    }
-}
-
-/// Payloads of all types and sizes, to mutate.
-fn payloads(conn: &mut Conn) -> Vec<Payload> {
-    let begin = clock::ahead(conn);
-    conn.apply("slide", &format!("slide {begin} 2 5 3600000"));
-    conn.apply("window", &format!("window {begin} 2 5 1mo -3600000"));
-    conn.apply("bucket", &format!("bucket {begin} 2 5 8.33 3600000"));
-    conn.apply("changed", &format!("bucket {begin} 2 5 8.33 3600000"));
-    conn.apply("changed", &format!("bucket {begin} 1 7 1 1000"));
-    for index in 0..40 {
-        conn.apply("dense", &format!("slide {} 3 5000 3600000", begin + index * 50));
-        conn.apply("both", &format!("slide {} 1 5000 {}", begin + index * 50, 1_000 + index % 2 * 100_000));
-    }
-    ["slide", "window", "bucket", "changed", "dense", "both"]
-        .iter()
-        .map(|key| Payload::open(&conn.ask(&format!("DUMP {key}")).bytes()))
-        .collect()
-}
-
-fn mutate(random: &mut Random, body: &[u8]) -> Vec<u8> {
-    let mut body = body.to_vec();
-    for _ in 0..=random.below(3) {
-        let at = random.below(body.len().max(1));
-        match random.below(6) {
-            0 => body.truncate(at),
-            1 => body.insert(at.min(body.len()), random.next().to_le_bytes()[0]),
-            2 if at < body.len() => drop(body.remove(at)),
-            3 if at < body.len() => body[at] = *random.pick(&[0, 1, 0x7f, 0x80, 0xfe, 0xff]),
-            4 if at < body.len() => body[at] ^= 1 << random.below(8),
-            _ if at < body.len() => body[at] = random.next().to_le_bytes()[0],
-            _ => body.extend(random.bytes(20)),
-        }
-    }
-    body
-}
-
-#[test]
-fn a_million_mutated_payloads_restored() {
-    // Each refused payload is a line in the server's log.
-    let server = Server::start(&["loglevel warning", "logfile /dev/null"]);
-    let mut conn = server.connect();
-    let payloads = payloads(&mut conn);
-    let before = conn.info_number("used_memory");
-    let mut random = Random::new(14);
-    let mut batch = Batch { conn: &mut conn, sent: 0, errors: 0 };
-    for turn in 0..1_000_000 {
-        let payload = random.pick(&payloads);
-        let sealed = payload.seal(&mutate(&mut random, &payload.body));
-        batch.send(&[b"RESTORE", b"k" as &[u8], b"0", &sealed, b"REPLACE"]);
-        if turn % 16 == 0 {
-            let ask = *random.pick(&[
-                "RL.SLIDE k 5 60",
-                "RL.WINDOW k 5 60",
-                "RL.BUCKET k 5 1",
-                "RL.REFUND k 2",
-                "RL.INFO k",
-                "DUMP k",
-            ]);
-            batch.send(&ask.split(' ').collect::<Vec<_>>());
-        }
-    }
-    batch.settle();
-    assert!(batch.errors > 300_000, "{} errors", batch.errors);
-    assert_unharmed(&server, &mut conn, before);
-}
-
-#[test]
-fn an_effect_at_any_instant_leaves_a_key_that_can_be_asked() {
-    let server = Server::start(&[]);
-    let mut conn = server.connect();
-    let now = clock::now(&mut conn);
-    let mut random = Random::new(15);
-    for _ in 0..20_000 {
-        conn.call(&["RL.APPLY", "k", &effect(&mut random, now)]);
-        for line in [
-            "RL.SLIDE k 5 60",
-            "RL.WINDOW k 5 60",
-            "RL.WINDOW k 5 1mo",
-            "RL.BUCKET k 5 1",
-            "RL.PEEK k",
-            "RL.REFUND k 1",
-        ] {
-            conn.send(&line.split(' ').collect::<Vec<_>>());
-        }
-        for _ in 0..6 {
-            let reply = conn.receive();
-            if let crate::common::Value::Array(fields) = &reply {
-                assert!(fields.iter().all(|field| field.int() >= -1), "{reply:?}");
-            }
-        }
-        if random.one_in(3) {
-            conn.done("DEL k");
-        }
-    }
-    server.assert_alive();
 }

@@ -1,6 +1,7 @@
 //! Memory that was taken is given back, and may be moved while keys live.
 
 use crate::common::clock::ahead;
+use crate::common::conn::words;
 use crate::common::load;
 use crate::common::{Conn, Random, Server, wait_until};
 
@@ -49,6 +50,86 @@ fn a_hundred_thousand_parameter_sets_leave_nothing_behind() {
 }
 
 #[test]
+fn a_hundred_thousand_shapes_leave_nothing_behind() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    let mut round = |limits: std::ops::Range<u32>| {
+        let count = limits.len();
+        for limit in limits {
+            let line = format!("RL.QUOTA k LIMIT a {limit} {limit} LIMIT b {limit} 1d BUCKET {limit}");
+            conn.send(&words(&line));
+        }
+        for _ in 0..count {
+            assert!(!conn.receive().is_error());
+        }
+        conn.done("FLUSHALL");
+        conn.info_number("used_memory")
+    };
+    let before = round(1_000_000..1_010_000);
+    let after = round(2_000_000..2_100_000);
+    assert!(after < before + 1_000_000, "{before} bytes became {after}");
+}
+
+#[test]
+fn a_hundred_thousand_reservations_leave_nothing_behind() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    let mut round = || {
+        for id in 0..50_000 {
+            let ttl = id % 2 * 3_600_000 + 1; // half of them run out, half are settled
+            let limits = "LIMIT a 900000 1h LIMIT b 900000 30d BUCKET 900000 LIMIT open 90000 INFLIGHT";
+            conn.send(&words(&format!("RL.QUOTA k {limits} RESERVE {ttl}ms ID {id}")));
+            conn.send(&words(&format!(
+                "RL.{} k {}",
+                if id % 4 == 1 { "SETTLE" } else { "CANCEL" },
+                id - id % 8
+            )));
+            conn.send(&words(&format!("RL.SETTLE k {}", id - 7)));
+        }
+        for _ in 0..50_000 * 3 {
+            assert!(!conn.receive().is_error());
+        }
+        conn.done("FLUSHALL");
+        conn.info_number("used_memory")
+    };
+    let before = round();
+    round();
+    let after = round();
+    assert!(after < before + 500_000, "{before} bytes became {after}");
+}
+
+const WINDOWS: &str = "LIMIT rpm 1000 3650d WINDOW LIMIT tpm 80000 3650d UNIT tokens WINDOW \
+                       LIMIT tpd 2000000 3650d UNIT tokens WINDOW";
+
+/// Bytes that the server takes for one of many keys, each asked once by `line` with its number for `#`.
+fn bytes_a_key(line: &str) -> i64 {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    conn.done(&format!("RL.POLICY SET p {WINDOWS}"));
+    let keys = 60_000; // so many that a table of 65,536 places is nearly full, on every server
+    let before = conn.info_number("used_memory");
+    for key in 0..keys {
+        conn.send(&words(&line.replace('#', &format!("{key:010}"))));
+    }
+    for _ in 0..keys {
+        assert!(!conn.receive().is_error());
+    }
+    let told = conn.ask("MEMORY USAGE k:0000000000").int();
+    let each = (conn.info_number("used_memory") - before) / keys;
+    assert!((each / 2..=each * 2).contains(&told), "MEMORY USAGE says {told} where {each} are used");
+    each
+}
+
+#[test]
+fn a_quota_of_three_windows_takes_at_most_260_bytes() {
+    let spelled = bytes_a_key(&format!("RL.QUOTA k:# {WINDOWS} COST tokens 500"));
+    let policy = bytes_a_key("RL.QUOTA k:# POLICY p COST tokens 500");
+    let string = bytes_a_key("SET k:# x EX 3600");
+    eprintln!("{spelled} bytes a key, {policy} by a policy, {string} of a string that expires");
+    assert!(spelled <= 260 && policy <= 260, "{spelled} and {policy} bytes a key");
+}
+
+#[test]
 fn a_reload_in_place_leaves_nothing_behind() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
@@ -88,12 +169,14 @@ fn values_survive_active_defragmentation() {
             ]);
         }
         conn.send(&["RL.APPLY", &format!("b{key}"), &format!("bucket {begin} 2 {} 1 86400000", key + 5)]);
+        let quota = "LIMIT a 90 1d LIMIT b 90 30d BUCKET 90 COST requests 20 RESERVE 1d ID r";
+        conn.send(&words(&format!("RL.QUOTA q{key} {quota}")));
     }
-    for _ in 0..5_000 * 21 {
+    for _ in 0..5_000 * 22 {
         assert!(!conn.receive().is_error());
     }
     for key in (0..5_000).filter(|key| key % 3 != 0) {
-        conn.done(&format!("DEL s{key} b{key}"));
+        conn.done(&format!("DEL s{key} b{key} q{key}"));
     }
     let before = conn.digest();
     wait_until("something was moved", || conn.info_number("active_defrag_hits") > 100);
@@ -104,6 +187,8 @@ fn values_survive_active_defragmentation() {
     });
     assert_eq!(conn.digest(), before);
     assert_eq!(conn.ask("RL.INFO s0").get("used").int(), 20);
+    assert_eq!(conn.ask("RL.SETTLE q0 r COST requests 5").int(), 1);
+    assert_eq!(conn.used("q0"), [5, 5]);
     conn.done("FLUSHALL");
     server.assert_alive();
 }

@@ -10,16 +10,19 @@ fn counts(conn: &mut Conn, command: &str) -> [i64; 3] {
 fn each_command_counts_what_became_of_its_requests() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
-    for (command, request) in
-        [("slide", "RL.SLIDE s 2 1d"), ("window", "RL.WINDOW w 2 3650d"), ("bucket", "RL.BUCKET b 2 1 1d")]
-    {
+    for (command, request, cost) in [
+        ("slide", "RL.SLIDE s 2 1d", "COST"),
+        ("window", "RL.WINDOW w 2 3650d", "COST"),
+        ("bucket", "RL.BUCKET b 2 1 1d", "COST"),
+        ("quota", "RL.QUOTA q LIMIT a 2 1d", "COST requests"),
+    ] {
         assert_eq!(counts(&mut conn, command), [0, 0, 0]);
         for _ in 0..5 {
             conn.done(request);
         }
-        conn.ask(&format!("{request} COST 3"));
-        conn.ask(&format!("{request} COST x"));
-        conn.ask(&format!("{request} COST x"));
+        conn.ask(&format!("{request} {cost} 3"));
+        conn.ask(&format!("{request} {cost} x"));
+        conn.ask(&format!("{request} {cost} x"));
         assert_eq!(counts(&mut conn, command), [2, 4, 2], "{command}");
     }
 }
@@ -29,11 +32,15 @@ fn reads_and_refunds_are_counted_by_calls_and_errors() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     conn.done("RL.SLIDE k 5 1d");
+    conn.done("RL.QUOTA q LIMIT a 5 1d RESERVE 1d ID r");
     conn.done("SET string x");
     for (command, good, bad) in [
         ("peek", "RL.PEEK k", "RL.PEEK string"),
         ("refund", "RL.REFUND k 1", "RL.REFUND k -1"),
         ("info", "RL.INFO k", "RL.INFO string"),
+        ("settle", "RL.SETTLE q r", "RL.SETTLE q r COST"),
+        ("cancel", "RL.CANCEL q r", "RL.CANCEL k r"),
+        ("renew", "RL.RENEW q r 1d", "RL.RENEW q r x"),
     ] {
         for _ in 0..3 {
             conn.done(good);

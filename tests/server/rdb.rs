@@ -2,10 +2,11 @@
 
 use crate::common::clock::{ahead, now, wait_for_clock};
 use crate::common::load::{self, expiries, let_short_ones_expire};
+use crate::common::quota::{admission, slide, window};
 use crate::common::{Conn, Random, Server, Value};
 
 /// One key of each type whose clocks stand ahead, and a dense one.
-fn fill(conn: &mut Conn) -> [&'static str; 4] {
+fn fill(conn: &mut Conn) -> [&'static str; 5] {
     let begin = ahead(conn);
     conn.apply("slide", &format!("slide {begin} 2 5 3600000"));
     conn.apply("window", &format!("window {begin} 2 5 1mo -3600000"));
@@ -13,7 +14,13 @@ fn fill(conn: &mut Conn) -> [&'static str; 4] {
     for index in 0..3_000 {
         conn.apply("dense", &format!("slide {} 1 5000 3600000", begin + index * index % 977 + index * 7));
     }
-    ["slide", "window", "bucket", "dense"]
+    let limits = [slide("a", "requests", 90, 3_600_000), window("b", "tokens", 90, 3_600_000)];
+    for index in 0..20 {
+        let id = format!("id{index}");
+        let change = admission(&limits, begin + index * 7, &[1, 2], Some((&id, 7_200_000)));
+        conn.apply_quota("quota", &change);
+    }
+    ["slide", "window", "bucket", "dense", "quota"]
 }
 
 fn value_digest(conn: &mut Conn, key: &str) -> Vec<String> {

@@ -1,39 +1,9 @@
 //! A replica holds byte-equal state, whatever was asked, and goes on as its primary would have.
 
 use crate::common::clock::{ahead, judged};
-use crate::common::load::{self, expiries, let_short_ones_expire};
-use crate::common::{Conn, Random, Server, wait_until};
-
-fn pair() -> (Server, Server) {
-    let primary = Server::start_tcp(&["repl-backlog-size 64mb"]);
-    let replica = replica_of(&primary);
-    (primary, replica)
-}
-
-fn replica_of(primary: &Server) -> Server {
-    let replica = Server::start(&[&format!("replicaof 127.0.0.1 {}", primary.port())]);
-    let mut conn = replica.connect();
-    wait_until("the replica follows", || conn.info("master_link_status").as_deref() == Some("up"));
-    replica
-}
-
-/// Waits until the replica has all that its primary sent.
-fn catch_up(primary: &mut Conn, replica: &mut Conn) {
-    wait_until("the replica has caught up", || {
-        replica.info("master_link_status").as_deref() == Some("up")
-            && primary.offset() == replica.info_number("slave_repl_offset")
-    });
-}
-
-#[track_caller]
-fn assert_equal(primary: &mut Conn, replica: &mut Conn) {
-    let_short_ones_expire(primary);
-    catch_up(primary, replica);
-    assert_eq!(primary.digest(), replica.digest());
-    let expected = expiries(primary);
-    assert!(expected.len() > 50, "only {} keys", expected.len());
-    assert_eq!(expected, expiries(replica));
-}
+use crate::common::load;
+use crate::common::replica::{assert_equal, catch_up, pair, replica_of};
+use crate::common::{Random, Server, wait_until};
 
 #[test]
 fn after_100_000_mixed_commands_primary_and_replica_are_equal() {

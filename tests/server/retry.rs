@@ -1,6 +1,7 @@
 //! retry_after is honest: denied until it has passed, admitted once it has, by the server's clock.
 
-use crate::common::clock::judged;
+use crate::common::clock::{frozen, judged};
+use crate::common::quota::Answer;
 use crate::common::{Conn, Server, wait_for_clock};
 
 /// Asks again and again until a request is admitted that was denied first.
@@ -86,5 +87,33 @@ fn the_whole_limit_is_there_at_reset_after() {
         wait_for_clock(&mut conn, admitted.reset_at());
         let again = judged(&mut conn, &format!("{request} COST {whole}"));
         assert!(again.allowed, "{request}");
+    }
+}
+
+#[test]
+fn a_quota_admits_when_the_last_of_its_limits_said() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    let request = "RL.QUOTA k LIMIT s 2 170ms LIMIT w 3 230ms WINDOW LIMIT b 1 110ms BUCKET 1 \
+                   LIMIT t 50 300ms UNIT tokens COST tokens 20";
+    let mut denials = 0;
+    while denials < 8 {
+        let (now, reply) = frozen(&mut conn, request);
+        let answer = Answer::of(&reply);
+        if answer.allowed {
+            continue;
+        }
+        denials += 1;
+        let announced = now + answer.retry_after;
+        loop {
+            let (now, reply) = frozen(&mut conn, request);
+            let again = Answer::of(&reply);
+            if again.allowed {
+                assert!(now >= announced, "admitted {} ms early", announced - now);
+                break;
+            }
+            assert!(now < announced, "denied {} ms late: {again:?}", now - announced);
+            assert_eq!(now + again.retry_after, announced, "the announcement moved");
+        }
     }
 }

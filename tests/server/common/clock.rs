@@ -4,6 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::conn::Conn;
+use super::value::Value;
 
 /// What has not happened by then will not.
 const DEADLINE: Duration = Duration::from_secs(90);
@@ -65,9 +66,15 @@ impl Judged {
 /// Asks `line` and reads the clock in one MULTI, in which it stands still: a new key that is full
 /// again in a minute expires a minute from then.
 #[track_caller]
+pub fn frozen(conn: &mut Conn, line: &str) -> (i64, Value) {
+    let mut replies = conn.multi(&["DEL minute", "RL.SLIDE minute 1 60", "PEXPIRETIME minute", line]);
+    (replies[2].int() - 60_000, replies.swap_remove(3))
+}
+
+/// A decision of one limit, and its clock.
+#[track_caller]
 pub fn judged(conn: &mut Conn, line: &str) -> Judged {
-    let replies = conn.multi(&["DEL minute", "RL.SLIDE minute 1 60", "PEXPIRETIME minute", line]);
-    let [allowed, limit, remaining, retry_after, reset_after] = replies[3].five();
-    let now = replies[2].int() - 60_000;
+    let (now, reply) = frozen(conn, line);
+    let [allowed, limit, remaining, retry_after, reset_after] = reply.five();
     Judged { now, allowed: allowed == 1, limit, remaining, retry_after, reset_after }
 }

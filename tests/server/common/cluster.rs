@@ -1,6 +1,7 @@
 //! A cluster of real nodes, and a client that follows its redirections.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::clock::wait_until;
 use super::conn::Conn;
@@ -60,12 +61,51 @@ impl Cluster {
         })
     }
 
+    /// Moves one slot from its owner to `target`, key by key, as redis-cli does.
+    pub fn migrate(&self, slot: u16, target: &Server) {
+        let source = &self.nodes[self.owner(slot)];
+        if source.port() == target.port() {
+            return;
+        }
+        let (mut from, mut to) = (source.connect(), target.connect());
+        let (from_id, to_id) = (from.ask("CLUSTER MYID").text(), to.ask("CLUSTER MYID").text());
+        to.done(&format!("CLUSTER SETSLOT {slot} IMPORTING {from_id}"));
+        from.done(&format!("CLUSTER SETSLOT {slot} MIGRATING {to_id}"));
+        loop {
+            let keys = from.ask(&format!("CLUSTER GETKEYSINSLOT {slot} 3")).words();
+            if keys.is_empty() {
+                break;
+            }
+            let port = target.port().to_string();
+            let mut command = vec!["MIGRATE", "127.0.0.1", &port, "", "0", "5000", "KEYS"];
+            command.extend(keys.iter().map(String::as_str));
+            let reply = from.call(&command);
+            assert!(!reply.is_error(), "{reply:?}");
+        }
+        // The target first: from then on some node serves the slot.
+        to.done(&format!("CLUSTER SETSLOT {slot} NODE {to_id}"));
+        from.done(&format!("CLUSTER SETSLOT {slot} NODE {to_id}"));
+        for node in &self.nodes {
+            node.connect().done(&format!("CLUSTER SETSLOT {slot} NODE {to_id}"));
+        }
+        wait_until("every node knows of it", || self.agrees_on(slot, target.port()));
+    }
+
     pub fn client(&self) -> ClusterClient {
         ClusterClient {
             ports: self.nodes.iter().map(Server::port).collect(),
             conns: HashMap::new(),
             routes: HashMap::new(),
         }
+    }
+}
+
+/// Ends the load, also when the test that moves the slots fails.
+pub struct Load<'a>(pub &'a AtomicBool);
+
+impl Drop for Load<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 
@@ -95,9 +135,14 @@ pub struct ClusterClient {
 }
 
 impl ClusterClient {
-    /// Asks about `key`, the second word; follows MOVED and ASK, and tries again after TRYAGAIN.
+    /// Asks about a key, the second word; follows MOVED and ASK, and tries again after TRYAGAIN.
     pub fn ask(&mut self, line: &str) -> Value {
-        let slot = slot(line.split(' ').nth(1).unwrap().as_bytes());
+        self.ask_about(line.split(' ').nth(1).unwrap(), line)
+    }
+
+    /// The same where the key is another word.
+    pub fn ask_about(&mut self, key: &str, line: &str) -> Value {
+        let slot = slot(key.as_bytes());
         let mut port = *self.routes.get(&slot).unwrap_or(&self.ports[0]);
         let mut asking = false;
         let mut last = String::new();

@@ -1,11 +1,16 @@
-//! Mixed commands on all three types: admitted and denied ones, refunds, changing parameters,
-//! reads, errors, and what users do to any key.
+//! Mixed commands on limits of all types, and on quotas: admitted and denied ones, refunds, changing
+//! parameters, reads, errors, and what users do to any key.
 
 use super::conn::{Conn, words};
+use super::quota_load;
 use super::random::Random;
 
 /// One command. Keys that are asked with windows under a second are called `short:…`.
 pub fn command(random: &mut Random) -> String {
+    if random.one_in(2) { of_one_limit(random) } else { quota_load::command(random) }
+}
+
+fn of_one_limit(random: &mut Random) -> String {
     let number = random.below(40);
     let cost = random.between(0, 9);
     let limit = *random.pick(&[1, 5, 50, 500, 5_000]);
@@ -44,6 +49,11 @@ pub fn command(random: &mut Random) -> String {
 
 /// Runs so many of them, pipelined.
 pub fn run(conn: &mut Conn, random: &mut Random, count: usize) {
+    run_with(conn, random, count, command);
+}
+
+/// The same with other commands.
+pub fn run_with(conn: &mut Conn, random: &mut Random, count: usize, command: fn(&mut Random) -> String) {
     let batch = 500;
     for begin in (0..count).step_by(batch) {
         let batch = batch.min(count - begin);

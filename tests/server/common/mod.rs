@@ -5,10 +5,15 @@ pub mod aof;
 pub mod clock;
 pub mod cluster;
 pub mod conn;
+pub mod ledger;
 pub mod load;
 pub mod oracle;
 pub mod payload;
+pub mod process;
+pub mod quota;
+pub mod quota_load;
 pub mod random;
+pub mod replica;
 pub mod server;
 pub mod value;
 

@@ -47,34 +47,60 @@ impl Server {
     /// A server on a unix socket, with these lines of redis.conf beyond the common ones.
     #[track_caller]
     pub fn start(config: &[&str]) -> Self {
-        Self::new(config, "", false).unwrap_or_else(|log| panic!("no server: {log}"))
+        Self::started(Self::new(config, Some(""), false).run())
     }
 
     /// A server that also listens on a TCP port.
     #[track_caller]
     pub fn start_tcp(config: &[&str]) -> Self {
-        Self::new(config, "", true).unwrap_or_else(|log| panic!("no server: {log}"))
+        Self::started(Self::new(config, Some(""), true).run())
+    }
+
+    /// A server without the module, which can be loaded into it: `module()`.
+    #[track_caller]
+    pub fn start_without_module() -> Self {
+        Self::started(Self::new(&[], None, false).run())
     }
 
     /// A server that loads the module with arguments; its log if it does not start.
     pub fn start_with_arguments(arguments: &str) -> std::result::Result<Self, String> {
-        Self::new(&[], arguments, false)
+        Self::new(&[], Some(arguments), false).run()
     }
 
-    fn new(config: &[&str], arguments: &str, tcp: bool) -> std::result::Result<Self, String> {
+    /// The same on a TCP port too, with these lines of redis.conf, and a file in its folder, which is
+    /// where it runs.
+    pub fn start_with_file(
+        config: &[&str],
+        arguments: &str,
+        file: (&str, &[u8]),
+    ) -> std::result::Result<Self, String> {
+        let server = Self::new(config, Some(arguments), true);
+        fs::write(server.dir.join(file.0), file.1).unwrap();
+        server.run()
+    }
+
+    #[track_caller]
+    fn started(server: std::result::Result<Self, String>) -> Self {
+        server.unwrap_or_else(|log| panic!("no server: {log}"))
+    }
+
+    fn new(config: &[&str], arguments: Option<&str>, tcp: bool) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let module = module();
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let dir = env::temp_dir().join(format!("rl-{}-{count}", std::process::id()));
         fs::create_dir_all(&dir).unwrap();
         let mut lines: Vec<String> = COMMON.iter().chain(config).map(|&line| line.to_owned()).collect();
-        lines.push(format!("loadmodule {} {arguments}", module.display()));
-        let mut server = Self { dir, config: lines, tcp, port: 0, keeper: None };
-        server.run().map(|()| server)
+        let load = |arguments| format!("loadmodule {} {arguments}", module().display());
+        lines.extend(arguments.map(load));
+        Self { dir, config: lines, tcp, port: 0, keeper: None }
     }
 
-    /// Starts it, on another port should somebody have taken the one found free.
-    fn run(&mut self) -> std::result::Result<(), String> {
+    fn run(mut self) -> std::result::Result<Self, String> {
+        self.restart().map(|()| self)
+    }
+
+    /// Starts it, on another port should somebody have taken the one found free; its log if it ends.
+    pub fn restart(&mut self) -> std::result::Result<(), String> {
         for _ in 0..5 {
             self.launch();
             if self.answers() {
@@ -151,7 +177,7 @@ impl Server {
     #[track_caller]
     pub fn crash_and_restart(&mut self) {
         self.kill();
-        self.run().unwrap_or_else(|log| panic!("no server: {log}"));
+        self.restart().unwrap_or_else(|log| panic!("no server: {log}"));
     }
 
     /// The same, with another line of redis.conf.
@@ -223,7 +249,7 @@ impl Conn {
 }
 
 /// The module beside the tests: `target/<profile>/deps/<this>` and `target/<profile>/libredis_rl.so`.
-fn module() -> PathBuf {
+pub fn module() -> PathBuf {
     let beside = || env::current_exe().unwrap().ancestors().nth(2).unwrap().join(library());
     let path = env::var_os("REDIS_RL_MODULE").map_or_else(beside, PathBuf::from);
     let path = path.canonicalize().unwrap_or(path);

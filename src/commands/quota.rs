@@ -1,0 +1,273 @@
+//! `RL.QUOTA` and `RL.MQUOTA`: one request against many limits, of one key or of several.
+//!
+//! All keys are opened and asked first. Only when every limit of every key admits its cost is
+//! anything changed; so there is nothing to take back.
+
+use std::ffi::c_long;
+use std::ops::Range;
+use std::sync::Arc;
+
+use rl_core::decision::{Decision, Retry};
+use rl_core::fault::{Fault, Result};
+use rl_core::quota::Quota;
+use rl_core::quota::change::{Admission, Change, Reserved};
+use rl_core::quota::decide::{self, Demand, Verdict};
+use rl_core::quota::request::{self, Limits, Terms};
+use rl_core::quota::shape::{Limit, PerLimit, Shape};
+use rl_core::time::{At, Span};
+use rl_core::value::Value;
+use smallvec::SmallVec;
+
+use super::{answer, key};
+use crate::command_docs as docs;
+use crate::metrics::{self, Decisions};
+use crate::sys::command::{FindsKeys, Handler};
+use crate::sys::context::{Arg, Args, Context};
+use crate::sys::key::{Key, Mode};
+use crate::sys::random::hex;
+use crate::sys::reply::Reply;
+use crate::{change, policies, settings};
+
+/// `RL.QUOTA key LIMIT… | POLICY name [COST unit n]… [RESERVE ttl [ID id]]`
+pub(crate) struct One;
+/// `RL.MQUOTA numkeys key… POLICY name… [COST unit n]… [RESERVE ttl [ID id]]`
+pub(crate) struct Many;
+
+impl Handler for One {
+    const WORDS: (usize, usize) = (4, usize::MAX);
+
+    fn run(context: Context<'_>, args: Args<'_>) {
+        let outcome = one(context, args);
+        finish(context, &metrics::QUOTA, outcome);
+    }
+}
+
+impl Handler for Many {
+    const WORDS: (usize, usize) = (5, usize::MAX);
+
+    fn run(context: Context<'_>, args: Args<'_>) {
+        let outcome = many(context, args);
+        finish(context, &metrics::MQUOTA, outcome);
+    }
+}
+
+impl FindsKeys for Many {
+    const KEY: u32 = docs::MQUOTA.key;
+
+    fn keys(args: Args<'_>) -> Range<usize> {
+        request::keys(&args).ok().filter(|keys| keys.end <= args.len()).unwrap_or_default()
+    }
+}
+
+fn finish(context: Context<'_>, count: &Decisions, outcome: Result<bool>) {
+    let outcome = outcome.map(|allowed| if allowed { &count.admitted } else { &count.denied }.count());
+    answer(context, &count.errors, outcome);
+}
+
+fn one(context: Context<'_>, args: Args<'_>) -> Result<bool> {
+    let name = key(args)?;
+    let mut key = Key::open(context, name, Mode::Write);
+    let (terms, shape) = read(&args, held(&mut key).ok().flatten())?;
+    let mut asked = [Asked { name, key, shape, costs: PerLimit::new() }];
+    ask(context, &mut asked, &terms, Names::Plain)
+}
+
+/// What a request asks for, of which limits. A key is asked by the same ones nearly always.
+fn read<'a>(args: &'a Args<'_>, held: Option<&Quota>) -> Result<(Terms<'a>, Arc<Shape>)> {
+    let known = held.map(Quota::shape);
+    let (terms, shape) = match known.and_then(|known| Some((request::again(args, known)?, Arc::clone(known))))
+    {
+        Some(same) => same,
+        None => {
+            let request = request::quota(args)?;
+            let shape = match &request.limits {
+                Limits::Policy(name) => return Ok((request.terms, policy(name)?)),
+                Limits::Spelled(drafts) => match known.filter(|known| known.is(drafts)) {
+                    Some(known) => Arc::clone(known),
+                    None => Shape::new(None, drafts)?,
+                },
+            };
+            shape.spell(|| request::spelling(args));
+            (request.terms, shape)
+        }
+    };
+    settings::allow_window(shape.longest())?;
+    Ok((terms, shape))
+}
+
+fn many(context: Context<'_>, args: Args<'_>) -> Result<bool> {
+    let request = request::many(&args)?;
+    let mut asked = Vec::with_capacity(request.policies.len());
+    for (index, policy_name) in request.keys.zip(&request.policies) {
+        let name = args.get(index).ok_or(Fault::ManySyntax)?;
+        let shape = policy(policy_name)?;
+        let key = Key::open(context, name, Mode::Write);
+        asked.push(Asked { name, key, shape, costs: PerLimit::new() });
+    }
+    ask(context, &mut asked, &request.terms, Names::WithPolicy)
+}
+
+/// One of the keys that a request is about, and the limits that it asks of it.
+struct Asked<'a> {
+    name: Arg<'a>,
+    key: Key<'a, Value>,
+    shape: Arc<Shape>,
+    /// What it takes of each limit.
+    costs: PerLimit<u64>,
+}
+
+/// The answer of each of them; one of them is nearly always the only one.
+type Verdicts = SmallVec<[Verdict; 1]>;
+
+/// What a limit is called in a reply.
+#[derive(Clone, Copy)]
+pub(super) enum Names {
+    Plain,
+    /// `policy/name`, to tell those of several keys apart.
+    WithPolicy,
+}
+
+/// Asks all, charges all or none, and answers.
+fn ask(context: Context<'_>, asked: &mut [Asked<'_>], terms: &Terms<'_>, names: Names) -> Result<bool> {
+    let clock = context.now();
+    let ttl = terms.reserve.map(|reserve| reserve.ttl);
+    let given = terms.reserve.and_then(|reserve| reserve.id);
+    if let Some(id) = given
+        && let Some(verdicts) = repeated(asked, id, clock)?
+    {
+        reply(context, asked, &verdicts, names, Some(Some(id)));
+        return Ok(true);
+    }
+    let mut verdicts = Verdicts::new();
+    for Asked { key, shape, costs, .. } in asked.iter_mut() {
+        let held = held(key)?;
+        decide::allow(held, shape, ttl, clock)?;
+        *costs = terms.costs.by_limit(shape);
+        verdicts.push(decide::decide(held, shape, &Demand { costs, ttl }, clock));
+    }
+    let allowed = verdicts.iter().all(Verdict::allowed);
+    let made = if given.is_none() && ttl.is_some() && allowed { Some(hex::<32>()) } else { None };
+    let id = given.or(made.as_ref().map(<[u8; 32]>::as_slice));
+    for (asked, verdict) in asked.iter_mut().zip(&mut verdicts) {
+        if allowed {
+            charge(context, asked, verdict, ttl.zip(id))?;
+        } else {
+            decide::deny(verdict, held(&mut asked.key)?, &asked.shape, clock);
+        }
+    }
+    reply(context, asked, &verdicts, names, ttl.map(|_| id.filter(|_| allowed)));
+    Ok(allowed)
+}
+
+/// What was answered to the request with this id, if it is open on all keys.
+fn repeated(asked: &mut [Asked<'_>], id: &[u8], clock: At) -> Result<Option<Verdicts>> {
+    let mut verdicts = Verdicts::new();
+    for Asked { key, shape, .. } in asked.iter_mut() {
+        let held = held(key)?;
+        let open = held.and_then(|held| Some((held, held.reservations()?.get(id, held.now(clock))?)));
+        verdicts.extend(open.map(|(held, reservation)| decide::repeated(held, shape, reservation, clock)));
+    }
+    if verdicts.is_empty() {
+        return Ok(None);
+    }
+    if verdicts.len() == asked.len() { Ok(Some(verdicts)) } else { Err(Fault::IdElsewhere) }
+}
+
+/// Books what was admitted on one key, and holds it where it is reserved.
+fn charge(
+    context: Context<'_>,
+    asked: &mut Asked<'_>,
+    verdict: &Verdict,
+    reserve: Option<(Span, &[u8])>,
+) -> Result<()> {
+    if reserve.is_none() && asked.costs.iter().all(|cost| *cost == 0) {
+        return Ok(());
+    }
+    let reserved = reserve.map(|(ttl, id)| Reserved {
+        id,
+        expires: verdict.at.plus(ttl),
+        answers: verdict.rows.iter().map(|row| (row.remaining, row.reset_after_ms)).collect(),
+    });
+    let (shape, costs) = (Arc::clone(&asked.shape), std::mem::take(&mut asked.costs));
+    let change = Change::Admit(Admission { shape, at: verdict.at, costs, reserved });
+    change::apply(context, &mut asked.key, asked.name, &change)?;
+    change::replicate(context, asked.name, &change);
+    Ok(())
+}
+
+/// What the key holds; an error where it is no quota.
+fn held<'a>(key: &'a mut Key<'_, Value>) -> Result<Option<&'a Quota>> {
+    key.value()?.map(|value| value.quota()).transpose()
+}
+
+fn policy(name: &[u8]) -> Result<Arc<Shape>> {
+    policies::get(name).ok_or(Fault::NoPolicy)
+}
+
+/// Allowed, retry_after_ms, what blocks, a row for each limit; with `id` also that or nil.
+fn reply(
+    context: Context<'_>,
+    asked: &[Asked<'_>],
+    verdicts: &[Verdict],
+    names: Names,
+    id: Option<Option<&[u8]>>,
+) {
+    let reply = Reply::to(context).array(if id.is_some() { 5 } else { 4 });
+    limits(reply, || asked.iter().map(|asked| &*asked.shape).zip(verdicts), names);
+    match id {
+        Some(Some(id)) => {
+            reply.text(id);
+        }
+        Some(None) => {
+            reply.null();
+        }
+        None => {}
+    }
+}
+
+/// The first four elements of a reply.
+pub(super) fn limits<'a, R: Iterator<Item = (&'a Shape, &'a Verdict)> + Clone>(
+    reply: Reply<'_>,
+    verdicts: impl Fn() -> R,
+    names: Names,
+) {
+    let rows = || verdicts().flat_map(|(_, verdict)| &verdict.rows);
+    if rows().all(|row| row.allowed) {
+        reply.integer(1).integer(0).array(0);
+    } else {
+        let blocking = rows().filter(|row| !row.allowed);
+        let retry = blocking.clone().map(|row| row.retry).max();
+        reply.integer(0).integer(retry.map_or(0, Retry::reply)).array(len(blocking.count()));
+        for (shape, verdict) in verdicts() {
+            for (limit, _) in shape.limits().iter().zip(&verdict.rows).filter(|(_, row)| !row.allowed) {
+                name(reply, shape, limit, names);
+            }
+        }
+    }
+    reply.array(len(verdicts().map(|(_, verdict)| verdict.rows.len()).sum()));
+    for (shape, verdict) in verdicts() {
+        for (limit, row) in shape.limits().iter().zip(&verdict.rows) {
+            name(reply.array(5), shape, limit, names);
+            numbers(reply, row);
+        }
+    }
+}
+
+fn len(count: usize) -> c_long {
+    c_long::try_from(count).unwrap_or(0) // at most sixteen limits of sixteen keys
+}
+
+fn numbers(reply: Reply<'_>, row: &Decision) {
+    reply.count(row.limit).count(row.remaining).integer(row.retry.reply()).count(row.reset_after_ms);
+}
+
+fn name(reply: Reply<'_>, shape: &Shape, limit: &Limit, names: Names) {
+    match (names, shape.policy()) {
+        (Names::WithPolicy, Some(policy)) => {
+            reply.text(&[policy.as_bytes(), b"/", limit.name.as_bytes()].concat());
+        }
+        _ => {
+            reply.text(limit.name.as_bytes());
+        }
+    }
+}

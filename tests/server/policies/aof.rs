@@ -1,0 +1,106 @@
+//! Policies in the append-only file, with and without an RDB at its beginning, and when it is rewritten.
+
+use super::{fill, told};
+use crate::common::{Conn, Server, aof, wait_until};
+
+const ALWAYS: [&str; 2] = ["appendonly yes", "appendfsync always"];
+
+fn rewritten(conn: &mut Conn) {
+    wait_until("the rewrite is done", || {
+        conn.info_number("aof_rewrite_in_progress") == 0 && conn.info_number("aof_rewrite_scheduled") == 0
+    });
+    assert_eq!(conn.info("aof_last_bgrewrite_status").as_deref(), Some("ok"));
+}
+
+/// Changes, crashes, and looks; before, in between and after rewriting the file.
+fn survives(preamble: &str) {
+    let preamble = format!("aof-use-rdb-preamble {preamble}");
+    let mut server = Server::start(&[ALWAYS[0], ALWAYS[1], &preamble]);
+    let mut conn = server.connect();
+    let mut before = fill(&mut conn);
+    conn.done("SET k x");
+    server.crash_and_restart();
+    let mut conn = server.connect();
+    assert_eq!(told(&mut conn), before);
+    for turn in 0..3 {
+        conn.done("RL.POLICY DEL day");
+        conn.done("BGREWRITEAOF");
+        conn.done(&format!("RL.POLICY SET turn{turn} LIMIT a {} 60", turn + 1));
+        rewritten(&mut conn);
+        before = told(&mut conn);
+        server.crash_and_restart();
+        conn = server.connect();
+        assert_eq!(told(&mut conn), before, "turn {turn}");
+        assert_eq!(conn.ask("GET k").text(), "x");
+        conn.done("RL.POLICY SET day LIMIT d 5 1d WINDOW");
+    }
+    assert_eq!(told(&mut conn).len(), before.len() + 1);
+}
+
+#[test]
+fn a_file_that_begins_as_rdb_keeps_them() {
+    survives("yes");
+}
+
+#[test]
+fn a_file_of_commands_keeps_them() {
+    survives("no");
+}
+
+#[test]
+fn a_file_is_whole_when_the_server_ends_while_it_is_rewritten() {
+    let mut server =
+        Server::start(&[ALWAYS[0], ALWAYS[1], "aof-use-rdb-preamble no", "rdb-key-save-delay 1000000"]);
+    let mut conn = server.connect();
+    conn.done("RL.POLICY SET gone LIMIT a 5 60");
+    conn.done("RL.POLICY DEL gone");
+    let before = fill(&mut conn);
+    conn.done("MSET a 1 b 2 c 3 d 4");
+    conn.done("BGREWRITEAOF");
+    wait_until("it is being rewritten", || conn.info_number("aof_rewrite_in_progress") == 1);
+    server.crash_and_restart();
+    assert_eq!(told(&mut server.connect()), before);
+}
+
+#[test]
+fn a_file_that_is_switched_on_has_them() {
+    for preamble in ["yes", "no"] {
+        let preamble = format!("aof-use-rdb-preamble {preamble}");
+        let mut server = Server::start(&[&preamble]);
+        let mut conn = server.connect();
+        let before = fill(&mut conn);
+        conn.done("CONFIG SET appendfsync always");
+        conn.done("CONFIG SET appendonly yes");
+        rewritten(&mut conn);
+        server.crash_and_restart_with("appendonly yes");
+        assert_eq!(told(&mut server.connect()), before, "{preamble}");
+    }
+}
+
+#[test]
+fn a_rewrite_while_clients_are_paused_sends_them_once_they_go_on() {
+    let mut server = Server::start(&[ALWAYS[0], ALWAYS[1], "aof-use-rdb-preamble no"]);
+    let mut conn = server.connect();
+    let before = fill(&mut conn);
+    conn.done("CLIENT PAUSE 100000 WRITE");
+    conn.done("BGREWRITEAOF");
+    rewritten(&mut conn);
+    server.assert_alive();
+    conn.done("CLIENT UNPAUSE");
+    let sets = |server: &Server| aof::commands(server.dir()).iter().filter(|words| words.len() > 6).count();
+    wait_until("they are in the file", || sets(&server) == before.len());
+    server.crash_and_restart();
+    assert_eq!(told(&mut server.connect()), before);
+}
+
+#[test]
+fn other_forks_write_nothing_to_the_file() {
+    let server = Server::start(&ALWAYS);
+    let mut conn = server.connect();
+    fill(&mut conn);
+    let before = aof::size(server.dir());
+    conn.done("BGSAVE");
+    wait_until("it is saved", || conn.info_number("rdb_bgsave_in_progress") == 0);
+    conn.done("RL.POLICY LIST");
+    assert_eq!(aof::size(server.dir()), before);
+}

@@ -1,0 +1,169 @@
+//! Twenty instances of an agent, three models with requests and tokens a minute and tokens a day each:
+//! the preferred model, and a cheaper one where that is at its quota. A minute is a second here.
+
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::common::ledger::Ledger;
+use crate::common::process::{self, Process};
+use crate::common::quota::{Answer, entries};
+use crate::common::{Conn, Random, Server};
+
+const INSTANCES: u64 = 20;
+const RUN: Duration = Duration::from_secs(11);
+
+/// What one call may be estimated at, in tokens.
+const COSTLIEST: i64 = 300;
+
+struct Model {
+    key: &'static str,
+    rpm: u64,
+    tpm: u64,
+    tpd: u64,
+}
+
+/// The dearest first. Requests are what the first and the last run out of, tokens the second.
+const MODELS: [Model; 3] = [
+    Model { key: "quota:opus", rpm: 20, tpm: 10_000, tpd: 8_000 },
+    Model { key: "quota:sonnet", rpm: 100, tpm: 3_000, tpd: 10_000 },
+    Model { key: "quota:haiku", rpm: 40, tpm: 20_000, tpd: 18_000 },
+];
+
+impl Model {
+    fn request(&self) -> String {
+        let Self { key, rpm, tpm, tpd } = self;
+        format!(
+            "RL.QUOTA {key} LIMIT rpm {rpm} 1s LIMIT tpm {tpm} 1s UNIT tokens LIMIT tpd {tpd} 5s UNIT tokens WINDOW"
+        )
+    }
+}
+
+#[test]
+fn twenty_processes_on_three_models_stay_within_every_limit_and_use_all_of_it() {
+    let server = Server::start(&["appendonly yes", "appendfsync no"]);
+    let order = |seed: u64| [server.socket().display().to_string(), seed.to_string()];
+    let mut instances: Vec<Process> =
+        (0..INSTANCES).map(|seed| Process::start("seed_scenario::instance", &order(seed))).collect();
+    let mut told = [Told::default(); MODELS.len()];
+    for instance in &mut instances {
+        for (told, line) in told.iter_mut().zip(instance.reported()) {
+            told.add(&Told::parse(&line));
+        }
+    }
+    let ledger = Ledger::of(entries(server.dir())); // fails where a window was over-admitted
+    for (Model { key, rpm, tpm, tpd }, told) in MODELS.iter().zip(&told) {
+        let account = ledger.account(key);
+        assert!(told.admitted > 100 && told.denied > 100, "{key}: {told:?}");
+        assert_eq!(account.admitted(), told.admitted, "{key}: who was denied consumed nothing");
+        assert_eq!(account.total("rpm"), u128::from(told.requests), "{key}");
+        for tokens in ["tpm", "tpd"] {
+            assert_eq!(account.total(tokens), u128::from(told.tokens), "{key} {tokens}");
+        }
+        // Nor was anything held back: each limit was met that others left room for.
+        let nearly = |limit: u64| u128::from(limit - COSTLIEST.unsigned_abs());
+        let [by_rpm, by_tpm, by_tpd] = told.blocked;
+        if *key == "quota:sonnet" {
+            assert!(by_tpm > 0 && account.most("tpm") > nearly(*tpm), "{key}: {told:?}");
+        } else {
+            assert!(by_rpm > 0 && account.most("rpm") == u128::from(*rpm), "{key}: {told:?}");
+        }
+        assert!(by_tpd > 0 && account.most("tpd") > nearly(*tpd), "{key}: {told:?}");
+    }
+    let mut conn = server.connect();
+    let sum = |what: fn(&Told) -> u64| i64::try_from(told.iter().map(what).sum::<u64>()).unwrap();
+    assert_eq!(conn.info_number("rl_quota_admitted"), sum(|told| told.admitted));
+    assert_eq!(conn.info_number("rl_quota_denied"), sum(|told| told.denied));
+    assert_eq!(conn.info_number("rl_quota_errors") + conn.info_number("rl_settle_errors"), 0);
+}
+
+/// What one instance was told of one model.
+#[derive(Clone, Copy, Debug, Default)]
+struct Told {
+    admitted: u64,
+    denied: u64,
+    requests: u64,
+    tokens: u64,
+    /// How often by each limit, in the order of [`LIMITS`].
+    blocked: [u64; LIMITS.len()],
+}
+
+const LIMITS: [&str; 3] = ["rpm", "tpm", "tpd"];
+
+impl Told {
+    fn numbers(&self) -> [u64; 7] {
+        let [rpm, tpm, tpd] = self.blocked;
+        [self.admitted, self.denied, self.requests, self.tokens, rpm, tpm, tpd]
+    }
+
+    fn parse(line: &str) -> Self {
+        let numbers: Vec<u64> = line.split(' ').map(|number| number.parse().unwrap()).collect();
+        let [admitted, denied, requests, tokens, rpm, tpm, tpd] = numbers.try_into().unwrap();
+        Self { admitted, denied, requests, tokens, blocked: [rpm, tpm, tpd] }
+    }
+
+    fn add(&mut self, other: &Self) {
+        let sum: Vec<String> =
+            self.numbers().iter().zip(other.numbers()).map(|(a, b)| (a + b).to_string()).collect();
+        *self = Self::parse(&sum.join(" "));
+    }
+}
+
+/// One of the processes; nothing where the tests themselves run.
+#[test]
+fn instance() {
+    let Some(order) = process::order() else { return };
+    let seed: u64 = order[1].parse().unwrap();
+    let mut conn = Conn::unix(Path::new(&order[0])).unwrap();
+    let mut random = Random::new(seed);
+    let mut told = [Told::default(); MODELS.len()];
+    let begin = Instant::now();
+    while begin.elapsed() < RUN {
+        let cost = random.between(1, COSTLIEST);
+        let preferred = usize::try_from(seed).unwrap() % MODELS.len();
+        let mut wait = i64::MAX;
+        for index in (preferred..MODELS.len()).chain(0..preferred) {
+            match call(&mut conn, &mut random, &MODELS[index], cost, &mut told[index]) {
+                None => {
+                    wait = 0;
+                    break;
+                }
+                Some(retry_after) => wait = wait.min(retry_after),
+            }
+        }
+        // As an agent does whom all models have denied.
+        thread::sleep(Duration::from_millis(wait.unsigned_abs()).min(RUN.saturating_sub(begin.elapsed())));
+    }
+    let line = |told: &Told| told.numbers().map(|number| number.to_string()).join(" ");
+    process::report(&told.iter().map(line).collect::<Vec<_>>());
+}
+
+/// Calls a model: for how long it is at its quota, if it is.
+fn call(conn: &mut Conn, random: &mut Random, model: &Model, cost: i64, told: &mut Told) -> Option<i64> {
+    let reserves = random.one_in(2);
+    let reserve = if reserves { "RESERVE 1s" } else { "" };
+    let answer = Answer::of(&conn.done(&format!("{} COST tokens {cost} {reserve}", model.request())));
+    if !answer.allowed {
+        told.denied += 1;
+        for name in &answer.blocking {
+            told.blocked[LIMITS.iter().position(|limit| limit == name).unwrap()] += 1;
+        }
+        return Some(answer.retry_after);
+    }
+    told.admitted += 1;
+    let used = if reserves { end(conn, random, model, &answer.reserved(), cost) } else { [1, cost] };
+    told.requests += used[0].unsigned_abs();
+    told.tokens += used[1].unsigned_abs();
+    None
+}
+
+/// Ends a call in one of the ways that calls end: requests and tokens that it used.
+fn end(conn: &mut Conn, random: &mut Random, model: &Model, id: &str, estimate: i64) -> [i64; 2] {
+    let used = random.between(0, estimate);
+    let (line, charged) = match random.below(4) {
+        0 => return [1, estimate], // this one forgot
+        1 => (format!("RL.CANCEL {} {id}", model.key), [0, 0]),
+        _ => (format!("RL.SETTLE {} {id} COST tokens {used}", model.key), [1, used]),
+    };
+    if conn.ask(&line).int() == 1 { charged } else { [1, estimate] }
+}
