@@ -116,7 +116,8 @@ fn bytes_a_key(line: &str) -> i64 {
     }
     let told = conn.ask("MEMORY USAGE k:0000000000").int();
     let each = (conn.info_number("used_memory") - before) / keys;
-    assert!((each / 2..=each * 2).contains(&told), "MEMORY USAGE says {told} where {each} are used");
+    // A server says nothing of its own tables.
+    assert!((each / 3..=each).contains(&told), "MEMORY USAGE says {told} where {each} are used");
     each
 }
 

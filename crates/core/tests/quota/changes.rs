@@ -268,3 +268,16 @@ fn a_limit_that_is_counted_otherwise_gives_nothing_back_of_what_had_gone_before(
         assert_eq!(key.left(&after, minute + 60_001), [94, 994]);
     }
 }
+
+/// The 50 had come back there before others took 20, whose next request may be of either kind.
+#[test]
+fn a_settlement_gives_nothing_back_under_the_numbers_before() {
+    let shape = |how: &str| limits(&format!("LIMIT a {how} UNIT tokens BUCKET 100"));
+    let (before, after) = (shape("100 1"), shape("1 60"));
+    let mut key = Key::default();
+    key.take(&before, 1, None, 0);
+    key.take(&after, 50, Some((b"r", 300_000)), 1);
+    key.take(&after, 20, None, 900);
+    assert!(key.cancel(b"r", 900));
+    assert_eq!((key.left(&before, 900), key.left(&after, 900)), (vec![80], vec![79]));
+}
