@@ -55,6 +55,8 @@ pub(crate) static WINDOW: Decisions = Decisions::new();
 pub(crate) static BUCKET: Decisions = Decisions::new();
 pub(crate) static QUOTA: Decisions = Decisions::new();
 pub(crate) static MQUOTA: Decisions = Decisions::new();
+/// Requests with the id of an open reservation, which were answered once more and charged nothing.
+pub(crate) static REPEATED: Counter = Counter::new();
 pub(crate) static SETTLE: Calls = Calls::new();
 pub(crate) static CANCEL: Calls = Calls::new();
 pub(crate) static RENEW: Calls = Calls::new();
@@ -78,6 +80,7 @@ static FIELDS: &[(&CStr, &Counter)] = &[
     (c"quota_admitted", &QUOTA.admitted),
     (c"quota_denied", &QUOTA.denied),
     (c"quota_errors", &QUOTA.errors),
+    (c"quota_repeated", &REPEATED),
     (c"mquota_admitted", &MQUOTA.admitted),
     (c"mquota_denied", &MQUOTA.denied),
     (c"mquota_errors", &MQUOTA.errors),

@@ -85,8 +85,11 @@ fn quota(reply: Reply<'_>, held: &Quota, clock: At) {
     }
     let verdict = decide::peek(held, &shape, &Demand { costs: &[], ttl: None }, clock);
     reply.text(b"used").map(limits);
-    for (index, limit) in shape.limits().iter().enumerate() {
-        reply.text(limit.name.as_bytes()).count(held.used(&shape, index, clock));
+    for (index, (limit, row)) in shape.limits().iter().zip(&verdict.rows).enumerate() {
+        // Beyond the limit only the count itself tells how much it is.
+        let beyond = || held.used(&shape, index, clock).max(row.limit);
+        let used = if row.remaining > 0 { row.limit.saturating_sub(row.remaining) } else { beyond() };
+        reply.text(limit.name.as_bytes()).count(used);
     }
     reply.text(b"remaining").map(limits);
     for (limit, row) in shape.limits().iter().zip(&verdict.rows) {

@@ -59,12 +59,24 @@ impl FindsKeys for Many {
     }
 }
 
-fn finish(context: Context<'_>, count: &Decisions, outcome: Result<bool>) {
-    let outcome = outcome.map(|allowed| if allowed { &count.admitted } else { &count.denied }.count());
-    answer(context, &count.errors, outcome);
+/// What became of a request.
+enum Outcome {
+    Admitted,
+    Denied,
+    /// It had been admitted before.
+    Repeated,
 }
 
-fn one(context: Context<'_>, args: Args<'_>) -> Result<bool> {
+fn finish(context: Context<'_>, count: &Decisions, outcome: Result<Outcome>) {
+    let counted = outcome.map(|outcome| match outcome {
+        Outcome::Admitted => count.admitted.count(),
+        Outcome::Denied => count.denied.count(),
+        Outcome::Repeated => metrics::REPEATED.count(),
+    });
+    answer(context, &count.errors, counted);
+}
+
+fn one(context: Context<'_>, args: Args<'_>) -> Result<Outcome> {
     let name = key(args)?;
     let mut key = Key::open(context, name, Mode::Write);
     let (terms, shape) = read(&args, held(&mut key).ok().flatten())?;
@@ -95,7 +107,7 @@ fn read<'a>(args: &'a Args<'_>, held: Option<&Quota>) -> Result<(Terms<'a>, Arc<
     Ok((terms, shape))
 }
 
-fn many(context: Context<'_>, args: Args<'_>) -> Result<bool> {
+fn many(context: Context<'_>, args: Args<'_>) -> Result<Outcome> {
     let request = request::many(&args)?;
     let mut asked = Vec::with_capacity(request.policies.len());
     for (index, policy_name) in request.keys.zip(&request.policies) {
@@ -128,7 +140,7 @@ pub(super) enum Names {
 }
 
 /// Asks all, charges all or none, and answers.
-fn ask(context: Context<'_>, asked: &mut [Asked<'_>], terms: &Terms<'_>, names: Names) -> Result<bool> {
+fn ask(context: Context<'_>, asked: &mut [Asked<'_>], terms: &Terms<'_>, names: Names) -> Result<Outcome> {
     let clock = context.now();
     let ttl = terms.reserve.map(|reserve| reserve.ttl);
     let given = terms.reserve.and_then(|reserve| reserve.id);
@@ -136,7 +148,7 @@ fn ask(context: Context<'_>, asked: &mut [Asked<'_>], terms: &Terms<'_>, names: 
         && let Some(verdicts) = repeated(asked, id, clock)?
     {
         reply(context, asked, &verdicts, names, Some(Some(id)));
-        return Ok(true);
+        return Ok(Outcome::Repeated);
     }
     let mut verdicts = Verdicts::new();
     for Asked { key, shape, costs, .. } in asked.iter_mut() {
@@ -156,7 +168,7 @@ fn ask(context: Context<'_>, asked: &mut [Asked<'_>], terms: &Terms<'_>, names: 
         }
     }
     reply(context, asked, &verdicts, names, ttl.map(|_| id.filter(|_| allowed)));
-    Ok(allowed)
+    Ok(if allowed { Outcome::Admitted } else { Outcome::Denied })
 }
 
 /// What was answered to the request with this id, if it is open on all keys.

@@ -14,7 +14,7 @@ use crate::counter::Amendment;
 use crate::decision::Expiry;
 use crate::rule::Rule;
 use crate::state::State;
-use crate::time::At;
+use crate::time::{At, Span};
 
 /// A change to one quota.
 #[derive(Clone, Debug, PartialEq)]
@@ -168,7 +168,7 @@ impl Quota {
                 *place = None;
             }
         }
-        self.ends = self.empty_at().unwrap_or(self.ends);
+        self.ends = self.empty_at().unwrap_or_else(|| self.ends.min(self.at.plus(self.rest())));
         self.end();
     }
 
@@ -177,7 +177,7 @@ impl Quota {
         if let Some(more) = self.more.as_deref_mut() {
             more.reservations.renew(id, expires);
         }
-        self.ends = self.empty_at().unwrap_or(self.ends);
+        self.ends = self.empty_at().unwrap_or_else(|| self.ends.min(self.at.plus(self.rest())));
         self.end();
     }
 
@@ -191,6 +191,11 @@ impl Quota {
         self.at = self.now(at);
         let Some(more) = self.more.as_deref_mut() else { return };
         more.reservations.prune(self.at);
+    }
+
+    /// How long a key stays that holds nothing any more, so that it can still tell its limits.
+    fn rest(&self) -> Span {
+        self.shape.longest().max(Span::from_ms(1_000))
     }
 
     /// Holds nothing that is empty, so that equal quotas have equal bytes.

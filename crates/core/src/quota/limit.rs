@@ -87,6 +87,11 @@ impl Limit {
         Ok(Self { name, unit, measure: draft.measure })
     }
 
+    /// Whether both count the same alike, however much they admit.
+    pub(crate) fn counts_as(&self, other: &Self) -> bool {
+        self.unit == other.unit && self.measure.same_course(&other.measure)
+    }
+
     /// Whether it goes on with what the other has counted.
     pub(crate) fn continues(&self, other: &Self) -> bool {
         let in_flight = |limit: &Self| matches!(limit.measure, Measure::InFlight(_));

@@ -54,7 +54,7 @@ impl Quota {
             let index = known.iter().position(|known| limit.continues(known));
             let state = index.and_then(|index| old.get_mut(index)?.take());
             if let Some(index) = index
-                && known.get(index).is_some_and(|before| !before.measure.same_course(&limit.measure))
+                && known.get(index).is_some_and(|before| !limit.counts_as(before))
             {
                 self.close(index);
             }

@@ -13,6 +13,7 @@
 mod common;
 
 mod admission;
+mod bounds;
 mod changes;
 mod codec;
 mod golden;

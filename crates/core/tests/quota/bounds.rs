@@ -1,0 +1,101 @@
+//! As many reservations as a key may hold, and one more.
+
+use std::sync::Arc;
+
+use rl_core::fault::Fault;
+use rl_core::quota::Quota;
+use rl_core::quota::change::{Admission, Change, Reserved};
+use rl_core::quota::decide;
+use rl_core::quota::request::Costs;
+use rl_core::quota::reservations::RESERVATIONS_MAX;
+use rl_core::quota::shape::Shape;
+use rl_core::value::Value;
+
+use crate::common::{TODAY, at, span};
+use crate::plain::limits;
+
+/// A key on which everything happens at one instant, each reservation a millisecond longer.
+struct Full {
+    quota: Box<Quota>,
+    shape: Arc<Shape>,
+    made: u64,
+}
+
+const HOUR: u64 = 3_600_000;
+
+impl Full {
+    fn new() -> Self {
+        // A bucket, so that it is remembered for each what was missing at the least since.
+        let shape = limits("LIMIT a 1 1d UNIT tokens BUCKET 1000000 LIMIT n 1000000 INFLIGHT");
+        let quota = Box::new(Quota::new(Arc::clone(&shape)));
+        let mut full = Self { quota, shape, made: 0 };
+        (0..RESERVATIONS_MAX).for_each(|_| full.reserve());
+        full
+    }
+
+    fn admit(&mut self, reserved: Option<Reserved<'_>>) {
+        let (shape, costs) = (Arc::clone(&self.shape), [1, 0].into_iter().collect());
+        Change::Admit(Admission { shape, at: at(TODAY), costs, reserved }).apply(&mut self.quota);
+    }
+
+    fn reserve(&mut self) {
+        let (id, expires) = (self.made.to_be_bytes(), at(TODAY + HOUR + self.made));
+        let answers = [(1, 1), (1, 1)].into_iter().collect();
+        self.admit(Some(Reserved { id: &id, expires, answers }));
+        self.made += 1;
+    }
+
+    fn settle(&mut self, number: u64) {
+        let id = number.to_be_bytes();
+        Change::Settle { id: &id, at: at(TODAY), used: Costs::default() }.apply(&mut self.quota);
+    }
+
+    fn open(&self) -> usize {
+        self.quota.reservations().unwrap().open(at(TODAY))
+    }
+
+    fn allow(&self, ms: u64) -> Result<(), Fault> {
+        decide::allow(Some(&self.quota), &self.shape, Some(span(1)), at(TODAY + ms))
+    }
+
+    fn is_read_as_it_is_written(&self) {
+        let value = Value::Quota(self.quota.clone());
+        let bytes = value.encode();
+        let again = Value::decode(&bytes).expect("what is written can be read");
+        assert!(again == value && again.encode() == bytes);
+    }
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "100,000 of anything are too many for it")]
+fn a_key_holds_so_many_reservations_and_is_written_and_read_with_them() {
+    let mut full = Full::new();
+    assert_eq!((full.open(), full.allow(0)), (RESERVATIONS_MAX, Err(Fault::Reservations)));
+    assert_eq!((full.allow(HOUR - 1), full.allow(HOUR)), (Err(Fault::Reservations), Ok(())), "one is over");
+    full.is_read_as_it_is_written();
+    // A stream of changes may have one more: it is charged, and not held.
+    full.reserve();
+    assert_eq!((full.open(), full.quota.used(&full.shape, 0, at(TODAY))), (RESERVATIONS_MAX, full.made));
+    full.is_read_as_it_is_written();
+    full.settle(7);
+    assert_eq!((full.open(), full.allow(0)), (RESERVATIONS_MAX - 1, Ok(())));
+}
+
+/// Each reservation that is made finds the bucket missing more, of which much is remembered for those
+/// that are settled meanwhile, until it is thinned out.
+#[test]
+#[cfg_attr(miri, ignore = "100,000 of anything are too many for it")]
+fn a_key_that_remembers_as_many_levels_as_it_may_is_written_and_read() {
+    let mut full = Full::new();
+    for number in 0..RESERVATIONS_MAX as u64 + 65 {
+        full.settle(number);
+        full.reserve();
+    }
+    full.is_read_as_it_is_written();
+    full.admit(None);
+    full.is_read_as_it_is_written();
+    full.settle(full.made - 1);
+    full.reserve();
+    full.is_read_as_it_is_written();
+    assert_eq!(full.open(), RESERVATIONS_MAX);
+}
