@@ -21,7 +21,7 @@ fn after_100_000_quota_commands_a_replica_and_a_restarted_server_are_equal() {
     assert!(count(|event| matches!(event, Event::Cancelled { .. })) > 500);
     assert!(count(|event| matches!(event, Event::Renewed { .. })) > 500);
     let both = [first.info_number("rl_mquota_admitted"), first.info_number("rl_mquota_denied")];
-    assert!(both.iter().all(|count| *count > 200), "{both:?}");
+    assert!(both.iter().all(|count| *count > 100), "{both:?}");
     assert_eq!(policies(&mut first), policies(&mut second));
     let set = policies(&mut first);
     let (digest, expected) = (first.digest(), expiries(&mut first));
