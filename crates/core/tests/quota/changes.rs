@@ -269,6 +269,16 @@ fn a_limit_that_is_counted_otherwise_gives_nothing_back_of_what_had_gone_before(
     }
 }
 
+#[test]
+fn what_was_taken_of_one_unit_is_not_given_back_of_another() {
+    let (tokens, requests) = (limits("LIMIT a 100 60 UNIT tokens"), limits("LIMIT a 100 60"));
+    let mut key = Key::default();
+    key.take(&tokens, 50, Some((b"r", 300_000)), 0);
+    assert_eq!(key.take(&requests, 0, None, 1), [49]);
+    assert!(key.cancel(b"r", 2));
+    assert_eq!(key.left(&requests, 2), [49]);
+}
+
 /// The 50 had come back there before others took 20, whose next request may be of either kind.
 #[test]
 fn a_settlement_gives_nothing_back_under_the_numbers_before() {

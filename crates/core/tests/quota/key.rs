@@ -48,6 +48,11 @@ impl Key {
         self.value.as_ref().map(Value::encode)
     }
 
+    /// When the server lets it expire.
+    pub(crate) const fn expires(&self) -> u64 {
+        self.expires
+    }
+
     /// The instant a request at `clock` is decided for.
     pub(crate) fn now(&self, clock: u64) -> u64 {
         self.quota().map_or(clock, |quota| quota.now(at(clock)).ms())

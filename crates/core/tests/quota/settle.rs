@@ -167,10 +167,26 @@ fn a_clock_that_steps_back_frees_no_slot_and_is_waited_for() {
 }
 
 #[test]
+fn a_key_that_holds_nothing_any_more_stays_for_its_longest_window_at_most() {
+    for (shape, ttl, expires) in [
+        ("LIMIT a 100 60 UNIT tokens LIMIT n 2 INFLIGHT", 5 * MINUTE, 5 + MINUTE),
+        ("LIMIT n 2 INFLIGHT", 5 * MINUTE, 5 + 1_000),
+        ("LIMIT n 2 INFLIGHT", 10, 10),
+    ] {
+        let mut key = Key::default();
+        key.take(&limits(shape), 1, Some((b"r", ttl)), 0);
+        assert!(key.cancel(b"r", 5));
+        assert_eq!(key.expires(), TODAY + expires, "{shape}");
+    }
+}
+
+const IDS: &[u8; 75] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ!#$%&()*+,-./";
+
+#[test]
 fn levels_that_nobody_asks_for_any_more_leave_nothing_behind() {
     let shape = limits("LIMIT a 1 1d UNIT tokens BUCKET 1000 LIMIT n 1000 INFLIGHT");
     let mut key = Key::default();
-    let ids: Vec<&'static [u8]> = (0..75_u8).map(|id| &*vec![id].leak()).collect();
+    let ids: Vec<&[u8]> = IDS.chunks(1).collect();
     ids[..74].iter().for_each(|id| drop(key.take(&shape, 1, Some((id, 9)), 0)));
     assert!(ids[..73].iter().all(|id| key.used(id, 1, 0)));
     // Writes what it holds, and reads it again.
