@@ -37,8 +37,11 @@ const CATEGORY: &std::ffi::CStr = c"ratelimit";
 
 /// Registers all there is; `false` refuses the load.
 fn load(context: Context<'_>, args: Args<'_>) -> bool {
-    if !data_type::register::<Value>(context) {
-        context.log(Level::Warning, c"redis-rl: the data type ratelimit is taken by another module");
+    if !data_type::register::<Value>(context) || !policies::load(context) {
+        context.log(
+            Level::Warning,
+            c"redis-rl: a data type, ratelimit or rl-policy, is taken by another module",
+        );
         return false;
     }
     let category = command::add_category(context, CATEGORY).then_some(CATEGORY);

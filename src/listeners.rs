@@ -39,6 +39,7 @@ pub(crate) fn hear(context: Context<'_>, event: Event) {
         Event::LoadStarted | Event::LoadEnded | Event::Forked | Event::ForkEnded | Event::Saved => {
             may_be_read(context)
         }
+        Event::Rewriting => false, // in a process that decides nothing
         Event::Configured => {
             WRITTEN.store(context.has_aof_or_cluster(), Relaxed);
             false

@@ -16,6 +16,7 @@ use rl_core::quota::Quota;
 use rl_core::quota::policies::Policies;
 use rl_core::quota::shape::Shape;
 
+pub(crate) use self::rewrite::load;
 pub(crate) use self::start::start;
 use crate::arguments::Arguments;
 use crate::sys::context::{Context, Level};
@@ -101,8 +102,13 @@ pub(crate) fn hear(context: Context<'_>, event: Event) {
         // What it loads takes the place of all that it holds, also where it has no policies.
         Event::LoadStarted => *lock() = Policies::new(),
         Event::LoadEnded => start::overlay(context),
-        Event::Forked => rewrite::forked(context),
-        Event::ForkEnded | Event::RoleChanged | Event::ReplicaChanged | Event::Saved | Event::Configured => {}
+        Event::Rewriting => rewrite::begun(context),
+        Event::Forked
+        | Event::ForkEnded
+        | Event::RoleChanged
+        | Event::ReplicaChanged
+        | Event::Saved
+        | Event::Configured => {}
     }
 }
 

@@ -1,37 +1,41 @@
-//! Policies in an AOF that is rewritten as commands.
+//! Policies in an AOF that is rewritten as commands: as the commands that set them.
 //!
-//! Such a file has a place for keys only. So when the server forks to rewrite it, the policies are
-//! sent to the increment that has just been opened behind it: whatever the rewritten part begins
-//! with, they follow. A file that begins as an RDB has them already, and they do no harm there.
-//!
-//! They are sent a moment after the fork, before the server looks whether what it forked has ended: a
-//! command that changes something is propagated itself, and the one that made the server fork, such
-//! as `CONFIG SET appendonly yes`, must not be.
+//! They are as old as the keys in the file, of the moment when the server forked to write it; what
+//! changes after that follows in the increment behind it.
 
-use rl_core::time::Span;
+use std::ffi::CStr;
 
 use super::{COMMAND, with, words};
-use crate::sys::context::{Context, Readers};
-use crate::sys::events::server_info;
-use crate::sys::timer;
+use crate::sys::aof_rider::{self, Rider};
+use crate::sys::context::Context;
+use crate::sys::data_type::Registration;
 
-/// How long to wait before asking again whether the AOF may be written to.
-const AGAIN: Span = Span::from_ms(10);
+/// Takes the policies along.
+struct Policies;
 
-/// Hears that the server forked, and has opened the increment if it was for this.
-pub(super) fn forked(context: Context<'_>) {
-    if server_info(context, c"persistence", [c"aof_rewrite_in_progress"]) == [Some(1)] {
-        timer::after(context, Span::from_ms(0), (), send);
+static REGISTRATION: Registration = Registration::new();
+
+impl Rider for Policies {
+    const NAME: &'static CStr = c"rl-policy";
+    const COMMAND: &'static CStr = COMMAND;
+
+    fn registration() -> &'static Registration {
+        &REGISTRATION
+    }
+
+    fn lines(mut line: impl FnMut(&[Vec<u8>])) {
+        with(|policies| policies.iter().for_each(|(_, shape)| line(&words(shape))));
     }
 }
 
-fn send(context: Context<'_>, (): ()) {
-    if !context.may_replicate() {
-        timer::after(context, AGAIN, (), send);
-        return;
-    }
-    let all: Vec<_> = with(|policies| policies.iter().map(|(_, shape)| words(shape)).collect());
-    for words in all {
-        context.replicate_words(COMMAND, &words, Readers::AofAlone);
+/// Prepares for it, while the module loads.
+pub(crate) fn load(context: Context<'_>) -> bool {
+    aof_rider::register::<Policies>(context)
+}
+
+/// Hears that this process was forked to rewrite the AOF, and begins.
+pub(super) fn begun(context: Context<'_>) {
+    if with(|policies| !policies.is_empty()) {
+        aof_rider::board::<Policies>(context);
     }
 }

@@ -9,7 +9,7 @@ use rl_core::quota::shape::Shape;
 use rl_core::time::Span;
 
 use super::{COMMAND, holds, set, with, words};
-use crate::sys::context::{Context, Level, Readers};
+use crate::sys::context::{Context, Level};
 use crate::sys::timer;
 
 /// How long to wait before asking again whether replicas may be told.
@@ -69,6 +69,6 @@ fn started(context: Context<'_>, (): ()) {
     }
     let news = file.iter().filter(|policy| policy.news && with(|policies| holds(policies, &policy.shape)));
     for policy in news {
-        context.replicate_words(COMMAND, &words(&policy.shape), Readers::All);
+        context.replicate_words(COMMAND, &words(&policy.shape));
     }
 }

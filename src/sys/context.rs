@@ -38,13 +38,6 @@ pub(crate) enum Level {
     Warning,
 }
 
-/// Who is told of a change.
-#[derive(Clone, Copy)]
-pub(crate) enum Readers {
-    All,
-    AofAlone,
-}
-
 impl<'a> Context<'a> {
     /// # Safety
     /// `ptr` is the context that the server passed to the callback that now runs, and `'a` ends with it.
@@ -111,6 +104,11 @@ impl<'a> Context<'a> {
         self.has_flags(raw::REDISMODULE_CTX_FLAGS_LOADING | raw::REDISMODULE_CTX_FLAGS_REPLICATED)
     }
 
+    /// Whether this is a process that the server forked, with a copy of all that it holds.
+    pub(crate) fn is_forked(self) -> bool {
+        self.has_flags(raw::REDISMODULE_CTX_FLAGS_IS_CHILD)
+    }
+
     /// Whether something may be written to replicas and the AOF outside of a command. While clients
     /// are paused it must not: a server ends itself over it.
     pub(crate) fn may_replicate(self) -> bool {
@@ -168,25 +166,13 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Sends a command of any words.
-    pub(crate) fn replicate_words(self, command: &CStr, words: &[Vec<u8>], to: Readers) {
-        let format = match to {
-            Readers::All => c"v",
-            Readers::AofAlone => c"Rv",
-        };
-        // SAFETY: the context is live (rule 2). With a null context a string belongs to its maker, who
-        // frees each here, once; the server keeps what it needs of them. The format promises an array
-        // of strings and its length, and that is what follows.
-        unsafe {
-            let string =
-                |word: &Vec<u8>| api!(RedisModule_CreateString(null_mut(), word.as_ptr().cast(), word.len()));
-            let strings: Vec<*mut raw::RedisModuleString> = words.iter().map(string).collect();
-            let (first, len) = (strings.as_ptr(), strings.len());
-            api!(RedisModule_Replicate(self.ptr, command.as_ptr(), format.as_ptr(), first, len));
-            for string in strings {
-                api!(RedisModule_FreeString(null_mut(), string));
-            }
-        }
+    /// Sends a command of any words to replicas and the AOF.
+    pub(crate) fn replicate_words(self, command: &CStr, words: &[Vec<u8>]) {
+        // SAFETY: the context is live (rule 2); the format promises an array of strings and its length,
+        // and that is what follows.
+        strings(words, |first, len| unsafe {
+            api!(RedisModule_Replicate(self.ptr, command.as_ptr(), c"v".as_ptr(), first, len));
+        });
     }
 
     /// Sends the running command itself to replicas and the AOF.
@@ -213,6 +199,21 @@ impl<'a> Context<'a> {
         };
         // SAFETY: the context is live (rule 2); the format takes one C string, which follows.
         unsafe { api!(RedisModule_Log(self.ptr, level.as_ptr(), c"%s".as_ptr(), line.as_ptr())) }
+    }
+}
+
+/// Calls `with` on words as the server's strings: where the first of them is, and how many there are.
+pub(super) fn strings(words: &[Vec<u8>], with: impl FnOnce(*const *mut raw::RedisModuleString, usize)) {
+    // SAFETY: the bytes are copied. With a null context a string belongs to its maker, who frees each
+    // here, once; the server keeps what it needs of them.
+    unsafe {
+        let string =
+            |word: &Vec<u8>| api!(RedisModule_CreateString(null_mut(), word.as_ptr().cast(), word.len()));
+        let strings: Vec<*mut raw::RedisModuleString> = words.iter().map(string).collect();
+        with(strings.as_ptr(), strings.len());
+        for string in strings {
+            api!(RedisModule_FreeString(null_mut(), string));
+        }
     }
 }
 

@@ -6,9 +6,9 @@ use std::ptr::{NonNull, null_mut};
 use redis_module::raw;
 use rl_core::state::Relocate;
 
-use super::api;
 use super::context::Context;
 use super::guard::guarded;
+use super::{aof_rider, api};
 
 /// The interface with what Redis 7.2 added; an earlier server reads as much of it as it knows.
 const METHODS_VERSION: u64 = 5;
@@ -54,6 +54,10 @@ impl Registration {
         Self(std::sync::atomic::AtomicPtr::new(null_mut()))
     }
 
+    pub(super) fn set(&self, kind: *mut raw::RedisModuleType) {
+        self.0.store(kind, std::sync::atomic::Ordering::Relaxed);
+    }
+
     pub(crate) fn as_ptr(&self) -> *mut raw::RedisModuleType {
         self.0.load(std::sync::atomic::Ordering::Relaxed)
     }
@@ -87,7 +91,7 @@ pub(crate) fn register<T: Value>(context: Context<'_>) -> bool {
     let kind = unsafe {
         api!(RedisModule_CreateDataType(context.as_ptr(), T::NAME.as_ptr(), T::VERSION, &raw mut methods))
     };
-    T::registration().0.store(kind, std::sync::atomic::Ordering::Relaxed);
+    T::registration().set(kind);
     !kind.is_null()
 }
 
@@ -130,9 +134,15 @@ unsafe fn read<R>(io: *mut raw::RedisModuleIO, decode: impl FnOnce(&[u8]) -> Opt
     value
 }
 
+/// What is beside the keys, as this file has it.
+fn beside<T: Value>() -> Option<Vec<u8>> {
+    aof_rider::leave();
+    guarded(T::encode_beside, || None)
+}
+
 /// Saves what is beside the keys on a server before 7.2, whose file has a place for it in any case.
 unsafe extern "C" fn save_beside<T: Value>(io: *mut raw::RedisModuleIO, _when: c_int) {
-    let bytes = guarded(T::encode_beside, || None).unwrap_or_default();
+    let bytes = beside::<T>().unwrap_or_default();
     // SAFETY: `io` is live until this returns; the bytes are copied.
     unsafe { api!(RedisModule_SaveStringBuffer(io, bytes.as_ptr().cast(), bytes.len())) }
 }
@@ -140,7 +150,7 @@ unsafe extern "C" fn save_beside<T: Value>(io: *mut raw::RedisModuleIO, _when: c
 /// The same on a later one, whose file has a place for it only if something is written: so a file
 /// with nothing of the module's in it can be loaded without the module.
 unsafe extern "C" fn save_beside_if_any<T: Value>(io: *mut raw::RedisModuleIO, when: c_int) {
-    if guarded(|| T::encode_beside().is_some(), || false) {
+    if beside::<T>().is_some() {
         // SAFETY: as the server promises this function.
         unsafe { save_beside::<T>(io, when) }
     }

@@ -23,6 +23,8 @@ pub(crate) enum Event {
     Forked,
     /// What it had forked has ended.
     ForkEnded,
+    /// This process was forked from it to rewrite the AOF, and begins to.
+    Rewriting,
     /// It started or ended to write a file itself.
     Saved,
     /// Settings were changed.
@@ -75,7 +77,10 @@ unsafe extern "C" fn hear<L: Listener>(
             _ => Event::ForkEnded,
         },
         raw::REDISMODULE_EVENT_CONFIG => Event::Configured,
-        _ => Event::Saved,
+        _ => match phase {
+            raw::REDISMODULE_SUBEVENT_PERSISTENCE_AOF_START => Event::Rewriting,
+            _ => Event::Saved,
+        },
     };
     guarded(|| L::hear(context, event), || ());
 }

@@ -4,8 +4,8 @@
 //! Three rules hold throughout and are what most `SAFETY` notes rest on:
 //!
 //! 1. *One thread.* Commands and callbacks run on the server's main thread, one at a time. The
-//!    exceptions are the freeing of values, which may run on a background thread, and saving,
-//!    which may run in a forked child; neither touches anything but the value it is given.
+//!    exceptions are the freeing of values, which may run on a background thread and touches nothing
+//!    but the value it is given, and saving, which may run in a forked child and has that to itself.
 //! 2. *Borrowed arguments.* A context, its arguments and an I/O handle live until the callback they
 //!    were passed to returns. The types here carry that as a lifetime and cannot be stored.
 //! 3. *Present or asked.* A call that every supported server has is checked once, when the module
@@ -13,6 +13,7 @@
 #![allow(unsafe_code)]
 
 pub(crate) mod alloc;
+pub(crate) mod aof_rider;
 pub(crate) mod command;
 pub(crate) mod command_docs;
 pub(crate) mod config;

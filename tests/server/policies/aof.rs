@@ -1,7 +1,8 @@
 //! Policies in the append-only file, with and without an RDB at its beginning, and when it is rewritten.
 
 use super::{fill, told};
-use crate::common::{Conn, Server, aof, wait_until};
+use crate::common::server::free_port;
+use crate::common::{Conn, Server, Value, aof, wait_until};
 
 const ALWAYS: [&str; 2] = ["appendonly yes", "appendfsync always"];
 
@@ -78,22 +79,6 @@ fn a_file_that_is_switched_on_has_them() {
 }
 
 #[test]
-fn a_rewrite_while_clients_are_paused_sends_them_once_they_go_on() {
-    let mut server = Server::start(&[ALWAYS[0], ALWAYS[1], "aof-use-rdb-preamble no"]);
-    let mut conn = server.connect();
-    let before = fill(&mut conn);
-    conn.done("CLIENT PAUSE 100000 WRITE");
-    conn.done("BGREWRITEAOF");
-    rewritten(&mut conn);
-    server.assert_alive();
-    conn.done("CLIENT UNPAUSE");
-    let sets = |server: &Server| aof::commands(server.dir()).iter().filter(|words| words.len() > 6).count();
-    wait_until("they are in the file", || sets(&server) == before.len());
-    server.crash_and_restart();
-    assert_eq!(told(&mut server.connect()), before);
-}
-
-#[test]
 fn other_forks_write_nothing_to_the_file() {
     let server = Server::start(&ALWAYS);
     let mut conn = server.connect();
@@ -103,4 +88,113 @@ fn other_forks_write_nothing_to_the_file() {
     wait_until("it is saved", || conn.info_number("rdb_bgsave_in_progress") == 0);
     conn.done("RL.POLICY LIST");
     assert_eq!(aof::size(server.dir()), before);
+}
+
+/// How often a policy is set in the file.
+fn sets(server: &Server) -> usize {
+    aof::commands(server.dir()).iter().filter(|words| words[0].eq_ignore_ascii_case(b"RL.POLICY")).count()
+}
+
+fn after_a_crash(server: &mut Server) -> Vec<(String, Value)> {
+    server.crash_and_restart();
+    told(&mut server.connect())
+}
+
+#[test]
+fn a_crash_while_clients_are_paused_loses_none() {
+    for before in [&[][..], &["SET k x"], &["RL.SLIDE k 5 1d", "SELECT 7", "RL.SLIDE k 5 1d", "SET l x"]] {
+        let mut server = Server::start(&[ALWAYS[0], ALWAYS[1], "aof-use-rdb-preamble no"]);
+        let mut conn = server.connect();
+        let told = fill(&mut conn);
+        before.iter().for_each(|line| drop(conn.done(line)));
+        let digest = conn.digest();
+        conn.done("CLIENT PAUSE 100000 WRITE");
+        conn.done("BGREWRITEAOF");
+        rewritten(&mut conn);
+        assert_eq!(sets(&server), told.len(), "each once");
+        assert_eq!(after_a_crash(&mut server), told, "{before:?}");
+        assert_eq!(server.connect().digest(), digest, "{before:?}");
+    }
+}
+
+#[test]
+fn a_file_that_is_written_while_it_is_off_has_them() {
+    for preamble in ["yes", "no"] {
+        let mut server = Server::start(&[&format!("aof-use-rdb-preamble {preamble}")]);
+        let mut conn = server.connect();
+        let before = fill(&mut conn);
+        conn.done("RL.SLIDE k 5 1d");
+        let digest = conn.digest();
+        conn.done("BGREWRITEAOF");
+        rewritten(&mut conn);
+        server.crash_and_restart_with("appendonly yes");
+        let mut conn = server.connect();
+        assert_eq!(told(&mut conn), before, "{preamble}");
+        assert_eq!(conn.digest(), digest, "{preamble}");
+    }
+}
+
+#[test]
+fn a_rewrite_leaves_the_server_as_it_was() {
+    for preamble in ["yes", "no"] {
+        let server = Server::start(&[ALWAYS[0], ALWAYS[1], &format!("aof-use-rdb-preamble {preamble}")]);
+        let mut conn = server.connect();
+        fill(&mut conn);
+        let state = |conn: &mut Conn| (conn.ask("DBSIZE").int(), conn.digest(), conn.offset());
+        let before = state(&mut conn);
+        conn.done("BGREWRITEAOF");
+        rewritten(&mut conn);
+        assert_eq!(state(&mut conn), before, "{preamble}");
+    }
+}
+
+#[test]
+fn a_node_of_a_cluster_has_them_too() {
+    for preamble in ["yes", "no"] {
+        let mut server = Server::start(&[
+            ALWAYS[0],
+            ALWAYS[1],
+            &format!("aof-use-rdb-preamble {preamble}"),
+            "cluster-enabled yes",
+            &format!("cluster-port {}", free_port()),
+        ]);
+        let mut conn = server.connect();
+        conn.done("CLUSTER ADDSLOTSRANGE 0 16383");
+        wait_until("it serves", || !conn.ask("GET k").is_error());
+        conn.done("RL.SLIDE k 5 1d");
+        let before = fill(&mut conn);
+        let digest = conn.digest();
+        conn.done("BGREWRITEAOF");
+        rewritten(&mut conn);
+        assert_eq!(after_a_crash(&mut server), before, "{preamble}");
+        assert_eq!(server.connect().digest(), digest, "{preamble}");
+    }
+}
+
+#[test]
+fn what_is_forgotten_after_a_rewrite_stays_forgotten() {
+    let mut server = Server::start(&[ALWAYS[0], ALWAYS[1], "aof-use-rdb-preamble no"]);
+    let mut conn = server.connect();
+    fill(&mut conn);
+    conn.done("BGREWRITEAOF");
+    rewritten(&mut conn);
+    conn.done("RL.POLICY DEL day");
+    conn.done("RL.POLICY SET x LIMIT x 1 60");
+    let before = told(&mut conn);
+    assert_eq!(after_a_crash(&mut server), before);
+}
+
+#[test]
+fn as_many_as_there_may_be_are_in_a_rewritten_file() {
+    let mut server = Server::start(&[ALWAYS[0], "aof-use-rdb-preamble no"]);
+    let mut conn = server.connect();
+    let names: Vec<String> = (10_000..20_000).map(|n| format!("p{n}")).collect();
+    for name in &names {
+        conn.send(&["RL.POLICY", "SET", name, "LIMIT", "a", "5", "60"]);
+    }
+    names.iter().for_each(|_| assert!(!conn.receive().is_error()));
+    conn.done("BGREWRITEAOF");
+    rewritten(&mut conn);
+    server.crash_and_restart();
+    assert_eq!(server.connect().ask("RL.POLICY LIST").words(), names);
 }

@@ -1,7 +1,8 @@
 //! No argument of `RL.POLICY` ends the server, or makes it keep what it should not.
 
-use super::told;
+use super::{fill, told};
 use crate::common::Server;
+use crate::common::payload::Payload;
 use crate::hostile::nasty;
 
 const SHAPES: [&str; 6] = [
@@ -70,4 +71,29 @@ fn no_error_and_no_log_line_repeats_what_a_client_sent() {
     }
     assert!(!server.log().contains("Zz"));
     assert_eq!(told(&mut conn), []);
+}
+
+/// A type's name as payloads have it: six bits a character, then ten for a version.
+fn type_id(name: &str) -> [u8; 8] {
+    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let index = |byte| alphabet.iter().position(|known| *known == byte).unwrap() as u64;
+    let id = name.bytes().fold(0, |id, byte| id << 6 | index(byte));
+    (id << 10).to_be_bytes()
+}
+
+#[test]
+fn no_payload_makes_a_key_of_what_policies_are_written_as() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    let before = fill(&mut conn);
+    conn.done("RL.SLIDE k 5 1d");
+    let mut payload = Payload::open(&conn.ask("DUMP k").bytes());
+    assert_eq!(payload.head[2..9], type_id("ratelimit")[..7]);
+    payload.head[2..].copy_from_slice(&type_id("rl-policy"));
+    for body in [&payload.body.clone()[..], &[0], &[]] {
+        let reply = conn.call(&[&b"RESTORE"[..], b"new", b"0", &payload.seal(body)]);
+        assert!(reply.error().starts_with("ERR Bad data format"), "{reply:?}");
+    }
+    assert_eq!(conn.ask("DBSIZE").int(), 1);
+    assert_eq!(told(&mut conn), before);
 }

@@ -127,9 +127,13 @@ fn a_rewritten_aof_is_its_servers_own_matter() {
     let before = fill(&mut first);
     first.done("CONFIG SET appendonly yes");
     wait_until("its file is written", || first.info_number("aof_rewrite_in_progress") == 0);
+    catch_up(&mut first, &mut second);
+    let sent = first.offset();
     first.done("BGREWRITEAOF");
     wait_until("its file is rewritten", || first.info_number("aof_rewrite_in_progress") == 0);
+    first.done("RL.POLICY LIST");
     catch_up(&mut first, &mut second);
+    assert_eq!(first.offset(), sent, "replicas hear nothing of it");
     assert_eq!(second.info_config("appendonly"), "no");
     let stats = second.ask("INFO commandstats").text();
     assert!(!stats.contains("cmdstat_bgrewriteaof") && !stats.contains("cmdstat_config|set"), "{stats}");
