@@ -42,6 +42,19 @@ const COSTS: Arg = Arg {
     ..each(c"cost", c"COST", &[required(c"unit", Kind::String), required(c"n", Kind::Integer)])
 };
 
+/// `COST n`, the cost of one request, or `COST unit n`, as often as wanted.
+const COST_OR_COSTS: Arg = Arg {
+    name: c"cost",
+    kind: Kind::OneOf(&[
+        required(c"n", Kind::Integer),
+        required(
+            c"cost-of-unit",
+            Kind::Block(&[required(c"unit", Kind::String), required(c"n", Kind::Integer)]),
+        ),
+    ]),
+    ..COSTS
+};
+
 /// `RESERVE ttl [ID id]`
 const RESERVE: Arg = optional(
     c"reserve",
@@ -198,7 +211,7 @@ pub(crate) const PEEK: Docs = Docs {
     arity: -2,
     keys: Keys::First,
     key: RO | ACCESS,
-    args: &[COST, COSTS],
+    args: &[COST_OR_COSTS],
 };
 
 pub(crate) const REFUND: Docs = Docs {
@@ -228,5 +241,12 @@ pub(crate) const APPLY: Docs = Docs {
     arity: -3,
     keys: Keys::First,
     key: RW | UPDATE,
-    args: &[required(c"effect", Kind::String), optional(c"bytes", Kind::String, None)],
+    args: &[required(
+        c"change",
+        Kind::OneOf(&[
+            required(c"effect", Kind::String),
+            after(c"bytes-of-change", Kind::String, c"quota"),
+            after(c"bytes-of-state", Kind::String, c"state"),
+        ]),
+    )],
 };

@@ -24,6 +24,7 @@ mod command_info;
 mod concurrency;
 mod config;
 mod denied;
+mod docs;
 mod errors;
 mod holders;
 mod hostile;

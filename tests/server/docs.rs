@@ -1,0 +1,129 @@
+//! docs/commands.md, COMMAND DOCS and the errors say the same of how each command is written.
+//!
+//! What stands for a value is compared as `_`, since each names it for its own readers.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use crate::common::{Conn, Server, Value};
+
+/// Each command, and a call that is answered with how it is written, if there is one.
+const COMMANDS: [(&str, &str); 18] = [
+    ("RL.SLIDE", "RL.SLIDE k 5 60 no"),
+    ("RL.WINDOW", "RL.WINDOW k 5 60 no"),
+    ("RL.BUCKET", "RL.BUCKET k 5 5 60 no"),
+    ("RL.PEEK", "RL.PEEK k no"),
+    ("RL.REFUND", ""),
+    ("RL.INFO", ""),
+    ("RL.APPLY", ""),
+    ("RL.QUOTA", ""), // in one line, which is another way to write it
+    ("RL.MQUOTA", "RL.MQUOTA 1 k no p"),
+    ("RL.SETTLE", "RL.SETTLE k r no"),
+    ("RL.CANCEL", ""),
+    ("RL.RENEW", ""),
+    ("RL.POLICY SET", ""), // as RL.QUOTA
+    ("RL.POLICY GET", ""),
+    ("RL.POLICY DEL", ""),
+    ("RL.POLICY LIST", ""),
+    ("RL.POLICY HELP", ""),
+    ("LIMIT", ""), // what RL.QUOTA and RL.POLICY SET have in common
+];
+
+/// The lines of docs/commands.md about a command, such as `RL.PEEK key [COST n] [COST unit n ...]`.
+fn shown(name: &str) -> BTreeSet<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/commands.md");
+    let text = fs::read_to_string(path).unwrap();
+    let blocks = text.split("\n```\n").filter(|block| block.starts_with("RL."));
+    let words = |line: &str| {
+        let line = line.trim_start_matches("LIMIT  :=").trim_start_matches([' ', '|']);
+        line.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    blocks
+        .flat_map(str::lines)
+        .map(words)
+        .filter(|line| line == name || line.starts_with(&format!("{name} ")))
+        .collect()
+}
+
+/// With `_` for each word that is no keyword.
+fn plain(line: &str) -> String {
+    let word = |word: &str| {
+        let value = word.trim_matches(['[', ']']);
+        let is_value = value.starts_with(|first: char| first.is_ascii_lowercase());
+        if is_value { word.replace(value, "_") } else { word.to_owned() }
+    };
+    line.split(' ').map(word).collect::<Vec<_>>().join(" ")
+}
+
+/// The ways to write an argument as COMMAND DOCS has it: one for each choice that must be made.
+fn ways(argument: &Value) -> Vec<String> {
+    let has =
+        |flag: &str| argument.find("flags").is_some_and(|flags| flags.words().contains(&flag.to_owned()));
+    let token = argument.find("token").map(|token| token.text());
+    let parts = || argument.get("arguments").list().to_vec();
+    let kind = argument.get("type").text();
+    let mut ways = match kind.as_str() {
+        "pure-token" => vec![String::new()],
+        "block" => sequences(&parts()),
+        "oneof" => parts().iter().flat_map(ways).collect(),
+        _ => vec![argument.get("name").text()],
+    };
+    for way in &mut ways {
+        let several = has("multiple") && (kind != "oneof" || way.contains(' ')); // a single value is for one unit
+        let words = token.iter().chain([&*way].into_iter().filter(|way| !way.is_empty()));
+        *way = words.map(String::as_str).chain(several.then_some("...")).collect::<Vec<_>>().join(" ");
+    }
+    if argument.get("name").text() == "limit" && token.as_deref() == Some("LIMIT") {
+        return vec!["LIMIT ...".to_owned()]; // which has lines of its own
+    }
+    match (has("optional"), token) {
+        (false, _) => ways,
+        // A keyword that means several things is shown once for each.
+        (true, Some(_)) => vec![ways.iter().map(|way| format!("[{way}]")).collect::<Vec<_>>().join(" ")],
+        (true, None) => vec![format!("[{}]", ways.join(" | "))],
+    }
+}
+
+/// The ways to write arguments that follow each other.
+fn sequences(arguments: &[Value]) -> Vec<String> {
+    arguments.iter().fold(vec![String::new()], |before, argument| {
+        let ways = ways(argument);
+        let follow = |before: &String| {
+            ways.iter().map(|way| format!("{before} {way}").trim_start().to_owned()).collect::<Vec<_>>()
+        };
+        before.iter().flat_map(follow).collect()
+    })
+}
+
+/// What COMMAND DOCS says of a command's arguments.
+fn arguments(conn: &mut Conn, name: &str) -> Vec<Value> {
+    let docs = conn.ask(&format!("COMMAND DOCS {}", name.replace(' ', "|"))).list()[1].clone();
+    docs.find("arguments").map_or(vec![], |arguments| arguments.list().to_vec())
+}
+
+/// Those of a limit.
+fn of_a_limit(conn: &mut Conn) -> Vec<Value> {
+    let set = arguments(conn, "RL.POLICY SET");
+    let limit = set.iter().find(|argument| argument.get("name").text() == "limit").unwrap();
+    limit.get("arguments").list().to_vec()
+}
+
+#[test]
+fn each_command_is_written_as_it_is_documented() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    for (name, call) in COMMANDS {
+        let shown = shown(name);
+        let arguments = if name == "LIMIT" { of_a_limit(&mut conn) } else { arguments(&mut conn, name) };
+        let told: BTreeSet<String> =
+            sequences(&arguments).iter().map(|way| plain(format!("{name} {way}").trim_end())).collect();
+        let expected: BTreeSet<String> = shown.iter().map(|line| plain(line)).collect();
+        assert_eq!(told, expected, "{name}");
+        if !call.is_empty() {
+            let error = conn.ask(call).error().to_owned();
+            let line = shown.first().unwrap();
+            assert!(error.starts_with(&format!("ERR syntax error, expected {line}")), "{error}");
+        }
+    }
+}
