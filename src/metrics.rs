@@ -4,6 +4,7 @@ use std::ffi::CStr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use rl_core::parameter_sets;
+use rl_core::quota::shape::shapes;
 
 use crate::policies;
 use crate::sys::info::{self, Info};
@@ -111,7 +112,9 @@ impl info::Report for All {
             for (name, counter) in FIELDS {
                 section.number(name, counter.get());
             }
-            section.number(c"parameter_sets", u64::try_from(parameter_sets()).unwrap_or(u64::MAX));
+            for (name, stored) in [(c"parameter_sets", parameter_sets()), (c"quota_shapes", shapes())] {
+                section.number(name, u64::try_from(stored).unwrap_or(u64::MAX));
+            }
         }
         if let Some(section) = info.section(Some(c"policies")) {
             policies::tell(section);

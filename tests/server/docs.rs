@@ -1,5 +1,7 @@
 //! docs/commands.md, COMMAND DOCS and the errors say the same of how each command is written.
 //!
+//! And docs/commands.md names each field of INFO rl.
+//!
 //! What stands for a value is compared as `_`, since each names it for its own readers.
 
 use std::collections::BTreeSet;
@@ -30,10 +32,13 @@ const COMMANDS: [(&str, &str); 18] = [
     ("LIMIT", ""), // what RL.QUOTA and RL.POLICY SET have in common
 ];
 
+fn commands_md() -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/commands.md")).unwrap()
+}
+
 /// The lines of docs/commands.md about a command, such as `RL.PEEK key [COST n] [COST unit n ...]`.
 fn shown(name: &str) -> BTreeSet<String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/commands.md");
-    let text = fs::read_to_string(path).unwrap();
+    let text = commands_md();
     let blocks = text.split("\n```\n").filter(|block| block.starts_with("RL."));
     let words = |line: &str| {
         let line = line.trim_start_matches("LIMIT  :=").trim_start_matches([' ', '|']);
@@ -126,4 +131,28 @@ fn each_command_is_written_as_it_is_documented() {
             assert!(error.starts_with(&format!("ERR syntax error, expected {line}")), "{error}");
         }
     }
+}
+
+#[test]
+fn each_field_of_info_is_documented_and_the_other_way_round() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    conn.done("RL.POLICY SET p LIMIT a 5 60");
+    let text = commands_md();
+    let section = text.split("\n## ").find(|section| section.starts_with("INFO rl\n")).unwrap();
+    let quoted = |line: &str| line.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+    let mut documented = BTreeSet::new();
+    for line in section.lines().filter(|line| line.starts_with("| `")) {
+        let columns: Vec<&str> = line.split(" | ").collect();
+        let commands = quoted(columns[1]);
+        for field in quoted(columns[0]) {
+            let of = |command: &String| field.replace("<command>", command).replace("<n>", "0");
+            let one = [String::new()];
+            let each = if field.contains("<command>") { &commands[..] } else { &one[..] };
+            documented.extend(each.iter().map(of));
+        }
+    }
+    let info = conn.ask("INFO rl").text();
+    let told = info.lines().filter_map(|line| Some(line.split_once(':')?.0.to_owned())).collect();
+    assert_eq!(documented, told);
 }

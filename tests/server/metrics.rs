@@ -68,3 +68,25 @@ fn what_a_replica_applies_is_not_counted_as_asked() {
     conn.apply("k", "slide 1 1 5 315360000000");
     assert_eq!(counts(&mut conn, "slide"), [0, 0, 0]);
 }
+
+#[test]
+fn what_is_stored_once_is_counted_once_and_goes_with_its_last_key() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    let stored =
+        |conn: &mut Conn| ["rl_parameter_sets", "rl_quota_shapes"].map(|name| conn.info_number(name));
+    assert_eq!(stored(&mut conn), [0, 0]);
+    for key in ["a", "b"] {
+        conn.done(&format!("RL.WINDOW {key} 5 60"));
+        conn.done(&format!("RL.QUOTA q{key} LIMIT x 5 INFLIGHT LIMIT y 6 INFLIGHT RESERVE 1d"));
+        conn.done(&format!("RL.POLICY SET {key} LIMIT x 5 INFLIGHT"));
+    }
+    assert_eq!(stored(&mut conn), [1, 3], "a policy's limits are its own");
+    conn.done("DEL a qa");
+    conn.done("RL.POLICY DEL a");
+    assert_eq!(stored(&mut conn), [1, 2]);
+    conn.done("FLUSHALL SYNC");
+    assert_eq!(stored(&mut conn), [0, 1]);
+    conn.done("RL.POLICY DEL b");
+    assert_eq!(stored(&mut conn), [0, 0]);
+}
