@@ -149,6 +149,42 @@ fn a_rewrite_leaves_the_server_as_it_was() {
 }
 
 #[test]
+fn nobody_hears_of_a_rewrite() {
+    for preamble in ["yes", "no"] {
+        let server = Server::start(&[
+            &format!("aof-use-rdb-preamble {preamble}"),
+            "notify-keyspace-events AKEn",
+            "io-threads 3",
+        ]);
+        let (mut conn, mut hears, mut tracks) = (server.connect(), server.connect(), server.connect());
+        fill(&mut conn);
+        hears.done("PSUBSCRIBE *");
+        tracks.done("HELLO 3");
+        tracks.done("CLIENT TRACKING ON BCAST");
+        conn.done("BGREWRITEAOF");
+        rewritten(&mut conn);
+        conn.done("PUBLISH last x");
+        assert_eq!(hears.receive().words()[2], "last", "{preamble}");
+        assert_eq!(tracks.ask("PING"), Value::Simple("PONG".into()), "{preamble}");
+    }
+}
+
+#[test]
+fn a_file_that_is_loaded_again_in_place_has_them() {
+    for preamble in ["yes", "no"] {
+        let server = Server::start(&[ALWAYS[0], ALWAYS[1], &format!("aof-use-rdb-preamble {preamble}")]);
+        let mut conn = server.connect();
+        fill(&mut conn);
+        conn.done("BGREWRITEAOF");
+        rewritten(&mut conn);
+        conn.done("RL.POLICY DEL day");
+        let before = told(&mut conn);
+        conn.done("DEBUG LOADAOF");
+        assert_eq!(told(&mut conn), before, "{preamble}");
+    }
+}
+
+#[test]
 fn a_node_of_a_cluster_has_them_too() {
     for preamble in ["yes", "no"] {
         let mut server = Server::start(&[
