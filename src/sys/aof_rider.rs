@@ -69,8 +69,10 @@ pub(crate) fn board<T: Rider>(context: Context<'_>) {
         let name = api!(RedisModule_CreateString(null_mut(), name.as_ptr().cast(), name.len()));
         let key = api!(RedisModule_OpenKey(own, name, mode)).cast::<raw::RedisModuleKey>();
         let nothing = NonNull::<c_void>::dangling().as_ptr();
-        api!(RedisModule_ModuleTypeSetValue(key, T::registration().as_ptr(), nothing));
-        KEY.store(key, Relaxed);
+        if !key.is_null() {
+            api!(RedisModule_ModuleTypeSetValue(key, T::registration().as_ptr(), nothing));
+            KEY.store(key, Relaxed);
+        }
     }
 }
 
