@@ -62,6 +62,26 @@ const RESERVE: Arg = optional(
     Some(c"RESERVE"),
 );
 
+/// `WAIT duration [PRIORITY lane]`
+const WAIT: Arg = optional(
+    c"wait",
+    Kind::Block(&[
+        required(c"duration", Kind::String),
+        optional(
+            c"lane",
+            Kind::OneOf(&[
+                token(c"critical", c"CRITICAL"),
+                token(c"high", c"HIGH"),
+                token(c"normal", c"NORMAL"),
+                token(c"low", c"LOW"),
+                required(c"number", Kind::Integer),
+            ]),
+            Some(c"PRIORITY"),
+        ),
+    ]),
+    Some(c"WAIT"),
+);
+
 /// `LIMIT name limit window …`, as often as wanted.
 pub(crate) const LIMITS: Arg = each(
     c"limit",
@@ -112,6 +132,7 @@ pub(crate) const QUOTA: Docs = Docs {
         required(c"limits", Kind::OneOf(&[LIMITS, after(c"policy", Kind::String, c"POLICY")])),
         COSTS,
         RESERVE,
+        WAIT,
     ],
 };
 
@@ -130,6 +151,7 @@ pub(crate) const MQUOTA: Docs = Docs {
         ),
         COSTS,
         RESERVE,
+        WAIT,
     ],
 };
 
@@ -171,7 +193,7 @@ pub(crate) const SLIDE: Docs = Docs {
     arity: -4,
     keys: Keys::First,
     key: RW | ACCESS | UPDATE,
-    args: &[required(c"limit", Kind::Integer), required(c"window", Kind::String), COST],
+    args: &[required(c"limit", Kind::Integer), required(c"window", Kind::String), COST, WAIT],
 };
 
 pub(crate) const WINDOW: Docs = Docs {
@@ -186,6 +208,7 @@ pub(crate) const WINDOW: Docs = Docs {
         required(c"window", Kind::String),
         optional(c"offset", Kind::String, Some(c"OFFSET")),
         COST,
+        WAIT,
     ],
 };
 
@@ -201,6 +224,7 @@ pub(crate) const BUCKET: Docs = Docs {
         required(c"refill", Kind::Double),
         optional(c"period", Kind::String, None),
         COST,
+        WAIT,
     ],
 };
 

@@ -3,7 +3,7 @@
 
 use crate::sys::context::Context;
 use crate::sys::events::{self, Event, Listener};
-use crate::{listeners, policies};
+use crate::{listeners, policies, waiting};
 
 struct Parts;
 
@@ -11,6 +11,7 @@ impl Listener for Parts {
     fn hear(context: Context<'_>, event: Event) {
         listeners::hear(context, event);
         policies::hear(context, event);
+        waiting::hear(event);
     }
 }
 

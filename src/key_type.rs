@@ -7,8 +7,8 @@ use rl_core::state::Relocate;
 use rl_core::value::Value;
 
 use crate::commands::apply;
-use crate::policies;
 use crate::sys::data_type::{self, Registration};
+use crate::{policies, waiting};
 
 static REGISTRATION: Registration = Registration::new();
 
@@ -44,6 +44,10 @@ impl data_type::Value for Value {
 
     fn encode_beside() -> Option<Vec<u8>> {
         policies::encode()
+    }
+
+    fn unlinked(db: i32, key: &[u8]) {
+        waiting::unlinked(db, key);
     }
 
     fn decode_beside(bytes: &[u8], version: i32) -> bool {

@@ -9,6 +9,7 @@
 //! | `events.rs` | who hears what the server tells of itself |
 //! | `key_type.rs` | the data type `ratelimit` |
 //! | `policies/` | limits that the server keeps under a name: in files, from a file, in `INFO` |
+//! | `waiting/` | clients that wait for their turn |
 //! | `settings.rs`, `arguments.rs`, `metrics.rs` | `CONFIG`, load arguments, `INFO` |
 //! | `sys/` | the server's interface, and all that is unsafe |
 //!
@@ -26,6 +27,7 @@ mod metrics;
 mod policies;
 mod settings;
 mod sys;
+mod waiting;
 
 use arguments::Arguments;
 use rl_core::value::Value;
@@ -65,6 +67,7 @@ fn load(context: Context<'_>, args: Args<'_>) -> bool {
     if !info::register::<metrics::All>(context) || !events::load(context) {
         return false;
     }
+    waiting::load(context);
     policies::start(context, file);
     context.log(Level::Notice, c"redis-rl is ready: RL.SLIDE, RL.WINDOW, RL.BUCKET, RL.QUOTA");
     true

@@ -44,6 +44,7 @@ pub(crate) fn hear(context: Context<'_>, event: Event) {
             WRITTEN.store(context.has_aof_or_cluster(), Relaxed);
             false
         }
+        Event::Flushed(_) | Event::Swapped(..) => false,
     };
     if read {
         REPLICATED.store(true, Relaxed);

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use rl_core::parameter_sets;
 use rl_core::quota::shape::shapes;
 
-use crate::policies;
 use crate::sys::info::{self, Info};
+use crate::{policies, waiting};
 
 /// A number that only grows. Commands run one at a time, so an increment needs no atomic add.
 pub(crate) struct Counter(AtomicU64);
@@ -19,6 +19,23 @@ impl Counter {
 
     pub(crate) fn count(&self) {
         self.0.store(self.0.load(Relaxed).wrapping_add(1), Relaxed);
+    }
+
+    fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// The highest number that was seen.
+pub(crate) struct Highest(AtomicU64);
+
+impl Highest {
+    pub(crate) const fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    pub(crate) fn raise(&self, to: u64) {
+        self.0.fetch_max(to, Relaxed);
     }
 
     fn get(&self) -> u64 {
@@ -58,6 +75,16 @@ pub(crate) static QUOTA: Decisions = Decisions::new();
 pub(crate) static MQUOTA: Decisions = Decisions::new();
 /// Requests with the id of an open reservation, which were answered once more and charged nothing.
 pub(crate) static REPEATED: Counter = Counter::new();
+/// Those who have waited and were then answered because it was their turn.
+pub(crate) static WAITED: Counter = Counter::new();
+/// Those who have waited for as long as they would.
+pub(crate) static TIMED_OUT: Counter = Counter::new();
+/// Those who were told that too many wait.
+pub(crate) static BUSY: Counter = Counter::new();
+/// Those whose wait an operator has ended.
+pub(crate) static UNBLOCKED: Counter = Counter::new();
+/// Those who were gone, or were sent elsewhere, before it was their turn.
+pub(crate) static GONE: Counter = Counter::new();
 pub(crate) static SETTLE: Calls = Calls::new();
 pub(crate) static CANCEL: Calls = Calls::new();
 pub(crate) static RENEW: Calls = Calls::new();
@@ -85,6 +112,11 @@ static FIELDS: &[(&CStr, &Counter)] = &[
     (c"mquota_admitted", &MQUOTA.admitted),
     (c"mquota_denied", &MQUOTA.denied),
     (c"mquota_errors", &MQUOTA.errors),
+    (c"waiters_granted", &WAITED),
+    (c"waiters_timed_out", &TIMED_OUT),
+    (c"waiters_busy", &BUSY),
+    (c"waiters_unblocked", &UNBLOCKED),
+    (c"waiters_gone", &GONE),
     (c"settle_calls", &SETTLE.calls),
     (c"settle_errors", &SETTLE.errors),
     (c"cancel_calls", &CANCEL.calls),
@@ -103,6 +135,9 @@ static FIELDS: &[(&CStr, &Counter)] = &[
     (c"apply_errors", &APPLY.errors),
 ];
 
+/// How many wait now, by lane.
+static WAITING: [&CStr; 4] = [c"waiting_critical", c"waiting_high", c"waiting_normal", c"waiting_low"];
+
 /// See the head of this file.
 pub(crate) struct All;
 
@@ -112,6 +147,10 @@ impl info::Report for All {
             for (name, counter) in FIELDS {
                 section.number(name, counter.get());
             }
+            for (name, count) in WAITING.iter().zip(waiting::counts().unwrap_or_default()) {
+                section.number(name, u64::try_from(count).unwrap_or(u64::MAX));
+            }
+            section.number(c"longest_wait_ms", waiting::LONGEST_MS.get());
             for (name, stored) in [(c"parameter_sets", parameter_sets()), (c"quota_shapes", shapes())] {
                 section.number(name, u64::try_from(stored).unwrap_or(u64::MAX));
             }

@@ -13,8 +13,9 @@ use rl_core::time::Span;
 use crate::arguments::Arguments;
 use crate::sys::config::{self, Setting};
 use crate::sys::context::{Context, Level};
+use crate::waiting;
 
-static ALL: &[&Setting] = &[&MAX_WINDOW];
+static ALL: &[&Setting] = &[&MAX_WINDOW, &MAX_WAITERS, &MAX_WAITERS_PER_KEY, &LANE_AGING];
 
 /// `rl.max-window`: the longest window or period that a client may ask for, 1 ms to 3650 d.
 ///
@@ -24,21 +25,90 @@ static MAX_WINDOW: Setting = Setting {
     name: c"max-window",
     default: c"3650d",
     refused: c"max-window must be a duration from 1ms to 3650d, such as 60, 250ms, 5m, 1h or 1d",
-    get: || text().clone(),
+    get: || WINDOW.text(),
+    set: |value| WINDOW.set(value, duration(value)),
+    shown: AtomicPtr::new(std::ptr::null_mut()),
+};
+static WINDOW: Value = Value::new();
+
+/// `rl.max-waiters`: how many clients may wait on this server, 0 to 10000000. Lowering it sends nobody away.
+static MAX_WAITERS: Setting = Setting {
+    name: c"max-waiters",
+    default: c"100000",
+    refused: c"max-waiters must be an integer from 0 to 10000000",
+    get: || WAITERS.text(),
+    set: |value| WAITERS.set(value, waiters(value)),
+    shown: AtomicPtr::new(std::ptr::null_mut()),
+};
+static WAITERS: Value = Value::new();
+
+/// `rl.max-waiters-per-key`: how many may wait for one key, 0 to 10000000.
+static MAX_WAITERS_PER_KEY: Setting = Setting {
+    name: c"max-waiters-per-key",
+    default: c"10000",
+    refused: c"max-waiters-per-key must be an integer from 0 to 10000000",
+    get: || WAITERS_PER_KEY.text(),
+    set: |value| WAITERS_PER_KEY.set(value, waiters(value)),
+    shown: AtomicPtr::new(std::ptr::null_mut()),
+};
+static WAITERS_PER_KEY: Value = Value::new();
+
+/// `rl.lane-aging`: a waiter rises one lane each time it has waited so long; `off` if it never does.
+static LANE_AGING: Setting = Setting {
+    name: c"lane-aging",
+    default: c"off",
+    refused: c"lane-aging must be off or a duration from 1ms to 3650d, such as 60, 250ms, 5m, 1h or 1d",
+    get: || AGING.text(),
     set: |value| {
-        let Ok(span) = number::duration(value, Fault::Window) else { return false };
-        MAX_WINDOW_MS.store(span.ms(), Relaxed);
-        *text() = value.to_vec();
-        true
+        let off = value.eq_ignore_ascii_case(b"off").then_some(0);
+        let taken = AGING.set(value, off.or_else(|| duration(value)));
+        waiting::set_aging(Some(Span::from_ms(AGING.number())).filter(|aging| aging.ms() > 0));
+        taken
     },
     shown: AtomicPtr::new(std::ptr::null_mut()),
 };
+static AGING: Value = Value::new();
 
-static MAX_WINDOW_MS: AtomicU64 = AtomicU64::new(Span::MAX.ms());
-static MAX_WINDOW_TEXT: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+/// What a setting is set to: as it was written, and as a number.
+struct Value {
+    number: AtomicU64,
+    text: Mutex<Vec<u8>>,
+}
 
-fn text() -> std::sync::MutexGuard<'static, Vec<u8>> {
-    MAX_WINDOW_TEXT.lock().unwrap_or_else(PoisonError::into_inner)
+impl Value {
+    const fn new() -> Self {
+        Self { number: AtomicU64::new(0), text: Mutex::new(Vec::new()) }
+    }
+
+    /// Takes a value that was understood as this number; `false` if it was not.
+    fn set(&self, value: &[u8], number: Option<u64>) -> bool {
+        let Some(number) = number else { return false };
+        self.number.store(number, Relaxed);
+        *self.text.lock().unwrap_or_else(PoisonError::into_inner) = value.to_vec();
+        true
+    }
+
+    fn text(&self) -> Vec<u8> {
+        self.text.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn number(&self) -> u64 {
+        self.number.load(Relaxed)
+    }
+}
+
+fn duration(value: &[u8]) -> Option<u64> {
+    number::duration(value, Fault::Window).ok().map(Span::ms)
+}
+
+fn waiters(value: &[u8]) -> Option<u64> {
+    number::count(value).filter(|count| *count <= 10_000_000)
+}
+
+/// How many may wait: on the server, and for one key.
+pub(crate) fn waiters_at_most() -> (usize, usize) {
+    let count = |value: &Value| usize::try_from(value.number()).unwrap_or(usize::MAX);
+    (count(&WAITERS), count(&WAITERS_PER_KEY))
 }
 
 /// Whether `rule` is one that clients may ask for.
@@ -54,7 +124,7 @@ pub(crate) fn allow(rule: &Rule) -> Result<()> {
 /// # Errors
 /// [`Fault::MaxWindow`].
 pub(crate) fn allow_window(longest: Span) -> Result<()> {
-    if longest.ms() > MAX_WINDOW_MS.load(Relaxed) { Err(Fault::MaxWindow) } else { Ok(()) }
+    if longest.ms() > WINDOW.number() { Err(Fault::MaxWindow) } else { Ok(()) }
 }
 
 /// Their names.

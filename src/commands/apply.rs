@@ -18,6 +18,7 @@ use crate::sys::command::Handler;
 use crate::sys::context::{Args, Context};
 use crate::sys::key::{Key, Mode};
 use crate::sys::reply::Reply;
+use crate::waiting;
 
 /// The command's name.
 pub(crate) const NAME: &CStr = c"RL.APPLY";
@@ -57,6 +58,7 @@ fn apply(context: Context<'_>, args: Args<'_>) -> Result<()> {
         }
         Some(_) => return Err(Fault::Effect),
     }
+    waiting::changed(context, name);
     context.replicate_verbatim();
     Reply::to(context).ok();
     Ok(())

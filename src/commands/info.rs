@@ -3,6 +3,7 @@
 use std::ffi::c_long;
 
 use rl_core::fault::Result;
+use rl_core::lanes::Lane;
 use rl_core::quota::Quota;
 use rl_core::quota::decide::{self, Demand};
 use rl_core::state::State;
@@ -11,17 +12,14 @@ use rl_core::value::Value;
 
 use super::{answer, key, parameters};
 use crate::metrics::INFO;
-use crate::policies;
 use crate::sys::command::Handler;
 use crate::sys::context::{Args, Context};
 use crate::sys::key::{Key, Mode};
 use crate::sys::reply::Reply;
+use crate::{policies, waiting};
 
 /// See the head of this file.
 pub(crate) struct Info;
-
-/// The lanes in which requests can wait, the most urgent first.
-const LANES: [&[u8]; 4] = [b"critical", b"high", b"normal", b"low"];
 
 impl Handler for Info {
     const WORDS: (usize, usize) = (2, 2);
@@ -34,7 +32,8 @@ impl Handler for Info {
 
 fn info(context: Context<'_>, args: Args<'_>) -> Result<()> {
     let reply = Reply::to(context);
-    let mut key = Key::<Value>::open(context, key(args)?, Mode::Read);
+    let name = key(args)?;
+    let mut key = Key::<Value>::open(context, name, Mode::Read);
     let clock = context.now();
     let Some(value) = key.value()? else {
         reply.null();
@@ -50,10 +49,16 @@ fn info(context: Context<'_>, args: Args<'_>) -> Result<()> {
             held.reservations().map_or(0, |reservations| reservations.open(held.now(clock)))
         }
     };
+    let (counts, expects) = waiting::line(context, name);
     reply.text(b"waiting").map(4);
-    for lane in LANES {
-        reply.text(lane).integer(0);
+    for (lane, count) in Lane::ALL.into_iter().zip(counts) {
+        reply.text(lane.name().as_bytes()).count(u64::try_from(count).unwrap_or(u64::MAX));
     }
+    reply.text(b"head_wait_ms");
+    match expects {
+        Some(wait) => reply.count(wait.ms()),
+        None => reply.null(),
+    };
     let bytes = size_of::<Value>().saturating_add(value.heap_bytes());
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
     reply.text(b"reservations").count(count(open)).text(b"bytes").count(count(bytes));
@@ -63,7 +68,7 @@ fn info(context: Context<'_>, args: Args<'_>) -> Result<()> {
 /// The first fields for one limit.
 fn limit(reply: Reply<'_>, state: &State, clock: At) {
     let rule = state.rule();
-    reply.map(7).text(b"algorithm").text(rule.algorithm().as_bytes()).text(b"parameters");
+    reply.map(8).text(b"algorithm").text(rule.algorithm().as_bytes()).text(b"parameters");
     parameters::rule(reply, &rule);
     reply.text(b"used").count(state.used_cost(clock));
     reply.text(b"remaining").count(state.peek(0, clock).remaining);
@@ -73,7 +78,7 @@ fn limit(reply: Reply<'_>, state: &State, clock: At) {
 fn quota(reply: Reply<'_>, held: &Quota, clock: At) {
     let shape = policies::in_force(held);
     let limits = c_long::try_from(shape.limits().len()).unwrap_or(0); // at most 16
-    reply.map(8).text(b"algorithm").text(b"quota").text(b"policy");
+    reply.map(9).text(b"algorithm").text(b"quota").text(b"policy");
     match shape.policy() {
         Some(name) => reply.text(name.as_bytes()),
         None => reply.null(),

@@ -1,33 +1,66 @@
 //! `RL.SLIDE`, `RL.WINDOW`, `RL.BUCKET`: one request against one limit.
 
-use rl_core::decision::Decision;
+use rl_core::behind::{self, Claim};
+use rl_core::decision::{Decision, Retry};
 use rl_core::effect::Effect;
 use rl_core::fault::Result;
+use rl_core::lanes::Lane;
 use rl_core::request::{self, Request};
 use rl_core::state::State;
+use rl_core::time::Span;
 use rl_core::value::Value;
 
 use super::{answer, key};
-use crate::change;
 use crate::metrics::{self, Decisions};
-use crate::settings;
 use crate::sys::command::Handler;
 use crate::sys::context::{Args, Context};
 use crate::sys::key::{Key, Mode};
 use crate::sys::reply::Reply;
+use crate::waiting::{self, Answer, Standing, Turn};
+use crate::{change, settings};
 
-/// `RL.SLIDE key limit window [COST n]`
+/// `RL.SLIDE key limit window [COST n] [WAIT duration [PRIORITY lane]]`
 pub(crate) struct Slide;
-/// `RL.WINDOW key limit window [OFFSET duration] [COST n]`
+/// `RL.WINDOW key limit window [OFFSET duration] [COST n] [WAIT duration [PRIORITY lane]]`
 pub(crate) struct Window;
-/// `RL.BUCKET key capacity refill [period] [COST n]`
+/// `RL.BUCKET key capacity refill [period] [COST n] [WAIT duration [PRIORITY lane]]`
 pub(crate) struct Bucket;
+
+/// A command that asks one limit.
+trait Limit: 'static {
+    fn read(args: &Args<'_>) -> Result<Request>;
+    const COUNT: &'static Decisions;
+}
+
+impl Limit for Slide {
+    const COUNT: &'static Decisions = &metrics::SLIDE;
+
+    fn read(args: &Args<'_>) -> Result<Request> {
+        request::slide(args)
+    }
+}
+
+impl Limit for Window {
+    const COUNT: &'static Decisions = &metrics::WINDOW;
+
+    fn read(args: &Args<'_>) -> Result<Request> {
+        request::window(args)
+    }
+}
+
+impl Limit for Bucket {
+    const COUNT: &'static Decisions = &metrics::BUCKET;
+
+    fn read(args: &Args<'_>) -> Result<Request> {
+        request::bucket(args)
+    }
+}
 
 impl Handler for Slide {
     const WORDS: (usize, usize) = (4, usize::MAX);
 
     fn run(context: Context<'_>, args: Args<'_>) {
-        limit(context, args, request::slide(&args), &metrics::SLIDE);
+        run::<Self>(context, args);
     }
 }
 
@@ -35,7 +68,7 @@ impl Handler for Window {
     const WORDS: (usize, usize) = (4, usize::MAX);
 
     fn run(context: Context<'_>, args: Args<'_>) {
-        limit(context, args, request::window(&args), &metrics::WINDOW);
+        run::<Self>(context, args);
     }
 }
 
@@ -43,31 +76,89 @@ impl Handler for Bucket {
     const WORDS: (usize, usize) = (4, usize::MAX);
 
     fn run(context: Context<'_>, args: Args<'_>) {
-        limit(context, args, request::bucket(&args), &metrics::BUCKET);
+        run::<Self>(context, args);
     }
 }
 
-fn limit(context: Context<'_>, args: Args<'_>, request: Result<Request>, count: &Decisions) {
-    let decided = request.and_then(|request| {
-        settings::allow(&request.rule)?;
-        let decision = decide(context, args, &request)?;
-        if decision.allowed { &count.admitted } else { &count.denied }.count();
-        reply(context, &decision);
-        Ok(())
-    });
-    answer(context, &count.errors, decided);
+fn run<L: Limit>(context: Context<'_>, args: Args<'_>) {
+    let done = limit::<L>(context, args);
+    answer(context, &L::COUNT.errors, done);
+}
+
+/// Runs a request that has just come.
+fn limit<L: Limit>(context: Context<'_>, args: Args<'_>) -> Result<()> {
+    let request = L::read(&args)?;
+    settings::allow(&request.rule)?;
+    let lane = request.wait.map_or(Lane::default(), |wait| wait.lane);
+    let decision = decide(context, args, &request, Standing::Comes(lane))?;
+    if let Some(wait) = request.wait
+        && decision.retry > Retry::Now
+        && decision.retry < Retry::Never
+        && context.may_block()
+    {
+        let claim = Claim::Limit(request);
+        return waiting::join(
+            context,
+            args,
+            [1].into_iter(),
+            wait,
+            [claim].into_iter().collect(),
+            again::<L>,
+        );
+    }
+    count::<L>(&decision);
+    reply(context, &decision);
+    Ok(())
+}
+
+/// The same for one that waits.
+fn again<L: Limit>(context: Context<'_>, args: Args<'_>, standing: Standing) -> Turn {
+    let decided = L::read(&args).and_then(|request| decide(context, args, &request, standing));
+    let decision = match decided {
+        Ok(decision) => decision,
+        Err(fault) => {
+            L::COUNT.errors.count();
+            return Turn::Refused(Box::new(move |context| {
+                Reply::to(context).fault(fault);
+            }));
+        }
+    };
+    if let (Standing::First, Retry::After(ms)) = (standing, decision.retry) {
+        return Turn::Denied(Span::from_ms(ms));
+    }
+    count::<L>(&decision);
+    let answer: Answer = Box::new(move |context| reply(context, &decision));
+    if decision.allowed { Turn::Admitted(answer) } else { Turn::Refused(answer) }
+}
+
+fn count<L: Limit>(decision: &Decision) {
+    if decision.allowed { &L::COUNT.admitted } else { &L::COUNT.denied }.count();
 }
 
 /// Decides, and books what is admitted. A denial changes nothing and tells nobody.
-fn decide(context: Context<'_>, args: Args<'_>, request: &Request) -> Result<Decision> {
-    let Request { rule, cost } = *request;
+fn decide(context: Context<'_>, args: Args<'_>, request: &Request, standing: Standing) -> Result<Decision> {
+    let Request { rule, cost, .. } = *request;
     let clock = context.now();
     let name = key(args)?;
     let mut key = Key::<Value>::open(context, name, Mode::Write);
-    let decision = match key.value()? {
-        Some(value) => value.limit()?.decide(&rule, cost, clock)?,
+    let held = key.value()?.map(|value| value.limit()).transpose()?;
+    let decision = match held {
+        Some(state) => state.decide(&rule, cost, clock)?,
         None => State::decide_new(&rule, cost, clock),
     };
+    match standing {
+        Standing::Comes(lane) if cost > 0 && waiting::blocks(context, name, lane) => {
+            return Ok(waiting::with_ahead(context, name, lane, |ahead| {
+                behind::limit(held, ahead, request, clock)
+            }));
+        }
+        Standing::Leaves(lane) => {
+            return Ok(waiting::with_ahead(context, name, lane, |ahead| {
+                behind::limit(held, ahead, request, clock)
+            }));
+        }
+        _ => {}
+    }
     if decision.allowed && cost > 0 {
         let effect = Effect::Admit { rule, at: decision.at, cost };
         change::apply(context, &mut key, name, &effect)?;

@@ -28,7 +28,7 @@ pub(crate) static ALL: &[Command] = &[
     decides(c"RL.BUCKET", entry::<limit::Bucket>, docs::BUCKET),
     decides(c"RL.QUOTA", entry::<quota::One>, docs::QUOTA),
     Command {
-        flags: c"write deny-oom fast getkeys-api",
+        flags: c"write deny-oom fast blocking getkeys-api",
         ..decides(c"RL.MQUOTA", entry_with_keys::<quota::Many>, docs::MQUOTA)
     },
     gives_back(c"RL.SETTLE", entry::<settle::Settle>, docs::SETTLE),
@@ -50,14 +50,19 @@ pub(crate) static ALL: &[Command] = &[
     },
 ];
 
-/// An admission may make a key, so a server that is out of memory refuses it, as any write.
+/// An admission may make a key, so a server that is out of memory refuses it, as any write. And it may
+/// wait.
 const fn decides(name: &'static CStr, run: Entry, docs: Docs) -> Command {
-    Command { flags: c"write deny-oom fast", categories: c"write fast", ..reads(name, run, docs) }
+    Command {
+        flags: c"write deny-oom fast blocking",
+        categories: c"write fast blocking",
+        ..reads(name, run, docs)
+    }
 }
 
 /// What gives back works where memory is short.
 const fn gives_back(name: &'static CStr, run: Entry, docs: Docs) -> Command {
-    Command { flags: c"write fast", ..decides(name, run, docs) }
+    Command { flags: c"write fast", categories: c"write fast", ..reads(name, run, docs) }
 }
 
 const fn reads(name: &'static CStr, run: Entry, docs: Docs) -> Command {

@@ -1,19 +1,24 @@
 //! `RL.PEEK key [COST n] [COST unit n]…`: what a request would be answered, without making it.
 
+use std::sync::Arc;
+
+use rl_core::behind::{self, QuotaClaim};
 use rl_core::fault::{Fault, Result};
+use rl_core::lanes::Lane;
 use rl_core::quota::decide::{self, Demand};
 use rl_core::quota::request::{self, Costs};
 use rl_core::quota::shape::REQUESTS;
+use rl_core::request::Request;
 use rl_core::time::Span;
 use rl_core::value::Value;
 
 use super::{answer, key, limit, quota};
 use crate::metrics::PEEK;
-use crate::policies;
 use crate::sys::command::Handler;
 use crate::sys::context::{Args, Context};
 use crate::sys::key::{Key, Mode};
 use crate::sys::reply::Reply;
+use crate::{policies, waiting};
 
 /// See the head of this file.
 pub(crate) struct Peek;
@@ -30,13 +35,32 @@ impl Handler for Peek {
 fn peek(context: Context<'_>, args: Args<'_>) -> Result<()> {
     let costs = request::peek(&args)?;
     let clock = context.now();
-    match Key::<Value>::open(context, key(args)?, Mode::Read).value()? {
-        Some(Value::Limit(state)) => limit::reply(context, &state.peek(of_one_limit(&costs)?, clock)),
+    let name = key(args)?;
+    match Key::<Value>::open(context, name, Mode::Read).value()? {
+        Some(Value::Limit(state)) => {
+            let cost = of_one_limit(&costs)?;
+            let decision = if cost > 0 && waiting::blocks(context, name, Lane::default()) {
+                let request = Request { rule: state.rule(), cost, wait: None };
+                waiting::with_ahead(context, name, Lane::default(), |ahead| {
+                    behind::limit(Some(state), ahead, &request, clock)
+                })
+            } else {
+                state.peek(cost, clock)
+            };
+            limit::reply(context, &decision);
+        }
         Some(Value::Quota(held)) => {
             let shape = policies::in_force(held);
             // Where reservations are counted, it is asked whether one more would be admitted.
-            let demand = Demand { costs: &costs.by_limit(&shape), ttl: Some(Span::from_ms(1)) };
-            let verdict = decide::peek(held, &shape, &demand, clock);
+            let (costs, ttl) = (costs.by_limit(&shape), Some(Span::from_ms(1)));
+            let mut verdict = decide::peek(held, &shape, &Demand { costs: &costs, ttl }, clock);
+            let ttl = ttl.filter(|_| shape.counts_reservations());
+            let claim = QuotaClaim { shape: Arc::clone(&shape), costs, ttl };
+            if claim.takes() && waiting::blocks(context, name, Lane::default()) {
+                verdict = waiting::with_ahead(context, name, Lane::default(), |ahead| {
+                    behind::quota(Some(held), ahead, &claim, clock)
+                });
+            }
             let row = || std::iter::once((&*shape, &verdict));
             quota::limits(Reply::to(context).array(4), row, quota::Names::Plain);
         }

@@ -7,8 +7,10 @@ use std::ffi::c_long;
 use std::ops::Range;
 use std::sync::Arc;
 
+use rl_core::behind::{self, Claim, QuotaClaim};
 use rl_core::decision::{Decision, Retry};
 use rl_core::fault::{Fault, Result};
+use rl_core::lanes::Lane;
 use rl_core::quota::Quota;
 use rl_core::quota::change::{Admission, Change, Reserved};
 use rl_core::quota::decide::{self, Demand, Verdict};
@@ -26,19 +28,29 @@ use crate::sys::context::{Arg, Args, Context};
 use crate::sys::key::{Key, Mode};
 use crate::sys::random::hex;
 use crate::sys::reply::Reply;
+use crate::waiting::{self, Answer, Standing, Turn};
 use crate::{change, policies, settings};
 
-/// `RL.QUOTA key LIMIT… | POLICY name [COST unit n]… [RESERVE ttl [ID id]]`
+/// `RL.QUOTA key LIMIT… | POLICY name [COST unit n]… [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane]]`
 pub(crate) struct One;
-/// `RL.MQUOTA numkeys key… POLICY name… [COST unit n]… [RESERVE ttl [ID id]]`
+/// `RL.MQUOTA numkeys key… POLICY name… [COST unit n]… [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane]]`
 pub(crate) struct Many;
+
+/// A command that asks quotas.
+trait Asks: 'static {
+    const COUNT: &'static Decisions;
+    const NAMES: Names;
+    /// Which of the words are its keys, where these are its words.
+    fn keys(args: Args<'_>) -> Range<usize>;
+    /// Reads the words, and opens the keys.
+    fn read<'a>(context: Context<'a>, args: &'a Args<'a>) -> Result<(Terms<'a>, SmallVec<[Asked<'a>; 1]>)>;
+}
 
 impl Handler for One {
     const WORDS: (usize, usize) = (4, usize::MAX);
 
     fn run(context: Context<'_>, args: Args<'_>) {
-        let outcome = one(context, args);
-        finish(context, &metrics::QUOTA, outcome);
+        run::<Self>(context, args);
     }
 }
 
@@ -46,8 +58,44 @@ impl Handler for Many {
     const WORDS: (usize, usize) = (5, usize::MAX);
 
     fn run(context: Context<'_>, args: Args<'_>) {
-        let outcome = many(context, args);
-        finish(context, &metrics::MQUOTA, outcome);
+        run::<Self>(context, args);
+    }
+}
+
+impl Asks for One {
+    const COUNT: &'static Decisions = &metrics::QUOTA;
+    const NAMES: Names = Names::Plain;
+
+    fn keys(_: Args<'_>) -> Range<usize> {
+        1..2
+    }
+
+    fn read<'a>(context: Context<'a>, args: &'a Args<'a>) -> Result<(Terms<'a>, SmallVec<[Asked<'a>; 1]>)> {
+        let name = key(*args)?;
+        let mut key = Key::open(context, name, Mode::Write);
+        let (terms, shape) = read(args, held(&mut key).ok().flatten())?;
+        Ok((terms, SmallVec::from_buf([Asked { name, key, shape, costs: PerLimit::new() }])))
+    }
+}
+
+impl Asks for Many {
+    const COUNT: &'static Decisions = &metrics::MQUOTA;
+    const NAMES: Names = Names::WithPolicy;
+
+    fn keys(args: Args<'_>) -> Range<usize> {
+        request::keys(&args).unwrap_or_default()
+    }
+
+    fn read<'a>(context: Context<'a>, args: &'a Args<'a>) -> Result<(Terms<'a>, SmallVec<[Asked<'a>; 1]>)> {
+        let request = request::many(args)?;
+        let mut asked = SmallVec::with_capacity(request.policies.len());
+        for (index, policy_name) in request.keys.zip(&request.policies) {
+            let name = args.get(index).ok_or(Fault::ManySyntax)?;
+            let shape = policy(policy_name)?;
+            let key = Key::open(context, name, Mode::Write);
+            asked.push(Asked { name, key, shape, costs: PerLimit::new() });
+        }
+        Ok((request.terms, asked))
     }
 }
 
@@ -59,29 +107,93 @@ impl FindsKeys for Many {
     }
 }
 
+fn run<Q: Asks>(context: Context<'_>, args: Args<'_>) {
+    let done = come::<Q>(context, args);
+    answer(context, &Q::COUNT.errors, done);
+}
+
+/// Runs a request that has just come.
+fn come<Q: Asks>(context: Context<'_>, args: Args<'_>) -> Result<()> {
+    let (terms, mut asked) = Q::read(context, &args)?;
+    let lane = terms.wait.map_or(Lane::default(), |wait| wait.lane);
+    let outcome = ask(context, &mut asked, &terms, Standing::Comes(lane))?;
+    if let Some(wait) = terms.wait
+        && let Retry::After(_) = outcome.retry()
+        && context.may_block()
+    {
+        let claims = asked.into_iter().map(|asked| Claim::Quota(asked.claim(&terms))).collect();
+        return waiting::join(context, args, Q::keys(args), wait, claims, again::<Q>);
+    }
+    outcome.count(Q::COUNT);
+    let id = terms.reserve.map(|_| outcome.id(&terms));
+    reply(context, || asked.iter().map(|asked| &*asked.shape).zip(&outcome.verdicts), Q::NAMES, id);
+    Ok(())
+}
+
+/// The same for one that waits.
+fn again<Q: Asks>(context: Context<'_>, args: Args<'_>, standing: Standing) -> Turn {
+    let asked = Q::read(context, &args).and_then(|(terms, mut asked)| {
+        let outcome = ask(context, &mut asked, &terms, standing)?;
+        Ok((terms, asked, outcome))
+    });
+    let (terms, asked, outcome) = match asked {
+        Ok(asked) => asked,
+        Err(fault) => {
+            Q::COUNT.errors.count();
+            return Turn::Refused(Box::new(move |context| {
+                Reply::to(context).fault(fault);
+            }));
+        }
+    };
+    if let (Standing::First, Retry::After(ms)) = (standing, outcome.retry()) {
+        return Turn::Denied(Span::from_ms(ms));
+    }
+    outcome.count(Q::COUNT);
+    let denied = outcome.became == Became::Denied;
+    let id: Option<Option<Box<[u8]>>> = terms.reserve.map(|_| outcome.id(&terms).map(Into::into));
+    let shapes: SmallVec<[Arc<Shape>; 1]> = asked.into_iter().map(|asked| asked.shape).collect();
+    let answer: Answer = Box::new(move |context| {
+        let id = id.as_ref().map(Option::as_deref);
+        reply(context, || shapes.iter().map(|shape| &**shape).zip(&outcome.verdicts), Q::NAMES, id);
+    });
+    if denied { Turn::Refused(answer) } else { Turn::Admitted(answer) }
+}
+
 /// What became of a request.
-enum Outcome {
+struct Outcome {
+    became: Became,
+    verdicts: Verdicts,
+    /// The id that was made for its reservation, where it did not give one.
+    made: Option<[u8; 32]>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Became {
     Admitted,
     Denied,
     /// It had been admitted before.
     Repeated,
 }
 
-fn finish(context: Context<'_>, count: &Decisions, outcome: Result<Outcome>) {
-    let counted = outcome.map(|outcome| match outcome {
-        Outcome::Admitted => count.admitted.count(),
-        Outcome::Denied => count.denied.count(),
-        Outcome::Repeated => metrics::REPEATED.count(),
-    });
-    answer(context, &count.errors, counted);
-}
+impl Outcome {
+    fn count(&self, count: &Decisions) {
+        match self.became {
+            Became::Admitted => count.admitted.count(),
+            Became::Denied => count.denied.count(),
+            Became::Repeated => metrics::REPEATED.count(),
+        }
+    }
 
-fn one(context: Context<'_>, args: Args<'_>) -> Result<Outcome> {
-    let name = key(args)?;
-    let mut key = Key::open(context, name, Mode::Write);
-    let (terms, shape) = read(&args, held(&mut key).ok().flatten())?;
-    let mut asked = [Asked { name, key, shape, costs: PerLimit::new() }];
-    ask(context, &mut asked, &terms, Names::Plain)
+    fn retry(&self) -> Retry {
+        self.verdicts.iter().map(Verdict::retry).max().unwrap_or(Retry::Now)
+    }
+
+    /// The id of its reservation, if it has one.
+    fn id<'a>(&'a self, terms: &'a Terms<'_>) -> Option<&'a [u8]> {
+        let given = terms.reserve.and_then(|reserve| reserve.id);
+        let id = given.or(self.made.as_ref().map(<[u8; 32]>::as_slice));
+        id.filter(|_| self.became != Became::Denied)
+    }
 }
 
 /// What a request asks for, of which limits. A key is asked by the same ones nearly always.
@@ -107,18 +219,6 @@ fn read<'a>(args: &'a Args<'_>, held: Option<&Quota>) -> Result<(Terms<'a>, Arc<
     Ok((terms, shape))
 }
 
-fn many(context: Context<'_>, args: Args<'_>) -> Result<Outcome> {
-    let request = request::many(&args)?;
-    let mut asked = Vec::with_capacity(request.policies.len());
-    for (index, policy_name) in request.keys.zip(&request.policies) {
-        let name = args.get(index).ok_or(Fault::ManySyntax)?;
-        let shape = policy(policy_name)?;
-        let key = Key::open(context, name, Mode::Write);
-        asked.push(Asked { name, key, shape, costs: PerLimit::new() });
-    }
-    ask(context, &mut asked, &request.terms, Names::WithPolicy)
-}
-
 /// One of the keys that a request is about, and the limits that it asks of it.
 struct Asked<'a> {
     name: Arg<'a>,
@@ -126,6 +226,13 @@ struct Asked<'a> {
     shape: Arc<Shape>,
     /// What it takes of each limit.
     costs: PerLimit<u64>,
+}
+
+impl Asked<'_> {
+    fn claim(&self, terms: &Terms<'_>) -> QuotaClaim {
+        let ttl = terms.reserve.map(|reserve| reserve.ttl);
+        QuotaClaim { shape: Arc::clone(&self.shape), costs: self.costs.clone(), ttl }
+    }
 }
 
 /// The answer of each of them; one of them is nearly always the only one.
@@ -139,16 +246,20 @@ pub(super) enum Names {
     WithPolicy,
 }
 
-/// Asks all, charges all or none, and answers.
-fn ask(context: Context<'_>, asked: &mut [Asked<'_>], terms: &Terms<'_>, names: Names) -> Result<Outcome> {
+/// Asks all, and charges all or none.
+fn ask(
+    context: Context<'_>,
+    asked: &mut [Asked<'_>],
+    terms: &Terms<'_>,
+    standing: Standing,
+) -> Result<Outcome> {
     let clock = context.now();
     let ttl = terms.reserve.map(|reserve| reserve.ttl);
     let given = terms.reserve.and_then(|reserve| reserve.id);
     if let Some(id) = given
         && let Some(verdicts) = repeated(asked, id, clock)?
     {
-        reply(context, asked, &verdicts, names, Some(Some(id)));
-        return Ok(Outcome::Repeated);
+        return Ok(Outcome { became: Became::Repeated, verdicts, made: None });
     }
     let mut verdicts = Verdicts::new();
     for Asked { key, shape, costs, .. } in asked.iter_mut() {
@@ -156,6 +267,9 @@ fn ask(context: Context<'_>, asked: &mut [Asked<'_>], terms: &Terms<'_>, names: 
         decide::allow(held, shape, ttl, clock)?;
         *costs = terms.costs.by_limit(shape);
         verdicts.push(decide::decide(held, shape, &Demand { costs, ttl }, clock));
+    }
+    if waiting::any() || matches!(standing, Standing::Leaves(_)) {
+        line_up(context, asked, terms, standing, &mut verdicts, clock)?;
     }
     let allowed = verdicts.iter().all(Verdict::allowed);
     let made = if given.is_none() && ttl.is_some() && allowed { Some(hex::<32>()) } else { None };
@@ -167,8 +281,35 @@ fn ask(context: Context<'_>, asked: &mut [Asked<'_>], terms: &Terms<'_>, names: 
             decide::deny(verdict, held(&mut asked.key)?, &asked.shape, clock);
         }
     }
-    reply(context, asked, &verdicts, names, ttl.map(|_| id.filter(|_| allowed)));
-    Ok(if allowed { Outcome::Admitted } else { Outcome::Denied })
+    let became = if allowed { Became::Admitted } else { Became::Denied };
+    Ok(Outcome { became, verdicts, made })
+}
+
+/// Makes the verdicts those of one who has to stand behind others, where it has.
+#[cold]
+fn line_up(
+    context: Context<'_>,
+    asked: &mut [Asked<'_>],
+    terms: &Terms<'_>,
+    standing: Standing,
+    verdicts: &mut [Verdict],
+    clock: At,
+) -> Result<()> {
+    let (lane, leaves) = match standing {
+        Standing::First => return Ok(()),
+        Standing::Comes(lane) => (lane, false),
+        Standing::Leaves(lane) => (lane, verdicts.iter().all(Verdict::allowed)),
+    };
+    for (asked, verdict) in asked.iter_mut().zip(verdicts) {
+        let claim = asked.claim(terms);
+        if claim.takes() && (leaves || waiting::blocks(context, asked.name, lane)) {
+            let held = held(&mut asked.key)?;
+            *verdict = waiting::with_ahead(context, asked.name, lane, |ahead| {
+                behind::quota(held, ahead, &claim, clock)
+            });
+        }
+    }
+    Ok(())
 }
 
 /// What was answered to the request with this id, if it is open on all keys.
@@ -217,15 +358,14 @@ fn policy(name: &[u8]) -> Result<Arc<Shape>> {
 }
 
 /// Allowed, retry_after_ms, what blocks, a row for each limit; with `id` also that or nil.
-fn reply(
+fn reply<'a, R: Iterator<Item = (&'a Shape, &'a Verdict)> + Clone>(
     context: Context<'_>,
-    asked: &[Asked<'_>],
-    verdicts: &[Verdict],
+    verdicts: impl Fn() -> R,
     names: Names,
     id: Option<Option<&[u8]>>,
 ) {
     let reply = Reply::to(context).array(if id.is_some() { 5 } else { 4 });
-    limits(reply, || asked.iter().map(|asked| &*asked.shape).zip(verdicts), names);
+    limits(reply, verdicts, names);
     match id {
         Some(Some(id)) => {
             reply.text(id);

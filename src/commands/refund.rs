@@ -12,6 +12,7 @@ use crate::sys::command::Handler;
 use crate::sys::context::{Args, Context};
 use crate::sys::key::{Key, Mode};
 use crate::sys::reply::Reply;
+use crate::waiting;
 
 /// See the head of this file.
 pub(crate) struct Refund;
@@ -38,6 +39,7 @@ fn refund(context: Context<'_>, args: Args<'_>) -> Result<()> {
         let effect = Effect::Refund { at, cost };
         change::apply(context, &mut key, name, &effect)?;
         change::replicate(context, name, &effect);
+        waiting::changed(context, name);
     }
     let remaining = match key.value()? {
         Some(value) => value.limit()?.peek(0, clock).remaining,

@@ -15,6 +15,7 @@ use crate::sys::command::Handler;
 use crate::sys::context::{Args, Context};
 use crate::sys::key::{Key, Mode};
 use crate::sys::reply::Reply;
+use crate::waiting;
 
 /// `RL.SETTLE key id [COST unit n]…`
 pub(crate) struct Settle;
@@ -76,6 +77,7 @@ fn respond<'a>(
             let change = change(at);
             change::apply(context, &mut key, name, &change)?;
             change::replicate(context, name, &change);
+            waiting::changed(context, name);
         }
         Reply::to(context).integer(i64::from(at.is_some()));
         Ok(())

@@ -22,6 +22,7 @@ use crate::arguments::Arguments;
 use crate::sys::context::{Context, Level};
 use crate::sys::events::Event;
 use crate::sys::info::Section;
+use crate::waiting;
 
 /// The command that changes them.
 pub(crate) const COMMAND: &CStr = c"RL.POLICY";
@@ -60,12 +61,17 @@ pub(crate) fn set(shape: &Arc<Shape>) -> Result<bool> {
     if holds(&policies, shape) {
         return Ok(false);
     }
-    policies.set(Arc::clone(shape)).map(|()| true)
+    policies.set(Arc::clone(shape))?;
+    drop(policies);
+    waiting::policies_changed();
+    Ok(true)
 }
 
 /// Forgets what is under a name; whether anything was.
 pub(crate) fn remove(name: &[u8]) -> bool {
-    lock().remove(name).is_some()
+    let removed = lock().remove(name).is_some();
+    waiting::policies_changed();
+    removed
 }
 
 /// Whether these limits are those under the name of their policy.
@@ -103,12 +109,7 @@ pub(crate) fn hear(context: Context<'_>, event: Event) {
         Event::LoadStarted => *lock() = Policies::new(),
         Event::LoadEnded => start::overlay(context),
         Event::Rewriting => rewrite::begun(context),
-        Event::Forked
-        | Event::ForkEnded
-        | Event::RoleChanged
-        | Event::ReplicaChanged
-        | Event::Saved
-        | Event::Configured => {}
+        _ => {}
     }
 }
 

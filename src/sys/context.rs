@@ -18,6 +18,21 @@ pub(crate) struct Context<'a> {
     life: PhantomData<&'a ()>,
 }
 
+/// A context that is no callback's, to set timers with: those who hear of changes where there is no
+/// other. What is done in it is told to nobody, so that it is good for nothing else.
+pub(crate) struct Lasting(NonNull<raw::RedisModuleCtx>);
+
+// SAFETY: used on the main thread alone (rule 1 of `sys`); it is kept in a static, which asks for this.
+unsafe impl Send for Lasting {}
+// SAFETY: as above.
+unsafe impl Sync for Lasting {}
+
+impl Lasting {
+    pub(crate) fn context(&self) -> Context<'_> {
+        Context { ptr: self.0.as_ptr(), life: PhantomData }
+    }
+}
+
 /// The words of a command, its name first.
 #[derive(Clone, Copy)]
 pub(crate) struct Args<'a> {
@@ -114,6 +129,59 @@ impl<'a> Context<'a> {
     pub(crate) fn may_replicate(self) -> bool {
         // SAFETY: the call takes nothing.
         unsafe { api!(RedisModule_AvoidReplicaTraffic()) == 0 }
+    }
+
+    /// Whether the client of the command that runs may be held: not in a transaction or a script, and not
+    /// where its caller does not wait.
+    pub(crate) fn may_block(self) -> bool {
+        !self.in_transaction() && !self.has_flags(raw::REDISMODULE_CTX_FLAGS_DENY_BLOCKING)
+    }
+
+    /// Whether memory is used up, and nothing is evicted to make room.
+    pub(crate) fn is_out_of_memory(self) -> bool {
+        self.has_flags(raw::REDISMODULE_CTX_FLAGS_OOM) && !self.has_flags(raw::REDISMODULE_CTX_FLAGS_EVICT)
+    }
+
+    /// Whether the server, as part of a cluster, would send a client that asks for these keys elsewhere.
+    pub(crate) fn redirects(self, keys: &[Arg<'_>]) -> bool {
+        if !self.has_flags(raw::REDISMODULE_CTX_FLAGS_CLUSTER) {
+            return false;
+        }
+        let mut names: Vec<*mut raw::RedisModuleString> = keys.iter().map(|key| key.as_ptr()).collect();
+        // SAFETY: the context is live (rule 2); the format promises an array of strings and its length,
+        // and that is what follows. The reply is freed once; there is none where the node does not serve
+        // the keys' slot, or not all of the keys.
+        unsafe {
+            let reply = api!(RedisModule_Call(
+                self.ptr,
+                c"EXISTS".as_ptr(),
+                c"v".as_ptr(),
+                names.as_mut_ptr(),
+                names.len()
+            ));
+            if !reply.is_null() {
+                api!(RedisModule_FreeCallReply(reply));
+            }
+            reply.is_null()
+        }
+    }
+
+    /// The database that is selected.
+    pub(crate) fn db(self) -> i32 {
+        // SAFETY: the context is live (rule 2).
+        unsafe { api!(RedisModule_GetSelectedDb(self.ptr)) }
+    }
+
+    /// Selects another, for what follows in this callback.
+    pub(crate) fn select(self, db: i32) -> bool {
+        // SAFETY: the context is live (rule 2).
+        unsafe { api!(RedisModule_SelectDb(self.ptr, db)) == 0 }
+    }
+
+    /// A context that is there for as long as the module.
+    pub(crate) fn lasting(self) -> Option<Lasting> {
+        // SAFETY: the context is live (rule 2). What is got is never freed.
+        NonNull::new(unsafe { api!(RedisModule_GetDetachedThreadSafeContext(self.ptr)) }).map(Lasting)
     }
 
     /// Whether the context has any of `flags`.
@@ -236,6 +304,15 @@ impl<'a> Args<'a> {
         let words =
             unsafe { std::slice::from_raw_parts(argv.cast::<NonNull<raw::RedisModuleString>>(), count) };
         Self { words }
+    }
+
+    pub(super) fn from_words(words: &'a [NonNull<raw::RedisModuleString>]) -> Self {
+        Self { words }
+    }
+
+    /// The words as the server takes them, and how many.
+    pub(super) fn as_raw(self) -> (*mut *mut raw::RedisModuleString, c_int) {
+        (self.words.as_ptr().cast_mut().cast(), c_int::try_from(self.words.len()).unwrap_or(0))
     }
 
     pub(crate) fn len(self) -> usize {

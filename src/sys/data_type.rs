@@ -42,6 +42,10 @@ pub(crate) trait Value: Clone + Send + 'static {
 
     /// What a file has beside the keys, and before them, as bytes; `None` if there is nothing.
     fn encode_beside() -> Option<Vec<u8>>;
+    /// A key that held such a value holds it no more: it was deleted, has expired, was overwritten,
+    /// renamed or evicted. Of a database that is flushed as a whole nothing is told here.
+    fn unlinked(db: i32, key: &[u8]);
+
     /// Takes such bytes, in place of what there is; `false` if they are not sound. They may be anything.
     fn decode_beside(bytes: &[u8], version: i32) -> bool;
 }
@@ -77,12 +81,12 @@ pub(crate) fn register<T: Value>(context: Context<'_>) -> bool {
         aux_save: Some(save_beside::<T>),
         aux_save_triggers: BEFORE_KEYS,
         free_effort: Some(free_effort::<T>),
-        unlink: None, // nothing outside a value refers to it
+        unlink: None, // the one below knows the database, too
         copy: Some(copy::<T>),
         defrag: Some(defrag::<T>),
         mem_usage2: None,
         free_effort2: None,
-        unlink2: None,
+        unlink2: Some(unlink::<T>),
         copy2: None,
         aux_save2: Some(save_beside_if_any::<T>),
     };
@@ -208,6 +212,19 @@ unsafe extern "C" fn free<T: Value>(value: *mut c_void) {
     // SAFETY: the server gives up a value of this type that `Box::into_raw` made, once; on a background
     // thread maybe, which a `Send` value allows.
     guarded(|| drop(unsafe { Box::from_raw(value.cast::<T>()) }), || ());
+}
+
+unsafe extern "C" fn unlink<T: Value>(context: *mut raw::RedisModuleKeyOptCtx, _: *const c_void) {
+    // SAFETY: the context is live until this returns, and so is the key's name, of which the call gives
+    // the first byte, never null, and the length.
+    let (db, key) = unsafe {
+        let mut len = 0;
+        let name = api!(RedisModule_GetKeyNameFromOptCtx(context));
+        let first = api!(RedisModule_StringPtrLen(name, &raw mut len));
+        let key = std::slice::from_raw_parts(first.cast::<u8>(), len);
+        (api!(RedisModule_GetDbIdFromOptCtx(context)), key)
+    };
+    guarded(|| T::unlinked(db, key), || ());
 }
 
 unsafe extern "C" fn free_effort<T: Value>(_: *mut raw::RedisModuleString, value: *const c_void) -> usize {

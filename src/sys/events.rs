@@ -29,6 +29,10 @@ pub(crate) enum Event {
     Saved,
     /// Settings were changed.
     Configured,
+    /// All keys of a database are gone, or of all databases.
+    Flushed(Option<i32>),
+    /// Two databases have changed places.
+    Swapped(i32, i32),
 }
 
 /// What is called when one happens.
@@ -46,6 +50,8 @@ pub(crate) fn subscribe<L: Listener>(context: Context<'_>) -> bool {
         raw::REDISMODULE_EVENT_FORK_CHILD,
         raw::REDISMODULE_EVENT_PERSISTENCE,
         raw::REDISMODULE_EVENT_CONFIG,
+        raw::REDISMODULE_EVENT_FLUSHDB,
+        raw::REDISMODULE_EVENT_SWAPDB,
     ]
     .into_iter()
     .all(|id| {
@@ -59,7 +65,7 @@ unsafe extern "C" fn hear<L: Listener>(
     context: *mut raw::RedisModuleCtx,
     event: raw::RedisModuleEvent,
     phase: u64,
-    _: *mut c_void,
+    data: *mut c_void,
 ) {
     // SAFETY: the server passes a context that lives until this returns.
     let context = unsafe { Context::new(context) };
@@ -77,6 +83,16 @@ unsafe extern "C" fn hear<L: Listener>(
             _ => Event::ForkEnded,
         },
         raw::REDISMODULE_EVENT_CONFIG => Event::Configured,
+        raw::REDISMODULE_EVENT_FLUSHDB => {
+            // SAFETY: with this event the server passes this, which lives until this returns.
+            let db = unsafe { (*data.cast::<raw::RedisModuleFlushInfo>()).dbnum };
+            Event::Flushed((db >= 0).then_some(db))
+        }
+        raw::REDISMODULE_EVENT_SWAPDB => {
+            // SAFETY: as above.
+            let swapped = unsafe { &*data.cast::<raw::RedisModuleSwapDbInfo>() };
+            Event::Swapped(swapped.dbnum_first, swapped.dbnum_second)
+        }
         _ => match phase {
             raw::REDISMODULE_SUBEVENT_PERSISTENCE_AOF_START => Event::Rewriting,
             _ => Event::Saved,

@@ -14,6 +14,7 @@
 
 pub(crate) mod alloc;
 pub(crate) mod aof_rider;
+pub(crate) mod blocked;
 pub(crate) mod command;
 pub(crate) mod command_docs;
 pub(crate) mod config;
@@ -22,11 +23,13 @@ pub(crate) mod data_type;
 pub(crate) mod events;
 pub(crate) mod guard;
 pub(crate) mod info;
+pub(crate) mod kept;
 pub(crate) mod key;
 pub(crate) mod module;
 pub(crate) mod random;
 pub(crate) mod reply;
 pub(crate) mod timer;
+pub(crate) mod user;
 
 /// Calls a function of the module interface by its name after `RedisModule_`.
 ///

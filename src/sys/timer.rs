@@ -52,7 +52,6 @@ impl<T> Timer<T> {
     ///
     /// A server frees a timer after its callback, whatever happened to it meanwhile, so one that is
     /// running must not be stopped. And an id is not looked up once it may stand for another timer.
-    #[expect(dead_code, reason = "who waits will stop the timer of their line")]
     pub(crate) fn stop(self, context: Context<'_>) -> Option<T> {
         if self.ran.load(Relaxed) {
             return None;

@@ -48,17 +48,17 @@ faults! {
     /// The window or period is longer than this server's operator allows.
     MaxWindow = c"ERR window or period is longer than rl.max-window allows";
     /// Something stands where an option of RL.SLIDE should.
-    SlideSyntax = c"ERR syntax error, expected RL.SLIDE key limit window [COST n]";
+    SlideSyntax = c"ERR syntax error, expected RL.SLIDE key limit window [COST n] [WAIT duration [PRIORITY lane]]";
     /// Something stands where an option of RL.WINDOW should.
-    WindowSyntax = c"ERR syntax error, expected RL.WINDOW key limit window [OFFSET duration] [COST n]";
+    WindowSyntax = c"ERR syntax error, expected RL.WINDOW key limit window [OFFSET duration] [COST n] [WAIT duration [PRIORITY lane]]";
     /// Something stands where an option of RL.BUCKET should.
-    BucketSyntax = c"ERR syntax error, expected RL.BUCKET key capacity refill [period] [COST n]";
+    BucketSyntax = c"ERR syntax error, expected RL.BUCKET key capacity refill [period] [COST n] [WAIT duration [PRIORITY lane]]";
     /// Something stands where an option of RL.PEEK should.
     PeekSyntax = c"ERR syntax error, expected RL.PEEK key [COST n] [COST unit n ...]";
     /// Something stands where a limit or an option of RL.QUOTA should.
-    QuotaSyntax = c"ERR syntax error, expected RL.QUOTA key POLICY name | LIMIT name limit window|INFLIGHT [UNIT unit] [SLIDE | WINDOW [OFFSET duration] | BUCKET capacity] ... [COST unit n ...] [RESERVE ttl [ID id]]";
+    QuotaSyntax = c"ERR syntax error, expected RL.QUOTA key POLICY name | LIMIT name limit window|INFLIGHT [UNIT unit] [SLIDE | WINDOW [OFFSET duration] | BUCKET capacity] ... [COST unit n ...] [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane]]";
     /// Something stands where an argument of RL.MQUOTA should.
-    ManySyntax = c"ERR syntax error, expected RL.MQUOTA numkeys key ... POLICY name ... [COST unit n ...] [RESERVE ttl [ID id]], with one policy for each key";
+    ManySyntax = c"ERR syntax error, expected RL.MQUOTA numkeys key ... POLICY name ... [COST unit n ...] [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane]], with one policy for each key";
     /// Something stands where a cost of RL.SETTLE should.
     SettleSyntax = c"ERR syntax error, expected RL.SETTLE key id [COST unit n ...]";
     /// Something stands where a limit of RL.POLICY SET should.
@@ -91,6 +91,18 @@ faults! {
     IdElsewhere = c"ERR this id is open on some of these keys only, settle or cancel it there first";
     /// A key holds as many open reservations as it may.
     Reservations = c"ERR a key may hold 100000 open reservations";
+    /// How long a request waits is not a duration in range.
+    Wait = c"ERR wait must be a duration from 1ms to 3650d, such as 30, 250ms, 5m, 1h or 1d";
+    /// The lane in which a request waits is not one.
+    Priority = c"ERR priority must be CRITICAL, HIGH, NORMAL or LOW, or 0 to 3";
+    /// As many wait as may, on the server or for a key.
+    Busy = c"RLBUSY too many waiters";
+    /// Who has waited may not do what they wait for any more.
+    NoPermission = c"NOPERM this user may not run the command any more";
+    /// Memory ran out while a request waited.
+    OutOfMemory = c"OOM command not allowed when used memory > 'maxmemory'.";
+    /// The slot of its keys is being moved, or was, while a request waited.
+    SlotMoves = c"TRYAGAIN the keys are moving to another node, please ask again";
     /// There is no policy of that name.
     NoPolicy = c"ERR no such policy, RL.POLICY LIST names those there are";
     /// The server keeps as many policies as it may.

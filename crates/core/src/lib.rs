@@ -6,11 +6,14 @@
 //!
 //! - [`slide`], [`window`], [`bucket`]: the three algorithms, one file each
 //! - [`log`]: the admissions of a sliding window, compact; [`counter`]: the one amount of the others
+//! - [`quota`]: many limits under one key
+//! - [`lanes`]: who waits, and whose turn it is; [`behind`]: what others are told meanwhile
 //! - [`codec`]: a state as bytes, for snapshots
 //! - [`number`], [`fault`]: what clients may write, and what they are told when it is wrong
 
 #![forbid(unsafe_code)]
 
+pub mod behind;
 mod bounded;
 pub mod bucket;
 mod calendar;
@@ -20,6 +23,7 @@ pub mod decision;
 pub mod effect;
 pub mod fault;
 mod intern;
+pub mod lanes;
 pub mod log;
 pub mod meter;
 pub mod number;

@@ -1,9 +1,9 @@
 //! The grammar: what stands behind each command's name, read once into a [`Request`].
 //!
 //! ```text
-//! RL.SLIDE  key limit window                    [COST n]
-//! RL.WINDOW key limit window [OFFSET duration]  [COST n]
-//! RL.BUCKET key capacity refill [period]        [COST n]
+//! RL.SLIDE  key limit window                    [COST n] [WAIT duration [PRIORITY lane]]
+//! RL.WINDOW key limit window [OFFSET duration]  [COST n] [WAIT duration [PRIORITY lane]]
+//! RL.BUCKET key capacity refill [period]        [COST n] [WAIT duration [PRIORITY lane]]
 //! RL.PEEK   key [COST n]
 //! RL.REFUND key n
 //! ```
@@ -11,6 +11,7 @@
 
 use crate::bucket::BucketRule;
 use crate::fault::{Fault, Result};
+use crate::lanes::Wait;
 use crate::number;
 use crate::rule::Rule;
 use crate::slide::SlideRule;
@@ -36,6 +37,8 @@ pub struct Request {
     pub rule: Rule,
     /// What it would take.
     pub cost: u64,
+    /// Whether it waits where it is not admitted at once.
+    pub wait: Option<Wait>,
 }
 
 /// Reads `RL.SLIDE`.
@@ -45,8 +48,8 @@ pub struct Request {
 pub fn slide<W: Words + ?Sized>(words: &W) -> Result<Request> {
     let limit = number::limit(required(words, 2)?, Fault::Limit)?;
     let window = number::duration(required(words, 3)?, Fault::Window)?;
-    let cost = Options::read(words, 4, Options::NONE, Fault::SlideSyntax)?.cost;
-    Ok(Request { rule: Rule::Slide(SlideRule { limit, window }), cost })
+    let options = Options::read(words, 4, Options::WAIT, Fault::SlideSyntax)?;
+    Ok(options.request(Rule::Slide(SlideRule { limit, window })))
 }
 
 /// Reads `RL.WINDOW`.
@@ -56,11 +59,8 @@ pub fn slide<W: Words + ?Sized>(words: &W) -> Result<Request> {
 pub fn window<W: Words + ?Sized>(words: &W) -> Result<Request> {
     let limit = number::limit(required(words, 2)?, Fault::Limit)?;
     let length = length(required(words, 3)?)?;
-    let options = Options::read(words, 4, Options::OFFSET, Fault::WindowSyntax)?;
-    Ok(Request {
-        rule: Rule::Window(WindowRule { limit, length, offset: options.offset }),
-        cost: options.cost,
-    })
+    let options = Options::read(words, 4, Options::OFFSET | Options::WAIT, Fault::WindowSyntax)?;
+    Ok(options.request(Rule::Window(WindowRule { limit, length, offset: options.offset })))
 }
 
 /// Reads `RL.BUCKET`.
@@ -75,8 +75,8 @@ pub fn bucket<W: Words + ?Sized>(words: &W) -> Result<Request> {
     let period = given.map_or(Ok(Span::from_ms(1_000)), |word| number::duration(word, Fault::Period))?;
     let rule = BucketRule::new(capacity, refill, period).ok_or(Fault::RefillDecimals)?;
     let first = if given.is_some() { 5 } else { 4 };
-    let cost = Options::read(words, first, Options::NONE, Fault::BucketSyntax)?.cost;
-    Ok(Request { rule: Rule::Bucket(rule), cost })
+    let options = Options::read(words, first, Options::WAIT, Fault::BucketSyntax)?;
+    Ok(options.request(Rule::Bucket(rule)))
 }
 
 /// Reads `RL.PEEK`: the cost that is asked about.
@@ -114,26 +114,40 @@ fn required<W: Words + ?Sized>(words: &W, index: usize) -> Result<&[u8]> {
 struct Options {
     cost: u64,
     offset: i64,
+    wait: Option<Wait>,
 }
 
 impl Options {
-    const NONE: bool = false;
-    const OFFSET: bool = true;
+    /// Which may stand beside `COST`.
+    const NONE: u8 = 0;
+    const OFFSET: u8 = 1;
+    const WAIT: u8 = 2;
 
-    fn read<W: Words + ?Sized>(words: &W, first: usize, with_offset: bool, syntax: Fault) -> Result<Self> {
-        let (mut cost, mut offset) = (None, None);
+    fn read<W: Words + ?Sized>(words: &W, first: usize, allowed: u8, syntax: Fault) -> Result<Self> {
+        let (mut cost, mut offset, mut wait) = (None, None, None);
         let mut index = first;
         while let Some(keyword) = words.word(index) {
-            let value = words.word(index.saturating_add(1)).ok_or(syntax)?;
+            index = index.saturating_add(1);
+            let value = words.word(index).ok_or(syntax)?;
             if keyword.eq_ignore_ascii_case(b"COST") && cost.is_none() {
                 cost = Some(number::count(value).ok_or(Fault::Cost)?);
-            } else if with_offset && keyword.eq_ignore_ascii_case(b"OFFSET") && offset.is_none() {
+            } else if allowed & Self::OFFSET != 0
+                && keyword.eq_ignore_ascii_case(b"OFFSET")
+                && offset.is_none()
+            {
                 offset = Some(number::offset(value)?);
+            } else if allowed & Self::WAIT != 0 && keyword.eq_ignore_ascii_case(b"WAIT") && wait.is_none() {
+                wait = Some(Wait::read(words, &mut index, syntax)?);
+                continue;
             } else {
                 return Err(syntax);
             }
-            index = index.saturating_add(2);
+            index = index.saturating_add(1);
         }
-        Ok(Self { cost: cost.unwrap_or(1), offset: offset.unwrap_or(0) })
+        Ok(Self { cost: cost.unwrap_or(1), offset: offset.unwrap_or(0), wait })
+    }
+
+    const fn request(&self, rule: Rule) -> Request {
+        Request { rule, cost: self.cost, wait: self.wait }
     }
 }

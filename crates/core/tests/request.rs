@@ -51,7 +51,7 @@ fn a_sliding_window_reads() {
         ("5 1.5h CoSt 2", 5, 5_400_000, 2),
     ] {
         let rule = Rule::Slide(SlideRule { limit, window: span(window) });
-        assert_eq!(slide(text), Ok(Request { rule, cost }), "{text}");
+        assert_eq!(slide(text), Ok(Request { rule, cost, wait: None }), "{text}");
     }
     for (text, fault) in [
         ("", Fault::Limit),
@@ -78,7 +78,14 @@ fn a_sliding_window_reads() {
         ("5 60 1", Fault::SlideSyntax),
         ("5 60 OFFSET 1", Fault::SlideSyntax),
         ("5 60 COST 1 COST 1", Fault::SlideSyntax),
-        ("5 60 WAIT 1", Fault::SlideSyntax),
+        ("5 60 WAIT", Fault::SlideSyntax),
+        ("5 60 WAIT 1 WAIT 1", Fault::SlideSyntax),
+        ("5 60 PRIORITY LOW WAIT 1", Fault::SlideSyntax),
+        ("5 60 WAIT 1 PRIORITY", Fault::SlideSyntax),
+        ("5 60 WAIT 0", Fault::Wait),
+        ("5 60 WAIT x", Fault::Wait),
+        ("5 60 WAIT 1 PRIORITY 4", Fault::Priority),
+        ("5 60 WAIT 1 PRIORITY urgent", Fault::Priority),
         ("5 60 '' 1", Fault::SlideSyntax),
         ("5 60 COST -1", Fault::Cost),
         ("5 60 COST x", Fault::Cost),
@@ -106,7 +113,7 @@ fn a_fixed_window_reads() {
     ] {
         assert_eq!(
             window(text),
-            Ok(Request { rule: Rule::Window(WindowRule { limit: 5, length, offset }), cost }),
+            Ok(Request { rule: Rule::Window(WindowRule { limit: 5, length, offset }), cost, wait: None }),
             "{text}"
         );
     }
@@ -143,7 +150,7 @@ fn a_bucket_reads() {
     ] {
         let rule =
             BucketRule::new(capacity, number::refill(refill.as_bytes()).unwrap(), span(period)).unwrap();
-        assert_eq!(bucket(text), Ok(Request { rule: Rule::Bucket(rule), cost }), "{text}");
+        assert_eq!(bucket(text), Ok(Request { rule: Rule::Bucket(rule), cost, wait: None }), "{text}");
     }
     for (text, fault) in [
         ("0 1", Fault::Capacity),
@@ -282,7 +289,8 @@ proptest! {
 fn no_fault_says_what_was_sent() {
     for fault in Fault::ALL {
         let text = fault.text().to_str().unwrap();
-        assert!(text.starts_with("ERR ") || text.starts_with("WRONGTYPE "), "{text}");
+        let (kind, _) = text.split_once(' ').unwrap();
+        assert!(["ERR", "WRONGTYPE", "RLBUSY", "NOPERM", "OOM", "TRYAGAIN"].contains(&kind), "{text}");
         assert!(!text.contains(['\r', '\n', '{', '%']));
     }
 }

@@ -26,14 +26,14 @@ fuzz_target!(|input: &[u8]| {
     if let Ok(effect) = Effect::parse(input) {
         assert_eq!(effect.to_text().as_bytes(), input, "one effect has one text");
         let Effect::Admit { rule, at, cost } = effect else { return };
-        decided(&Request { rule, cost });
+        decided(&Request { rule, cost, wait: None });
         let (state, _) = effect.create().unwrap();
         assert_eq!(state.peek(0, at).at, at);
     }
 });
 
 fn decided(request: &Request) {
-    let Request { rule, cost } = request;
+    let Request { rule, cost, .. } = request;
     assert!(*cost <= COUNT_MAX);
     assert!(rule.longest().ms() > 0 && rule.longest() <= Span::MAX);
     let mut state = State::new(rule);

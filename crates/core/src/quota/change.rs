@@ -77,7 +77,7 @@ impl Change<'_> {
     pub fn apply(&self, quota: &mut Quota) -> Expiry {
         let before = quota.ends;
         match self {
-            Self::Admit(admission) => quota.admit(admission),
+            Self::Admit(admission) => quota.take(admission),
             Self::Settle { id, at, used } => {
                 quota.settle(id, *at, |unit, taken| used.named(unit).unwrap_or(taken))
             }
@@ -98,7 +98,8 @@ impl Change<'_> {
 }
 
 impl Quota {
-    fn admit(&mut self, admission: &Admission<'_>) {
+    /// Books what was admitted.
+    pub(crate) fn take(&mut self, admission: &Admission<'_>) {
         let Admission { shape, at, costs, reserved } = admission;
         self.come_to(*at);
         let mut ends = self.ends;

@@ -119,6 +119,15 @@ impl Quota {
         counted.max(self.reservations().and_then(Reservations::end))
     }
 
+    /// A copy that counts the same, and holds no reservation.
+    pub(crate) fn without_reservations(&self) -> Self {
+        let retired = self.more.as_deref().map_or(&[][..], |more| &more.retired);
+        let more = More { reservations: Reservations::default(), retired: retired.to_vec() };
+        let more = (!retired.is_empty()).then(|| Box::new(more));
+        let (shape, states) = (Arc::clone(&self.shape), self.states.clone());
+        Self { shape, states, at: self.at, ends: self.ends, more }
+    }
+
     /// Memory that it takes beside itself, in bytes as asked for.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {

@@ -7,6 +7,7 @@ use super::name::Name;
 use super::request::{UNITS_MAX, id, next};
 use super::shape::Shape;
 use crate::fault::{Fault, Result};
+use crate::lanes::Wait;
 use crate::number;
 use crate::request::Words;
 use crate::time::Span;
@@ -90,6 +91,8 @@ pub struct Terms<'a> {
     pub costs: Costs<'a>,
     /// Whether what is admitted is reserved only.
     pub reserve: Option<Reserve<'a>>,
+    /// Whether it waits where it is not admitted at once.
+    pub wait: Option<Wait>,
 }
 
 impl<'a> Terms<'a> {
@@ -102,6 +105,10 @@ impl<'a> Terms<'a> {
     ) -> Result<()> {
         if keyword.eq_ignore_ascii_case(b"COST") {
             return self.costs.read(words, at, syntax);
+        }
+        if keyword.eq_ignore_ascii_case(b"WAIT") && self.wait.is_none() {
+            self.wait = Some(Wait::read(words, at, syntax)?);
+            return Ok(());
         }
         if !keyword.eq_ignore_ascii_case(b"RESERVE") || self.reserve.is_some() {
             return Err(syntax);

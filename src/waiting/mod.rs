@@ -1,0 +1,291 @@
+//! Clients that wait for their turn.
+//!
+//! The order of lines is [`rl_core::lanes`]; here are the clients that stand in them. A request that is
+//! denied and would wait [joins](join) the lines of its keys. Everything that may let someone go on
+//! only *marks* a line ([`changed`], [`unlinked`], [`hear`], [`policies_changed`]); a timer then does
+//! what there is to do (`serve.rs`). So nobody is answered in the middle of another's command or
+//! transaction, and between an answer's decision and its sending no client's command runs.
+//!
+//! What waits is the command itself, its words. When it is its turn it is run again as if it had come just
+//! then, but that nobody stands before it: so whatever a new request would be told (another type,
+//! no such policy, no memory, no permission), one that has waited is told, too.
+
+mod serve;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Instant;
+
+use rl_core::behind::{AHEAD_MAX, Claim};
+use rl_core::fault::{Fault, Result};
+use rl_core::lanes::{Lane, Line, Place, Ticket, Wait, Waiting};
+use rl_core::time::{At, Span};
+use smallvec::SmallVec;
+
+use crate::metrics::{self, Highest};
+use crate::settings;
+use crate::sys::blocked::{self, Blocked, Holds};
+use crate::sys::context::{Arg, Args, Context, Lasting};
+use crate::sys::events::Event;
+use crate::sys::kept::Kept;
+use crate::sys::timer::{self, Timer};
+use crate::sys::user::User;
+
+/// How a request stands towards those who wait.
+#[derive(Clone, Copy)]
+pub(crate) enum Standing {
+    /// It comes, to this lane.
+    Comes(Lane),
+    /// It is its turn: nobody stands before it.
+    First,
+    /// It has waited in this lane, and does so no longer: it is told how things are, and takes nothing.
+    Leaves(Lane),
+}
+
+/// What became of a request that waits.
+pub(crate) enum Turn {
+    /// It is admitted, and told so.
+    Admitted(Answer),
+    /// It never is, and told why.
+    Refused(Answer),
+    /// It is denied still, for so long at least.
+    Denied(Span),
+}
+
+/// Sends a reply.
+pub(crate) type Answer = Box<dyn FnOnce(Context<'_>) + Send>;
+
+/// Runs a command again that was given these words. It is not called with [`Standing::Comes`], and gives
+/// an answer if [`Standing::Leaves`].
+pub(crate) type Again = fn(Context<'_>, Args<'_>, Standing) -> Turn;
+
+/// A client that waits.
+struct Held {
+    client: Blocked,
+    request: Arc<Request>,
+    /// What it takes of each of its keys, in the order of these.
+    claims: Claims,
+}
+
+/// What is run when it is its turn.
+struct Request {
+    words: Box<[Kept]>,
+    /// Which of the words are keys.
+    keys: SmallVec<[usize; 1]>,
+    user: Option<User>,
+    db: i32,
+    lane: Lane,
+    again: Again,
+}
+
+/// What a request takes of each of its keys; it has one nearly always.
+pub(crate) type Claims = SmallVec<[Claim; 1]>;
+
+/// All that wait.
+#[derive(Default)]
+struct Room {
+    waiting: Waiting<Held>,
+    /// What clients are to be told that were released just now.
+    answers: BTreeMap<Ticket, Answer>,
+    /// When there is something to do, and what sees to it.
+    timer: Option<(At, Timer<()>)>,
+    /// Whether that is being done; the timer is set again when it has been.
+    is_serving: bool,
+    /// Nothing is done before.
+    not_before: At,
+}
+
+static ROOM: LazyLock<Mutex<Room>> = LazyLock::new(Mutex::default);
+/// Whether anyone waits: all that a request costs for there being lines.
+static ANY: AtomicBool = AtomicBool::new(false);
+/// For timers.
+static CONTEXT: OnceLock<Lasting> = OnceLock::new();
+
+/// The longest that anyone has waited and then gone on.
+pub(crate) static LONGEST_MS: Highest = Highest::new();
+
+/// Looks at the room, or changes it. No call is made meanwhile in which the server may call back.
+fn with<T>(look: impl FnOnce(&mut Room) -> T) -> T {
+    let mut room: MutexGuard<'_, Room> = ROOM.lock().unwrap_or_else(PoisonError::into_inner);
+    let result = look(&mut room);
+    ANY.store(!room.waiting.is_empty(), Relaxed);
+    room.arm();
+    result
+}
+
+/// The instant of a clock that never steps.
+fn now() -> At {
+    static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    At::from_ms(i64::try_from(BEGAN.elapsed().as_millis()).unwrap_or(i64::MAX))
+}
+
+/// Starts, while the module loads.
+pub(crate) fn load(context: Context<'_>) {
+    if let Some(lasting) = context.lasting() {
+        let _ = CONTEXT.set(lasting); // a module is loaded once
+    }
+}
+
+/// Whether anyone waits for anything.
+pub(crate) fn any() -> bool {
+    ANY.load(Relaxed)
+}
+
+/// Whether a request that comes to `lane` has to stand behind others on a key.
+pub(crate) fn blocks(context: Context<'_>, key: Arg<'_>, lane: Lane) -> bool {
+    any() && with(|room| room.waiting.blocks(context.db(), key.bytes(), lane, now()))
+}
+
+/// Looks at what those take of a key whom a request has to stand behind that comes to `lane`.
+pub(crate) fn with_ahead<T>(
+    context: Context<'_>,
+    key: Arg<'_>,
+    lane: Lane,
+    look: impl FnOnce(&mut dyn Iterator<Item = &Claim>) -> T,
+) -> T {
+    let (db, key) = (context.db(), key.bytes());
+    with(|room| {
+        let ahead = room.waiting.ahead(db, key, lane, now(), AHEAD_MAX);
+        look(&mut ahead.into_iter().filter_map(|waiter| {
+            let at = waiter.places.iter().position(|place| *place.key == *key)?;
+            waiter.what.claims.get(at)
+        }))
+    })
+}
+
+/// Makes the client of a command wait, whose keys are these of its words. It is not answered now.
+///
+/// # Errors
+/// [`Fault::Busy`].
+pub(crate) fn join(
+    context: Context<'_>,
+    args: Args<'_>,
+    keys: impl Iterator<Item = usize>,
+    wait: Wait,
+    claims: Claims,
+    again: Again,
+) -> Result<()> {
+    let keys: SmallVec<[usize; 1]> = keys.collect();
+    let names: SmallVec<[Arg<'_>; 1]> = keys.iter().filter_map(|at| args.get(*at)).collect();
+    let db = context.db();
+    let ticket = with(|room| {
+        let (most, per_key) = settings::waiters_at_most();
+        let full = |name: &Arg<'_>| room.waiting.line(db, name.bytes()).map_or(0, Line::len) >= per_key;
+        let busy = room.waiting.len() >= most || names.iter().any(full);
+        if busy { Err(Fault::Busy) } else { Ok(room.waiting.upcoming()) }
+    })
+    .inspect_err(|_| metrics::BUSY.count())?;
+    let words = (0..args.len()).filter_map(|at| args.get(at)).filter_map(Kept::new).collect();
+    let places = names.iter().map(|name| Place { db, key: name.bytes().into() }).collect();
+    let request = Request { words, keys, user: User::of(context), db, lane: wait.lane, again };
+    let client = blocked::block::<Clients>(context, &names, ticket.0).ok_or(Fault::Busy)?;
+    let held = Held { client, request: Arc::new(request), claims };
+    with(|room| room.waiting.join(places, wait.lane, now(), wait.time, held));
+    Ok(())
+}
+
+/// Something has happened to a key that may let someone go on.
+pub(crate) fn changed(context: Context<'_>, key: Arg<'_>) {
+    if any() {
+        with(|room| room.waiting.mark(context.db(), key.bytes()));
+    }
+}
+
+/// A key is gone that held a value of the module's.
+pub(crate) fn unlinked(db: i32, key: &[u8]) {
+    if any() {
+        with(|room| room.waiting.mark(db, key));
+    }
+}
+
+/// A policy has changed.
+pub(crate) fn policies_changed() {
+    if any() {
+        with(|room| room.waiting.mark_all(None));
+    }
+}
+
+/// Makes waiters rise one lane each time they have waited so long, or never.
+pub(crate) fn set_aging(aging: Option<Span>) {
+    with(|room| room.waiting.set_aging(aging));
+}
+
+/// Hears what the server tells of itself.
+pub(crate) fn hear(event: Event) {
+    if !any() {
+        return;
+    }
+    match event {
+        Event::Flushed(db) => with(|room| room.waiting.mark_all(db)),
+        Event::Swapped(first, second) => with(|room| {
+            room.waiting.mark_all(Some(first));
+            room.waiting.mark_all(Some(second));
+        }),
+        Event::LoadEnded | Event::RoleChanged => with(|room| room.waiting.mark_all(None)),
+        _ => {}
+    }
+}
+
+/// How many wait for a key, by lane, and how long the first of them has to, at least.
+pub(crate) fn line(context: Context<'_>, key: Arg<'_>) -> ([usize; 4], Option<Span>) {
+    if !any() {
+        return ([0; 4], None);
+    }
+    with(|room| {
+        let line = room.waiting.line(context.db(), key.bytes());
+        line.map_or(([0; 4], None), |line| (line.counts(), line.expects(now())))
+    })
+}
+
+/// How many wait, by lane; nothing where that cannot be told, in a report of a crash.
+pub(crate) fn counts() -> Option<[usize; 4]> {
+    ROOM.try_lock().ok().map(|room| room.waiting.counts())
+}
+
+impl Room {
+    /// Sets the timer for when there is something to do, if it is not set for before.
+    fn arm(&mut self) {
+        let now = now();
+        let Some(next) = self.waiting.next(now).filter(|_| !self.is_serving) else { return };
+        let next = next.max(self.not_before);
+        if self.timer.as_ref().is_some_and(|(at, _)| *at <= next) {
+            return;
+        }
+        let Some(context) = CONTEXT.get().map(Lasting::context) else { return };
+        if let Some((_, timer)) = self.timer.take() {
+            timer.stop(context);
+        }
+        self.timer = Some((next, timer::after(context, next.since(now), (), serve::wake)));
+    }
+}
+
+/// The clients as the server tells of them.
+struct Clients;
+
+impl Holds for Clients {
+    fn timed_out(context: Context<'_>, args: Args<'_>, number: u64) {
+        let ticket = Ticket(number);
+        let answer = with(|room| room.answers.remove(&ticket)).or_else(|| {
+            // An operator has ended its time.
+            let waiter = with(|room| room.waiting.leave(ticket))?;
+            metrics::UNBLOCKED.count();
+            let request = &waiter.what.request;
+            Some(serve::refusal(context, args, request))
+        });
+        if let Some(answer) = answer {
+            answer(context);
+        }
+    }
+
+    fn gone(number: u64) {
+        let ticket = Ticket(number);
+        let left = with(|room| {
+            room.answers.remove(&ticket);
+            room.waiting.leave(ticket)
+        });
+        if left.is_some() {
+            metrics::GONE.count();
+        }
+    }
+}

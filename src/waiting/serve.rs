@@ -1,0 +1,151 @@
+//! What there is to do for those who wait, when a timer says that there is something.
+
+use std::sync::Arc;
+
+use rl_core::fault::Fault;
+use rl_core::lanes::{Place, Ticket};
+use rl_core::time::Span;
+use smallvec::SmallVec;
+
+use super::{Answer, Held, LONGEST_MS, Request, Standing, Turn, now, with};
+use crate::metrics;
+use crate::sys::context::{Arg, Args, Context};
+use crate::sys::kept::Kept;
+use crate::sys::reply::Reply;
+
+/// So many are answered at most before others have the server for a moment.
+const BATCH: usize = 1_000;
+
+/// How soon to ask again whether anything may be written.
+const AGAIN: Span = Span::from_ms(10);
+
+/// Lets go on whose turn has come, and ends the wait of those who have waited for long enough.
+pub(super) fn wake(context: Context<'_>, (): ()) {
+    with(|room| {
+        room.timer = None;
+        room.is_serving = true;
+    });
+    // While clients are paused nothing is to be written, and so nobody goes on.
+    let may_write = context.may_replicate() && !context.is_replica();
+    let mut left = BATCH;
+    while may_write && left > 0 {
+        let Some(place) = with(|room| room.waiting.marked(now())) else { break };
+        left = left.saturating_sub(1);
+        look(context, &place, &mut left);
+    }
+    while left > 0 {
+        let Some(ticket) = with(|room| room.waiting.overdue(now())) else { break };
+        left = left.saturating_sub(1);
+        end(context, ticket);
+    }
+    with(|room| {
+        room.is_serving = false;
+        room.not_before = if may_write { now() } else { now().plus(AGAIN) };
+    });
+}
+
+/// Lets the first of a line go on, and the next, until one has to wait still.
+fn look(context: Context<'_>, place: &Place, left: &mut usize) {
+    loop {
+        let until = match with(|room| room.waiting.turn(place, now())) {
+            None => None,
+            Some(ticket) => match attempt(context, ticket) {
+                Some(turn @ (Turn::Admitted(_) | Turn::Refused(_))) => {
+                    answer(ticket, turn);
+                    *left = left.saturating_sub(1);
+                    if *left == 0 {
+                        return with(|room| room.waiting.mark(place.db, &place.key)); // there may be more to do
+                    }
+                    continue;
+                }
+                Some(Turn::Denied(wait)) => Some(now().plus(wait)),
+                None => None,
+            },
+        };
+        return with(|room| room.waiting.sleep(place, now(), until));
+    }
+}
+
+/// Answers one who has had its turn.
+fn answer(ticket: Ticket, turn: Turn) {
+    match turn {
+        Turn::Admitted(answer) => {
+            let waited = with(|room| Some(now().since(room.waiting.get(ticket)?.stand.since)));
+            LONGEST_MS.raise(waited.map_or(0, Span::ms));
+            metrics::WAITED.count();
+            release(ticket, answer);
+        }
+        Turn::Refused(answer) => release(ticket, answer),
+        Turn::Denied(_) => {}
+    }
+}
+
+/// Runs the command of one whose turn it is, as if it came now.
+fn attempt(context: Context<'_>, ticket: Ticket) -> Option<Turn> {
+    let request = with(|room| Some(Arc::clone(&room.waiting.get(ticket)?.what.request)))?;
+    if !context.select(request.db) {
+        return None; // there was such a database when it came, and their number does not change
+    }
+    let args = Kept::args(&request.words);
+    if let Some(fault) = refused(context, args, &request) {
+        return Some(Turn::Refused(Box::new(move |context| {
+            Reply::to(context).fault(fault);
+        })));
+    }
+    Some((request.again)(context, args, Standing::First))
+}
+
+/// Why the server would refuse the command before it runs.
+fn refused(context: Context<'_>, args: Args<'_>, request: &Request) -> Option<Fault> {
+    let keys: SmallVec<[Arg<'_>; 1]> = request.keys.iter().filter_map(|at| args.get(*at)).collect();
+    if request.user.as_ref().is_none_or(|user| !user.may_run(args)) {
+        Some(Fault::NoPermission)
+    } else if context.redirects(&keys) {
+        Some(Fault::SlotMoves)
+    } else if context.is_out_of_memory() {
+        Some(Fault::OutOfMemory)
+    } else {
+        None
+    }
+}
+
+/// Ends the wait of one who has waited for as long as it would.
+fn end(context: Context<'_>, ticket: Ticket) {
+    let Some(waiter) = with(|room| room.waiting.leave(ticket)) else { return };
+    metrics::TIMED_OUT.count();
+    let Held { client, request, .. } = waiter.what;
+    let answer = if context.select(request.db) {
+        refusal(context, Kept::args(&request.words), &request)
+    } else {
+        none()
+    };
+    with(|room| room.answers.insert(ticket, answer));
+    client.release();
+}
+
+/// What one is told who waits no longer.
+pub(super) fn refusal(context: Context<'_>, args: Args<'_>, request: &Request) -> Answer {
+    match (request.again)(context, args, Standing::Leaves(request.lane)) {
+        Turn::Admitted(answer) | Turn::Refused(answer) => answer,
+        Turn::Denied(_) => none(),
+    }
+}
+
+/// What is never said: there is always something to tell.
+fn none() -> Answer {
+    Box::new(|context| {
+        Reply::to(context).null();
+    })
+}
+
+/// Takes one out of its lines and answers it.
+fn release(ticket: Ticket, answer: Answer) {
+    let client = with(|room| {
+        let waiter = room.waiting.leave(ticket)?;
+        room.answers.insert(ticket, answer);
+        Some(waiter.what.client)
+    });
+    if let Some(client) = client {
+        client.release();
+    }
+}
