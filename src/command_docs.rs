@@ -65,20 +65,7 @@ const RESERVE: Arg = optional(
 /// `WAIT duration [PRIORITY lane]`
 const WAIT: Arg = optional(
     c"wait",
-    Kind::Block(&[
-        required(c"duration", Kind::String),
-        optional(
-            c"lane",
-            Kind::OneOf(&[
-                token(c"critical", c"CRITICAL"),
-                token(c"high", c"HIGH"),
-                token(c"normal", c"NORMAL"),
-                token(c"low", c"LOW"),
-                required(c"number", Kind::Integer),
-            ]),
-            Some(c"PRIORITY"),
-        ),
-    ]),
+    Kind::Block(&[required(c"duration", Kind::String), optional(c"lane", Kind::String, Some(c"PRIORITY"))]),
     Some(c"WAIT"),
 );
 

@@ -113,7 +113,10 @@ fn limit<L: Limit>(context: Context<'_>, args: Args<'_>) -> Result<()> {
 
 /// The same for one that waits.
 fn again<L: Limit>(context: Context<'_>, args: Args<'_>, standing: Standing) -> Turn {
-    let decided = L::read(&args).and_then(|request| decide(context, args, &request, standing));
+    let decided = L::read(&args).and_then(|request| {
+        settings::allow(&request.rule)?;
+        decide(context, args, &request, standing)
+    });
     let decision = match decided {
         Ok(decision) => decision,
         Err(fault) => {

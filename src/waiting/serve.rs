@@ -21,10 +21,7 @@ const AGAIN: Span = Span::from_ms(10);
 
 /// Lets go on whose turn has come, and ends the wait of those who have waited for long enough.
 pub(super) fn wake(context: Context<'_>, (): ()) {
-    with(|room| {
-        room.timer = None;
-        room.is_serving = true;
-    });
+    let _serving = Serving::begin();
     // While clients are paused nothing is to be written, and so nobody goes on.
     let may_write = context.may_replicate() && !context.is_replica();
     let mut left = BATCH;
@@ -38,10 +35,28 @@ pub(super) fn wake(context: Context<'_>, (): ()) {
         left = left.saturating_sub(1);
         end(context, ticket);
     }
-    with(|room| {
-        room.is_serving = false;
-        room.not_before = if may_write { now() } else { now().plus(AGAIN) };
-    });
+    if !may_write {
+        with(|room| room.not_before = now().plus(AGAIN));
+    }
+}
+
+/// While this is there, no timer is set; then it is, whatever has happened.
+struct Serving;
+
+impl Serving {
+    fn begin() -> Self {
+        with(|room| {
+            room.timer = None;
+            room.is_serving = true;
+        });
+        Self
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        with(|room| room.is_serving = false);
+    }
 }
 
 /// Lets the first of a line go on, and the next, until one has to wait still.

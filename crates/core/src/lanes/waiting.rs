@@ -152,6 +152,11 @@ impl<W> Waiting<W> {
                 self.marked.insert(place.clone());
             }
         }
+        if self.waiters.is_empty() {
+            // A crowd that has gone leaves no memory behind.
+            self.waiters.shrink_to_fit();
+            self.lines.shrink_to_fit();
+        }
         Some(waiter)
     }
 
