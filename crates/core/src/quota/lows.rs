@@ -46,10 +46,14 @@ impl Lows {
 
     /// Less was missing ever since the reservation of that number was made, by `given`.
     pub(crate) fn lower(&mut self, number: u64, given: u128) {
-        for low in core::mem::take(&mut self.0) {
-            let given = if low.made < number { 0 } else { given };
-            self.note(low.made, low.missing.saturating_sub(given));
-        }
+        let first = self.0.partition_point(|low| low.made < number);
+        let (earlier, since) = self.0.split_at_mut(first);
+        let Some(least) = since.first().map(|low| low.missing) else { return };
+        let given = given.min(least); // no more is ever given, and so they rise as they did
+        since.iter_mut().for_each(|low| low.missing = low.missing.saturating_sub(given));
+        // Those before that are not below the new least are taken away by it.
+        let kept = earlier.partition_point(|low| low.missing < least.saturating_sub(given));
+        self.0.drain(kept..first);
     }
 
     /// Keeps what is asked for by the reservations of these numbers, which rise.
