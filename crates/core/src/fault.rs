@@ -91,6 +91,8 @@ faults! {
     IdElsewhere = c"ERR this id is open on some of these keys only, settle or cancel it there first";
     /// A key holds as many open reservations as it may.
     Reservations = c"ERR a key may hold 100000 open reservations";
+    /// A key keeps as many limits that it is not asked by as it may.
+    Retired = c"ERR a key may keep 16 other limits that still count, ask by fewer different ones or on another key";
     /// How long a request waits is not a duration in range.
     Wait = c"ERR wait must be a duration from 1ms to 3650d, such as 30, 250ms, 5m, 1h or 1d";
     /// The lane in which a request waits is not one.

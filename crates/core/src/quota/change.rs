@@ -5,11 +5,12 @@
 
 use std::sync::Arc;
 
-use super::Quota;
 use super::limit::{Measure, PerLimit};
 use super::reservations::{Reservations, Share};
 use super::shape::Shape;
 use super::terms::Costs;
+use super::tracks::Track;
+use super::{More, Quota};
 use crate::counter::Amendment;
 use crate::decision::Expiry;
 use crate::rule::Rule;
@@ -120,24 +121,41 @@ impl Quota {
                 }
             }
         }
-        if let Some(reserved) = reserved {
-            let mut shares: Box<[Share]> = self.limits().map(|_| Share::default()).collect();
-            for ((share, limit), (index, (remaining, reset))) in
-                shares.iter_mut().zip(shape.limits()).zip(reserved.answers.iter().enumerate())
+        for (index, rule, asked) in self.along() {
+            let cost = costs.get(asked).copied().unwrap_or(0);
+            let reservations = self.more.as_deref_mut().map(|more| &mut more.reservations);
+            if let Some(place) = self.states.get_mut(index).filter(|state| cost > 0 && state.is_some())
+                && let Expiry::At(at) = charge(place, &rule, index, cost, self.at, reservations)
             {
-                let cost = match limit.measure {
-                    Measure::Rate(_) => costs.get(index).copied().unwrap_or(0),
-                    Measure::InFlight(_) => 0,
-                };
-                *share =
-                    Share { taken: Some(cost), closed: false, remaining: *remaining, reset_after_ms: *reset };
+                ends = ends.max(at);
             }
-            let more = self.more.get_or_insert_default();
-            more.reservations.insert(reserved.id, self.at, reserved.expires, shares);
+        }
+        if let Some(reserved) = reserved {
+            self.hold(reserved, costs);
             ends = ends.max(reserved.expires);
         }
         self.ends = ends;
         self.end();
+    }
+
+    /// Keeps what was taken of each limit in force.
+    fn hold(&mut self, reserved: &Reserved<'_>, costs: &[u64]) {
+        let limits = self.shape.limits();
+        let More { reservations, retired } = &mut **self.more.get_or_insert_default();
+        reservations.track(limits.iter().chain(&*retired));
+        let taken = limits.iter().zip(costs).map(|(limit, cost)| match limit.measure {
+            Measure::Rate(_) => *cost,
+            Measure::InFlight(_) => 0,
+        });
+        let shares = reservations.tracks().list().iter().zip(taken).zip(&reserved.answers);
+        let share = |((track, taken), (remaining, reset)): ((&Track, u64), &(u64, u64))| Share {
+            slot: track.slot,
+            taken,
+            remaining: *remaining,
+            reset_after_ms: *reset,
+        };
+        let shares = shares.map(share).collect();
+        reservations.insert(reserved.id, self.at, reserved.expires, shares);
     }
 
     /// Takes a reservation out, and makes what it took of each unit what `used` says.
@@ -146,12 +164,13 @@ impl Quota {
         let Some(more) = self.more.as_deref_mut() else { return };
         let Some(held) = more.reservations.remove(id) else { return self.end() };
         let limits = self.shape.limits().iter().chain(&more.retired);
-        for ((index, limit), (place, share)) in
-            limits.enumerate().zip(self.states.iter_mut().zip(&held.shares))
-        {
-            let (Measure::Rate(rule), Some(taken)) = (&limit.measure, share.taken) else { continue };
+        for ((index, limit), place) in limits.enumerate().zip(self.states.iter_mut()) {
+            let Measure::Rate(rule) = &limit.measure else { continue };
+            let Some((Share { taken, .. }, closed)) = more.reservations.tracks().share(index, &held) else {
+                continue;
+            };
             let used = used(limit.unit.as_bytes(), taken);
-            if used == taken || (used < taken && share.closed) {
+            if used == taken || (used < taken && closed) {
                 continue;
             }
             // Nothing is left of it where the limit has begun anew since; what was used beyond it counts.

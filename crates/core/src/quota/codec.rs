@@ -10,6 +10,7 @@ use super::lows::{LEVELS_MAX, Low, Lows};
 use super::request::ID_MAX;
 use super::reservations::{Id, RESERVATIONS_MAX, Reservation, Reservations, Share};
 use super::shape::Shape;
+use super::tracks::{Track, Tracks};
 use super::{More, Quota, RETIRED_MAX};
 use crate::bounded::Bounded;
 use crate::codec::{self, future};
@@ -39,8 +40,12 @@ struct MoreImage<'a> {
     made: u64,
     #[serde(borrow)]
     held: Bounded<Held<'a>, RESERVATIONS_MAX>,
-    levels: Bounded<(u8, Bounded<(u64, u128), LEVELS_MAX>), STATES_MAX>,
+    slots: u64,
+    tracks: Bounded<TrackImage, STATES_MAX>,
 }
+
+/// Slot, since, and the levels: how many reservations were made, and what was missing.
+type TrackImage = (u64, u64, Bounded<(u64, u128), LEVELS_MAX>);
 
 #[derive(Serialize, Deserialize)]
 struct Held<'a> {
@@ -48,7 +53,7 @@ struct Held<'a> {
     at: u64,
     expires: u64,
     number: u64,
-    shares: Bounded<(Option<u64>, bool, u64, u64), STATES_MAX>,
+    shares: Bounded<(u64, u64, u64, u64), LIMITS_MAX>,
 }
 
 /// The bytes of a quota.
@@ -59,7 +64,8 @@ pub fn encode(quota: &Quota) -> Vec<u8> {
         retired: Bounded(more.retired.iter().map(LimitImage::of).collect()),
         made: more.reservations.made(),
         held: Bounded(more.reservations.iter().map(|(id, held)| Held::of(id, held)).collect()),
-        levels: Bounded(more.reservations.levels().map(levels).collect()),
+        slots: more.reservations.tracks().slots(),
+        tracks: Bounded(more.reservations.tracks().list().iter().map(track).collect()),
     });
     let image = Image {
         shape: quota.shape.bytes(),
@@ -71,14 +77,14 @@ pub fn encode(quota: &Quota) -> Vec<u8> {
     postcard::to_stdvec(&image).unwrap_or_default() // writing to memory cannot fail
 }
 
-fn levels<const MAX: usize>((index, lows): (usize, &Lows)) -> (u8, Bounded<(u64, u128), MAX>) {
-    let levels = lows.iter().map(|low| (low.made, low.missing)).collect();
-    (u8::try_from(index).unwrap_or(u8::MAX), Bounded(levels)) // a quota has 32 limits at most
+fn track(track: &Track) -> TrackImage {
+    let levels = track.lows.iter().map(|low| (low.made, low.missing)).collect();
+    (track.slot, track.since, Bounded(levels))
 }
 
 impl<'a> Held<'a> {
     fn of(id: &'a Id, held: &'a Reservation) -> Self {
-        let share = |share: &Share| (share.taken, share.closed, share.remaining, share.reset_after_ms);
+        let share = |share: &Share| (share.slot, share.taken, share.remaining, share.reset_after_ms);
         Self {
             id,
             at: held.at.ms(),
@@ -88,14 +94,14 @@ impl<'a> Held<'a> {
         }
     }
 
-    fn read(self, limits: usize) -> Option<(Id, Reservation)> {
-        let shares = self.shares.0.into_iter().map(|(taken, closed, remaining, reset_after_ms)| {
-            let sound =
-                [taken.unwrap_or(0), remaining, reset_after_ms].iter().all(|value| *value <= COUNT_MAX);
-            sound.then_some(Share { taken, closed, remaining, reset_after_ms })
+    fn read(self, slots: u64) -> Option<(Id, Reservation)> {
+        let shares = self.shares.0.into_iter().map(|(slot, taken, remaining, reset_after_ms)| {
+            let sound = [taken, remaining, reset_after_ms].iter().all(|value| *value <= COUNT_MAX);
+            let sound = sound && (1..=slots).contains(&slot);
+            sound.then_some(Share { slot, taken, remaining, reset_after_ms })
         });
         let shares: Box<[Share]> = shares.collect::<Option<_>>()?;
-        let sound = shares.len() == limits && (1..=ID_MAX).contains(&self.id.len());
+        let sound = !shares.is_empty() && (1..=ID_MAX).contains(&self.id.len());
         let (at, expires) = (At::new(self.at)?, future(self.expires)?);
         sound.then(|| (Arc::from(self.id), Reservation { at, expires, number: self.number, shares }))
     }
@@ -116,7 +122,10 @@ pub fn decode(bytes: &[u8]) -> Option<Quota> {
     };
     let ends = future(image.ends)?;
     let mut quota = Quota { shape, states: Box::default(), at, ends, more: more.map(Box::new) };
-    if image.states.0.len() != quota.limits().count() {
+    // Each limit has its own state.
+    let twice =
+        |(index, limit): (usize, &Limit)| quota.limits().take(index).any(|other| limit.continues(other));
+    if image.states.0.len() != quota.limits().count() || quota.limits().enumerate().any(twice) {
         return None;
     }
     let nested = |(bytes, limit): (&Nested, &Limit)| {
@@ -137,27 +146,25 @@ impl MoreImage<'_> {
     fn read(self, limits: usize, at: At) -> Option<More> {
         let retired = self.retired.0.iter().map(|limit| Limit::new(&limit.draft()?).ok());
         let retired: Vec<Limit> = retired.collect::<Option<_>>()?;
-        let limits = limits.saturating_add(retired.len());
+        let (made, slots) = (self.made, self.slots);
         let held: Vec<(Id, Reservation)> =
-            self.held.0.into_iter().map(|held| held.read(limits)).collect::<Option<_>>()?;
-        if held.iter().any(|(_, held)| held.at > at || held.number > self.made) {
-            return None;
-        }
-        let made = self.made;
-        let levels = self.levels.0.into_iter().map(|(index, levels)| {
+            self.held.0.into_iter().map(|held| held.read(slots)).collect::<Option<_>>()?;
+        let tracks = self.tracks.0.into_iter().map(|(slot, since, levels)| {
             let list = levels.0.into_iter().map(|(made, missing)| Low { made, missing }).collect();
-            let lows = Lows::from_list(list, made)?;
-            let index = usize::from(index);
-            (index < limits && lows.len() > 0).then_some((index, lows))
+            Some(Track { slot, since, took: 0, lows: Lows::from_list(list, made)? })
         });
-        let levels: Vec<(usize, Lows)> = levels.collect::<Option<_>>()?;
+        let tracks: Vec<Track> = tracks.collect::<Option<_>>()?;
         let reservations = if held.is_empty() {
-            let none = made == 0 && levels.is_empty();
+            let none = (made, slots) == (0, 0) && tracks.is_empty();
             none.then(Reservations::default)?
         } else {
-            Reservations::from_lists(held, made, levels)?
+            let sound = tracks.len() == limits.saturating_add(retired.len());
+            let early = held.iter().all(|(_, held)| held.at <= at);
+            let tracks = Tracks::from_list(tracks, slots, made).filter(|_| sound && early)?;
+            Reservations::from_lists(held, made, tracks)?
         };
-        if reservations.is_empty() && retired.is_empty() {
+        let in_flight = |limit: &Limit| matches!(limit.measure, Measure::InFlight(_));
+        if (reservations.is_empty() && retired.is_empty()) || retired.iter().any(in_flight) {
             return None;
         }
         Some(More { reservations, retired })

@@ -1,8 +1,10 @@
 //! Whether a request is admitted, and when, by every limit of a quota at once.
 
+use std::sync::Arc;
+
 use super::Quota;
-use super::limit::{Limit, Measure, PerLimit};
-use super::reservations::{RESERVATIONS_MAX, Reservation, Reservations};
+use super::limit::{Draft, Limit, Measure, PerLimit};
+use super::reservations::{RESERVATIONS_MAX, Reservation, Reservations, Share};
 use super::shape::Shape;
 use crate::decision::{Decision, Retry, wait_ms};
 use crate::fault::{Fault, Result};
@@ -81,32 +83,44 @@ pub fn peek(held: &Quota, shape: &Shape, demand: &Demand<'_>, clock: At) -> Verd
     verdict
 }
 
-/// What was answered when `reservation` was made. A limit that is new since then tells how it stands.
+/// What was answered when `reservation` was made, and by which limits: whatever is asked for now, and by
+/// whichever limits, it was admitted by those. One that the key does not know any more is missing; if it
+/// knows none of them, it tells how those in force stand.
 #[must_use]
-pub fn repeated(held: &Quota, shape: &Shape, reservation: &Reservation, clock: At) -> Verdict {
-    let mut verdict = decide(Some(held), shape, &Demand { costs: &[], ttl: None }, clock);
-    for (row, limit) in verdict.rows.iter_mut().zip(shape.limits()) {
+pub fn repeated(held: &Quota, reservation: &Reservation, clock: At) -> (Arc<Shape>, Verdict) {
+    let known = |share: &'_ Share| {
+        let position = held.reservations()?.tracks().position(share.slot)?;
+        Some((held.limits().nth(position)?, (share.remaining, share.reset_after_ms)))
+    };
+    let answered: PerLimit<_> = reservation.shares.iter().filter_map(known).collect();
+    let drafts: PerLimit<Draft<'_>> = answered.iter().map(|(limit, _)| limit.draft()).collect();
+    let shape = Shape::new(held.shape.policy(), &drafts);
+    let answers = if shape.is_ok() { &*answered } else { &[] };
+    let shape = shape.unwrap_or_else(|_| Arc::clone(&held.shape));
+    let mut verdict = decide(Some(held), &shape, &Demand { costs: &[], ttl: None }, clock);
+    for (index, row) in verdict.rows.iter_mut().enumerate() {
         (row.allowed, row.retry) = (true, Retry::Now);
-        let index = held.limits().position(|known| limit.continues(known));
-        let share =
-            index.and_then(|index| reservation.shares.get(index)).filter(|share| share.taken.is_some());
-        if let Some(share) = share {
-            (row.remaining, row.reset_after_ms) = (share.remaining, share.reset_after_ms);
+        if let Some((_, answer)) = answers.get(index) {
+            (row.remaining, row.reset_after_ms) = *answer;
         }
     }
-    verdict
+    (shape, verdict)
 }
 
 /// Whether a quota can be asked like this at all.
 ///
 /// # Errors
-/// [`Fault::NeedsReserve`], [`Fault::Reservations`].
+/// [`Fault::NeedsReserve`], [`Fault::Reservations`], [`Fault::Retired`].
 pub fn allow(held: Option<&Quota>, shape: &Shape, ttl: Option<Span>, clock: At) -> Result<()> {
-    if ttl.is_none() {
-        return if shape.counts_reservations() { Err(Fault::NeedsReserve) } else { Ok(()) };
+    if ttl.is_none() && shape.counts_reservations() {
+        return Err(Fault::NeedsReserve);
     }
-    let open = held.and_then(|held| Some(held.reservations()?.open(held.now(clock)))).unwrap_or(0);
-    if open >= RESERVATIONS_MAX { Err(Fault::Reservations) } else { Ok(()) }
+    let Some(held) = held else { return Ok(()) };
+    let open = || held.reservations().map_or(0, |reservations| reservations.open(held.now(clock)));
+    if ttl.is_some() && open() >= RESERVATIONS_MAX {
+        return Err(Fault::Reservations);
+    }
+    held.has_room(shape, clock)
 }
 
 /// From where a quota is seen.

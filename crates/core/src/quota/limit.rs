@@ -64,6 +64,14 @@ impl Measure {
         }
     }
 
+    /// By which algorithm it counts cost; none where it counts reservations.
+    fn algorithm(&self) -> Option<&'static str> {
+        match self {
+            Self::Rate(rule) => Some(rule.algorithm()),
+            Self::InFlight(_) => None,
+        }
+    }
+
     /// Whether both count alike, however much they admit.
     pub(crate) fn same_course(&self, other: &Self) -> bool {
         match (self, other) {
@@ -92,10 +100,20 @@ impl Limit {
         self.unit == other.unit && self.measure.same_course(&other.measure)
     }
 
-    /// Whether it goes on with what the other has counted.
+    /// Whether it goes on with the very state that the other has: a state is of one name and one algorithm.
     pub(crate) fn continues(&self, other: &Self) -> bool {
-        let in_flight = |limit: &Self| matches!(limit.measure, Measure::InFlight(_));
-        self.name == other.name && in_flight(self) == in_flight(other)
+        self.name == other.name && self.measure.algorithm() == other.measure.algorithm()
+    }
+
+    /// Whether it is the other one as callers see it, maybe by another algorithm.
+    pub(crate) fn succeeds(&self, other: &Self) -> bool {
+        let counts_cost = |limit: &Self| limit.measure.algorithm().is_some();
+        self.name == other.name && counts_cost(self) == counts_cost(other)
+    }
+
+    /// What a request would have spelled out for it.
+    pub(super) fn draft(&self) -> Draft<'_> {
+        Draft { name: self.name.as_bytes(), unit: self.unit.as_bytes(), measure: self.measure }
     }
 
     pub(super) fn is(&self, draft: &Draft<'_>) -> bool {

@@ -22,6 +22,7 @@ mod reshape;
 pub mod shape;
 pub mod spelling;
 pub mod terms;
+mod tracks;
 mod wire;
 
 use std::sync::Arc;
@@ -29,10 +30,11 @@ use std::sync::Arc;
 use self::limit::{Limit, Measure};
 use self::reservations::Reservations;
 use self::shape::Shape;
+use crate::number::COUNT_MAX;
 use crate::state::{Relocate, State};
 use crate::time::At;
 
-/// A key keeps so many limits at most that it was not asked by lately.
+/// A key keeps so many limits at most that it was not asked by lately and that still count.
 pub const RETIRED_MAX: usize = 16;
 
 /// A quota as one key holds it.
@@ -84,7 +86,7 @@ impl Quota {
     }
 
     /// All limits that it knows of: those in force, then the retired ones.
-    fn limits(&self) -> impl Iterator<Item = &Limit> {
+    fn limits(&self) -> impl Iterator<Item = &Limit> + Clone {
         let retired = self.more.as_deref().map_or(&[][..], |more| &more.retired);
         self.shape.limits().iter().chain(retired)
     }
@@ -94,13 +96,13 @@ impl Quota {
         let at = if core::ptr::eq(&raw const *self.shape, shape) {
             index
         } else {
-            let asked = shape.limits().get(index)?;
-            self.limits().position(|limit| asked.continues(limit))?
+            self.source(shape.limits().get(index)?)?
         };
         self.states.get(at)?.as_ref()
     }
 
-    /// What counts at `clock` for the limit at `index` of `shape`.
+    /// What counts at `clock` for the limit at `index` of `shape`, as it is told: an excess may be more than
+    /// every client can read.
     #[must_use]
     pub fn used(&self, shape: &Shape, index: usize, clock: At) -> u64 {
         match shape.limits().get(index).map(|limit| limit.measure) {
@@ -108,7 +110,10 @@ impl Quota {
                 let open = self.reservations().map_or(0, |held| held.open(self.now(clock)));
                 u64::try_from(open).unwrap_or(u64::MAX)
             }
-            _ => self.counted(shape, index).map_or(0, |state| state.used_cost(self.now(clock))),
+            _ => {
+                let used = |state: &State| state.used_cost(self.now(clock)).min(COUNT_MAX);
+                self.counted(shape, index).map_or(0, used)
+            }
         }
     }
 
@@ -158,10 +163,14 @@ impl Quota {
 /// Two quotas are equal when they hold the same.
 impl PartialEq for Quota {
     fn eq(&self, other: &Self) -> bool {
-        let more = |quota: &Self| quota.more.as_deref().cloned().unwrap_or_default();
+        let more = match (&self.more, &other.more) {
+            (Some(more), Some(others)) => more == others,
+            (Some(more), None) | (None, Some(more)) => **more == More::default(),
+            (None, None) => true,
+        };
         self.shape == other.shape
             && self.states == other.states
             && (self.at, self.ends) == (other.at, other.ends)
-            && more(self) == more(other)
+            && more
     }
 }

@@ -7,7 +7,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use super::lows::Lows;
+use super::limit::Limit;
+use super::tracks::{Origin, Tracks};
 use crate::time::At;
 
 /// A key holds so many at most.
@@ -25,18 +26,17 @@ pub struct Reservation {
     pub expires: At,
     /// Which one of its key it was.
     pub number: u64,
-    /// What it took and was answered, by limit.
+    /// What it took and was answered, in the order of the limits it was admitted by.
     pub shares: Box<[Share]>,
 }
 
 /// A reservation's part in one limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Share {
-    /// What it took; nothing is known where the limit was not there yet.
-    pub taken: Option<u64>,
-    /// The limit is counted otherwise since: what is left of what it took cannot be told from what others
-    /// took, so nothing is given back.
-    pub closed: bool,
+    /// Which limit, by a number of its key's own.
+    pub slot: u64,
+    /// What it took.
+    pub taken: u64,
     /// What remained, as it was answered.
     pub remaining: u64,
     /// When all would be available again, as it was answered.
@@ -51,8 +51,11 @@ pub struct Reservations {
     order: VecDeque<(At, Id)>,
     /// How many have been made while there were any.
     made: u64,
-    /// By limit, for buckets that were charged since.
-    lows: BTreeMap<usize, Lows>,
+    tracks: Tracks,
+    /// How many bytes all ids have.
+    id_bytes: usize,
+    /// How many shares there are.
+    shares: usize,
 }
 
 impl Reservations {
@@ -96,15 +99,29 @@ impl Reservations {
         self.made = self.made.saturating_add(1);
         let held = Reservation { at, expires, number: self.made, shares };
         self.enqueue(expires, Arc::clone(&id));
+        self.join(&id, &held);
         self.by_id.insert(id, held);
         self.thin();
         true
+    }
+
+    fn join(&mut self, id: &Id, held: &Reservation) {
+        self.tracks.join(&held.shares);
+        self.id_bytes = self.id_bytes.saturating_add(id.len());
+        self.shares = self.shares.saturating_add(held.shares.len());
+    }
+
+    fn leave(&mut self, id: &Id, held: &Reservation) {
+        self.tracks.leave(&held.shares);
+        self.id_bytes = self.id_bytes.saturating_sub(id.len());
+        self.shares = self.shares.saturating_sub(held.shares.len());
     }
 
     /// Takes one out.
     pub fn remove(&mut self, id: &[u8]) -> Option<Reservation> {
         let (id, held) = self.by_id.remove_entry(id)?;
         self.dequeue(held.expires, &id);
+        self.leave(&id, &held);
         Some(held)
     }
 
@@ -132,9 +149,11 @@ impl Reservations {
 
     /// Drops what has run out at `now`. What it took stays taken.
     pub fn prune(&mut self, now: At) {
-        let over = self.over(now);
-        for (_, id) in self.order.drain(..over) {
-            self.by_id.remove(&id);
+        for _ in 0..self.over(now) {
+            let over = self.order.pop_front().and_then(|(_, id)| self.by_id.remove_entry(&id));
+            if let Some((id, held)) = over {
+                self.leave(&id, &held);
+            }
         }
         if self.by_id.is_empty() {
             *self = Self::default();
@@ -157,98 +176,78 @@ impl Reservations {
         self.by_id.iter()
     }
 
+    /// Gives the limits of the key what is needed to tell them apart, if they have it not yet.
+    pub(crate) fn track<'a>(&mut self, limits: impl Iterator<Item = &'a Limit> + Clone) {
+        self.tracks.begin(limits);
+    }
+
+    pub(crate) const fn tracks(&self) -> &Tracks {
+        &self.tracks
+    }
+
     /// Notes what the bucket of the limit at `index` is missing before it is charged.
     pub(crate) fn note(&mut self, index: usize, missing: u128) {
-        if !self.by_id.is_empty() {
-            self.lows.entry(index).or_default().note(self.made, missing);
+        if let Some(track) = self.tracks.get_mut(index) {
+            track.lows.note(self.made, missing);
         }
     }
 
     /// The least that bucket was missing since the reservation of that number was made; `None` if
     /// it was not charged since.
     pub(crate) fn least(&self, index: usize, number: u64) -> Option<u128> {
-        self.lows.get(&index)?.since(number)
+        self.tracks.list().get(index)?.lows.since(number)
     }
 
     /// That bucket was missing less since the reservation of that number was made.
     pub(crate) fn lower(&mut self, index: usize, number: u64, given: u128) {
-        if let Some(lows) = self.lows.get_mut(&index) {
-            lows.lower(number, given);
+        if let Some(track) = self.tracks.get_mut(index) {
+            track.lows.lower(number, given);
         }
     }
 
-    /// All levels there are, by limit.
-    pub(crate) fn levels(&self) -> impl ExactSizeIterator<Item = (usize, &Lows)> {
-        self.lows.iter().map(|(index, lows)| (*index, lows))
-    }
-
-    /// The limit at `index` is counted otherwise from now on.
-    pub(crate) fn close(&mut self, index: usize) {
-        self.lows.remove(&index);
-        for share in self.by_id.values_mut().filter_map(|held| held.shares.get_mut(index)) {
-            share.closed = true;
-        }
-    }
-
-    /// Whether any has taken part in the limit at `index`.
+    /// Whether any that is held took part in the limit at `index`.
     pub(crate) fn took(&self, index: usize) -> bool {
-        self.by_id.values().any(|held| held.shares.get(index).is_some_and(|share| share.taken.is_some()))
+        self.tracks.list().get(index).is_some_and(|track| track.took > 0)
     }
 
-    /// The limits have become others: what was at `from[i]` is at `i` now.
-    pub(crate) fn rearrange(&mut self, from: &[Option<usize>]) {
-        for held in self.by_id.values_mut() {
-            let moved =
-                |from: &Option<usize>| from.and_then(|at| held.shares.get(at).copied()).unwrap_or_default();
-            held.shares = from.iter().map(moved).collect();
-        }
-        let mut lows = core::mem::take(&mut self.lows);
-        let moved = |(to, from): (usize, &Option<usize>)| Some((to, lows.remove(from.as_ref()?)?));
-        self.lows = from.iter().enumerate().filter_map(moved).collect();
+    /// The limits have become others.
+    pub(crate) fn rearrange(&mut self, origins: &[Origin]) {
+        self.tracks.rearrange(origins, self.made);
     }
 
     /// Drops levels that no reservation asks for any more, once they are many.
     fn thin(&mut self) {
         let many = self.by_id.len().saturating_mul(2).saturating_add(64);
-        if self.lows.values().all(|lows| lows.len() <= many) {
+        if self.tracks.list().iter().all(|track| track.lows.len() <= many) {
             return;
         }
         let mut numbers: Vec<u64> = self.by_id.values().map(|held| held.number).collect();
         numbers.sort_unstable();
-        for lows in self.lows.values_mut() {
-            lows.keep(&numbers);
-        }
-        self.lows.retain(|_, lows| lows.len() > 0);
+        self.tracks.iter_mut().for_each(|track| track.lows.keep(&numbers));
     }
 
-    /// Reservations from lists; `None` if they are not such that this code has made.
-    pub(crate) fn from_lists(
-        held: Vec<(Id, Reservation)>,
-        made: u64,
-        levels: Vec<(usize, Lows)>,
-    ) -> Option<Self> {
+    /// Reservations from lists, the ids of which rise; `None` if they are not such that this code has made.
+    pub(crate) fn from_lists(held: Vec<(Id, Reservation)>, made: u64, tracks: Tracks) -> Option<Self> {
         let sorted = |ids: &[(Id, Reservation)]| ids.is_sorted_by(|(a, _), (b, _)| a < b);
         let numbered = held.iter().all(|(_, held)| (1..=made).contains(&held.number));
-        let ordered = levels.is_sorted_by(|(a, _), (b, _)| a < b);
-        if held.is_empty() || !sorted(&held) || !numbered || !ordered {
+        if held.is_empty() || !sorted(&held) || !numbered {
             return None;
         }
         let mut order: Vec<(At, Id)> = held.iter().map(|(id, held)| (held.expires, Arc::clone(id))).collect();
         order.sort_unstable();
-        let lows = levels.into_iter().collect();
-        Some(Self { by_id: held.into_iter().collect(), order: order.into(), made, lows })
+        let mut read = Self { order: order.into(), made, tracks, ..Self::default() };
+        held.iter().for_each(|(id, held)| read.join(id, held));
+        read.by_id = held.into_iter().collect();
+        Some(read)
     }
 
     /// Memory that they take, in bytes, as far as is known.
     pub(crate) fn heap_bytes(&self) -> usize {
-        let shares =
-            self.by_id.values().map(|held| size_of_val(&*held.shares)).fold(0, usize::saturating_add);
+        let shares = size_of::<Share>().saturating_mul(self.shares);
         // An id with its two counts; a node of a map is two thirds full.
-        let id = |id: &Id| id.len().saturating_add(16);
-        let ids = self.by_id.keys().map(id).fold(0, usize::saturating_add);
+        let ids = self.by_id.len().saturating_mul(16).saturating_add(self.id_bytes);
         let nodes = size_of::<(Id, Reservation)>().saturating_mul(self.by_id.len()).saturating_mul(3) / 2;
         let order = size_of::<(At, Id)>().saturating_mul(self.order.capacity());
-        let lows = self.lows.values().map(Lows::heap_bytes).fold(0, usize::saturating_add);
-        [shares, ids, nodes, order, lows].into_iter().fold(0, usize::saturating_add)
+        [shares, ids, nodes, order, self.tracks.heap_bytes()].into_iter().fold(0, usize::saturating_add)
     }
 }

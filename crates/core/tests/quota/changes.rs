@@ -31,7 +31,7 @@ fn shapes(rules: impl Strategy<Value = Rule>) -> impl Strategy<Value = Vec<Arc<S
     })
 }
 
-fn shape_of(rules: &[Option<Rule>]) -> Option<Arc<Shape>> {
+pub(crate) fn shape_of(rules: &[Option<Rule>]) -> Option<Arc<Shape>> {
     let draft = |(name, rule): (&'static [u8], &Option<Rule>)| {
         Some(Draft { name, unit: TOKENS, measure: Measure::Rate((*rule)?) })
     };
@@ -43,7 +43,7 @@ fn any_rules() -> impl Strategy<Value = Rule> {
     prop_oneof![slide_rules(), window_rules(), bucket_rules()]
 }
 
-fn rule_of(measure: &Measure) -> &Rule {
+pub(crate) fn rule_of(measure: &Measure) -> &Rule {
     let Measure::Rate(rule) = measure else { panic!("no limit over time") };
     rule
 }
@@ -55,34 +55,38 @@ struct Event {
     shape: Arc<Shape>,
     cost: u64,
     used: u64,
-    /// The limits of each reservation that was open then.
-    open: Vec<Arc<Shape>>,
 }
 
-/// The states of limits by name.
-type States = BTreeMap<Vec<u8>, State>;
+/// What is counted under each name: by one algorithm or by several, the one that was asked last first.
+type States = BTreeMap<Vec<u8>, Vec<State>>;
 
 /// The states that what was used of these events leads to.
 ///
-/// A limit that is not named for a while is forgotten at the very event at which the key forgets it,
+/// A state that is not asked for a while is forgotten at the very event at which the key forgets it,
 /// which was charged more. It is not a matter of amounts only: whoever still knows the rule that a
 /// limit had before knows what counts under that, and whoever has forgotten it takes over what another
 /// rule has counted, which errs towards denying by as much as that one gains more slowly. With the same
 /// rules known on both sides, less charged is never more used, to the last part of a token.
 fn replay(events: &[Event]) -> States {
     let (mut charged, mut states) = (States::new(), States::new());
-    let mut in_force: Option<&Arc<Shape>> = None;
     for event in events {
+        for world in [&mut charged, &mut states] {
+            event.shape.limits().iter().for_each(|limit| ask(world, limit));
+        }
+        for (name, known) in &mut charged {
+            let asked = usize::from(names(&event.shape, name));
+            let counts = |state: &State| state.empty_at().is_some_and(|empty| empty.ms() > event.at);
+            let stays: Vec<bool> =
+                known.iter().enumerate().map(|(at, state)| at < asked || counts(state)).collect();
+            for list in [known, states.get_mut(name).unwrap()] {
+                let mut stays = stays.iter();
+                list.retain(|_| *stays.next().unwrap());
+            }
+        }
         for limit in event.shape.limits() {
             charge(&mut charged, limit, event.cost, event.at);
             charge(&mut states, limit, event.used, event.at);
         }
-        let same = in_force.replace(&event.shape).is_some_and(|shape| Arc::ptr_eq(shape, &event.shape));
-        // Where other limits come into force, a reservation keeps those that it has taken of.
-        let taken = |name: &[u8]| !same && event.open.iter().any(|shape| names(shape, name));
-        let counts = |state: &State| state.empty_at().is_some_and(|empty| empty.ms() > event.at);
-        charged.retain(|name, state| names(&event.shape, name) || counts(state) || taken(name));
-        states.retain(|name, _| charged.contains_key(name));
     }
     states
 }
@@ -91,26 +95,37 @@ fn names(shape: &Shape, name: &[u8]) -> bool {
     shape.limits().iter().any(|limit| limit.name.as_bytes() == name)
 }
 
-fn charge(states: &mut States, limit: &Limit, cost: u64, now: u64) {
-    let (name, rule) = (limit.name.as_bytes(), rule_of(&limit.measure));
-    let mut state = state_under(states.get(name), rule);
-    state.charge(rule, cost, at(now)).unwrap();
-    states.insert(name.to_vec(), state);
+/// Makes the state of a limit the first of its name.
+fn ask(states: &mut States, limit: &Limit) {
+    let known = states.entry(limit.name.as_bytes().to_vec()).or_default();
+    let rule = rule_of(&limit.measure);
+    let state = state_under(known, rule);
+    known.retain(|other| other.rule().algorithm() != rule.algorithm());
+    known.insert(0, state);
 }
 
-fn state_under(state: Option<&State>, rule: &Rule) -> State {
-    match state {
-        Some(state) if state.rule().algorithm() == rule.algorithm() => state.clone(),
-        Some(state) => state.under(rule),
-        None => State::new(rule),
+/// Charges it, and what else is counted under its name by the rules that were asked for there.
+fn charge(states: &mut States, limit: &Limit, cost: u64, now: u64) {
+    let known = states.get_mut(limit.name.as_bytes()).unwrap();
+    for (at, state) in known.iter_mut().enumerate() {
+        let own = state.rule();
+        let rule = if at == 0 { rule_of(&limit.measure) } else { &own };
+        state.charge(rule, cost, crate::common::at(now)).unwrap();
     }
+}
+
+/// The state of that algorithm, else what another one has counted from its last change on.
+fn state_under(known: &[State], rule: &Rule) -> State {
+    let own = known.iter().find(|state| state.rule().algorithm() == rule.algorithm());
+    own.cloned().or_else(|| Some(known.first()?.under(rule))).unwrap_or_else(|| State::new(rule))
 }
 
 /// What the limits of `shape` say at the key's own time, each alone.
 fn rows(states: &States, shape: &Shape, cost: u64, now: u64) -> Vec<Decision> {
     let row = |limit: &Limit| {
         let rule = rule_of(&limit.measure);
-        state_under(states.get(limit.name.as_bytes()), rule).decide(rule, cost, at(now)).unwrap()
+        let known = states.get(limit.name.as_bytes()).map_or(&[][..], Vec::as_slice);
+        state_under(known, rule).decide(rule, cost, at(now)).unwrap()
     };
     shape.limits().iter().map(row).collect()
 }
@@ -151,9 +166,8 @@ impl Played {
             let reserve = id.map(|id| (id, rule.longest().ms() * 2));
             let ask = Ask { costs: costs(&[(TOKENS, cost)]), reserve };
             if key.request(shape, &ask, *clock).unwrap().allowed() {
-                let held = open.iter().map(|(_, event)| Arc::clone(&events[*event].shape)).collect();
                 open.extend(id.map(|id| (id, events.len())));
-                events.push(Event { at: now, shape: Arc::clone(shape), cost, used: cost, open: held });
+                events.push(Event { at: now, shape: Arc::clone(shape), cost, used: cost });
             }
             check(&played);
         }

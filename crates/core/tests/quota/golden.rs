@@ -47,9 +47,10 @@ fn admission<'a>(shape: &Arc<Shape>, ms: u64, costs: &[u64], reserved: Option<Re
 
 /// A reservation whose limit is counted otherwise since, and one that took nothing of a limit.
 const RESERVED: &str = "102200020374706d06746f6b656e73013ce0d40300016206746f6b656e7302640100e8078bd0dfb4ab33eaa4e3b4ab33\
-    030e013ce0d403008ad0dfb4ab3324000f02640100e8078bd0dfb4ab33bf3e00000101016e0872657175657374730305\
-    0202017280d0dfb4ab33e0a4e3b4ab330103011e0146b0ea0100000000010000640001738ad0dfb4ab33eaa4e3b4ab33\
-    02030106005ef02e0107005dd83600000000010102010002d736";
+    030e013ce0d403008ad0dfb4ab3324000f02640100e8078bd0dfb4ab33bf3e001202643c00e0d4038ad0dfb4ab33a8e6\
+    83010001010374706d06746f6b656e7302643c00e0d4030202017280d0dfb4ab33e0a4e3b4ab330102011e46b0ea0102\
+    00640001738ad0dfb4ab33eaa4e3b4ab33020201065ef02e03075dd8360303010100030102010002d73601000101e8e9\
+    6d";
 
 const THREE: &str = "LIMIT rpm 500 60 LIMIT tpd 2000000 1d UNIT tokens WINDOW OFFSET -8h \
                      LIMIT burst 500 60 UNIT tokens BUCKET 50";
@@ -135,8 +136,8 @@ fn quotas_are_these_bytes() {
             0581d0dfb4ab338088f9ddab33051102643c00e0d40381d0dfb4ab33e0fa2000001500f403e0d4030080d0dfb4ab3380\
             d0dfb4ab330100140180897a80b89929ffcfbb1b80d0dfb4ab330100120232f40300e0d40380d0dfb4ab33e0d4030001\
             030372706d08726571756573747300f403e0d4030374706406746f6b656e730180897a80b89929ffcfbb1b0562757273\
-            7406746f6b656e730232f40300e0d4030101017281d0dfb4ab3386d0dfb4ab3301050109005ba8460100006400000000\
-            00000000000000000000",
+            7406746f6b656e730232f40300e0d4030101017281d0dfb4ab3386d0dfb4ab33010201095ba846020064000505010000\
+            020000030000040000050000",
         ),
         (
             "reservations, and the least that a bucket was missing since each",
@@ -147,8 +148,8 @@ fn quotas_are_these_bytes() {
                 admit(&bucket, 2_001, &[1, 0]),
             ],
             "102100020374706d06746f6b656e7302643c00e0d403016e0872657175657374730305d1dfdfb4ab33e09ee5b4ab3302\
-            1202643c00e0d403d1dfdfb4ab33a4929601000001000202017280d0dfb4ab33e0a4e3b4ab330102011e0046b0ea0101\
-            000064000173d0dfdfb4ab33e09ee5b4ab3302020107005dd836010000640001000201e0996a02c4bd9201",
+            1202643c00e0d403d1dfdfb4ab33a4929601000001000202017280d0dfb4ab33e0a4e3b4ab330102011e46b0ea010200\
+            64000173d0dfdfb4ab33e09ee5b4ab33020201075dd83602006400020201000201e0996a02c4bd9201020000",
         ),
         (
             "one whose limit is counted otherwise since, and one that took nothing of a limit",
@@ -166,7 +167,7 @@ fn quotas_are_these_bytes() {
             1102643c00e0d403f8d0dfb4ab33a0fe0a00001500f403e0d4030080d0dfb4ab3380d0dfb4ab330100150180897a80b8\
             9929ffcfbb1b80d0dfb4ab33bc0500130232f40300e0d40380d0dfb4ab33c08db7010001030372706d08726571756573\
             747300f403e0d4030374706406746f6b656e730180897a80b89929ffcfbb1b05627572737406746f6b656e730232f403\
-            00e0d403000000",
+            00e0d40300000000",
         ),
         (
             "other numbers, and those before",
@@ -194,17 +195,13 @@ fn quotas_are_these_bytes() {
 fn a_reservation_is_read_as_it_was() {
     let value = Value::decode(&unhex(RESERVED)).unwrap();
     let held = value.quota().unwrap().reservations().unwrap();
-    let share = |taken: u64| Share {
-        taken: Some(taken),
-        closed: false,
-        remaining: 100 - taken,
-        reset_after_ms: taken * 1_000,
-    };
+    let share =
+        |slot: u64, taken: u64| Share { slot, taken, remaining: 100 - taken, reset_after_ms: taken * 1_000 };
     let (first, second) = (held.get(b"r", day(2_000)).unwrap(), held.get(b"s", day(2_000)).unwrap());
     assert_eq!((first.at, first.expires, first.number), (day(0), day(60_000), 1));
     assert_eq!((second.at, second.expires, second.number), (day(10), day(60_010), 2));
-    assert_eq!(*first.shares, [Share { closed: true, ..share(30) }, Share::default(), share(0)]);
-    assert_eq!(*second.shares, [share(6), share(7), Share::default()]);
+    assert_eq!(*first.shares, [share(1, 30), share(2, 0)]);
+    assert_eq!(*second.shares, [share(1, 6), share(3, 7)]);
 }
 
 #[test]

@@ -153,8 +153,13 @@ fn request(key: &mut Key, oracle: &mut Oracle, shape: &Arc<Shape>, ask: &Ask<'_>
     if let Some((id, _)) = ask.reserve.filter(|(id, _)| oracle.is_open(id, now)) {
         let before = key.bytes();
         let verdict = key.request(shape, ask, clock).unwrap();
-        let expected = oracle.repeated(shape, id, clock, now);
+        let (names, expected): (Vec<_>, Vec<_>) = oracle.repeated(id, clock, now).into_iter().unzip();
         assert_eq!(verdict.rows.as_slice(), expected, "the first answer once more");
+        let (answered, _) = key.repeated(id, clock);
+        assert!(
+            answered.limits().iter().map(|limit| limit.name.as_bytes()).eq(names),
+            "and by the same limits"
+        );
         assert_eq!(key.bytes(), before);
         return;
     }

@@ -80,7 +80,7 @@ impl Key {
         clock: u64,
     ) -> Result<Verdict, Fault> {
         if let Some((id, _)) = ask.reserve.filter(|(id, _)| self.is_open(id, clock)) {
-            return Ok(self.repeated(shape, id, clock));
+            return Ok(self.repeated(id, clock).1);
         }
         let (before, clock) = (self.bytes(), at(clock));
         let ttl = ask.reserve.map(|(_, ttl)| span(ttl));
@@ -114,10 +114,11 @@ impl Key {
         Ok(verdict)
     }
 
-    fn repeated(&self, shape: &Shape, id: &[u8], clock: u64) -> Verdict {
+    /// The answer to a request whose id is open.
+    pub(crate) fn repeated(&self, id: &[u8], clock: u64) -> (Arc<Shape>, Verdict) {
         let (quota, clock) = (self.quota().unwrap(), at(clock));
         let reservation = quota.reservations().unwrap().get(id, quota.now(clock)).unwrap();
-        decide::repeated(quota, shape, reservation, clock)
+        decide::repeated(quota, reservation, clock)
     }
 
     fn charge(&mut self, shape: &Arc<Shape>, ask: &Ask<'_>, verdict: &Verdict) {

@@ -22,6 +22,10 @@ pub(crate) struct Oracle {
     /// Each charge (at, cost) of each limit, in the order they were made.
     charges: BTreeMap<Vec<u8>, Vec<(u64, u64)>>,
     open: Vec<Open>,
+    /// What changed the key last was asked by these.
+    in_force: Vec<Limit>,
+    /// Each limit as it was asked last.
+    latest: BTreeMap<Vec<u8>, Limit>,
 }
 
 /// A reservation.
@@ -119,6 +123,19 @@ impl Oracle {
         rows: &[Decision],
         now: u64,
     ) {
+        let taken = |limit: &Limit| costs.of(limit.unit.as_bytes());
+        if reserve.is_some() || shape.limits().iter().any(|limit| taken(limit) > 0) {
+            self.in_force = shape.limits().to_vec();
+            self.latest
+                .extend(shape.limits().iter().map(|limit| (limit.name.as_bytes().to_vec(), limit.clone())));
+            // What counts reservations has nothing of its own that could be kept.
+            let (in_force, in_flight) =
+                (&self.in_force, |limit: &Limit| matches!(limit.measure, Measure::InFlight(_)));
+            let kept = |part: &Part| {
+                !in_flight(&part.limit) || in_force.iter().any(|limit| limit.name == part.limit.name)
+            };
+            self.open.iter_mut().for_each(|open| open.parts.retain(kept));
+        }
         let mut parts = Vec::new();
         for (limit, row) in shape.limits().iter().zip(rows) {
             let charge = matches!(limit.measure, Measure::Rate(_)).then(|| {
@@ -154,17 +171,20 @@ impl Oracle {
         parts.iter().filter(|part| part.limit.unit.as_bytes() == unit).filter_map(taken).max().unwrap_or(0)
     }
 
-    /// What the request that made a reservation was answered; a limit that it did not name stands as
-    /// it does.
-    pub(crate) fn repeated(&self, shape: &Shape, id: &[u8], clock: u64, now: u64) -> Vec<Decision> {
+    /// What the request that made a reservation was answered, by the limits that are still known. Where
+    /// none is, how those in force stand.
+    pub(crate) fn repeated(&self, id: &[u8], clock: u64, now: u64) -> Vec<(&[u8], Decision)> {
         let open = &self.open[self.find(id, now).unwrap()];
-        let mut rows = self.decide(shape, &nothing(), None, clock, now);
-        for (row, limit) in rows.iter_mut().zip(shape.limits()) {
-            if let Some(part) = open.parts.iter().find(|part| part.limit.name == limit.name) {
-                (row.remaining, row.reset_after_ms) = (part.remaining, part.reset_after_ms);
-            }
+        if open.parts.is_empty() {
+            let stands = |limit| self.row(limit, 0, None, clock, now);
+            return self.in_force.iter().map(|limit| (limit.name.as_bytes(), stands(limit))).collect();
         }
-        rows
+        let again = |part: &'_ Part| {
+            let (name, limit) = self.latest.get_key_value(part.limit.name.as_bytes()).unwrap();
+            let row = self.row(limit, 0, None, clock, now);
+            (&name[..], Decision { remaining: part.remaining, reset_after_ms: part.reset_after_ms, ..row })
+        };
+        open.parts.iter().map(again).collect()
     }
 
     /// Corrects the charges of a reservation. What a bucket is charged beyond it, is charged now.
@@ -197,7 +217,7 @@ pub(crate) fn nothing() -> Costs<'static> {
 }
 
 /// What a limit that has been charged all this says, for the clock of its last charge or later.
-fn decide(rule: &Rule, charges: &[(u64, u64)], cost: u64, now: u64) -> Decision {
+pub(crate) fn decide(rule: &Rule, charges: &[(u64, u64)], cost: u64, now: u64) -> Decision {
     let charges = charges.iter().filter(|(_, cost)| *cost > 0);
     match rule {
         Rule::Slide(rule) => {

@@ -3,8 +3,9 @@
 use proptest::prelude::*;
 use rl_core::decision::Retry;
 use rl_core::fault::Fault;
+use rl_core::number::COUNT_MAX;
 
-use crate::common::{TODAY, begin, cases, steps};
+use crate::common::{TODAY, at, begin, cases, steps};
 use crate::history::{Mix, buckets, play, shapes};
 use crate::key::{Ask, Key, costs};
 use crate::plain::{limits, remaining};
@@ -178,6 +179,19 @@ fn a_key_that_holds_nothing_any_more_stays_for_its_longest_window_at_most() {
         assert!(key.cancel(b"r", 5));
         assert_eq!(key.expires(), TODAY + expires, "{shape}");
     }
+}
+
+#[test]
+fn what_is_told_to_be_used_is_a_number_for_every_client() {
+    let shape =
+        limits(&format!("LIMIT a {COUNT_MAX} 1h UNIT tokens LIMIT b 1 1h UNIT tokens BUCKET {COUNT_MAX}"));
+    let mut key = Key::default();
+    for id in [b"r", b"s"] {
+        key.take(&shape, 1, Some((id, MINUTE)), 0);
+    }
+    assert!(key.used(b"r", COUNT_MAX, 1) && key.used(b"s", COUNT_MAX, 1));
+    let used = |index| key.quota().unwrap().used(&shape, index, at(TODAY + 1));
+    assert_eq!([used(0), used(1)], [COUNT_MAX; 2]);
 }
 
 const IDS: &[u8; 75] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ!#$%&()*+,-./";

@@ -65,6 +65,74 @@ fn a_limit_that_comes_back_longer_counts_what_it_was_asked_with() {
     assert_eq!(key.left(&long, 5_000), answered);
 }
 
+const SLIDE: &str = "LIMIT a 10 60 UNIT tokens";
+const LARGE: &str = "LIMIT a 1000000 1 UNIT tokens BUCKET 1000000";
+const WINDOW: &str = "LIMIT a 1000000 1d UNIT tokens WINDOW";
+
+#[test]
+fn a_limit_that_comes_back_to_its_algorithm_knows_all_that_was_admitted_meanwhile() {
+    let [slide, bucket, window] = [SLIDE, LARGE, WINDOW].map(limits);
+    let mut key = Key::default();
+    (0..10).for_each(|ms| drop(key.take(&slide, 1, None, ms)));
+    key.take(&bucket, 1, None, 10);
+    assert!(!key.ask(&slide, 1, None, 11).allowed());
+    assert_eq!(key.left(&slide, 60_000), [0], "what the bucket was asked for counts as well");
+    assert_eq!(key.left(&slide, 60_001), [1]);
+    key.take(&window, 3, None, 20);
+    key.take(&bucket, 5, None, 60_000);
+    assert_eq!(key.take(&slide, 0, None, 60_009), [1], "of 3 and 5 that others took");
+    assert_eq!(key.left(&slide, 60_010), [2]);
+}
+
+#[test]
+fn an_algorithm_whose_state_has_aged_out_takes_over_what_the_one_in_force_has_counted() {
+    let [slide, day] = [SLIDE, "LIMIT a 20 1d UNIT tokens WINDOW"].map(limits);
+    let mut key = Key::default();
+    key.take(&slide, 10, None, 0);
+    key.take(&day, 1, None, 1);
+    key.take(&day, 1, None, 60_000);
+    key.take(&day, 1, None, 120_000);
+    assert_eq!(key.left(&slide, 120_000), [0], "13 since the day began");
+    assert_eq!(key.left(&slide, 180_000), [10]);
+}
+
+#[test]
+fn a_reservation_is_settled_with_each_algorithm_that_counts_it() {
+    let [slide, window] = ["LIMIT a 100 60 UNIT tokens", "LIMIT a 100 1d UNIT tokens WINDOW"].map(limits);
+    let mut key = Key::default();
+    key.take(&slide, 50, Some((b"r", 600_000)), 0);
+    assert_eq!(key.take(&window, 20, Some((b"s", 600_000)), 1), [30]);
+    assert!(key.used(b"r", 40, 2));
+    assert_eq!(key.left(&window, 2), [30], "closed: it was made by the other one");
+    assert_eq!(key.left(&slide, 2), [40]);
+    assert!(key.used(b"s", 0, 3));
+    assert_eq!((key.left(&window, 3), key.left(&slide, 3)), (vec![50], vec![60]), "open on both");
+}
+
+#[test]
+fn what_was_used_beyond_an_estimate_counts_by_each_algorithm() {
+    let [slide, window] = ["LIMIT a 100 60 UNIT tokens", "LIMIT a 100 1d UNIT tokens WINDOW"].map(limits);
+    let mut key = Key::default();
+    key.take(&slide, 50, Some((b"r", 600_000)), 0);
+    key.take(&window, 20, Some((b"s", 600_000)), 1);
+    assert!(key.used(b"r", 55, 2));
+    assert!(key.used(b"s", 22, 2));
+    assert_eq!((key.left(&window, 2), key.left(&slide, 2)), (vec![23], vec![23]));
+}
+
+#[test]
+fn what_is_charged_along_is_of_the_unit_that_is_asked_for() {
+    let tokens = limits("LIMIT a 100 60 UNIT tokens");
+    let requests = limits("LIMIT a 100 1d WINDOW");
+    let mut key = Key::default();
+    key.take(&tokens, 50, Some((b"r", 600_000)), 0);
+    assert_eq!(key.take(&requests, 30, Some((b"s", 600_000)), 1), [49]);
+    assert!(key.used(b"s", 40, 2), "of tokens it took none");
+    assert_eq!((key.left(&tokens, 2), key.left(&requests, 2)), (vec![49], vec![49]));
+    assert!(key.cancel(b"s", 3) == false && key.cancel(b"r", 3));
+    assert_eq!((key.left(&tokens, 3), key.left(&requests, 3)), (vec![49], vec![49]));
+}
+
 #[test]
 fn a_name_that_counts_reservations_for_a_while_still_knows_what_it_counted_over_time() {
     let rate = limits("LIMIT a 10 60 UNIT tokens");

@@ -87,8 +87,8 @@ fn other(shape: &Shape) -> Arc<Shape> {
 fn repeated(quota: &Quota, id: &[u8]) {
     let now = quota.now(At::MIN);
     if let Some(reservation) = quota.reservations().and_then(|held| held.get(id, now)) {
-        let verdict = decide::repeated(quota, quota.shape(), reservation, now);
-        assert!(verdict.allowed() && verdict.rows.len() == quota.shape().limits().len());
+        let (shape, verdict) = decide::repeated(quota, reservation, now);
+        assert!(verdict.allowed() && verdict.rows.len() == shape.limits().len());
         assert!(verdict.rows.iter().all(|row| row.remaining.max(row.reset_after_ms) <= COUNT_MAX));
     }
 }
