@@ -4,6 +4,7 @@ use std::ffi::c_long;
 
 use rl_core::fault::Result;
 use rl_core::lanes::Lane;
+use rl_core::number::COUNT_MAX;
 use rl_core::quota::Quota;
 use rl_core::quota::decide::{self, Demand};
 use rl_core::state::State;
@@ -70,7 +71,8 @@ fn limit(reply: Reply<'_>, state: &State, clock: At) {
     let rule = state.rule();
     reply.map(8).text(b"algorithm").text(rule.algorithm().as_bytes()).text(b"parameters");
     parameters::rule(reply, &rule);
-    reply.text(b"used").count(state.used_cost(clock));
+    // An excess that was taken over may be more than every client can read.
+    reply.text(b"used").count(state.used_cost(clock).min(COUNT_MAX));
     reply.text(b"remaining").count(state.peek(0, clock).remaining);
 }
 

@@ -73,7 +73,7 @@ impl Asks for One {
     fn read<'a>(context: Context<'a>, args: &'a Args<'a>) -> Result<(Terms<'a>, SmallVec<[Asked<'a>; 1]>)> {
         let name = key(*args)?;
         let mut key = Key::open(context, name, Mode::Write);
-        let (terms, shape) = read(args, held(&mut key).ok().flatten())?;
+        let (terms, shape) = read(context, args, held(&mut key).ok().flatten())?;
         Ok((terms, SmallVec::from_buf([Asked { name, key, shape, costs: PerLimit::new() }])))
     }
 }
@@ -91,8 +91,9 @@ impl Asks for Many {
         let mut asked = SmallVec::with_capacity(request.policies.len());
         for (index, policy_name) in request.keys.zip(&request.policies) {
             let name = args.get(index).ok_or(Fault::ManySyntax)?;
-            let shape = policy(policy_name)?;
-            let key = Key::open(context, name, Mode::Write);
+            let mut key = Key::open(context, name, Mode::Write);
+            let before = before(context, &request.terms, held(&mut key).ok().flatten());
+            let shape = before.map_or_else(|| policy(policy_name), Ok)?;
             asked.push(Asked { name, key, shape, costs: PerLimit::new() });
         }
         Ok((request.terms, asked))
@@ -197,13 +198,20 @@ impl Outcome {
 }
 
 /// What a request asks for, of which limits. A key is asked by the same ones nearly always.
-fn read<'a>(args: &'a Args<'_>, held: Option<&Quota>) -> Result<(Terms<'a>, Arc<Shape>)> {
+fn read<'a>(
+    context: Context<'_>,
+    args: &'a Args<'_>,
+    held: Option<&Quota>,
+) -> Result<(Terms<'a>, Arc<Shape>)> {
     let known = held.map(Quota::shape);
     let (terms, shape) = match known.and_then(|known| Some((request::again(args, known)?, Arc::clone(known))))
     {
         Some(same) => same,
         None => {
             let request = request::quota(args)?;
+            if let Some(shape) = before(context, &request.terms, held) {
+                return Ok((request.terms, shape));
+            }
             let shape = match &request.limits {
                 Limits::Policy(name) => return Ok((request.terms, policy(name)?)),
                 Limits::Spelled(drafts) => match known.filter(|known| known.is(drafts)) {
@@ -215,8 +223,17 @@ fn read<'a>(args: &'a Args<'_>, held: Option<&Quota>) -> Result<(Terms<'a>, Arc<
             (request.terms, shape)
         }
     };
-    settings::allow_window(shape.longest())?;
+    if before(context, &terms, held).is_none() {
+        settings::allow_window(shape.longest())?;
+    }
     Ok((terms, shape))
+}
+
+/// The limits of a key on which a request was admitted before: it is told so again, whatever became of its
+/// policy and of what the operator allows since then.
+fn before(context: Context<'_>, terms: &Terms<'_>, held: Option<&Quota>) -> Option<Arc<Shape>> {
+    let (id, held) = (terms.reserve?.id?, held?);
+    held.reservations()?.get(id, held.now(context.now())).map(|_| Arc::clone(held.shape()))
 }
 
 /// One of the keys that a request is about, and the limits that it asks of it.
@@ -312,13 +329,16 @@ fn line_up(
     Ok(())
 }
 
-/// What was answered to the request with this id, if it is open on all keys.
+/// What was answered to the request with this id, if it is open on all keys; and by which limits.
 fn repeated(asked: &mut [Asked<'_>], id: &[u8], clock: At) -> Result<Option<Verdicts>> {
     let mut verdicts = Verdicts::new();
     for Asked { key, shape, .. } in asked.iter_mut() {
         let held = held(key)?;
         let open = held.and_then(|held| Some((held, held.reservations()?.get(id, held.now(clock))?)));
-        verdicts.extend(open.map(|(held, reservation)| decide::repeated(held, shape, reservation, clock)));
+        if let Some((answered, verdict)) = open.map(|(held, made)| decide::repeated(held, made, clock)) {
+            *shape = answered;
+            verdicts.push(verdict);
+        }
     }
     if verdicts.is_empty() {
         return Ok(None);
@@ -384,12 +404,10 @@ pub(super) fn limits<'a, R: Iterator<Item = (&'a Shape, &'a Verdict)> + Clone>(
     names: Names,
 ) {
     let rows = || verdicts().flat_map(|(_, verdict)| &verdict.rows);
-    if rows().all(|row| row.allowed) {
-        reply.integer(1).integer(0).array(0);
-    } else {
-        let blocking = rows().filter(|row| !row.allowed);
-        let retry = blocking.clone().map(|row| row.retry).max();
-        reply.integer(0).integer(retry.map_or(0, Retry::reply)).array(len(blocking.count()));
+    let retry = verdicts().map(|(_, verdict)| verdict.retry()).max().unwrap_or(Retry::Now);
+    let blocking = rows().filter(|row| !row.allowed).count();
+    reply.integer(i64::from(blocking == 0)).integer(retry.reply()).array(len(blocking));
+    if blocking > 0 {
         for (shape, verdict) in verdicts() {
             for (limit, _) in shape.limits().iter().zip(&verdict.rows).filter(|(_, row)| !row.allowed) {
                 name(reply, shape, limit, names);

@@ -50,6 +50,43 @@ fn a_quota_has_1_to_16_limits() {
 }
 
 #[test]
+fn a_key_keeps_16_other_limits_that_still_count() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    let request = |number: usize| format!("RL.QUOTA k LIMIT l{number} 1 1h");
+    for number in 0..17 {
+        assert!(conn.quota(&request(number)).allowed);
+    }
+    let error =
+        "ERR a key may keep 16 other limits that still count, ask by fewer different ones or on another key";
+    refused(&mut conn, &request(17), &[""], error);
+    conn.done("RL.POLICY SET p LIMIT l17 1 1h");
+    refused(&mut conn, "RL.MQUOTA 2 other k POLICY p p", &[""], error);
+    assert_eq!(conn.ask("EXISTS other").int(), 0);
+    for number in 0..17 {
+        assert!(!conn.quota(&request(number)).allowed, "none of them is forgotten");
+    }
+    // Slots are no such limits: they hold nothing of their own.
+    for number in 0..20 {
+        let line = format!("RL.QUOTA slots LIMIT l{number} 1 INFLIGHT RESERVE 1h");
+        assert_eq!(conn.quota(&line).allowed, number == 0);
+    }
+}
+
+#[test]
+fn what_is_told_to_be_used_is_a_number_for_every_client() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    for id in ["r", "s"] {
+        conn.done(&format!("RL.QUOTA k LIMIT a {MOST} 1h UNIT tokens COST tokens 1 RESERVE 1h ID {id}"));
+    }
+    for id in ["r", "s"] {
+        assert_eq!(conn.ask(&format!("RL.SETTLE k {id} COST tokens {MOST}")).int(), 1);
+    }
+    assert_eq!(conn.used("k"), [9_007_199_254_740_991]);
+}
+
+#[test]
 fn a_request_names_16_units_at_most() {
     let server = Server::start(&[]);
     let mut conn = server.connect();

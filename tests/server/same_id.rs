@@ -4,6 +4,7 @@ use std::sync::Barrier;
 use std::thread;
 
 use crate::common::clock::{now, wait_for_clock};
+use crate::common::quota::{Answer, Row};
 use crate::common::{Conn, Server, Value, aof};
 
 const REQUEST: &str = "RL.QUOTA k LIMIT rpm 50 1h LIMIT tpm 100 1h UNIT tokens LIMIT day 500 3650d UNIT tokens WINDOW \
@@ -30,6 +31,66 @@ fn a_repeated_request_is_answered_as_the_first_time_and_charged_once() {
         assert_eq!(conn.ask(&REQUEST.replace("tokens 30", "tokens 99")), first);
         assert_eq!(conn.used("k"), [2, 60, 60, 60, 2]);
     }
+}
+
+const POLICY: &str = "RL.POLICY SET p LIMIT rpm 50 1h LIMIT tpm 100 1h UNIT tokens LIMIT open 9 INFLIGHT";
+
+#[test]
+fn the_first_answer_stays_whatever_becomes_of_the_policy() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    let request = "RL.QUOTA k POLICY p COST tokens 30 RESERVE 1h ID r";
+    let both = "RL.MQUOTA 2 {k}1 {k}2 POLICY p p COST tokens 30 RESERVE 1h ID r";
+    conn.done(POLICY);
+    let (first, first_of_both) = (conn.done(request), conn.done(both));
+    for change in [
+        "RL.POLICY SET p LIMIT rpm 1 1h",
+        "RL.POLICY SET p LIMIT other 5 1d LIMIT tpm 7 1h UNIT tokens BUCKET 7",
+        "RL.POLICY DEL p",
+    ] {
+        conn.done(change);
+        let before = conn.digest();
+        assert_eq!(conn.ask(request), first, "{change}");
+        assert_eq!(conn.ask(both), first_of_both, "{change}");
+        assert_eq!(conn.digest(), before);
+    }
+    let unknown = "ERR no such policy, RL.POLICY LIST names those there are";
+    assert_eq!(conn.ask(&request.replace("ID r", "ID s")).error(), unknown);
+    assert_eq!(conn.ask("RL.SETTLE k r").int(), 1);
+    assert_eq!(conn.ask(request).error(), unknown, "no request of that id is open any more");
+}
+
+#[test]
+fn the_first_answer_stays_while_others_ask_by_other_limits() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    conn.done(POLICY);
+    let request = "RL.QUOTA k POLICY p COST tokens 30 RESERVE 1h ID r";
+    let first = conn.quota(request);
+    conn.done("RL.POLICY SET p LIMIT tpm 90 1h UNIT tokens BUCKET 90 LIMIT other 5 1d");
+    conn.done("RL.QUOTA k POLICY p COST tokens 10");
+    let again = conn.quota(request);
+    assert!(again.allowed && again.reserved() == "r");
+    // What counts reservations is not there any more.
+    let told = |answer: &Answer| -> Vec<(String, i64, i64)> {
+        let row = |row: &Row| (row.name.clone(), row.remaining, row.reset_after);
+        answer.rows.iter().take(2).map(row).collect()
+    };
+    assert_eq!((told(&again), again.rows.len()), (told(&first), 2));
+    assert_eq!(conn.quota("RL.PEEK k").remaining(), [50, 4], "and nothing was charged");
+}
+
+#[test]
+fn the_first_answer_stays_when_such_windows_are_not_allowed_any_more() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    let first = conn.done(REQUEST);
+    conn.done("CONFIG SET rl.max-window 1m");
+    assert_eq!(conn.ask(REQUEST), first);
+    // Also in other words.
+    assert_eq!(conn.ask(&REQUEST.replace("1h LIMIT", "60m LIMIT")), first);
+    let other = conn.ask(&REQUEST.replace("ID r", "ID s"));
+    assert_eq!(other.error(), "ERR window or period is longer than rl.max-window allows");
 }
 
 #[test]
