@@ -37,7 +37,7 @@ fn peek(context: Context<'_>, args: Args<'_>) -> Result<()> {
             // Where reservations are counted, it is asked whether one more would be admitted.
             let demand = Demand { costs: &costs.by_limit(&shape), ttl: Some(Span::from_ms(1)) };
             let verdict = decide::peek(held, &shape, &demand, clock);
-            let row = || std::iter::once((&*shape, &verdict));
+            let row = std::iter::once((&*shape, &verdict));
             quota::limits(Reply::to(context).array(4), row, quota::Names::Plain);
         }
         None => {

@@ -12,11 +12,10 @@ use rl_core::fault::{Fault, Result};
 use rl_core::quota::Quota;
 use rl_core::quota::change::{Admission, Change, Reserved};
 use rl_core::quota::decide::{self, Demand, Verdict};
-use rl_core::quota::request::{self, Limits, Terms};
+use rl_core::quota::request::{self, Limits, Reserve, Wanted};
 use rl_core::quota::shape::{Limit, PerLimit, Shape};
 use rl_core::time::{At, Span};
 use rl_core::value::Value;
-use smallvec::SmallVec;
 
 use super::{answer, key};
 use crate::command_docs as docs;
@@ -79,32 +78,36 @@ fn finish(context: Context<'_>, count: &Decisions, outcome: Result<Outcome>) {
 fn one(context: Context<'_>, args: Args<'_>) -> Result<Outcome> {
     let name = key(args)?;
     let mut key = Key::open(context, name, Mode::Write);
-    let (terms, shape) = read(&args, held(&mut key).ok().flatten())?;
-    let mut asked = [Asked { name, key, shape, costs: PerLimit::new() }];
-    ask(context, &mut asked, &terms, Names::Plain)
+    let (shape, Wanted { costs, reserve }) = read(&args, held(&mut key).ok().flatten())?;
+    if shape.policy().is_none() {
+        settings::allow_window(shape.longest())?;
+    }
+    let mut asked = [Asked { name, key, shape, costs, verdict: Verdict::default() }];
+    ask(context, &mut asked, reserve, Names::Plain)
 }
 
-/// What a request asks for, of which limits. A key is asked by the same ones nearly always.
-fn read<'a>(args: &'a Args<'_>, held: Option<&Quota>) -> Result<(Terms<'a>, Arc<Shape>)> {
+/// Which limits a request is about, and what it asks of them. A key is asked by the same ones in the
+/// same words nearly always.
+fn read<'a>(args: &'a Args<'_>, held: Option<&Quota>) -> Result<(Arc<Shape>, Wanted<'a>)> {
     let known = held.map(Quota::shape);
-    let (terms, shape) = match known.and_then(|known| Some((request::again(args, known)?, Arc::clone(known))))
+    if let Some(known) = known.filter(|known| policies::holds_still(known))
+        && let Some(wanted) = request::again(args, known)
     {
-        Some(same) => same,
-        None => {
-            let request = request::quota(args)?;
-            let shape = match &request.limits {
-                Limits::Policy(name) => return Ok((request.terms, policy(name)?)),
-                Limits::Spelled(drafts) => match known.filter(|known| known.is(drafts)) {
-                    Some(known) => Arc::clone(known),
-                    None => Shape::new(None, drafts)?,
-                },
-            };
-            shape.spell(|| request::spelling(args));
-            (request.terms, shape)
-        }
+        return Ok((Arc::clone(known), wanted));
+    }
+    let request = request::quota(args)?;
+    let shape = match &request.limits {
+        Limits::Policy(name) => policy(name)?,
+        Limits::Spelled(drafts) => match known.filter(|known| known.is(drafts)) {
+            Some(known) => Arc::clone(known),
+            None => Shape::new(None, drafts)?,
+        },
     };
-    settings::allow_window(shape.longest())?;
-    Ok((terms, shape))
+    if known.is_some_and(|known| Arc::ptr_eq(known, &shape)) {
+        shape.learn(|| request::spelling(args, &shape));
+    }
+    let wanted = request.terms.wanted(&shape);
+    Ok((shape, wanted))
 }
 
 fn many(context: Context<'_>, args: Args<'_>) -> Result<Outcome> {
@@ -114,9 +117,10 @@ fn many(context: Context<'_>, args: Args<'_>) -> Result<Outcome> {
         let name = args.get(index).ok_or(Fault::ManySyntax)?;
         let shape = policy(policy_name)?;
         let key = Key::open(context, name, Mode::Write);
-        asked.push(Asked { name, key, shape, costs: PerLimit::new() });
+        let costs = request.terms.costs.by_limit(&shape);
+        asked.push(Asked { name, key, shape, costs, verdict: Verdict::default() });
     }
-    ask(context, &mut asked, &request.terms, Names::WithPolicy)
+    ask(context, &mut asked, request.terms.reserve, Names::WithPolicy)
 }
 
 /// One of the keys that a request is about, and the limits that it asks of it.
@@ -126,10 +130,9 @@ struct Asked<'a> {
     shape: Arc<Shape>,
     /// What it takes of each limit.
     costs: PerLimit<u64>,
+    /// What they answer.
+    verdict: Verdict,
 }
-
-/// The answer of each of them; one of them is nearly always the only one.
-type Verdicts = SmallVec<[Verdict; 1]>;
 
 /// What a limit is called in a reply.
 #[derive(Clone, Copy)]
@@ -140,68 +143,68 @@ pub(super) enum Names {
 }
 
 /// Asks all, charges all or none, and answers.
-fn ask(context: Context<'_>, asked: &mut [Asked<'_>], terms: &Terms<'_>, names: Names) -> Result<Outcome> {
+fn ask(
+    context: Context<'_>,
+    asked: &mut [Asked<'_>],
+    reserve: Option<Reserve<'_>>,
+    names: Names,
+) -> Result<Outcome> {
     let clock = context.now();
-    let ttl = terms.reserve.map(|reserve| reserve.ttl);
-    let given = terms.reserve.and_then(|reserve| reserve.id);
+    let ttl = reserve.map(|reserve| reserve.ttl);
+    let given = reserve.and_then(|reserve| reserve.id);
     if let Some(id) = given
-        && let Some(verdicts) = repeated(asked, id, clock)?
+        && repeated(asked, id, clock)?
     {
-        reply(context, asked, &verdicts, names, Some(Some(id)));
+        reply(context, asked, names, Some(given));
         return Ok(Outcome::Repeated);
     }
-    let mut verdicts = Verdicts::new();
-    for Asked { key, shape, costs, .. } in asked.iter_mut() {
+    let mut allowed = true;
+    for Asked { key, shape, costs, verdict, .. } in asked.iter_mut() {
         let held = held(key)?;
         decide::allow(held, shape, ttl, clock)?;
-        *costs = terms.costs.by_limit(shape);
-        verdicts.push(decide::decide(held, shape, &Demand { costs, ttl }, clock));
+        decide::decide_into(verdict, held, shape, &Demand { costs, ttl }, clock);
+        allowed &= verdict.allowed();
     }
-    let allowed = verdicts.iter().all(Verdict::allowed);
     let made = if given.is_none() && ttl.is_some() && allowed { Some(hex::<32>()) } else { None };
     let id = given.or(made.as_ref().map(<[u8; 32]>::as_slice));
-    for (asked, verdict) in asked.iter_mut().zip(&mut verdicts) {
+    for asked in asked.iter_mut() {
         if allowed {
-            charge(context, asked, verdict, ttl.zip(id))?;
+            charge(context, asked, ttl.zip(id))?;
         } else {
-            decide::deny(verdict, held(&mut asked.key)?, &asked.shape, clock);
+            decide::deny(&mut asked.verdict, held(&mut asked.key)?, &asked.shape, clock);
         }
     }
-    reply(context, asked, &verdicts, names, ttl.map(|_| id.filter(|_| allowed)));
+    reply(context, asked, names, ttl.map(|_| id.filter(|_| allowed)));
     Ok(if allowed { Outcome::Admitted } else { Outcome::Denied })
 }
 
-/// What was answered to the request with this id, if it is open on all keys.
-fn repeated(asked: &mut [Asked<'_>], id: &[u8], clock: At) -> Result<Option<Verdicts>> {
-    let mut verdicts = Verdicts::new();
-    for Asked { key, shape, .. } in asked.iter_mut() {
-        let held = held(key)?;
-        let open = held.and_then(|held| Some((held, held.reservations()?.get(id, held.now(clock))?)));
-        verdicts.extend(open.map(|(held, reservation)| decide::repeated(held, shape, reservation, clock)));
+/// Finds what was answered to the request with this id; whether it is open, on all keys then.
+fn repeated(asked: &mut [Asked<'_>], id: &[u8], clock: At) -> Result<bool> {
+    let mut open = 0_usize;
+    for Asked { key, shape, verdict, .. } in asked.iter_mut() {
+        if let Some(held) = held(key)?
+            && let Some(reservation) = held.reservations().and_then(|all| all.get(id, held.now(clock)))
+        {
+            *verdict = decide::repeated(held, shape, reservation, clock);
+            open = open.saturating_add(1);
+        }
     }
-    if verdicts.is_empty() {
-        return Ok(None);
-    }
-    if verdicts.len() == asked.len() { Ok(Some(verdicts)) } else { Err(Fault::IdElsewhere) }
+    if open > 0 && open < asked.len() { Err(Fault::IdElsewhere) } else { Ok(open > 0) }
 }
 
 /// Books what was admitted on one key, and holds it where it is reserved.
-fn charge(
-    context: Context<'_>,
-    asked: &mut Asked<'_>,
-    verdict: &Verdict,
-    reserve: Option<(Span, &[u8])>,
-) -> Result<()> {
+fn charge(context: Context<'_>, asked: &mut Asked<'_>, reserve: Option<(Span, &[u8])>) -> Result<()> {
     if reserve.is_none() && asked.costs.iter().all(|cost| *cost == 0) {
         return Ok(());
     }
+    let Verdict { rows, at } = &asked.verdict;
     let reserved = reserve.map(|(ttl, id)| Reserved {
         id,
-        expires: verdict.at.plus(ttl),
-        answers: verdict.rows.iter().map(|row| (row.remaining, row.reset_after_ms)).collect(),
+        expires: at.plus(ttl),
+        answers: rows.iter().map(|row| (row.remaining, row.reset_after_ms)).collect(),
     });
     let (shape, costs) = (Arc::clone(&asked.shape), std::mem::take(&mut asked.costs));
-    let change = Change::Admit(Admission { shape, at: verdict.at, costs, reserved });
+    let change = Change::Admit(Admission { shape, at: *at, costs, reserved });
     change::apply(context, &mut asked.key, asked.name, &change)?;
     change::replicate(context, asked.name, &change);
     Ok(())
@@ -217,15 +220,9 @@ fn policy(name: &[u8]) -> Result<Arc<Shape>> {
 }
 
 /// Allowed, retry_after_ms, what blocks, a row for each limit; with `id` also that or nil.
-fn reply(
-    context: Context<'_>,
-    asked: &[Asked<'_>],
-    verdicts: &[Verdict],
-    names: Names,
-    id: Option<Option<&[u8]>>,
-) {
+fn reply(context: Context<'_>, asked: &[Asked<'_>], names: Names, id: Option<Option<&[u8]>>) {
     let reply = Reply::to(context).array(if id.is_some() { 5 } else { 4 });
-    limits(reply, || asked.iter().map(|asked| &*asked.shape).zip(verdicts), names);
+    limits(reply, asked.iter().map(|asked| (&*asked.shape, &asked.verdict)), names);
     match id {
         Some(Some(id)) => {
             reply.text(id);
@@ -238,26 +235,26 @@ fn reply(
 }
 
 /// The first four elements of a reply.
-pub(super) fn limits<'a, R: Iterator<Item = (&'a Shape, &'a Verdict)> + Clone>(
+pub(super) fn limits<'a>(
     reply: Reply<'_>,
-    verdicts: impl Fn() -> R,
+    answers: impl Iterator<Item = (&'a Shape, &'a Verdict)> + Clone,
     names: Names,
 ) {
-    let rows = || verdicts().flat_map(|(_, verdict)| &verdict.rows);
-    if rows().all(|row| row.allowed) {
+    if answers.clone().all(|(_, verdict)| verdict.allowed()) {
         reply.integer(1).integer(0).array(0);
     } else {
-        let blocking = rows().filter(|row| !row.allowed);
-        let retry = blocking.clone().map(|row| row.retry).max();
-        reply.integer(0).integer(retry.map_or(0, Retry::reply)).array(len(blocking.count()));
-        for (shape, verdict) in verdicts() {
+        let blocks = |verdict: &Verdict| verdict.rows.iter().filter(|row| !row.allowed).count();
+        let retry = answers.clone().map(|(_, verdict)| verdict.retry()).max();
+        reply.integer(0).integer(retry.map_or(0, Retry::reply));
+        reply.array(len(answers.clone().map(|(_, verdict)| blocks(verdict)).sum()));
+        for (shape, verdict) in answers.clone() {
             for (limit, _) in shape.limits().iter().zip(&verdict.rows).filter(|(_, row)| !row.allowed) {
                 name(reply, shape, limit, names);
             }
         }
     }
-    reply.array(len(verdicts().map(|(_, verdict)| verdict.rows.len()).sum()));
-    for (shape, verdict) in verdicts() {
+    reply.array(len(answers.clone().map(|(_, verdict)| verdict.rows.len()).sum()));
+    for (shape, verdict) in answers {
         for (limit, row) in shape.limits().iter().zip(&verdict.rows) {
             name(reply.array(5), shape, limit, names);
             numbers(reply, row);

@@ -21,11 +21,17 @@ use crate::window::{Length, WindowRule};
 pub trait Words {
     /// The word at `index`, if there are so many.
     fn word(&self, index: usize) -> Option<&[u8]>;
+    /// How many there are.
+    fn count(&self) -> usize;
 }
 
 impl Words for [&[u8]] {
     fn word(&self, index: usize) -> Option<&[u8]> {
         self.get(index).copied()
+    }
+
+    fn count(&self) -> usize {
+        self.len()
     }
 }
 
@@ -120,7 +126,20 @@ impl Options {
     const NONE: bool = false;
     const OFFSET: bool = true;
 
+    #[inline]
     fn read<W: Words + ?Sized>(words: &W, first: usize, with_offset: bool, syntax: Fault) -> Result<Self> {
+        if words.count() <= first {
+            return Ok(Self { cost: 1, offset: 0 });
+        }
+        Self::read_some(words, first, with_offset, syntax)
+    }
+
+    fn read_some<W: Words + ?Sized>(
+        words: &W,
+        first: usize,
+        with_offset: bool,
+        syntax: Fault,
+    ) -> Result<Self> {
         let (mut cost, mut offset) = (None, None);
         let mut index = first;
         while let Some(keyword) = words.word(index) {

@@ -83,6 +83,15 @@ impl<'a> Costs<'a> {
     }
 }
 
+/// What a request asks of the limits of one shape.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted<'a> {
+    /// What it takes of each limit.
+    pub costs: PerLimit<u64>,
+    /// Whether what is admitted is reserved only.
+    pub reserve: Option<Reserve<'a>>,
+}
+
 /// What may follow the limits of a quota.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Terms<'a> {
@@ -93,6 +102,12 @@ pub struct Terms<'a> {
 }
 
 impl<'a> Terms<'a> {
+    /// What they ask of the limits of a shape.
+    #[must_use]
+    pub fn wanted(&self, shape: &Shape) -> Wanted<'a> {
+        Wanted { costs: self.costs.by_limit(shape), reserve: self.reserve }
+    }
+
     pub(super) fn read<W: Words + ?Sized>(
         &mut self,
         words: &'a W,
