@@ -90,14 +90,18 @@ impl Quota {
     }
 
     /// What is counted for the limit at `index` of `shape`.
+    #[inline]
     fn counted(&self, shape: &Shape, index: usize) -> Option<&State> {
-        let at = if core::ptr::eq(&raw const *self.shape, shape) {
-            index
-        } else {
-            let asked = shape.limits().get(index)?;
-            self.limits().position(|limit| asked.continues(limit))?
-        };
+        let same = core::ptr::eq(&raw const *self.shape, shape);
+        let at = if same { index } else { self.place(shape, index)? };
         self.states.get(at)?.as_ref()
+    }
+
+    /// Where what is counted for the limit at `index` of another shape is.
+    #[cold]
+    fn place(&self, shape: &Shape, index: usize) -> Option<usize> {
+        let asked = shape.limits().get(index)?;
+        self.limits().position(|limit| asked.continues(limit))
     }
 
     /// What counts at `clock` for the limit at `index` of `shape`.
