@@ -48,32 +48,32 @@ impl Handler for Bucket {
 }
 
 fn limit(context: Context<'_>, args: Args<'_>, request: Result<Request>, count: &Decisions) {
-    let decided = request.and_then(|request| {
-        settings::allow(&request.rule)?;
-        let decision = decide(context, args, &request)?;
-        if decision.allowed { &count.admitted } else { &count.denied }.count();
-        reply(context, &decision);
-        Ok(())
-    });
+    let decided = match &request {
+        Ok(request) => decide(context, args, request, count),
+        Err(fault) => Err(*fault),
+    };
     answer(context, &count.errors, decided);
 }
 
-/// Decides, and books what is admitted. A denial changes nothing and tells nobody.
-fn decide(context: Context<'_>, args: Args<'_>, request: &Request) -> Result<Decision> {
-    let Request { rule, cost } = *request;
-    let clock = context.now();
+/// Decides, books what is admitted, and answers. A denial changes nothing and tells nobody.
+fn decide(context: Context<'_>, args: Args<'_>, request: &Request, count: &Decisions) -> Result<()> {
+    let Request { rule, cost } = request;
+    let (cost, clock) = (*cost, context.now());
+    settings::allow(rule)?;
     let name = key(args)?;
     let mut key = Key::<Value>::open(context, name, Mode::Write);
     let decision = match key.value()? {
-        Some(value) => value.limit()?.decide(&rule, cost, clock)?,
-        None => State::decide_new(&rule, cost, clock),
+        Some(value) => value.limit()?.decide(rule, cost, clock)?,
+        None => State::decide_new(rule, cost, clock),
     };
     if decision.allowed && cost > 0 {
-        let effect = Effect::Admit { rule, at: decision.at, cost };
+        let effect = Effect::Admit { rule: *rule, at: decision.at, cost };
         change::apply(context, &mut key, name, &effect)?;
         change::replicate(context, name, &effect);
     }
-    Ok(decision)
+    if decision.allowed { &count.admitted } else { &count.denied }.count();
+    reply(context, &decision);
+    Ok(())
 }
 
 /// The five integers: allowed, limit, remaining, retry_after_ms, reset_after_ms.
