@@ -7,13 +7,13 @@ use rl_core::fault::Result;
 use rl_core::lanes::Lane;
 use rl_core::request::{self, Request};
 use rl_core::state::State;
-use rl_core::time::Span;
+use rl_core::time::{At, Span};
 use rl_core::value::Value;
 
 use super::{answer, key};
 use crate::metrics::{self, Decisions};
 use crate::sys::command::Handler;
-use crate::sys::context::{Args, Context};
+use crate::sys::context::{Arg, Args, Context};
 use crate::sys::key::{Key, Mode};
 use crate::sys::reply::Reply;
 use crate::waiting::{self, Answer, Standing, Turn};
@@ -87,24 +87,16 @@ fn run<L: Limit>(context: Context<'_>, args: Args<'_>) {
 
 /// Runs a request that has just come.
 fn limit<L: Limit>(context: Context<'_>, args: Args<'_>) -> Result<()> {
-    let request = L::read(&args)?;
+    let read = L::read(&args); // left where it is: a request is large
+    let request = read.as_ref().map_err(|fault| *fault)?;
     settings::allow(&request.rule)?;
     let lane = request.wait.map_or(Lane::default(), |wait| wait.lane);
-    let decision = decide(context, args, &request, Standing::Comes(lane))?;
-    if let Some(wait) = request.wait
-        && decision.retry > Retry::Now
-        && decision.retry < Retry::Never
+    let decision = decide(context, args, request, Standing::Comes(lane))?;
+    if let (Some(wait), Retry::After(_)) = (request.wait, decision.retry)
         && context.may_block()
     {
-        let claim = Claim::Limit(request);
-        return waiting::join(
-            context,
-            args,
-            [1].into_iter(),
-            wait,
-            [claim].into_iter().collect(),
-            again::<L>,
-        );
+        let claims = std::iter::once(Claim::Limit(*request)).collect();
+        return waiting::join(context, args, 1..2, wait, claims, again::<L>);
     }
     count::<L>(&decision);
     reply(context, &decision);
@@ -139,35 +131,46 @@ fn count<L: Limit>(decision: &Decision) {
 }
 
 /// Decides, and books what is admitted. A denial changes nothing and tells nobody.
+#[inline(always)] // a decision is large
 fn decide(context: Context<'_>, args: Args<'_>, request: &Request, standing: Standing) -> Result<Decision> {
-    let Request { rule, cost, .. } = *request;
-    let clock = context.now();
+    let Request { rule, cost, .. } = request;
+    let (cost, clock) = (*cost, context.now());
     let name = key(args)?;
     let mut key = Key::<Value>::open(context, name, Mode::Write);
     let held = key.value()?.map(|value| value.limit()).transpose()?;
     let decision = match held {
-        Some(state) => state.decide(&rule, cost, clock)?,
-        None => State::decide_new(&rule, cost, clock),
+        Some(state) => state.decide(rule, cost, clock)?,
+        None => State::decide_new(rule, cost, clock),
     };
-    match standing {
-        Standing::Comes(lane) if cost > 0 && waiting::blocks(context, name, lane) => {
-            return Ok(waiting::with_ahead(context, name, lane, |ahead| {
-                behind::limit(held, ahead, request, clock)
-            }));
-        }
-        Standing::Leaves(lane) => {
-            return Ok(waiting::with_ahead(context, name, lane, |ahead| {
-                behind::limit(held, ahead, request, clock)
-            }));
-        }
-        _ => {}
+    if (waiting::any() || matches!(standing, Standing::Leaves(_)))
+        && let Some(behind) = behind(context, name, held, request, standing, clock)
+    {
+        return Ok(behind);
     }
     if decision.allowed && cost > 0 {
-        let effect = Effect::Admit { rule, at: decision.at, cost };
+        let effect = Effect::Admit { rule: *rule, at: decision.at, cost };
         change::apply(context, &mut key, name, &effect)?;
         change::replicate(context, name, &effect);
     }
     Ok(decision)
+}
+
+/// What one is answered who has to stand behind others, or who leaves the line.
+#[cold]
+fn behind(
+    context: Context<'_>,
+    name: Arg<'_>,
+    held: Option<&State>,
+    request: &Request,
+    standing: Standing,
+    clock: At,
+) -> Option<Decision> {
+    let lane = match standing {
+        Standing::Comes(lane) if request.cost > 0 && waiting::blocks(context, name, lane) => lane,
+        Standing::Leaves(lane) => lane,
+        Standing::Comes(_) | Standing::First => return None,
+    };
+    Some(waiting::with_ahead(context, name, lane, |ahead| behind::limit(held, ahead, request, clock)))
 }
 
 /// The five integers: allowed, limit, remaining, retry_after_ms, reset_after_ms.

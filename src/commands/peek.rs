@@ -61,7 +61,7 @@ fn peek(context: Context<'_>, args: Args<'_>) -> Result<()> {
                     behind::quota(Some(held), ahead, &claim, clock)
                 });
             }
-            let row = || std::iter::once((&*shape, &verdict));
+            let row = std::iter::once((&*shape, &verdict));
             quota::limits(Reply::to(context).array(4), row, quota::Names::Plain);
         }
         None => {

@@ -9,6 +9,7 @@ mod rewrite;
 mod start;
 
 use std::ffi::{CStr, CString};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rl_core::fault::Result;
@@ -31,9 +32,18 @@ pub(crate) const COMMAND: &CStr = c"RL.POLICY";
 pub(crate) const ARGUMENT: &CStr = c"policies";
 
 static POLICIES: Mutex<Policies> = Mutex::new(Policies::new());
+/// How often they may have changed.
+static STATE: AtomicU64 = AtomicU64::new(1);
 
 fn lock() -> MutexGuard<'static, Policies> {
     POLICIES.lock().unwrap_or_else(PoisonError::into_inner) // no panic leaves it half changed
+}
+
+/// As [`lock`], to change them: what was known of them is to be looked up again.
+fn change() -> MutexGuard<'static, Policies> {
+    let policies = lock();
+    STATE.store(STATE.load(Relaxed).wrapping_add(1), Relaxed); // under the lock
+    policies
 }
 
 /// Looks at all of them.
@@ -44,6 +54,21 @@ pub(crate) fn with<T>(look: impl FnOnce(&Policies) -> T) -> T {
 /// The limits under a name.
 pub(crate) fn get(name: &[u8]) -> Option<Arc<Shape>> {
     lock().get(name).cloned()
+}
+
+/// Whether limits are those that their policy has by now, if they are a policy's. It is looked up once
+/// for each state of all policies: requests ask for it.
+pub(crate) fn holds_still(shape: &Arc<Shape>) -> bool {
+    let Some(name) = shape.policy() else { return true };
+    let state = STATE.load(Relaxed);
+    if shape.confirmed() == state {
+        return true;
+    }
+    let holds = lock().get(name.as_bytes()).is_some_and(|known| Arc::ptr_eq(known, shape));
+    if holds {
+        shape.confirm(state);
+    }
+    holds
 }
 
 /// The limits that a quota is held to now: those that its policy has by now, if it still exists.
@@ -57,7 +82,7 @@ pub(crate) fn in_force(quota: &Quota) -> Arc<Shape> {
 /// # Errors
 /// [`rl_core::fault::Fault::Policies`] where there are too many.
 pub(crate) fn set(shape: &Arc<Shape>) -> Result<bool> {
-    let mut policies = lock();
+    let mut policies = change();
     if holds(&policies, shape) {
         return Ok(false);
     }
@@ -69,7 +94,7 @@ pub(crate) fn set(shape: &Arc<Shape>) -> Result<bool> {
 
 /// Forgets what is under a name; whether anything was.
 pub(crate) fn remove(name: &[u8]) -> bool {
-    let removed = lock().remove(name).is_some();
+    let removed = change().remove(name).is_some();
     waiting::policies_changed();
     removed
 }
@@ -87,7 +112,7 @@ pub(crate) fn encode() -> Option<Vec<u8>> {
 
 /// Takes all of them from a file; whether it is sound.
 pub(crate) fn restore(bytes: &[u8]) -> bool {
-    Policies::decode(bytes).map(|policies| *lock() = policies).is_some()
+    Policies::decode(bytes).map(|policies| *change() = policies).is_some()
 }
 
 /// The policies of the file that the load arguments name, if they do; `None` refuses the load.
@@ -106,7 +131,7 @@ pub(crate) fn read_file(context: Context<'_>, arguments: Arguments<'_>) -> Optio
 pub(crate) fn hear(context: Context<'_>, event: Event) {
     match event {
         // What it loads takes the place of all that it holds, also where it has no policies.
-        Event::LoadStarted => *lock() = Policies::new(),
+        Event::LoadStarted => *change() = Policies::new(),
         Event::LoadEnded => start::overlay(context),
         Event::Rewriting => rewrite::begun(context),
         _ => {}

@@ -29,7 +29,7 @@ impl<'a> Reply<'a> {
 
     /// A count, which is at most 2^53 - 1 wherever one is answered.
     pub(crate) fn count(self, value: u64) -> Self {
-        self.integer(i64::try_from(value).unwrap_or(i64::MAX))
+        self.integer(value.cast_signed())
     }
 
     /// A bulk string of the module's own.

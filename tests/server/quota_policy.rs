@@ -105,3 +105,20 @@ fn each_key_of_a_policy_counts_for_itself() {
     }
     assert_eq!(conn.used("user:4"), [4, 10, 10]);
 }
+
+/// Words that repeat themselves are not read again: that must not outlast the policy.
+#[test]
+fn a_request_in_the_same_words_is_held_to_what_its_policy_has_by_now() {
+    let (_server, mut conn) = with_policy();
+    let request = "RL.QUOTA k POLICY p COST tokens 1";
+    let mut used = 0;
+    for limit in [20, 15, 20, 15] {
+        conn.done(&format!("RL.POLICY SET p LIMIT rpm {limit} 1h"));
+        for _ in 0..3 {
+            used += 1;
+            assert_eq!(conn.quota(request).remaining(), [limit - used]);
+        }
+        conn.done("RL.POLICY DEL p");
+        assert!(conn.ask(request).error().starts_with("ERR no such policy"));
+    }
+}

@@ -9,6 +9,7 @@ const EPOCH: i64 = 719_468; // days from 0000-03-01 to 1970-01-01
 
 /// The month that contains `ms` (since the epoch): its first millisecond and the next month's.
 #[must_use]
+#[inline(never)]
 #[allow(clippy::arithmetic_side_effects)] // every caller's `ms` is within 2^44 of 0, every constant far below
 pub(crate) fn month(ms: i64) -> (i64, i64) {
     let (year, month) = civil(ms.div_euclid(DAY_MS));

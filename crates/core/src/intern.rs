@@ -75,9 +75,10 @@ impl<M: Intern> Handle<M> {
     }
 
     /// Whether it refers to `rule`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn is(&self, rule: M) -> bool {
-        self.words() == rule.to_words()
+        let ([a, b, c, d], [e, f, g, h]) = (self.words(), rule.to_words());
+        (a, b, c, d) == (e, f, g, h) // word by word: arrays are compared through memory
     }
 
     #[inline]

@@ -115,11 +115,17 @@ impl Log {
 
     /// What is later than `cutoff`.
     #[must_use]
+    #[inline(always)] // for its result, which is large
     pub fn view(&self, cutoff: Option<At>) -> View<'_> {
-        if self.entries == 0 {
-            return View { log: self, first: None };
-        }
         let head = Place { entry: self.head, next: self.start, passed: 0 };
+        if self.entries > 0 && Some(self.head.at) <= cutoff {
+            return self.view_behind(head, cutoff);
+        }
+        View { log: self, first: (self.entries > 0).then_some(head) }
+    }
+
+    /// The same where the head is not.
+    fn view_behind(&self, head: Place, cutoff: Option<At>) -> View<'_> {
         let mark = self.bookmark.get();
         let further = mark.cutoff.is_some() && cutoff >= mark.cutoff;
         let mut place = if further { mark.place } else { head };
@@ -136,7 +142,20 @@ impl Log {
 
     /// Appends `cost` at `at`, or at the last entry's instant if that is later. More than
     /// [`COST_MAX`] in all is not held: the oldest makes room.
+    #[inline]
     pub fn push(&mut self, at: At, cost: u64) {
+        let all = self.cost.saturating_add(cost);
+        if self.entries == 0 || at <= self.last_at || cost == 0 || all > COST_MAX {
+            return self.push_elsewhere(at, cost);
+        }
+        self.append(at.since(self.last_at).ms(), cost);
+        self.cost = all;
+        self.entries = self.entries.saturating_add(1);
+        self.last_at = at;
+    }
+
+    /// The same where it is not simply one more entry.
+    fn push_elsewhere(&mut self, at: At, cost: u64) {
         let at = at.max(self.last_at);
         let cost = cost.min(COST_MAX);
         if cost == 0 {
@@ -165,6 +184,7 @@ impl Log {
     }
 
     /// Drops what is not later than `cutoff`.
+    #[inline]
     pub fn prune(&mut self, cutoff: Option<At>) {
         while self.entries > 0 && Some(self.head.at) <= cutoff {
             self.drop_head();

@@ -6,9 +6,6 @@ use crate::time::Span;
 /// The largest limit, capacity or cost: 2^53 - 1, the largest integer that every client keeps exact.
 pub const COUNT_MAX: u64 = (1 << 53) - 1;
 
-const UNITS: [(&[u8], u64); 5] =
-    [(b"ms", 1), (b"s", 1_000), (b"m", 60_000), (b"h", 3_600_000), (b"d", 86_400_000)];
-
 /// A decimal number `mantissa / 10^scale`, with no trailing zeros after the point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Decimal {
@@ -70,9 +67,13 @@ pub const fn power_of_ten(exponent: u8) -> Option<u64> {
 }
 
 fn span(text: &[u8]) -> Option<Span> {
-    let split = text.iter().position(u8::is_ascii_alphabetic).unwrap_or(text.len());
-    let (number, suffix) = text.split_at_checked(split)?;
-    let unit = if suffix.is_empty() { 1_000 } else { UNITS.iter().find(|(name, _)| *name == suffix)?.1 };
+    let (number, unit) = match text {
+        [number @ .., b'm', b's'] => (number, 1),
+        [number @ .., b'm'] => (number, 60_000),
+        [number @ .., b'h'] => (number, 3_600_000),
+        [number @ .., b'd'] => (number, 86_400_000),
+        [number @ .., b's'] | number => (number, 1_000),
+    };
     // A whole number is what nearly every call carries.
     let ms = match digits(number) {
         Some(whole) => whole.checked_mul(unit)?,

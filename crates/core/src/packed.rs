@@ -15,7 +15,14 @@ const AMOUNT_MAX: u128 = (1 << AMOUNT_BITS) - 1;
 #[derive(Clone, Debug)]
 pub(crate) struct Packed<M> {
     rule: Handle<M>,
-    bits: [u8; 12],
+    bits: Bits,
+}
+
+/// 64 and 32 bits that need no alignment.
+#[derive(Clone, Copy, Debug)]
+struct Bits {
+    low: [u8; 8],
+    high: [u8; 4],
 }
 
 impl<M: Meter + Intern> Packed<M> {
@@ -37,30 +44,41 @@ impl<M: Meter + Intern> Packed<M> {
         true
     }
 
-    #[inline]
+    #[inline(never)]
     pub(crate) fn unpack(&self) -> Counter<M> {
-        let [b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, b10, b11] = self.bits;
-        let low = u64::from_le_bytes([b0, b1, b2, b3, b4, b5, b6, b7]);
-        let high = u32::from_le_bytes([b8, b9, b10, b11]);
+        Counter { rule: self.rule.rule(), held: self.held(), before: None }
+    }
+
+    /// The same for a request under `rule`, which nearly always is the one that it is under: that is
+    /// seen without working it out of its words.
+    #[inline(always)] // for its result, which is large
+    pub(crate) fn unpack_for(&self, rule: &M) -> Counter<M> {
+        if self.rule.is(*rule) {
+            Counter { rule: *rule, held: self.held(), before: None }
+        } else {
+            self.unpack()
+        }
+    }
+
+    #[inline]
+    fn held(&self) -> Held {
+        let (low, high) = (u64::from_le_bytes(self.bits.low), u32::from_le_bytes(self.bits.high));
         let amount = u128::from(low) & AMOUNT_MAX;
         let at = u64::from(high) << (u64::BITS - AMOUNT_BITS) | low >> AMOUNT_BITS;
-        let held = Held { at: At::new(at).unwrap_or(At::MAX), amount };
-        Counter { rule: self.rule.rule(), held, before: None }
+        Held { at: At::new(at).unwrap_or(At::MAX), amount }
     }
 }
 
 #[inline]
-fn bits<M: Meter>(counter: &Counter<M>) -> Option<[u8; 12]> {
+fn bits<M: Meter>(counter: &Counter<M>) -> Option<Bits> {
     let at = At::new(counter.held.at.ms())?.ms();
     let amount =
         u64::try_from(counter.held.amount).ok().filter(|amount| u128::from(*amount) <= AMOUNT_MAX)?;
     if counter.before.is_some() {
         return None;
     }
-    let [b0, b1, b2, b3, b4, b5, b6, b7] = (amount | at << AMOUNT_BITS).to_le_bytes();
     let high = u32::try_from(at >> (u64::BITS - AMOUNT_BITS)).ok()?;
-    let [b8, b9, b10, b11] = high.to_le_bytes();
-    Some([b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, b10, b11])
+    Some(Bits { low: (amount | at << AMOUNT_BITS).to_le_bytes(), high: high.to_le_bytes() })
 }
 
 #[cfg(test)]

@@ -22,11 +22,17 @@ use crate::window::{Length, WindowRule};
 pub trait Words {
     /// The word at `index`, if there are so many.
     fn word(&self, index: usize) -> Option<&[u8]>;
+    /// How many there are.
+    fn count(&self) -> usize;
 }
 
 impl Words for [&[u8]] {
     fn word(&self, index: usize) -> Option<&[u8]> {
         self.get(index).copied()
+    }
+
+    fn count(&self) -> usize {
+        self.len()
     }
 }
 
@@ -123,7 +129,15 @@ impl Options {
     const OFFSET: u8 = 1;
     const WAIT: u8 = 2;
 
+    #[inline]
     fn read<W: Words + ?Sized>(words: &W, first: usize, allowed: u8, syntax: Fault) -> Result<Self> {
+        if words.count() <= first {
+            return Ok(Self { cost: 1, offset: 0, wait: None });
+        }
+        Self::read_some(words, first, allowed, syntax)
+    }
+
+    fn read_some<W: Words + ?Sized>(words: &W, first: usize, allowed: u8, syntax: Fault) -> Result<Self> {
         let (mut cost, mut offset, mut wait) = (None, None, None);
         let mut index = first;
         while let Some(keyword) = words.word(index) {

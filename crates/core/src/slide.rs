@@ -60,6 +60,7 @@ impl Slide {
 
     /// Answers a request of `cost` under `rule`, changing nothing.
     #[must_use]
+    #[inline(always)] // as in `State::decide`
     pub fn decide(&self, rule: &SlideRule, cost: u64, clock: At) -> Decision {
         let now = self.now(clock);
         let view = self.log.view(now.cutoff(rule.window));
@@ -70,7 +71,7 @@ impl Slide {
             let last = if cost > 0 { now } else { self.log.last_at() };
             return standing.decision(wanted, last, true, Retry::Now);
         }
-        standing.decision(used, self.log.last_at(), false, retry(rule, &view, wanted, cost, clock))
+        standing.decision(used, self.log.last_at(), false, retry(rule, view, wanted, cost, clock))
     }
 
     /// What would be answered under the parameters in force, and nothing taken.
@@ -83,6 +84,7 @@ impl Slide {
     }
 
     /// Books `cost` (at least 1) at `at` under `rule`.
+    #[inline]
     pub fn charge(&mut self, rule: &SlideRule, cost: u64, at: At) -> Expiry {
         let expired = self.empty_at();
         let last = self.at;
@@ -95,14 +97,19 @@ impl Slide {
     }
 
     /// Keeps the log from growing without end.
+    #[inline]
     fn bound(&mut self) {
         if self.log.entries() > ENTRIES_MAX {
-            // The window in force stays exact to its ten-thousandth; what only a longer one that was
-            // in use before still counts, to that one's four-thousandth. Both leave room for more.
-            let (fine, coarse) =
-                (cell(self.rule.window, ENTRIES_EXACT), cell(self.retained(), ENTRIES_LONGER));
-            self.log.coarsen(self.at.cutoff(self.rule.window), coarse, fine);
+            self.coarsen();
         }
+    }
+
+    #[cold]
+    fn coarsen(&mut self) {
+        // The window in force stays exact to its ten-thousandth; what only a longer one that was
+        // in use before still counts, to that one's four-thousandth. Both leave room for more.
+        let (fine, coarse) = (cell(self.rule.window, ENTRIES_EXACT), cell(self.retained(), ENTRIES_LONGER));
+        self.log.coarsen(self.at.cutoff(self.rule.window), coarse, fine);
     }
 
     /// Whether anything used still counts at `clock`, so that a refund would change something.
@@ -151,18 +158,23 @@ impl Slide {
     /// Makes `rule` the one in force. The one before it was last used at `last`.
     fn adopt(&mut self, rule: &SlideRule, last: At) {
         if rule.window != self.rule.window {
-            let before = Longer { window: self.rule.window, until: last.plus(self.rule.window) };
-            let known =
-                self.longer.as_deref().filter(|known| known.window > before.window && known.until > self.at);
-            // A window between the two may be in use for longer than the longest: remembered with it.
-            let longest =
-                known.map_or(before, |known| Longer { until: known.until.max(before.until), ..*known });
-            self.longer = (longest.window > rule.window).then(|| Box::new(longest));
+            self.remember(rule, last);
         }
         if self.longer.as_ref().is_some_and(|longer| longer.until <= self.at) {
             self.longer = None;
         }
         self.rule = *rule;
+    }
+
+    /// Keeps in mind the window in force, last used at `last`, if it is longer than that of `rule`.
+    #[cold]
+    fn remember(&mut self, rule: &SlideRule, last: At) {
+        let before = Longer { window: self.rule.window, until: last.plus(self.rule.window) };
+        let known =
+            self.longer.as_deref().filter(|known| known.window > before.window && known.until > self.at);
+        // A window between the two may be in use for longer than the longest: remembered with it.
+        let longest = known.map_or(before, |known| Longer { until: known.until.max(before.until), ..*known });
+        self.longer = (longest.window > rule.window).then(|| Box::new(longest));
     }
 }
 
@@ -172,7 +184,8 @@ fn cell(window: Span, count: u32) -> Span {
     Span::from_ms(window.ms().div_euclid(u64::from(count)).saturating_add(1))
 }
 
-fn retry(rule: &SlideRule, view: &View<'_>, wanted: u64, cost: u64, clock: At) -> Retry {
+#[inline(never)]
+fn retry(rule: &SlideRule, view: View<'_>, wanted: u64, cost: u64, clock: At) -> Retry {
     if cost > rule.limit {
         return Retry::Never;
     }

@@ -99,12 +99,25 @@ impl State {
     ///
     /// # Errors
     /// [`Fault::WrongType`] where the key holds another algorithm.
+    #[inline(always)] // a decision is large: what returns it copies it
     pub fn decide(&self, rule: &Rule, cost: u64, clock: At) -> Result<Decision> {
         match (&self.0, rule) {
             (Kind::Slide(slide), Rule::Slide(rule)) => Ok(slide.decide(rule, cost, clock)),
-            (Kind::Window(packed), Rule::Window(rule)) => Ok(packed.unpack().decide(rule, cost, clock)),
+            (Kind::Window(packed), Rule::Window(rule)) => {
+                Ok(packed.unpack_for(rule).decide(rule, cost, clock))
+            }
+            (Kind::Bucket(packed), Rule::Bucket(rule)) => {
+                Ok(packed.unpack_for(rule).decide(rule, cost, clock))
+            }
+            _ => self.decide_wide(rule, cost, clock),
+        }
+    }
+
+    /// The same for the rare forms.
+    #[inline(never)]
+    fn decide_wide(&self, rule: &Rule, cost: u64, clock: At) -> Result<Decision> {
+        match (&self.0, rule) {
             (Kind::WideWindow(wide), Rule::Window(rule)) => Ok(wide.decide(rule, cost, clock)),
-            (Kind::Bucket(packed), Rule::Bucket(rule)) => Ok(packed.unpack().decide(rule, cost, clock)),
             (Kind::WideBucket(wide), Rule::Bucket(rule)) => Ok(wide.decide(rule, cost, clock)),
             _ => Err(Fault::WrongType),
         }
@@ -220,11 +233,12 @@ impl State {
     ///
     /// # Errors
     /// [`Fault::WrongType`]; nothing has changed then.
+    #[inline(always)] // as `State::decide`: a quota charges several
     pub fn charge(&mut self, rule: &Rule, cost: u64, at: At) -> Result<Expiry> {
         match (&mut self.0, rule) {
             (Kind::Slide(slide), Rule::Slide(rule)) => Ok(slide.charge(rule, cost, at)),
             (Kind::Window(packed), Rule::Window(rule)) => {
-                let mut counter = packed.unpack();
+                let mut counter = packed.unpack_for(rule);
                 let expiry = counter.charge(rule, cost, at);
                 if !packed.set(&counter) {
                     self.0 = Kind::WideWindow(Box::new(counter));
@@ -232,13 +246,21 @@ impl State {
                 Ok(expiry)
             }
             (Kind::Bucket(packed), Rule::Bucket(rule)) => {
-                let mut counter = packed.unpack();
+                let mut counter = packed.unpack_for(rule);
                 let expiry = counter.charge(rule, cost, at);
                 if !packed.set(&counter) {
                     self.0 = Kind::WideBucket(Box::new(counter));
                 }
                 Ok(expiry)
             }
+            _ => self.charge_wide(rule, cost, at),
+        }
+    }
+
+    /// The same for the rare forms.
+    #[inline(never)]
+    fn charge_wide(&mut self, rule: &Rule, cost: u64, at: At) -> Result<Expiry> {
+        match (&mut self.0, rule) {
             (Kind::WideWindow(wide), Rule::Window(rule)) => {
                 let expiry = wide.charge(rule, cost, at);
                 *self = Self::from_window(**wide);

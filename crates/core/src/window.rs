@@ -57,6 +57,7 @@ impl Meter for WindowRule {
         1
     }
 
+    #[inline(always)]
     fn moment(&self, now: At) -> Bounds {
         // Below 2^53 in all, so that nothing wraps.
         let shifted = now.signed_ms().wrapping_sub(self.offset);

@@ -23,7 +23,7 @@ pub struct Demand<'a> {
 }
 
 /// The answer to one request against one quota.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verdict {
     /// What each limit says, in the order of the shape.
     pub rows: PerLimit<Decision>,
@@ -49,29 +49,45 @@ impl Verdict {
 /// request, the rows that do not block tell how things stand without it.
 #[must_use]
 pub fn decide(held: Option<&Quota>, shape: &Shape, demand: &Demand<'_>, clock: At) -> Verdict {
+    let mut verdict = Verdict::default();
+    decide_into(&mut verdict, held, shape, demand, clock);
+    verdict
+}
+
+/// The same, into a verdict that is still empty: a verdict is large.
+pub fn decide_into(
+    verdict: &mut Verdict,
+    held: Option<&Quota>,
+    shape: &Shape,
+    demand: &Demand<'_>,
+    clock: At,
+) {
     let view = View::new(held, shape, clock);
-    let mut verdict = Verdict { rows: PerLimit::new(), at: view.now };
+    verdict.at = view.now;
     let mut denied = false;
     for (index, limit) in shape.limits().iter().enumerate() {
         let cost = demand.costs.get(index).copied().unwrap_or(0);
-        let standing = denied.then(|| view.standing(index, limit));
-        let row = match standing.filter(|row| row.remaining >= limit.takes(cost, demand.ttl)) {
-            Some(standing) => standing,
-            None => view.row(index, limit, cost, demand.ttl),
-        };
+        // Once a limit has denied it, the others tell how they stand without it, unless they deny it too.
+        let (wanted, ttl) = if denied { (0, None) } else { (cost, demand.ttl) };
+        let mut row = view.row(index, limit, wanted, ttl);
+        if denied && row.remaining < limit.takes(cost, demand.ttl) {
+            row = view.row_apart(index, limit, cost, demand.ttl);
+        }
         if !row.allowed && !denied {
             denied = true;
             view.restate(&mut verdict.rows);
         }
         verdict.rows.push(row);
     }
-    verdict
+    view.count_from_clock(&mut verdict.rows);
 }
 
 /// Makes a request that this quota admits one that is denied elsewhere.
 pub fn deny(verdict: &mut Verdict, held: Option<&Quota>, shape: &Shape, clock: At) {
     if verdict.allowed() {
-        View::new(held, shape, clock).restate(&mut verdict.rows);
+        let view = View::new(held, shape, clock);
+        view.restate(&mut verdict.rows);
+        view.count_from_clock(&mut verdict.rows);
     }
 }
 
@@ -137,7 +153,7 @@ impl<'a> View<'a> {
     }
 
     /// What a limit says to a request.
-    #[inline]
+    #[inline(always)] // as `State::decide`
     fn row(&self, index: usize, limit: &Limit, cost: u64, ttl: Option<Span>) -> Decision {
         match &limit.measure {
             Measure::Rate(rule) => self.rate(index, rule, cost),
@@ -145,32 +161,40 @@ impl<'a> View<'a> {
         }
     }
 
-    /// How it stands.
-    fn standing(&self, index: usize, limit: &Limit) -> Decision {
-        self.row(index, limit, 0, None)
+    /// The same in a place of its own: it is long, and this is for what is rare.
+    #[inline(never)]
+    fn row_apart(&self, index: usize, limit: &Limit, cost: u64, ttl: Option<Span>) -> Decision {
+        self.row(index, limit, cost, ttl)
     }
 
     /// Makes rows that admit a request tell how things stand without it.
     fn restate(&self, rows: &mut [Decision]) {
         for (index, (row, limit)) in rows.iter_mut().zip(self.shape.limits()).enumerate() {
-            *row = self.standing(index, limit);
+            *row = self.row_apart(index, limit, 0, None);
+        }
+    }
+
+    /// Makes rows for a later instant than the clock's tell how long it takes from the clock on.
+    #[inline]
+    fn count_from_clock(&self, rows: &mut [Decision]) {
+        if self.now > self.clock {
+            let limits = self.shape.limits().iter();
+            let rates =
+                rows.iter_mut().zip(limits).filter(|(_, limit)| matches!(limit.measure, Measure::Rate(_)));
+            rates.for_each(|(row, _)| self.delay(row));
         }
     }
 
     /// What a limit over time says. All of them decide for one instant, that of the quota.
-    #[inline]
+    #[inline(always)] // as `State::decide`
     fn rate(&self, index: usize, rule: &Rule, cost: u64) -> Decision {
-        let mut decision = match self.held.and_then(|held| held.counted(self.shape, index)) {
+        match self.held.and_then(|held| held.counted(self.shape, index)) {
             None => State::decide_new(rule, cost, self.now),
             Some(state) => match state.decide(rule, cost, self.now) {
                 Ok(decision) => decision,
                 Err(_) => self.rate_anew(state, rule, cost),
             },
-        };
-        if self.now > self.clock {
-            self.delay(&mut decision);
         }
-        decision
     }
 
     /// The same where what is held was counted by another algorithm.
@@ -180,7 +204,7 @@ impl<'a> View<'a> {
         state.decide(rule, cost, self.now).unwrap_or_else(|_| State::decide_new(rule, cost, self.now))
     }
 
-    /// Makes a decision for a later instant than the clock's tell how long it takes from the clock on.
+    /// The same for one of them, that of a limit over time: the others look at the clock anyway.
     #[cold]
     fn delay(&self, decision: &mut Decision) {
         let behind = self.now.since(self.clock).ms();

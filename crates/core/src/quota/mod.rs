@@ -92,13 +92,17 @@ impl Quota {
     }
 
     /// What is counted for the limit at `index` of `shape`.
+    #[inline]
     fn counted(&self, shape: &Shape, index: usize) -> Option<&State> {
-        let at = if core::ptr::eq(&raw const *self.shape, shape) {
-            index
-        } else {
-            self.source(shape.limits().get(index)?)?
-        };
+        let same = core::ptr::eq(&raw const *self.shape, shape);
+        let at = if same { index } else { self.place(shape, index)? };
         self.states.get(at)?.as_ref()
+    }
+
+    /// Where what is counted for the limit at `index` of another shape is.
+    #[cold]
+    fn place(&self, shape: &Shape, index: usize) -> Option<usize> {
+        self.source(shape.limits().get(index)?)
     }
 
     /// What counts at `clock` for the limit at `index` of `shape`, as it is told: an excess may be more than

@@ -21,7 +21,7 @@ use super::limit::{Draft, LIMITS_MAX, Measure, PerLimit, REQUESTS};
 use super::name::Name;
 use super::shape::Shape;
 use super::spelling::Spelling;
-pub use super::terms::{Costs, Reserve, Terms};
+pub use super::terms::{Costs, Reserve, Terms, Wanted};
 use crate::bucket::BucketRule;
 use crate::fault::{Fault, Result};
 use crate::number::{self, Decimal};
@@ -38,7 +38,7 @@ pub const UNITS_MAX: usize = 16;
 pub const ID_MAX: usize = 128;
 
 /// Where the limits of `RL.QUOTA` begin, behind its key.
-const LIMITS_AT: usize = 2;
+pub(super) const LIMITS_AT: usize = 2;
 
 /// A request is about so many keys at most.
 pub const KEYS_MAX: usize = 16;
@@ -103,34 +103,33 @@ pub fn quota<W: Words + ?Sized>(words: &W) -> Result<QuotaRequest<'_>> {
     Ok(QuotaRequest { limits, terms })
 }
 
-/// Reads `RL.QUOTA` where the limits are spelled in the very words that made `shape`, as they nearly
-/// always are: that is seen without reading them again. `None` where they are not, or something else
-/// is wrong, which [`quota`] then tells.
-pub fn again<'a, W: Words + ?Sized>(words: &'a W, shape: &Shape) -> Option<Terms<'a>> {
-    let mut at = shape.spelling()?.follow(words, LIMITS_AT)?;
-    let mut terms = Terms::default();
-    while let Some(keyword) = words.word(at) {
-        at = at.saturating_add(1);
-        terms.read(words, keyword, &mut at, Fault::QuotaSyntax).ok()?;
-    }
-    Some(terms)
+/// Reads `RL.QUOTA` where it is spelled as a request by the limits of `shape` was before, as it nearly
+/// always is. `None` where it is not, or something is wrong, which [`quota`] then tells.
+#[must_use]
+pub fn again<'a, W: Words + ?Sized>(words: &'a W, shape: &Shape) -> Option<Wanted<'a>> {
+    shape.spellings().find_map(|spelling| spelling.read(words))
 }
 
-/// How the limits of a request are spelled, where they come before all else.
-pub fn spelling<W: Words + ?Sized>(words: &W) -> Option<Spelling> {
-    let mut drafts = PerLimit::new();
+/// How a request by the limits of `shape` is spelled, which [`quota`] has read; `None` where the limits
+/// do not come before all else.
+#[must_use]
+pub fn spelling<W: Words + ?Sized>(words: &W, shape: &Shape) -> Option<Spelling> {
     let mut at = LIMITS_AT;
-    while words.word(at).is_some_and(|word| word.eq_ignore_ascii_case(b"LIMIT")) {
-        at = at.saturating_add(1);
-        draft(words, &mut at, Fault::QuotaSyntax, &mut drafts).ok()?;
+    if shape.policy().is_some() {
+        at = at.saturating_add(2);
+    } else {
+        let mut drafts = PerLimit::new();
+        while words.word(at).is_some_and(|word| word.eq_ignore_ascii_case(b"LIMIT")) {
+            at = at.saturating_add(1);
+            draft(words, &mut at, Fault::QuotaSyntax, &mut drafts).ok()?;
+        }
     }
-    // No more of them stand behind the first cost: those would be missing.
     let (mut rest, mut terms) = (at, Terms::default());
     while let Some(keyword) = words.word(rest) {
         rest = rest.saturating_add(1);
-        terms.read(words, keyword, &mut rest, Fault::QuotaSyntax).ok()?;
+        terms.read(words, keyword, &mut rest, Fault::QuotaSyntax).ok()?; // neither is a limit
     }
-    Spelling::new((LIMITS_AT..at).map_while(|at| words.word(at)))
+    Spelling::new(words, at, shape, &terms)
 }
 
 /// Reads `RL.MQUOTA`.

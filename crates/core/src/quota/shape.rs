@@ -3,7 +3,7 @@
 //! Many keys have the same few limits, so each shape is stored once and shared by all of them, and
 //! carries its own bytes: two shapes are the same when these are, and an effect copies them.
 
-use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
@@ -25,9 +25,15 @@ pub struct Shape {
     bytes: Arc<[u8]>,
     /// The longest window or period of its limits.
     longest: Span,
-    /// The words that a caller spells it with; no part of what it is.
-    spelling: OnceLock<Spelling>,
+    counts_reservations: bool,
+    /// The words that callers spell requests by it with; no part of what it is.
+    spellings: [OnceLock<Spelling>; SPELLINGS_MAX],
+    /// See [`Shape::confirm`].
+    confirmed: AtomicU64,
 }
+
+/// So many ways to spell a request are remembered: a caller has few.
+const SPELLINGS_MAX: usize = 4;
 
 /// Every shape that is in use, by its bytes.
 static SHARED: Mutex<BTreeMap<Arc<[u8]>, Weak<Shape>>> = Mutex::new(BTreeMap::new());
@@ -80,8 +86,16 @@ impl Shape {
             return known;
         }
         let longest = limits.iter().map(|limit| limit.measure.longest()).max().unwrap_or_default();
-        let spelling = OnceLock::new();
-        let shape = Arc::new(Self { policy, limits, bytes: Arc::clone(&bytes), longest, spelling });
+        let counts_reservations = limits.iter().any(|limit| matches!(limit.measure, Measure::InFlight(_)));
+        let shape = Arc::new(Self {
+            policy,
+            limits,
+            bytes: Arc::clone(&bytes),
+            longest,
+            counts_reservations,
+            spellings: Default::default(),
+            confirmed: AtomicU64::new(0),
+        });
         shared.insert(bytes, Arc::downgrade(&shape));
         STORED.store(shared.len(), Relaxed);
         shape
@@ -113,8 +127,8 @@ impl Shape {
 
     /// Whether one of the limits counts reservations.
     #[must_use]
-    pub fn counts_reservations(&self) -> bool {
-        self.limits.iter().any(|limit| matches!(limit.measure, Measure::InFlight(_)))
+    pub const fn counts_reservations(&self) -> bool {
+        self.counts_reservations
     }
 
     /// Whether it is just these limits, and no policy's.
@@ -125,17 +139,27 @@ impl Shape {
             && self.limits.iter().zip(drafts).all(|(limit, draft)| limit.is(draft))
     }
 
-    /// The words that it was first spelled with.
-    #[must_use]
-    pub fn spelling(&self) -> Option<&Spelling> {
-        self.spelling.get()
+    /// How requests by it have been spelled.
+    pub(super) fn spellings(&self) -> impl Iterator<Item = &Spelling> {
+        self.spellings.iter().map_while(OnceLock::get)
     }
 
-    /// Remembers how it is spelled, if that is not known yet.
-    pub fn spell(&self, spelling: impl FnOnce() -> Option<Spelling>) {
-        if self.policy.is_none() && self.spelling.get().is_none() {
-            spelling().map(|spelling| self.spelling.set(spelling));
-        }
+    /// Remembers one more way to spell a request by it, if there is room.
+    pub fn learn(&self, spelling: impl FnOnce() -> Option<Spelling>) {
+        let vacant = self.spellings.iter().find(|place| place.get().is_none());
+        vacant.and_then(|place| Some(place.set(spelling()?)));
+    }
+
+    /// Notes that its policy has these limits while the server's policies are in the state of this
+    /// number; whoever changes them counts on.
+    pub fn confirm(&self, state: u64) {
+        self.confirmed.store(state, Relaxed);
+    }
+
+    /// The number that was noted last.
+    #[must_use]
+    pub fn confirmed(&self) -> u64 {
+        self.confirmed.load(Relaxed)
     }
 
     /// The limits as the words of a command: `LIMIT rpm 500 60000ms UNIT requests SLIDE …`.

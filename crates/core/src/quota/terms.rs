@@ -84,6 +84,17 @@ impl<'a> Costs<'a> {
     }
 }
 
+/// What a request asks of the limits of one shape.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted<'a> {
+    /// What it takes of each limit.
+    pub costs: PerLimit<u64>,
+    /// Whether what is admitted is reserved only.
+    pub reserve: Option<Reserve<'a>>,
+    /// Whether it waits where it is not admitted at once.
+    pub wait: Option<Wait>,
+}
+
 /// What may follow the limits of a quota.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Terms<'a> {
@@ -96,6 +107,12 @@ pub struct Terms<'a> {
 }
 
 impl<'a> Terms<'a> {
+    /// What they ask of the limits of a shape.
+    #[must_use]
+    pub fn wanted(&self, shape: &Shape) -> Wanted<'a> {
+        Wanted { costs: self.costs.by_limit(shape), reserve: self.reserve, wait: self.wait }
+    }
+
     pub(super) fn read<W: Words + ?Sized>(
         &mut self,
         words: &'a W,

@@ -72,7 +72,20 @@ impl<'a> Change<'a> {
             Self::Cancel { id, at } => Image::Cancel { id, at: at.ms() },
             Self::Renew { id, at, expires } => Image::Renew { id, at: at.ms(), expires: expires.ms() },
         };
-        postcard::to_stdvec(&image).unwrap_or_default() // writing to memory cannot fail
+        postcard::to_extend(&image, Vec::with_capacity(self.room())).unwrap_or_default() // memory takes all
+    }
+
+    /// About how many bytes it takes at most: a buffer that grows costs more than what is written to it.
+    fn room(&self) -> usize {
+        match self {
+            Self::Admit(Admission { shape, costs, reserved, .. }) => {
+                let fixed = shape.bytes().len().saturating_add(32);
+                let id = reserved.as_ref().map_or(0, |reserved| reserved.id.len());
+                let each = if reserved.is_some() { 24 } else { 8 }; // a cost, and the two numbers it was answered
+                fixed.saturating_add(id).saturating_add(costs.len().saturating_mul(each))
+            }
+            Self::Settle { .. } | Self::Cancel { .. } | Self::Renew { .. } => 256,
+        }
     }
 
     /// Reads its bytes. The key that it is for may have the same limits: then they are not read again.

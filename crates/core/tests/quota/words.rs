@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use rl_core::fault::Result;
+use rl_core::fault::{Fault, Result};
 use rl_core::number::COUNT_MAX;
-use rl_core::quota::request::{self, Limits};
+use rl_core::quota::name::Name;
+use rl_core::quota::request::{self, Limits, Wanted};
 use rl_core::quota::shape::Shape;
 use rl_core::time::Span;
 
@@ -13,12 +14,40 @@ use crate::common::cases;
 use crate::history::shapes;
 use crate::key::policy;
 
-/// The shape that words spell out, and the rest of the request.
-fn read(words: &[&[u8]]) -> Result<(Arc<Shape>, String)> {
+/// The shape that words spell out, or that of the policy they name, and what they ask of it.
+fn read<'a>(words: &'a [&'a [u8]]) -> Result<(Arc<Shape>, Wanted<'a>)> {
     let read = request::quota(words)?;
-    let Limits::Spelled(drafts) = &read.limits else { panic!("no policy") };
-    Ok((Shape::new(None, drafts)?, format!("{:?}", read.terms)))
+    let shape = match &read.limits {
+        Limits::Spelled(drafts) => Shape::new(None, drafts)?,
+        Limits::Policy(name) => {
+            let like = request::quota(LIKE_POLICIES)?;
+            let Limits::Spelled(drafts) = &like.limits else { panic!("spelled out") };
+            Shape::new(Some(&Name::new(name).ok_or(Fault::NoPolicy)?), drafts)?
+        }
+    };
+    let wanted = read.terms.wanted(&shape);
+    Ok((shape, wanted))
 }
+
+/// What the policies in requests are like.
+const LIKE_POLICIES: &[&[u8]] = &[
+    b"RL.QUOTA",
+    b"key",
+    b"LIMIT",
+    b"a",
+    b"5",
+    b"60",
+    b"LIMIT",
+    b"b",
+    b"5",
+    b"60",
+    b"UNIT",
+    b"t",
+    b"LIMIT",
+    b"c",
+    b"5",
+    b"INFLIGHT",
+];
 
 /// Limits spelled in a few words, so that many begin alike; some with a cost between them.
 fn spelled() -> impl Strategy<Value = Vec<&'static str>> {
@@ -27,6 +56,9 @@ fn spelled() -> impl Strategy<Value = Vec<&'static str>> {
         "LIMIT b 5 60",
         "LIMIT a 5 60s",
         "limit a 5 60",
+        "POLICY p",
+        "policy p",
+        "POLICY q",
         "UNIT t",
         "SLIDE",
         "WINDOW",
@@ -34,13 +66,19 @@ fn spelled() -> impl Strategy<Value = Vec<&'static str>> {
         "BUCKET 5",
         "LIMIT c 5 INFLIGHT",
         "COST t 5",
+        "COST t 66",
+        "COST t 06",
         "COST u 5",
+        "COST requests 2",
+        "cost t 5",
         "RESERVE 60",
+        "RESERVE 1m",
         "ID x",
+        "ID COST",
         "COST",
     ];
-    let first = prop::sample::select(parts[..4].to_vec());
-    (first, prop::collection::vec(prop::sample::select(parts.to_vec()), 0..5))
+    let first = prop::sample::select(parts[..7].to_vec());
+    (first, prop::collection::vec(prop::sample::select(parts.to_vec()), 0..6))
         .prop_map(|(first, rest)| [first].into_iter().chain(rest).flat_map(|part| part.split(' ')).collect())
 }
 
@@ -115,7 +153,9 @@ proptest! {
             prop_assert!(costs.iter().count() <= 16 && costs.iter().all(|(_, cost)| cost <= COUNT_MAX));
         }
         let _ = request::renew(words);
-        let _ = request::spelling(words);
+        if let Ok((shape, _)) = request::quota(words).and_then(|_| read(words)) {
+            let _ = request::spelling(words, &shape);
+        }
     }
 
     #[test]
@@ -137,12 +177,20 @@ proptest! {
         let words = |list: &[&'static str]| [&["RL.QUOTA", "key"], list].concat().into_iter().map(str::as_bytes).collect::<Vec<_>>();
         let (first, then) = (words(&first), words(&then));
         let Ok((shape, _)) = read(&first) else { return Ok(()) };
-        shape.spell(|| request::spelling(first.as_slice()));
-        for words in [&first, &then] {
-            if let Some(terms) = request::again(words.as_slice(), &shape) {
-                let (same, read) = read(words).unwrap();
-                prop_assert!(Arc::ptr_eq(&same, &shape), "other limits");
-                prop_assert_eq!(format!("{terms:?}"), read);
+        for learned in [&first, &then] {
+            let new = request::again(learned.as_slice(), &shape).is_none();
+            if new && read(learned).is_ok_and(|(same, _)| Arc::ptr_eq(&same, &shape)) {
+                let spelling = request::spelling(learned.as_slice(), &shape);
+                let plain = spelling.is_some();
+                shape.learn(|| spelling);
+                prop_assert_eq!(request::again(learned.as_slice(), &shape).is_some(), plain);
+            }
+            for words in [&first, &then] {
+                if let Some(wanted) = request::again(words.as_slice(), &shape) {
+                    let (same, read) = read(words).unwrap();
+                    prop_assert!(Arc::ptr_eq(&same, &shape), "other limits");
+                    prop_assert_eq!(wanted, read);
+                }
             }
         }
     }
