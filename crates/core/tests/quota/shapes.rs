@@ -129,7 +129,7 @@ fn what_is_charged_along_is_of_the_unit_that_is_asked_for() {
     assert_eq!(key.take(&requests, 30, Some((b"s", 600_000)), 1), [49]);
     assert!(key.used(b"s", 40, 2), "of tokens it took none");
     assert_eq!((key.left(&tokens, 2), key.left(&requests, 2)), (vec![49], vec![49]));
-    assert!(key.cancel(b"s", 3) == false && key.cancel(b"r", 3));
+    assert!(!key.cancel(b"s", 3) && key.cancel(b"r", 3));
     assert_eq!((key.left(&tokens, 3), key.left(&requests, 3)), (vec![49], vec![49]));
 }
 
