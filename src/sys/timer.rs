@@ -16,6 +16,10 @@ use super::api;
 use super::context::Context;
 use super::guard::guarded;
 
+/// The longest that a timer is set for. A server of 7.0 that sets one anew, because another has run, for
+/// longer than 2^31 microseconds (36 minutes) counts beyond an integer, and turns in circles until then.
+pub(crate) const LONGEST: Span = Span::from_ms(30 * 60 * 1_000);
+
 /// A timer that was set. It runs also if this is dropped.
 pub(crate) struct Timer<T> {
     id: raw::RedisModuleTimerID,
@@ -30,8 +34,8 @@ struct Armed<T> {
     run: fn(Context<'_>, T),
 }
 
-/// Runs `run` with `payload` when `delay` has passed, or as soon after as the server has time: never
-/// before what runs now has ended.
+/// Runs `run` with `payload` when `delay` or [`LONGEST`] has passed, or as soon after as the server has
+/// time: never before what runs now has ended.
 pub(crate) fn after<T: Send + 'static>(
     context: Context<'_>,
     delay: Span,
@@ -40,7 +44,7 @@ pub(crate) fn after<T: Send + 'static>(
 ) -> Timer<T> {
     let ran = Arc::new(AtomicBool::new(false));
     let armed = Box::into_raw(Box::new(Armed { ran: Arc::clone(&ran), payload, run }));
-    let delay = delay.min(Span::MAX).ms().cast_signed(); // in microseconds it still fits
+    let delay = delay.min(LONGEST).ms().cast_signed();
     // SAFETY: the context is live (rule 2 of `sys`), the callback has the type that is asked for, and
     // takes the pointer back as what it is made from here.
     let id = unsafe { api!(RedisModule_CreateTimer(context.as_ptr(), delay, Some(fire::<T>), armed.cast())) };

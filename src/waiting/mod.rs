@@ -248,7 +248,7 @@ impl Room {
     fn arm(&mut self) {
         let now = now();
         let Some(next) = self.waiting.next(now).filter(|_| !self.is_serving) else { return };
-        let next = next.max(self.not_before);
+        let next = next.max(self.not_before).min(now.plus(timer::LONGEST)); // then it is set once more
         if self.timer.as_ref().is_some_and(|(at, _)| *at <= next) {
             return;
         }
