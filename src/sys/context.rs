@@ -11,6 +11,7 @@ use rl_core::time::At;
 
 use super::api;
 use super::events::server_info;
+use super::user::User;
 
 /// The context of one command or callback.
 #[derive(Clone, Copy)]
@@ -138,10 +139,12 @@ impl<'a> Context<'a> {
         unsafe { api!(RedisModule_AvoidReplicaTraffic()) == 0 }
     }
 
-    /// Whether the client of the command that runs may be held: not in a transaction or a script, and not
-    /// where its caller does not wait.
+    /// Whether the client of the command that runs may be held: not in a transaction or a script, not
+    /// where its caller does not wait, and not where that is no client but another module or a primary.
     pub(crate) fn may_block(self) -> bool {
-        !self.in_transaction() && !self.has_flags(raw::REDISMODULE_CTX_FLAGS_DENY_BLOCKING)
+        !self.in_transaction()
+            && !self.has_flags(raw::REDISMODULE_CTX_FLAGS_DENY_BLOCKING)
+            && User::of(self).is_some()
     }
 
     /// Whether memory is used up, and nothing is evicted to make room.

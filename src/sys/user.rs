@@ -13,14 +13,18 @@ use super::kept::Kept;
 pub(crate) struct User(Kept);
 
 impl User {
-    /// Who runs the command of `context`, which is a client's.
+    /// Who runs the command of `context`; nobody where it is no connected client of a user's: a server
+    /// gives another module's call, and its primary, no user at all.
     pub(crate) fn of(context: Context<'_>) -> Option<Self> {
-        // SAFETY: the context is live (rule 2 of `sys`) and its client has a user, as all have that may
-        // block. What is got is the context's where it collects what it gives, so a reference is taken
-        // from the call with a context that does not: no context here does.
-        let name = NonNull::new(unsafe { api!(RedisModule_GetCurrentUserName(context.as_ptr())) })?;
-        // SAFETY: the string is new and is the module's to free.
-        Some(Self(unsafe { Kept::from_raw(name) }))
+        // SAFETY: the context is live (rule 2 of `sys`). The name is asked for by the client's id, which
+        // gives null where there is no such client or it has no user; the call for the name of the
+        // current user would follow a null pointer there. What is got belongs to a context that collects
+        // what it gives, which none here does.
+        unsafe {
+            let id = api!(RedisModule_GetClientId(context.as_ptr()));
+            let name = NonNull::new(api!(RedisModule_GetClientUserNameById(context.as_ptr(), id)))?;
+            Some(Self(Kept::from_raw(name)))
+        }
     }
 
     /// Whether they may run these words by the rules of now. A user that is no more may not.
