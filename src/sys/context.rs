@@ -105,6 +105,11 @@ impl<'a> Context<'a> {
         self.has_flags(raw::REDISMODULE_CTX_FLAGS_SLAVE) || self.is_replica_in_cluster()
     }
 
+    /// Whether the server is a replica that takes writes from its primary alone, as nearly all are.
+    pub(crate) fn is_read_only(self) -> bool {
+        self.has_flags(raw::REDISMODULE_CTX_FLAGS_READONLY)
+    }
+
     fn is_replica_in_cluster(self) -> bool {
         const LEN: usize = raw::REDISMODULE_NODE_ID_LEN as usize;
         let (mut id, mut flags) = ([0_u8; LEN + 1], 0);

@@ -23,7 +23,7 @@ const AGAIN: Span = Span::from_ms(10);
 pub(super) fn wake(context: Context<'_>, (): ()) {
     let _serving = Serving::begin();
     // While clients are paused nothing is to be written, and so nobody goes on.
-    let may_write = context.may_replicate() && !context.is_replica();
+    let may_write = context.may_replicate() && !context.is_read_only();
     let mut left = BATCH;
     while may_write && left > 0 {
         let Some(place) = with(|room| room.waiting.marked(now())) else { break };
