@@ -22,6 +22,7 @@ run: ## start a server with the module on 127.0.0.1:6379, or PORT=
 	@exec .ci/run-server.sh
 
 test: setup build ## run all tests on this system's server, or REDIS_RL_SERVER=
+	@.ci/setup.sh languages
 	REDIS_RL_SERVER="$$(.ci/server.sh)" cargo test --workspace --release
 
 test-matrix: build ## run the integration tests on many servers, or MATRIX="redis-8.0 valkey-9.1"

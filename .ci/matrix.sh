@@ -8,6 +8,8 @@ matrix=${MATRIX:-$(.ci/servers.sh)}
 logs=$PWD/.cache/matrix
 mkdir -p "$logs"
 
+.ci/setup.sh languages
+
 # Compile once, and fail here if that fails.
 cargo test --release --test '*' --no-run
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing of what it is asked for:  setup.sh build|server|shellcheck|valgrind|pip ...
+# Installs what is missing of what it is asked for:  setup.sh build|server|languages|shellcheck|valgrind|pip ...
 # Says what it installs, with which command; silent and fast when nothing is missing. Also runs in the bash 3.2 of macOS.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -48,6 +48,11 @@ for thing in "$@"; do
       have_libclang || missing="$missing libclang"
       ;;
     server) .ci/server.sh >/dev/null 2>&1 || missing="$missing server" ;;
+    languages) # of clients in tests/server/languages
+      have_compiler || missing="$missing compiler"
+      command -v python3 >/dev/null || missing="$missing python3"
+      perl -MIO::Socket::UNIX -e 1 2>/dev/null || missing="$missing perl"
+      ;;
     shellcheck) command -v shellcheck >/dev/null || missing="$missing shellcheck" ;;
     valgrind) { command -v valgrind && command -v python3; } >/dev/null || missing="$missing valgrind" ;;
     pip) python3 -m pip --version >/dev/null 2>&1 || missing="$missing pip" ;;
@@ -63,6 +68,9 @@ for thing in $missing; do
     apt/libclang) packages="$packages libclang-dev" ;;
     # Not redis-server: that one starts a service on port 6379, now and at each boot. The program itself is in the tools.
     apt/server) packages="$packages redis-tools" ;;
+    apt/python3 | dnf/python3) packages="$packages python3" ;;
+    apt/perl) packages="$packages perl" ;;
+    dnf/perl) packages="$packages perl-IO perl-interpreter" ;;
     apt/valgrind | dnf/valgrind) packages="$packages valgrind python3" ;;
     apt/pip) packages="$packages python3-pip" ;;
     dnf/compiler) packages="$packages gcc glibc-devel" ;;
@@ -73,6 +81,8 @@ for thing in $missing; do
     brew/server) packages="$packages redis" ;;
     brew/compiler | brew/libclang) echo "missing: Apple's command line tools, xcode-select --install" >&2; exit 1 ;;
     brew/valgrind) echo "missing: valgrind, which macOS does not have; count on Linux" >&2; exit 1 ;;
+    brew/python3) packages="$packages python" ;;
+    brew/perl) packages="$packages perl" ;;
     brew/pip) packages="$packages python" ;;
     */shellcheck) packages="$packages shellcheck" ;;
   esac
@@ -95,6 +105,8 @@ No package manager that this script knows (apt-get, dnf, brew) is here. Please i
   compiler    a C compiler as \`cc\`, with the C library's headers
   libclang    the LLVM library libclang with its headers (else set LIBCLANG_PATH)
   server      redis-server or valkey-server 7.0 or newer (else set REDIS_RL_SERVER)
+  python3     Python 3
+  perl        Perl with IO::Socket::UNIX
   shellcheck  shellcheck
   valgrind    valgrind and python3, to count instructions
   pip         Python 3 with pip

@@ -30,6 +30,7 @@ mod holders;
 mod hostile;
 mod hostile_bytes;
 mod keyspace;
+mod languages;
 mod memory;
 mod metrics;
 mod model;

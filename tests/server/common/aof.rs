@@ -28,7 +28,8 @@ pub struct Effect {
 }
 
 impl Effect {
-    fn of(command: &[Vec<u8>]) -> Option<Self> {
+    /// What a command of the file admits, if it is an effect of one limit.
+    pub fn of(command: &[Vec<u8>]) -> Option<Self> {
         let [name, key, effect] = command else { return None };
         if !name.eq_ignore_ascii_case(b"RL.APPLY") {
             return None;

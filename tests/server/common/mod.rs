@@ -15,6 +15,7 @@ pub mod quota_load;
 pub mod random;
 pub mod replica;
 pub mod server;
+pub mod turns;
 pub mod value;
 
 pub use clock::{wait_for_clock, wait_until};

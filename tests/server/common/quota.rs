@@ -170,7 +170,8 @@ pub fn entries(server_dir: &Path) -> Vec<Entry> {
 }
 
 impl Entry {
-    fn of(command: &[Vec<u8>]) -> Option<Self> {
+    /// What a command of the file changes, if it is a change to a quota.
+    pub fn of(command: &[Vec<u8>]) -> Option<Self> {
         let [name, key, word, bytes] = command else { return None };
         if !name.eq_ignore_ascii_case(b"RL.APPLY") || word != b"quota" {
             return None;

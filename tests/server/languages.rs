@@ -1,0 +1,255 @@
+//! Two hundred clients in four lanes on one key, from programs in four languages: each time, the first of the
+//! highest lane went on.
+//!
+//! Who came when and who went on when is read from one record, which the server itself has written in the order
+//! of what it did: the append-only file. An admission is in it anyway, with what identifies the request. For its
+//! arrival each client sends a write that names the request in front of it, in one packet: the server runs both
+//! without anything between them, which MONITOR bears out. So no two steps of the record are out of order, and
+//! nothing has to be allowed for.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use crate::common::ledger::Ledger;
+use crate::common::oracle::Log;
+use crate::common::process::{self, Process};
+use crate::common::quota::{Entry, Event, entries};
+use crate::common::turns::{self, Step};
+use crate::common::{Conn, Random, Server, Value, aof};
+
+/// Clients of each program; of all of them a quarter is in each lane.
+const CLIENTS: u64 = 50;
+/// Requests of each client.
+const REQUESTS: u64 = 3;
+/// Programs: those of [`LANGUAGES`], and this one.
+const PROGRAMS: u64 = 4;
+const TOTAL: usize = 600;
+
+/// In front of every cost, so that a request is known by its cost and all cost nearly the same.
+const COST: u64 = 1_000_000;
+
+const LANES: [&str; 4] = ["CRITICAL", "HIGH", "NORMAL", "LOW"];
+
+/// What runs a program in each language, and the program.
+const LANGUAGES: [(&str, &str); 3] = [("python3", "client.py"), ("perl", "client.pl"), ("cc", "client.c")];
+
+/// One request, as a program is ordered to make it: `client|pause in ms|arrival|request`.
+struct Order {
+    id: String,
+    lane: usize,
+    line: String,
+}
+
+/// The orders of one program. `request` makes one from its number and lane.
+fn orders(program: u64, request: fn(u64, &str) -> (String, String)) -> Vec<Order> {
+    let mut random = Random::new(program);
+    let each = (0..CLIENTS).flat_map(|client| (0..REQUESTS).map(move |nth| (client, nth)));
+    let order = |(client, nth): (u64, u64)| {
+        let nth_client = program * CLIENTS + client;
+        let lane = usize::try_from(nth_client % 4).unwrap();
+        let (id, request) = request(nth_client * REQUESTS + nth, LANES[lane]);
+        let pause = random.between(0, 2_000);
+        let line = format!("{client}|{pause}|RPUSH arrivals {id}|{request}");
+        Order { id, lane, line }
+    };
+    each.map(order).collect()
+}
+
+#[test]
+fn clients_of_a_quota_in_many_languages_go_on_in_turn() {
+    let request = |number: u64, lane: &str| {
+        let id = format!("{lane}-{number}");
+        let request = format!("RL.QUOTA k LIMIT rate 50 1 RESERVE 60 ID {id} WAIT 60 PRIORITY {lane}");
+        (id, request)
+    };
+    let server = run(request, |command| match Entry::of(command)?.event {
+        Event::Admitted { reserved, .. } => Some(String::from_utf8(reserved?.0).unwrap()),
+        _ => None,
+    });
+    let ledger = Ledger::of(entries(server.dir())); // fails where a window was over-admitted
+    assert_eq!(ledger.account("k").total("rate"), u128::try_from(TOTAL).unwrap());
+    assert_eq!(ledger.account("k").most("rate"), 50);
+}
+
+#[test]
+fn clients_of_a_sliding_window_in_many_languages_go_on_in_turn() {
+    const LIMIT: u64 = 50 * COST + 50_000; // fifty whatever they cost
+    let request = |number: u64, lane: &str| {
+        let cost = COST + number;
+        (cost.to_string(), format!("RL.SLIDE k {LIMIT} 1 COST {cost} WAIT 60 PRIORITY {lane}"))
+    };
+    let server = run(request, |command| Some(aof::Effect::of(command)?.cost.to_string()));
+    let mut log = Log::default();
+    for effect in aof::effects(server.dir()) {
+        log.admit(effect.at, effect.cost);
+    }
+    let most = log.most_sliding(1_000);
+    assert!(most <= u128::from(LIMIT), "{most}");
+    assert!(most >= u128::from(50 * COST), "nothing was held back");
+}
+
+/// Runs all programs, and looks at what they were told and at the record. `admitted` tells who a command of the
+/// append-only file admits.
+fn run(request: fn(u64, &str) -> (String, String), admitted: fn(&[Vec<u8>]) -> Option<String>) -> Server {
+    let server = Server::start(&["appendonly yes", "appendfsync no"]);
+    let mut monitor = server.connect();
+    monitor.done("MONITOR");
+    let all: Vec<Vec<Order>> = (0..PROGRAMS).map(|program| orders(program, request)).collect();
+    let files: Vec<PathBuf> =
+        (0..).zip(&all).map(|(program, orders)| write(&server, program, orders)).collect();
+    let own = [server.socket().display().to_string(), files[0].display().to_string()];
+    let mut own = Process::start("languages::client", &own);
+    let programs: Vec<Program> = LANGUAGES
+        .iter()
+        .zip(&files[1..])
+        .map(|((runner, source), orders)| Program::start(runner, source, &server, orders))
+        .collect();
+    let mut said = vec![own.reported()];
+    said.extend(programs.into_iter().map(Program::said));
+    for (orders, said) in all.iter().zip(&said) {
+        let mut told: Vec<&str> = said.iter().map(String::as_str).collect();
+        told.sort_unstable_by_key(|line| {
+            line.split(' ').next().map(|number| number.parse::<usize>().unwrap())
+        });
+        let admitted: Vec<String> = (0..orders.len()).map(|number| format!("{number} 1")).collect();
+        assert_eq!(told, admitted, "each request is answered once, and admitted");
+    }
+    assert_arrivals_are_next_to_their_requests(&server, &mut monitor);
+    let lanes: HashMap<&str, usize> =
+        all.iter().flatten().map(|order| (order.id.as_str(), order.lane)).collect();
+    let record: Vec<Step> =
+        aof::commands(server.dir()).iter().filter_map(|command| step(command, &lanes, admitted)).collect();
+    let told = turns::follow(&record).unwrap_or_else(|at| {
+        panic!("a client jumped: {:#?}", &record[at.saturating_sub(9)..=at]);
+    });
+    assert_eq!((told.went, told.left), ([TOTAL / 4; 4], 0));
+    // There were lines and lanes to jump, and a jump anywhere would have been seen.
+    assert!(told.before_own_lane > TOTAL / 4 && told.before_lower_lanes > TOTAL / 20, "{told:?}");
+    let mut jumps = 0;
+    for (at, jumped) in turns::with_a_jump(&record) {
+        assert_eq!(turns::follow(&jumped), Err(at));
+        jumps += 1;
+    }
+    assert!(jumps > TOTAL / 4, "{jumps}");
+    eprintln!("{told:?}; {jumps} pairs went on one right after the other");
+    server
+}
+
+fn write(server: &Server, program: u64, orders: &[Order]) -> PathBuf {
+    let file = server.dir().join(format!("orders.{program}"));
+    let lines: Vec<&str> = orders.iter().map(|order| order.line.as_str()).collect();
+    fs::write(&file, lines.join("\n")).unwrap();
+    file
+}
+
+/// A step of the record.
+fn step(
+    command: &[Vec<u8>],
+    lanes: &HashMap<&str, usize>,
+    admitted: fn(&[Vec<u8>]) -> Option<String>,
+) -> Option<Step> {
+    if let [name, list, id] = command
+        && name.eq_ignore_ascii_case(b"RPUSH")
+        && list == b"arrivals"
+    {
+        let id = String::from_utf8(id.clone()).unwrap();
+        return Some(Step::Came { lane: lanes[id.as_str()], id });
+    }
+    admitted(command).map(|id| Step::Went { id })
+}
+
+/// Each request is what the server ran right after it was told that it comes.
+fn assert_arrivals_are_next_to_their_requests(server: &Server, monitor: &mut Conn) {
+    server.connect().done("PING the-end");
+    let line = |value: Value| match value {
+        Value::Simple(line) => line,
+        other => panic!("no line of MONITOR: {other:?}"),
+    };
+    let lines = std::iter::repeat_with(|| line(monitor.receive()));
+    let lines: Vec<String> = lines.take_while(|line| !line.contains("the-end")).collect();
+    assert_eq!(lines.len(), 2 * TOTAL);
+    for pair in lines.chunks(2) {
+        let (_, id) = pair[0].split_once(r#""RPUSH" "arrivals" "#).expect("an arrival");
+        assert!(pair[1].contains("\"RL.") && pair[1].contains(id), "{pair:?}");
+    }
+}
+
+/// A program in another language.
+struct Program {
+    source: &'static str,
+    child: Child,
+}
+
+impl Program {
+    fn start(runner: &str, source: &'static str, server: &Server, orders: &Path) -> Self {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/server/languages").join(source);
+        let mut command = Command::new(runner);
+        if runner == "cc" {
+            let program = server.dir().join("client");
+            command.arg("-O1").arg("-o").arg(&program).arg(&file);
+            let status = command.status().unwrap_or_else(|error| missing(runner, &error));
+            assert!(status.success(), "{source} does not compile");
+            command = Command::new(program);
+        } else {
+            command.arg(&file);
+        }
+        command.arg(server.socket()).arg(orders).stdout(Stdio::piped());
+        let child = command.spawn().unwrap_or_else(|error| missing(runner, &error));
+        Self { source, child }
+    }
+
+    fn said(mut self) -> Vec<String> {
+        let mut said = String::new();
+        std::io::Read::read_to_string(self.child.stdout.as_mut().unwrap(), &mut said).unwrap();
+        assert!(self.child.wait().unwrap().success(), "{} failed", self.source);
+        said.lines().map(str::to_owned).collect()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn missing(runner: &str, error: &std::io::Error) -> ! {
+    panic!("{runner} is needed for clients in its language (`.ci/setup.sh languages` installs it): {error}")
+}
+
+/// The program in Rust; nothing where the tests themselves run.
+#[test]
+fn client() {
+    let Some(order) = process::order() else { return };
+    let mut clients: HashMap<String, Vec<(usize, String)>> = HashMap::new();
+    for (number, line) in fs::read_to_string(&order[1]).unwrap().lines().enumerate() {
+        let (client, order) = line.split_once('|').unwrap();
+        clients.entry(client.to_owned()).or_default().push((number, order.to_owned()));
+    }
+    let threads: Vec<_> = clients
+        .into_values()
+        .map(|orders| {
+            let conn = Conn::unix(Path::new(&order[0])).unwrap();
+            thread::spawn(move || carry_out(conn, &orders))
+        })
+        .collect();
+    let told: Vec<String> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+    process::report(&told);
+}
+
+fn carry_out(mut conn: Conn, orders: &[(usize, String)]) -> Vec<String> {
+    let mut carry_out = |(number, order): &(usize, String)| {
+        let [pause, arrival, request]: [&str; 3] = order.split('|').collect::<Vec<_>>().try_into().unwrap();
+        thread::sleep(Duration::from_millis(pause.parse().unwrap()));
+        conn.send(&crate::common::conn::words(arrival));
+        conn.send(&crate::common::conn::words(request));
+        conn.receive().int();
+        let allowed = conn.receive().list()[0].int();
+        format!("{number} {allowed}")
+    };
+    orders.iter().map(&mut carry_out).collect()
+}
