@@ -31,6 +31,7 @@ mod hostile;
 mod hostile_bytes;
 mod keyspace;
 mod languages;
+mod many_waiters;
 mod memory;
 mod metrics;
 mod model;

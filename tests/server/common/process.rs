@@ -19,7 +19,19 @@ pub struct Process {
 impl Process {
     /// Runs `test` of this executable with an order: words for [`order`].
     pub fn start(test: &str, order: &[String]) -> Self {
-        let mut child = Command::new(env::current_exe().unwrap())
+        Self::start_by(Command::new(env::current_exe().unwrap()), test, order)
+    }
+
+    /// The same of one that may open so many files.
+    pub fn start_with_files(test: &str, order: &[String], files: u64) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!(r#"ulimit -Sn {files} && exec "$0" "$@""#)]);
+        command.arg(env::current_exe().unwrap());
+        Self::start_by(command, test, order)
+    }
+
+    fn start_by(mut command: Command, test: &str, order: &[String]) -> Self {
+        let mut child = command
             .args(["--exact", test, "--nocapture"])
             .env(ORDER, order.join("\n"))
             .stdout(Stdio::piped())

@@ -1,0 +1,244 @@
+//! Ten thousand clients that wait, on one key and on a key each: they are there in seconds, cost a server that has
+//! nothing to do no time, and go on when it is their turn, each of them once.
+
+use std::collections::HashMap;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::common::aof::{self, Effect};
+use crate::common::process::{self, Process};
+use crate::common::{Conn, Server, wait_until};
+
+const WAITERS: u64 = 10_000;
+
+/// How many go on in a second where they do so one after the other.
+const PACE: u64 = 2_500;
+/// For so many ms nobody does, so that all wait by then.
+const BEFORE: u64 = 2_500;
+/// As many as could in this time.
+const TOKENS: u64 = PACE * BEFORE / 1_000;
+
+const IDLE: Duration = Duration::from_millis(2_500);
+const SETUP: Duration = Duration::from_secs(20);
+
+/// A machine may be busy with something else, for a while.
+const TRIES: u64 = 3;
+
+/// Which of them wait for the same.
+#[derive(Clone, Copy, PartialEq)]
+enum Keys {
+    One,
+    Each,
+}
+
+impl Keys {
+    /// What a client waits for that has to do so for an hour: longer than some servers can set a timer for.
+    fn full(self, client: u64, rest: &str) -> String {
+        let key = if self == Self::One { 0 } else { client };
+        format!("RL.SLIDE full:{key} {WAITERS} 1h {rest}\r\n")
+    }
+
+    /// What a client waits for until it is its turn, in one of the rounds. A key of its own it fills before.
+    fn paced(self, round: u64, client: u64) -> String {
+        if self == Self::One {
+            return format!("RL.BUCKET paced:{round} {TOKENS} {PACE} WAIT 1h\r\n");
+        }
+        let window = window(client);
+        let request = format!("RL.SLIDE paced:{round}:{client} 1 {window}ms");
+        format!("{request}\r\n{request} WAIT 1h\r\n")
+    }
+
+    /// How late each went on, in ms of the server's clock.
+    fn lateness(self, effects: &[Effect]) -> Vec<u64> {
+        if self == Self::One {
+            // The bucket was emptied, and then one has waited for as much as it holds, in front of all.
+            let due = |nth: u64| effects[0].at + ((TOKENS + nth) * 1_000).div_ceil(PACE);
+            return (1..).zip(&effects[2..]).map(|(nth, effect)| effect.at - due(nth)).collect();
+        }
+        let mut filled: HashMap<&str, u64> = HashMap::new();
+        let late = effects.iter().filter_map(|effect| {
+            let client = effect.key.rsplit(':').next().unwrap().parse().unwrap();
+            let at = filled.insert(&effect.key, effect.at)?;
+            Some(effect.at - at - window(client))
+        });
+        late.collect()
+    }
+}
+
+/// In ms, of the client's own key.
+fn window(client: u64) -> u64 {
+    BEFORE + client * 1_000 / PACE
+}
+
+#[test]
+fn ten_thousand_wait_for_one_key() {
+    run(Keys::One);
+}
+
+#[test]
+fn ten_thousand_wait_for_a_key_each() {
+    run(Keys::Each);
+}
+
+fn run(keys: Keys) {
+    let server = Server::start(&["appendonly yes", "appendfsync no", "maxclients 10100"]);
+    let mut conn = server.connect();
+    conn.done(&format!("CONFIG SET rl.max-waiters-per-key {}", WAITERS + 1));
+    fill(&mut conn, keys);
+    let begin = Instant::now();
+    let order = [server.socket().display().to_string(), u8::from(keys == Keys::One).to_string()];
+    let mut clients = Process::start_with_files("many_waiters::clients", &order, WAITERS + 100);
+    wait_until("all are connected", || conn.info_number("connected_clients") > waiters());
+    let idle = cpu_ms_while_idle(&mut conn);
+    let memory = conn.info_number("used_memory");
+    let connected = begin.elapsed() - IDLE;
+
+    let begin = Instant::now();
+    conn.done("RPUSH go full");
+    wait_until("all wait", || conn.info_number("rl_waiting_normal") == waiters());
+    let joined = begin.elapsed();
+    let each = (conn.info_number("used_memory") - memory) / waiters();
+    eprintln!("connected in {connected:?}, waiting in {joined:?}, {each} bytes each");
+    assert!(connected + joined < SETUP);
+    let waiting = cpu_ms_while_idle(&mut conn);
+    eprintln!("CPU ms in {IDLE:?}: {idle} when all were connected, {waiting} when all waited");
+    assert!(waiting < idle + idle / 4 + 50, "waiting costs time: {waiting} ms, and {idle} ms without");
+
+    conn.done("FLUSHALL"); // now there is room for all of them at once
+    wait_until("all have gone on", || conn.info_number("rl_waiters_granted") == waiters());
+
+    let rounds = (1..=TRIES).find(|round| is_in_time(&server, &mut conn, keys, *round));
+    conn.done("RPUSH go end");
+    let rounds = rounds.expect("at most 2 ms late at the median, and 10 ms at p99");
+    assert_eq!(clients.reported(), ["admitted", &(WAITERS * (1 + rounds)).to_string()]);
+    assert_once_each(&server, keys, rounds);
+}
+
+fn waiters() -> i64 {
+    i64::try_from(WAITERS).unwrap()
+}
+
+fn fill(conn: &mut Conn, keys: Keys) {
+    let count = if keys == Keys::One { 1 } else { WAITERS };
+    for client in 0..count {
+        conn.send(&crate::common::conn::words(&keys.full(client, &format!("COST {WAITERS}"))));
+    }
+    for _ in 0..count {
+        assert_eq!(conn.receive().five()[0], 1);
+    }
+}
+
+/// CPU time of the server while nobody asks it for anything.
+fn cpu_ms_while_idle(conn: &mut Conn) -> i64 {
+    let mut cpu = || {
+        let mut seconds = |field| conn.info(field).unwrap().parse::<f64>().unwrap();
+        Duration::from_secs_f64(seconds("used_cpu_user") + seconds("used_cpu_sys"))
+    };
+    let begin = cpu();
+    thread::sleep(IDLE); // nothing is waited for: this is what is measured
+    i64::try_from((cpu() - begin).as_millis()).unwrap()
+}
+
+/// Lets all go on one after the other: whether they were as late as is promised, at most.
+fn is_in_time(server: &Server, conn: &mut Conn, keys: Keys, round: u64) -> bool {
+    let granted = conn.info_number("rl_waiters_granted");
+    let mut first = server.connect();
+    if keys == Keys::One {
+        let request = format!("RL.BUCKET paced:{round} {TOKENS} {PACE} COST {TOKENS}");
+        conn.done(&request);
+        first.send(&crate::common::conn::words(&format!("{request} WAIT 1h PRIORITY CRITICAL")));
+        first.flush().unwrap();
+        wait_until("one waits in front of all", || conn.info_number("rl_waiting_critical") == 1);
+    }
+    conn.done(&format!("RPUSH go {round}"));
+    wait_until("all wait", || conn.info_number("rl_waiting_normal") == waiters());
+    let extra = i64::from(keys == Keys::One);
+    thread::sleep(Duration::from_millis(WAITERS * 1_000 / PACE)); // who looks disturbs
+    wait_until("all have gone on", || conn.info_number("rl_waiters_granted") == granted + waiters() + extra);
+    let effects = of(server, &format!("paced:{round}"));
+    let mut late = keys.lateness(&effects);
+    assert_eq!(late.len(), usize::try_from(WAITERS).unwrap());
+    late.sort_unstable();
+    let [median, p99] = [500, 990].map(|part| late[late.len() * part / 1_000]);
+    eprintln!("late: {median} ms at the median, {p99} ms at p99, {} ms at most", late[late.len() - 1]);
+    median <= 2 && p99 <= 10
+}
+
+/// What was admitted of the keys whose names begin so.
+fn of(server: &Server, keys: &str) -> Vec<Effect> {
+    let mut effects = aof::effects(server.dir());
+    effects.retain(|effect| effect.key == keys || effect.key.starts_with(&format!("{keys}:")));
+    effects
+}
+
+/// None went on twice: each admission there is was asked for.
+fn assert_once_each(server: &Server, keys: Keys, rounds: u64) {
+    let names = (1..=rounds).map(|round| format!("paced:{round}"));
+    for name in names.chain(["full".to_owned()]) {
+        let mut count: HashMap<String, u64> = HashMap::new();
+        for effect in of(server, &name) {
+            *count.entry(effect.key).or_default() += 1;
+        }
+        // Beyond those who waited, what filled a key, and who stood in front of all.
+        let (one, each) = if name == "full" { (WAITERS + 1, 2) } else { (WAITERS + 2, 2) };
+        let expected = if keys == Keys::One { (1, one) } else { (WAITERS, each) };
+        assert_eq!(u64::try_from(count.len()).unwrap(), expected.0, "{name}");
+        assert!(count.values().all(|count| *count == expected.1), "{name}");
+    }
+}
+
+/// All clients, in one process; nothing where the tests themselves run.
+#[test]
+fn clients() {
+    let Some(order) = process::order() else { return };
+    let socket = Path::new(&order[0]);
+    let keys = if order[1] == "1" { Keys::One } else { Keys::Each };
+    let connect = |_| UnixStream::connect(socket).expect("a connection");
+    let mut clients: Vec<UnixStream> = (0..WAITERS).map(connect).collect();
+    let mut conn = Conn::unix(socket).unwrap();
+    let mut admitted = 0;
+    loop {
+        let go = conn.done("BLPOP go 0").words().swap_remove(1);
+        let line = |client| match go.parse() {
+            Ok(round) => keys.paced(round, client),
+            Err(_) => keys.full(client, "WAIT 1h"),
+        };
+        if go == "end" {
+            break;
+        }
+        for (number, client) in (0..).zip(&mut clients) {
+            client.write_all(line(number).as_bytes()).unwrap();
+        }
+        for (number, client) in (0..).zip(&mut clients) {
+            let asked = line(number).lines().count();
+            assert_eq!(answers(client, asked), vec![true; asked], "admitted, client {number}");
+            admitted += 1;
+        }
+    }
+    // Nobody is told anything more.
+    for client in &mut clients {
+        client.set_nonblocking(true).unwrap();
+        assert!(client.read(&mut [0]).is_err());
+    }
+    process::report(&["admitted".to_owned(), admitted.to_string()]);
+}
+
+/// Whether each of so many requests was admitted: the first of its five integers.
+fn answers(client: &mut UnixStream, count: usize) -> Vec<bool> {
+    let mut said = Vec::new();
+    let mut lines = 0;
+    while lines < 6 * count {
+        let mut more = [0; 256];
+        let length = client.read(&mut more).unwrap();
+        assert!(length > 0, "the server has ended");
+        said.extend_from_slice(&more[..length]);
+        lines = said.iter().filter(|byte| **byte == b'\n').count();
+    }
+    let said = String::from_utf8(said).unwrap();
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(lines.len() == 6 * count && lines.iter().step_by(6).all(|line| *line == "*5"), "{said:?}");
+    lines.iter().skip(1).step_by(6).map(|line| *line == ":1").collect()
+}
