@@ -1,6 +1,6 @@
 //! Who runs a command, and whether they may still.
 
-use std::ptr::{NonNull, null_mut};
+use std::ptr::NonNull;
 
 use redis_module::raw;
 
@@ -34,7 +34,7 @@ impl User {
         unsafe {
             let user: *mut raw::RedisModuleUser =
                 api!(RedisModule_GetModuleUserFromUserName(self.0.as_ptr()));
-            if user == null_mut() {
+            if user.is_null() {
                 return false;
             }
             let (words, count) = args.as_raw();
