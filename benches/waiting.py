@@ -257,8 +257,8 @@ def pop(options, keys, figures):
             figures[f"BLPOP: CPU s in {options.idle:g} s: all waiting"] = f"{server.cpu_over(options.idle):.3f}"
             cpu, begin = server.cpu(), time.time() * 1_000
             calls = collections.Counter(keys).items()
-            for name, times in calls:
-                server.control.socket.sendall(encode(f"RPUSH list:{name}" + " x" * times))
+            pushes = [encode(f"RPUSH list:{name}" + " x" * times) for name, times in calls]
+            server.control.socket.sendall(b"".join(pushes))
             heard = crowd.hear(count)
             for _ in calls:
                 server.control.reply()

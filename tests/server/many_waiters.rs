@@ -133,13 +133,17 @@ fn fill(conn: &mut Conn, keys: Keys) {
 
 /// CPU time of the server while nobody asks it for anything.
 fn cpu_ms_while_idle(conn: &mut Conn) -> i64 {
-    let mut cpu = || {
-        let mut seconds = |field| conn.info(field).unwrap().parse::<f64>().unwrap();
-        Duration::from_secs_f64(seconds("used_cpu_user") + seconds("used_cpu_sys"))
-    };
-    let begin = cpu();
+    let begin = cpu_ms(conn);
     thread::sleep(IDLE); // nothing is waited for: this is what is measured
-    i64::try_from((cpu() - begin).as_millis()).unwrap()
+    cpu_ms(conn) - begin
+}
+
+fn cpu_ms(conn: &mut Conn) -> i64 {
+    let mut of = |field| {
+        let seconds = conn.info(field).unwrap(); // such as 1.234567
+        seconds.replace('.', "").parse::<i64>().unwrap() / 1_000
+    };
+    of("used_cpu_user") + of("used_cpu_sys")
 }
 
 /// Lets all go on one after the other: whether they were as late as is promised, at most.
