@@ -88,12 +88,21 @@ struct Room {
     waiting: Waiting<Held>,
     /// What clients are to be told that were released just now.
     answers: BTreeMap<Ticket, Answer>,
-    /// When there is something to do, and what sees to it.
-    timer: Option<(At, Timer<()>)>,
+    /// What sees to it when there is something to do.
+    timer: Option<Alarm>,
     /// Whether that is being done; the timer is set again when it has been.
     is_serving: bool,
     /// Nothing is done before.
     not_before: At,
+}
+
+/// A timer that was set.
+struct Alarm {
+    at: At,
+    /// Whether it was due when it was set. Such a one runs before the server has answered the command
+    /// that set it; one that was set before, and is due now, may take a ms or two.
+    is_at_once: bool,
+    timer: Timer<()>,
 }
 
 static ROOM: LazyLock<Mutex<Room>> = LazyLock::new(Mutex::default);
@@ -249,14 +258,16 @@ impl Room {
         let now = now();
         let Some(next) = self.waiting.next(now).filter(|_| !self.is_serving) else { return };
         let next = next.max(self.not_before).min(now.plus(timer::LONGEST)); // then it is set once more
-        if self.timer.as_ref().is_some_and(|(at, _)| *at <= next) {
+        let is_at_once = next <= now;
+        if self.timer.as_ref().is_some_and(|set| set.at <= next && (set.is_at_once || !is_at_once)) {
             return;
         }
         let Some(context) = CONTEXT.get().map(Lasting::context) else { return };
-        if let Some((_, timer)) = self.timer.take() {
-            timer.stop(context);
+        if let Some(set) = self.timer.take() {
+            set.timer.stop(context);
         }
-        self.timer = Some((next, timer::after(context, next.since(now), (), serve::wake)));
+        let timer = timer::after(context, next.since(now), (), serve::wake);
+        self.timer = Some(Alarm { at: next, is_at_once, timer });
     }
 }
 
