@@ -56,4 +56,5 @@ mod same_id;
 mod seed_scenario;
 mod slide;
 mod transactions;
+mod waiting;
 mod window;

@@ -227,7 +227,17 @@ fn peek_asks_without_taking_and_info_tells_all() {
     let info = conn.ask("RL.INFO k");
     assert_eq!(
         info.names(),
-        ["algorithm", "policy", "parameters", "used", "remaining", "waiting", "reservations", "bytes"]
+        [
+            "algorithm",
+            "policy",
+            "parameters",
+            "used",
+            "remaining",
+            "waiting",
+            "head_wait_ms",
+            "reservations",
+            "bytes"
+        ]
     );
     assert_eq!(info.get("algorithm").text(), "quota");
     assert_eq!(info.get("policy"), Value::Nil);

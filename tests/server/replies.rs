@@ -61,7 +61,8 @@ fn info_is_a_map() {
     let map = conn.ask("RL.INFO s");
     assert!(matches!(flat, Value::Array(_)), "RESP2: {flat:?}");
     assert!(matches!(map, Value::Map(_)), "RESP3: {map:?}");
-    let names = ["algorithm", "parameters", "used", "remaining", "waiting", "reservations", "bytes"];
+    let names =
+        ["algorithm", "parameters", "used", "remaining", "waiting", "head_wait_ms", "reservations", "bytes"];
     assert_eq!(flat.names(), names);
     assert_eq!(map.names(), names);
     for info in [flat, map] {
@@ -73,6 +74,7 @@ fn info_is_a_map() {
         assert_eq!(info.get("remaining").int(), 3);
         assert_eq!(info.get("waiting").names(), ["critical", "high", "normal", "low"]);
         assert_eq!(info.get("waiting").get("low").int(), 0);
+        assert_eq!(info.get("head_wait_ms"), Value::Nil);
         assert_eq!(info.get("reservations").int(), 0);
         assert!(info.get("bytes").int() > 0);
     }

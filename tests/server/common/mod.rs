@@ -17,9 +17,11 @@ pub mod replica;
 pub mod server;
 pub mod turns;
 pub mod value;
+pub mod waiting;
 
 pub use clock::{wait_for_clock, wait_until};
 pub use conn::Conn;
 pub use random::Random;
 pub use server::Server;
 pub use value::Value;
+pub use waiting::Waiter;

@@ -1,0 +1,106 @@
+//! `rl.lane-aging`: a waiter rises one lane each time it has waited so long.
+
+use super::{TAKE, WANT};
+use crate::common::clock::now;
+use crate::common::waiting::still;
+use crate::common::{Conn, Server, Waiter, wait_for_clock};
+
+/// One of each of these lanes, in this order, for one unit of what is taken.
+fn lanes(server: &Server, lanes: &[&str]) -> Vec<Waiter> {
+    lanes.iter().map(|lane| Waiter::start(server, &format!("{WANT} PRIORITY {lane}"))).collect()
+}
+
+fn pass(conn: &mut Conn, ms: i64) {
+    let later = now(conn) + ms;
+    wait_for_clock(conn, later);
+}
+
+#[test]
+fn without_it_a_low_one_waits_for_all_higher_ones() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    assert_eq!(conn.info_config("rl.lane-aging"), "off");
+    conn.done(TAKE);
+    let waiters = lanes(&server, &["LOW"]);
+    pass(&mut conn, 50);
+    let higher = lanes(&server, &["HIGH"]);
+    conn.done("RL.REFUND k 1");
+    assert_eq!((still(&waiters, &mut conn), still(&higher, &mut conn)), (vec![0], vec![]));
+}
+
+#[test]
+fn one_that_has_waited_for_long_is_before_those_that_come_to_the_lane_it_has_risen_to() {
+    let server = Server::start(&["rl.lane-aging 20ms"]);
+    let mut conn = server.connect();
+    conn.done(TAKE);
+    let low = Waiter::start(&server, &format!("{WANT} PRIORITY LOW"));
+    pass(&mut conn, 80); // three lanes and more
+    let critical = Waiter::start(&server, &format!("{WANT} PRIORITY CRITICAL"));
+    conn.done("RL.REFUND k 1");
+    assert_eq!(low.five()[..3], [1, 5, 0]);
+    assert!(critical.waits(&mut conn));
+}
+
+#[test]
+fn one_that_has_risen_is_not_passed_by_those_who_do_not_wait() {
+    let server = Server::start(&["rl.lane-aging 20ms"]);
+    let mut conn = server.connect();
+    conn.done("RL.SLIDE k 5 1d COST 4");
+    let low = Waiter::start(&server, "RL.SLIDE k 5 1d COST 2 WAIT 1h PRIORITY LOW");
+    pass(&mut conn, 80);
+    assert_eq!(conn.ask(&format!("{WANT} PRIORITY CRITICAL").replace("WAIT 1h", "WAIT 1ms")).five()[0], 0);
+    assert_eq!(conn.ask("RL.SLIDE k 5 1d").five()[0], 0);
+    assert!(low.waits(&mut conn));
+}
+
+#[test]
+fn one_that_rises_goes_on_when_it_does_and_nothing_else_happens() {
+    let server = Server::start(&["rl.lane-aging 200ms"]);
+    let mut conn = server.connect();
+    conn.done(TAKE);
+    let begin = now(&mut conn);
+    let small = Waiter::start(&server, "RL.SLIDE k 5 1d COST 1 WAIT 1h PRIORITY NORMAL");
+    let large = Waiter::start(&server, "RL.SLIDE k 5 1d COST 2 WAIT 1h PRIORITY CRITICAL");
+    conn.done("RL.REFUND k 1");
+    // In the first lane after two rises, and there before the other by its ticket.
+    assert_eq!(small.five()[..3], [1, 5, 0]);
+    let waited = now(&mut conn) - begin;
+    assert!((399..5_000).contains(&waited), "{waited} ms");
+    assert!(large.waits(&mut conn));
+}
+
+#[test]
+fn it_can_be_switched_on_and_off_for_those_who_wait() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    conn.done("RL.SLIDE k 5 1d COST 5");
+    let small = Waiter::start(&server, "RL.SLIDE k 5 1d COST 1 WAIT 1h PRIORITY LOW");
+    let large = Waiter::start(&server, "RL.SLIDE k 5 1d COST 2 WAIT 1h PRIORITY HIGH");
+    conn.done("RL.REFUND k 1");
+    pass(&mut conn, 20);
+    assert!(small.waits(&mut conn) && large.waits(&mut conn), "the large one is the first");
+    conn.done("CONFIG SET rl.lane-aging 1ms");
+    assert_eq!(small.five()[..3], [1, 5, 0], "both are in the first lane by now, and it came first");
+    conn.done("CONFIG SET rl.lane-aging OFF");
+    assert_eq!(conn.info_config("rl.lane-aging").to_lowercase(), "off");
+    let small = Waiter::start(&server, "RL.SLIDE k 5 1d COST 1 WAIT 1h PRIORITY LOW");
+    pass(&mut conn, 20);
+    let critical = Waiter::start(&server, "RL.SLIDE k 5 1d COST 1 WAIT 1h PRIORITY CRITICAL");
+    conn.done("RL.REFUND k 1");
+    assert_eq!(critical.five()[..3], [1, 5, 0]);
+    assert!(small.waits(&mut conn) && large.waits(&mut conn));
+}
+
+#[test]
+fn what_is_no_duration_is_refused_and_changes_nothing() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    for value in ["", "x", "0", "-1", "0ms", "3651d", "1mo", "no", "1d\0", "\r\n"] {
+        let reply = conn.call(&["CONFIG", "SET", "rl.lane-aging", value]);
+        assert!(reply.is_error(), "{value:?}: {reply:?}");
+        assert_eq!(conn.info_config("rl.lane-aging"), "off");
+    }
+    assert!(Server::start_with_arguments("lane-aging x").is_err());
+    let server = Server::start_with_arguments("lane-aging 5m").unwrap_or_else(|log| panic!("{log}"));
+    assert_eq!(server.connect().info_config("rl.lane-aging"), "5m");
+}

@@ -1,0 +1,99 @@
+//! Where a client cannot be held, its request is decided at once, as without `WAIT`.
+
+use super::{GOT, TAKE, WANT};
+use crate::common::waiting::assert_nobody_waits;
+use crate::common::{Conn, Server, Value, Waiter};
+
+/// A request of each command for a key of which all is taken.
+const REQUESTS: [(&str, &str); 5] = [
+    ("RL.SLIDE s 5 1d COST 5", "RL.SLIDE s 5 1d"),
+    ("RL.WINDOW w 5 3650d COST 5", "RL.WINDOW w 5 3650d"),
+    ("RL.BUCKET b 5 1 1d COST 5", "RL.BUCKET b 5 1 1d"),
+    ("RL.QUOTA q LIMIT a 5 1d COST requests 5", "RL.QUOTA q LIMIT a 5 1d RESERVE 60 ID r"),
+    ("RL.QUOTA m POLICY p COST requests 5", "RL.MQUOTA 2 m n POLICY p p"),
+];
+
+fn start() -> (Server, Conn) {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    conn.done("RL.POLICY SET p LIMIT a 5 1d");
+    for (take, _) in REQUESTS {
+        conn.done(take);
+    }
+    (server, conn)
+}
+
+#[track_caller]
+fn assert_denied(reply: &Value, line: &str) {
+    assert!(!reply.is_error(), "{line}: {reply:?}");
+    assert_eq!(reply.list()[0], Value::Int(0), "{line}");
+}
+
+#[test]
+fn in_a_transaction() {
+    let (_server, mut conn) = start();
+    let lines = REQUESTS.map(|(_, request)| format!("{request} WAIT 1h PRIORITY HIGH"));
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    for (reply, line) in conn.multi(&lines).iter().zip(lines) {
+        assert_denied(reply, line);
+    }
+    assert_nobody_waits(&mut conn);
+}
+
+#[test]
+fn in_a_script() {
+    let (_server, mut conn) = start();
+    for (_, request) in REQUESTS {
+        let words = format!("{request} WAIT 1h").replace(' ', "','");
+        for call in ["redis.call", "redis.pcall"] {
+            let script = format!("return {call}('{words}')");
+            let key = request.split(' ').find(|word| word.len() == 1).unwrap();
+            let reply = conn.call(&["EVAL", &script, "1", key]);
+            assert_denied(&reply, request);
+        }
+    }
+    assert_nobody_waits(&mut conn);
+}
+
+#[test]
+fn in_a_function() {
+    let (_server, mut conn) = start();
+    let body = "#!lua name=lib\nredis.register_function('f', function(keys, args) \
+                return redis.call('RL.SLIDE', keys[1], '5', '1d', 'WAIT', '1h') end)";
+    assert_eq!(conn.call(&["FUNCTION", "LOAD", body]).text(), "lib");
+    assert_denied(&conn.ask("FCALL f 1 s"), "FCALL");
+    assert_eq!(conn.ask("FCALL f 1 new").five(), GOT, "what is admitted is");
+    assert_nobody_waits(&mut conn);
+}
+
+#[test]
+fn what_never_waits_takes_nothing_from_those_who_do() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    conn.done("RL.SLIDE k 5 1d COST 4");
+    let waiter = Waiter::start(&server, "RL.SLIDE k 5 1d COST 2 WAIT 1h");
+    for reply in conn.multi(&["RL.SLIDE k 5 1d", WANT]) {
+        assert_eq!(reply.five()[0], 0);
+    }
+    let script = "return redis.call('RL.SLIDE', KEYS[1], '5', '1d', 'WAIT', '1h')";
+    assert_eq!(conn.call(&["EVAL", script, "1", "k"]).five()[0], 0);
+    let lane = "return redis.call('RL.SLIDE', KEYS[1], '5', '1d', 'WAIT', '1h', 'PRIORITY', 'HIGH')";
+    assert_eq!(
+        conn.call(&["EVAL", lane, "1", "k"]).five()[..3],
+        [1, 5, 0],
+        "a higher lane passes there, too"
+    );
+    assert!(waiter.waits(&mut conn));
+}
+
+#[test]
+fn a_transaction_or_a_script_may_let_others_go_on() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    conn.done(TAKE);
+    let waiters: Vec<Waiter> = (0..2).map(|_| Waiter::start(&server, WANT)).collect();
+    conn.multi(&["RL.REFUND k 1", "RL.PEEK k"]);
+    assert_eq!(crate::common::waiting::still(&waiters, &mut conn), [1]);
+    conn.call(&["EVAL", "return redis.call('RL.REFUND', KEYS[1], '1')", "1", "k"]);
+    assert_nobody_waits(&mut conn);
+}

@@ -1,0 +1,124 @@
+//! Who leaves before it is their turn consumes nothing, and those behind them go on.
+
+use super::{TAKE, WANT};
+use crate::common::waiting::{assert_nobody_waits, waiting};
+use crate::common::{Conn, Server, Value, Waiter, wait_until};
+
+/// Room for two; the first waits for three, the second for two.
+fn two(server: &Server, conn: &mut Conn) -> (Waiter, Waiter) {
+    conn.done("RL.SLIDE k 5 1d COST 3");
+    let first = Waiter::start(server, "RL.SLIDE k 5 1d COST 3 WAIT 1h");
+    let second = Waiter::start(server, "RL.SLIDE k 5 1d COST 2 WAIT 1h");
+    (first, second)
+}
+
+/// The second has gone on, and nothing was taken for the first.
+#[track_caller]
+fn assert_second_went_on(conn: &mut Conn, second: Waiter) {
+    assert_eq!(second.five()[..3], [1, 5, 0]);
+    assert_eq!(conn.ask("RL.INFO k").get("used").int(), 5);
+    assert_eq!(conn.info_number("rl_slide_admitted"), 2);
+    assert_nobody_waits(conn);
+}
+
+#[test]
+fn one_that_disconnects() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    let (first, second) = two(&server, &mut conn);
+    drop(first);
+    assert_second_went_on(&mut conn, second);
+    assert_eq!(conn.info_number("rl_waiters_gone"), 1);
+}
+
+#[test]
+fn one_that_is_killed() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    let (mut first, second) = two(&server, &mut conn);
+    assert_eq!(conn.ask(&format!("CLIENT KILL ID {}", first.id)).int(), 1);
+    assert!(first.conn.try_receive().is_err(), "it is told nothing more");
+    assert_second_went_on(&mut conn, second);
+    assert_eq!(conn.info_number("rl_waiters_gone"), 1);
+}
+
+#[test]
+fn one_whose_time_an_operator_ends_is_denied() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    for how in ["", " TIMEOUT"] {
+        conn.done("FLUSHALL");
+        conn.done("CONFIG RESETSTAT");
+        conn.done("RL.SLIDE k 5 1d COST 3");
+        let mut first = Waiter::start(&server, "RL.SLIDE k 5 1d COST 3 WAIT 1h");
+        let second = Waiter::start(&server, "RL.SLIDE k 5 1d COST 2 WAIT 1h");
+        assert_eq!(conn.ask(&format!("CLIENT UNBLOCK {}{how}", first.id)).int(), 1);
+        let [allowed, limit, _, retry_after, _] = first.conn.receive().five();
+        assert_eq!([allowed, limit], [0, 5], "{how}");
+        assert!(retry_after > 0, "{how}");
+        assert_eq!(second.five()[..3], [1, 5, 0]);
+        assert_eq!(first.conn.ask("PING").text(), "PONG", "it is a client as before");
+        assert_nobody_waits(&mut conn);
+    }
+    assert_eq!(conn.info_number("rl_waiters_unblocked"), 2);
+}
+
+#[test]
+fn one_whose_wait_an_operator_ends_with_an_error_is_told_so() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    let (mut first, second) = two(&server, &mut conn);
+    assert_eq!(conn.ask(&format!("CLIENT UNBLOCK {} ERROR", first.id)).int(), 1);
+    assert!(first.conn.receive().error().starts_with("UNBLOCKED "));
+    assert_eq!(first.conn.ask("PING").text(), "PONG", "it is a client as before");
+    assert_second_went_on(&mut conn, second);
+    assert_eq!(conn.ask(&format!("CLIENT UNBLOCK {} ERROR", first.id)).int(), 0);
+}
+
+#[test]
+fn one_whose_turn_came_at_the_same_moment_leaves_once() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    for way in ["CLIENT KILL ID", "CLIENT UNBLOCK"] {
+        conn.done(TAKE);
+        let first = Waiter::start(&server, WANT);
+        // One after the other in one batch: both happen before the module has looked.
+        conn.send(&["RL.REFUND", "k", "5"]);
+        conn.send(&crate::common::conn::words(&format!("{way} {}", first.id)));
+        assert_eq!(conn.receive().int(), 5);
+        assert_eq!(conn.receive().int(), 1, "{way}");
+        assert_nobody_waits(&mut conn);
+        assert_eq!(conn.ask("RL.PEEK k").five()[..3], [1, 5, 5], "{way}: nothing was taken");
+        conn.done("DEL k");
+    }
+}
+
+#[test]
+fn all_of_a_long_line_at_once() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    conn.done(TAKE);
+    let waiters: Vec<Waiter> = (0..50).map(|_| Waiter::start(&server, WANT)).collect();
+    assert_eq!(waiting(&mut conn), (50, 50));
+    drop(waiters);
+    wait_until("all are gone", || waiting(&mut conn) == (0, 0));
+    assert_eq!(conn.info_number("rl_waiters_gone"), 50);
+    conn.done("DEL k");
+    assert_eq!(conn.ask("RL.SLIDE k 5 1d COST 5").five()[..3], [1, 5, 0]);
+    assert_eq!(conn.ask("RL.INFO k").get("head_wait_ms"), Value::Nil);
+}
+
+#[test]
+fn one_that_leaves_and_comes_again_is_the_last() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    conn.done(TAKE);
+    let mut first = Waiter::start(&server, WANT);
+    let second = Waiter::start(&server, WANT);
+    conn.done(&format!("CLIENT UNBLOCK {}", first.id));
+    assert_eq!(first.conn.receive().five()[0], 0);
+    let again = Waiter::on(&server, first.conn, WANT);
+    conn.done("RL.REFUND k 1");
+    assert_eq!(second.five()[..3], [1, 5, 0]);
+    assert!(again.waits(&mut conn));
+}

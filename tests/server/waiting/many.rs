@@ -1,0 +1,105 @@
+//! A request about several keys stands in the line of each.
+
+use crate::common::quota::Answer;
+use crate::common::waiting::{assert_nobody_waits, still, waiting};
+use crate::common::{Conn, Server, Value, Waiter};
+
+const BOTH: &str = "RL.MQUOTA 2 a b POLICY p p WAIT 1h";
+
+fn start() -> (Server, Conn) {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    conn.done("RL.POLICY SET p LIMIT l 2 1d");
+    (server, conn)
+}
+
+fn take(conn: &mut Conn, key: &str) {
+    assert!(conn.quota(&format!("RL.QUOTA {key} POLICY p COST requests 2 RESERVE 1h ID r")).allowed);
+}
+
+#[test]
+fn it_goes_on_when_all_of_its_keys_admit_it() {
+    let (server, mut conn) = start();
+    take(&mut conn, "a");
+    take(&mut conn, "b");
+    let waiter = Waiter::start(&server, BOTH);
+    conn.done("RL.CANCEL a r");
+    assert!(waiter.waits(&mut conn));
+    assert_eq!(conn.used("b"), [2]);
+    conn.done("RL.SETTLE b r COST requests 1");
+    let answer = Answer::of(&waiter.answer());
+    assert_eq!(answer.rows.iter().map(|row| row.name.as_str()).collect::<Vec<_>>(), ["p/l", "p/l"]);
+    assert_eq!(answer.remaining(), [1, 0]);
+    assert_eq!((conn.used("a"), conn.used("b")), (vec![1], vec![2]));
+}
+
+#[test]
+fn nobody_takes_what_it_waits_for_of_any_key() {
+    let (server, mut conn) = start();
+    take(&mut conn, "b");
+    let waiter = Waiter::start(&server, BOTH);
+    assert!(!conn.quota("RL.QUOTA a POLICY p").allowed, "though there is room");
+    let behind = ["RL.QUOTA a POLICY p WAIT 1h", "RL.QUOTA b POLICY p WAIT 1h"]
+        .map(|line| Waiter::start(&server, line));
+    conn.done("RL.CANCEL b r");
+    assert!(Answer::of(&waiter.answer()).allowed);
+    assert_eq!(still(&behind, &mut conn), [0; 0]);
+    assert_eq!((conn.used("a"), conn.used("b")), (vec![2], vec![2]));
+}
+
+#[test]
+fn those_that_name_keys_in_another_order_do_not_wait_for_each_other() {
+    let (server, mut conn) = start();
+    take(&mut conn, "a");
+    take(&mut conn, "b");
+    let lines = ["RL.MQUOTA 2 a b POLICY p p WAIT 1h", "RL.MQUOTA 2 b a POLICY p p WAIT 1h"];
+    let waiters: Vec<Waiter> = (0..4).map(|index| Waiter::start(&server, lines[index % 2])).collect();
+    conn.done("RL.CANCEL a r");
+    conn.done("RL.CANCEL b r");
+    assert_eq!(still(&waiters, &mut conn), [2, 3]);
+    conn.done("DEL a b");
+    assert_eq!(still(&waiters, &mut conn), [0; 0]);
+}
+
+#[test]
+fn it_is_counted_once_and_told_of_in_each_line() {
+    let (server, mut conn) = start();
+    take(&mut conn, "a");
+    take(&mut conn, "b");
+    let waiter = Waiter::start(&server, &format!("{BOTH} PRIORITY LOW"));
+    assert_eq!(waiting(&mut conn), (1, 1));
+    for key in ["a", "b"] {
+        let info = conn.ask(&format!("RL.INFO {key}"));
+        assert_eq!(info.get("waiting").get("low"), Value::Int(1), "{key}");
+    }
+    drop(waiter);
+    crate::common::wait_until("it is gone", || waiting(&mut conn) == (0, 0));
+    for key in ["a", "b"] {
+        let info = conn.ask(&format!("RL.INFO {key}"));
+        assert_eq!(info.get("waiting").get("low"), Value::Int(0), "{key}");
+    }
+}
+
+#[test]
+fn a_chain_of_waiters_comes_loose_one_after_the_other() {
+    let (server, mut conn) = start();
+    let keys: Vec<String> = (0..6).map(|number| format!("k{number}")).collect();
+    for key in &keys {
+        take(&mut conn, key);
+    }
+    let pair =
+        |pair: &[String]| format!("RL.MQUOTA 2 {} {} POLICY p p COST requests 2 WAIT 1h", pair[0], pair[1]);
+    let waiters: Vec<Waiter> = keys.windows(2).map(|keys| Waiter::start(&server, &pair(keys))).collect();
+    // The last has both of its keys free, but in the line of one of them it is the second.
+    for freed in ["k5", "k4", "k3", "k2", "k1"] {
+        conn.done(&format!("RL.CANCEL {freed} r"));
+        assert_eq!(still(&waiters, &mut conn), [0, 1, 2, 3, 4], "{freed}");
+    }
+    conn.done("RL.CANCEL k0 r");
+    assert_eq!(still(&waiters, &mut conn), [1, 2, 3, 4]);
+    for (freed, left) in [("k1", vec![2, 3, 4]), ("k2", vec![3, 4]), ("k3", vec![4]), ("k4", vec![])] {
+        conn.done(&format!("DEL {freed}"));
+        assert_eq!(still(&waiters, &mut conn), left, "{freed}");
+    }
+    assert_nobody_waits(&mut conn);
+}

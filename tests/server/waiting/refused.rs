@@ -1,0 +1,106 @@
+//! On its turn a request is told whatever a new one would be: what was allowed when it came is not
+//! allowed for ever.
+
+use super::{TAKE, WANT};
+use crate::common::waiting::{assert_nobody_waits, still};
+use crate::common::{Conn, Server, Waiter, wait_until};
+
+const RULES: &str = "reset on nopass ~k ~l +@all";
+
+fn login(server: &Server) -> Conn {
+    server.connect().done(&format!("ACL SETUSER u {RULES}"));
+    let mut conn = server.connect();
+    conn.done("AUTH u x");
+    conn
+}
+
+#[test]
+fn a_user_who_may_not_run_the_command_or_use_the_key_any_more_takes_nothing() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    for revoked in ["-rl.slide", "-@all", "resetkeys", "resetkeys ~other", "resetkeys %R~k"] {
+        conn.done("FLUSHALL");
+        conn.done(TAKE);
+        let theirs = Waiter::on(&server, login(&server), WANT);
+        let other = Waiter::start(&server, WANT);
+        conn.done(&format!("ACL SETUSER u {revoked}"));
+        conn.done("RL.REFUND k 1");
+        assert!(theirs.answer().error().starts_with("NOPERM "), "{revoked}");
+        assert_eq!(other.five()[..3], [1, 5, 0], "{revoked}: the next one goes on");
+        assert_nobody_waits(&mut conn);
+    }
+}
+
+#[test]
+fn a_user_who_may_again_goes_on() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    conn.done(TAKE);
+    let theirs = Waiter::on(&server, login(&server), WANT);
+    conn.done("ACL SETUSER u -rl.slide");
+    conn.done("ACL SETUSER u +rl.slide");
+    conn.done("RL.REFUND k 1");
+    assert_eq!(theirs.five()[..3], [1, 5, 0]);
+}
+
+#[test]
+fn one_key_of_several_that_a_user_may_not_use_any_more_is_enough() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    conn.done("RL.POLICY SET p LIMIT a 1 1d");
+    conn.done("RL.QUOTA k POLICY p");
+    let waiter = Waiter::on(&server, login(&server), "RL.MQUOTA 2 k l POLICY p p WAIT 1h");
+    conn.done("ACL SETUSER u resetkeys ~k");
+    conn.done("DEL k");
+    assert!(waiter.answer().error().starts_with("NOPERM "));
+    assert_eq!(conn.ask("DBSIZE").int(), 0);
+}
+
+#[test]
+fn a_user_who_is_no_more_takes_nothing() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    conn.done(TAKE);
+    let mut theirs = Waiter::on(&server, login(&server), WANT);
+    let other = Waiter::start(&server, WANT);
+    assert_eq!(conn.ask("ACL DELUSER u").int(), 1);
+    assert!(theirs.conn.try_receive().is_err(), "the server ends the connection");
+    conn.done("RL.REFUND k 1");
+    assert_eq!(other.five()[..3], [1, 5, 0]);
+    assert_nobody_waits(&mut conn);
+}
+
+#[test]
+fn at_maxmemory_they_are_refused_as_any_write_is() {
+    let server = Server::start(&["maxmemory-policy noeviction"]);
+    let mut conn = server.connect();
+    conn.done(TAKE);
+    let waiters: Vec<Waiter> = (0..3).map(|_| Waiter::start(&server, WANT)).collect();
+    conn.done("CONFIG SET maxmemory 1");
+    assert_eq!(still(&waiters, &mut conn), [0, 1, 2], "nothing is told before it is their turn");
+    conn.done("RL.REFUND k 1");
+    for waiter in waiters {
+        assert!(waiter.answer().error().starts_with("OOM "));
+    }
+    conn.done("CONFIG SET maxmemory 0");
+    assert_eq!(conn.ask("RL.INFO k").get("used").int(), 4);
+    assert_nobody_waits(&mut conn);
+}
+
+#[test]
+fn where_memory_is_made_by_eviction_they_go_on() {
+    let server = Server::start(&["maxmemory-policy allkeys-lru"]);
+    let mut conn = server.connect();
+    conn.done("RL.POLICY SET p LIMIT a 1 1d");
+    conn.done("RL.QUOTA k POLICY p");
+    let waiter = Waiter::start(&server, "RL.QUOTA k POLICY p WAIT 1h");
+    let mut filler = server.connect();
+    for number in 0..200 {
+        filler.done(&format!("SET filler:{number} {}", "x".repeat(2_000)));
+    }
+    conn.done("CONFIG SET maxmemory 1"); // all goes, `k` too
+    wait_until("what was taken is evicted", || conn.ask("PING").text() == "PONG" && !waiter.waits(&mut conn));
+    assert_eq!(waiter.answer().list()[0].int(), 1);
+    conn.done("CONFIG SET maxmemory 0");
+    assert_nobody_waits(&mut conn);
+}
