@@ -57,6 +57,26 @@ pub(crate) enum Level {
 
 /// What [`Context::now`] gave the last time, where it has to ask.
 static LAST_NOW: AtomicI64 = AtomicI64::new(0);
+
+/// Why a server refuses a write.
+pub(crate) enum Refusal {
+    /// The key is, or may be, another node's.
+    Elsewhere,
+    /// In the words it has for it.
+    Says(CString),
+}
+
+impl Refusal {
+    /// What an error stands for: one without a code of its own is about a cluster.
+    fn of(error: &[u8]) -> Self {
+        let line = error.trim_ascii();
+        match CString::new(line) {
+            Ok(text) if !line.starts_with(b"ERR ") => Self::Says(text),
+            _ => Self::Elsewhere,
+        }
+    }
+}
+
 impl<'a> Context<'a> {
     /// # Safety
     /// `ptr` is the context that the server passed to the callback that now runs, and `'a` ends with it.
@@ -103,11 +123,6 @@ impl<'a> Context<'a> {
     /// file, and follows it a moment later.
     pub(crate) fn is_replica(self) -> bool {
         self.has_flags(raw::REDISMODULE_CTX_FLAGS_SLAVE) || self.is_replica_in_cluster()
-    }
-
-    /// Whether the server is a replica that takes writes from its primary alone, as nearly all are.
-    pub(crate) fn is_read_only(self) -> bool {
-        self.has_flags(raw::REDISMODULE_CTX_FLAGS_READONLY)
     }
 
     fn is_replica_in_cluster(self) -> bool {
@@ -157,27 +172,37 @@ impl<'a> Context<'a> {
         self.has_flags(raw::REDISMODULE_CTX_FLAGS_OOM) && !self.has_flags(raw::REDISMODULE_CTX_FLAGS_EVICT)
     }
 
-    /// Whether the server, as part of a cluster, would send a client that asks for these keys elsewhere.
-    pub(crate) fn redirects(self, keys: &[Arg<'_>]) -> bool {
-        if !self.has_flags(raw::REDISMODULE_CTX_FLAGS_CLUSTER) {
-            return false;
-        }
-        let mut names: Vec<*mut raw::RedisModuleString> = keys.iter().map(|key| key.as_ptr()).collect();
-        // SAFETY: the context is live (rule 2); the format promises an array of strings and its length,
-        // and that is what follows. The reply is freed once; there is none where the node does not serve
-        // the keys' slot, or not all of the keys.
+    /// Why the server would refuse, now, a command that writes to this key, whoever sent it: because too
+    /// few replicas follow, a file could not be written, it takes no writes, or another node serves the key.
+    pub(crate) fn refuses_write(self, key: Arg<'_>) -> Option<Refusal> {
+        // A write that never changes anything: no expiry is moved back. From 7.2 on it need not even be
+        // made, and where it need not there is no reply, unless it is refused.
+        // SAFETY: rule 3 of `sys`; whether the call is there tells which server this is.
+        let dry = unsafe { raw::RedisModule_CachedMicroseconds }.is_some();
+        let format = if dry { c"SEDscc" } else { c"SEscc" };
+        // SAFETY: the context is live (rule 2); the format promises a string object and two C strings, and
+        // that is what follows. The reply is freed once, after its text has been copied, which the call
+        // gives with its length.
         unsafe {
             let reply = api!(RedisModule_Call(
                 self.ptr,
-                c"EXISTS".as_ptr(),
-                c"v".as_ptr(),
-                names.as_mut_ptr(),
-                names.len()
+                c"PEXPIREAT".as_ptr(),
+                format.as_ptr(),
+                key.as_ptr(),
+                c"1".as_ptr(),
+                c"GT".as_ptr()
             ));
-            if !reply.is_null() {
-                api!(RedisModule_FreeCallReply(reply));
+            if reply.is_null() {
+                return if dry { None } else { Some(Refusal::Elsewhere) }; // on 7.0 nothing is known
             }
-            reply.is_null()
+            let refused = raw::REDISMODULE_REPLY_ERROR == api!(RedisModule_CallReplyType(reply)) as isize;
+            let refusal = refused.then(|| {
+                let mut len = 0;
+                let first = api!(RedisModule_CallReplyStringPtr(reply, &raw mut len));
+                Refusal::of(std::slice::from_raw_parts(first.cast::<u8>(), len))
+            });
+            api!(RedisModule_FreeCallReply(reply));
+            refusal
         }
     }
 

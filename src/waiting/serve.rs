@@ -5,11 +5,10 @@ use std::sync::Arc;
 use rl_core::fault::Fault;
 use rl_core::lanes::{Place, Ticket};
 use rl_core::time::Span;
-use smallvec::SmallVec;
 
 use super::{Answer, Held, LONGEST_MS, Request, Standing, Turn, now, with};
 use crate::metrics;
-use crate::sys::context::{Arg, Args, Context};
+use crate::sys::context::{Args, Context, Refusal};
 use crate::sys::kept::Kept;
 use crate::sys::reply::Reply;
 
@@ -23,7 +22,7 @@ const AGAIN: Span = Span::from_ms(10);
 pub(super) fn wake(context: Context<'_>, (): ()) {
     let _serving = Serving::begin();
     // While clients are paused nothing is to be written, and so nobody goes on.
-    let may_write = context.may_replicate() && !context.is_read_only();
+    let may_write = context.may_replicate();
     let mut left = BATCH;
     while may_write && left > 0 {
         let Some(place) = with(|room| room.waiting.marked(now())) else { break };
@@ -102,25 +101,30 @@ fn attempt(context: Context<'_>, ticket: Ticket) -> Option<Turn> {
         return None; // there was such a database when it came, and their number does not change
     }
     let args = Kept::args(&request.words);
-    if let Some(fault) = refused(context, args, &request) {
-        return Some(Turn::Refused(Box::new(move |context| {
-            Reply::to(context).fault(fault);
-        })));
+    if let Some(answer) = refused(context, args, &request) {
+        return Some(Turn::Refused(answer));
     }
     Some((request.again)(context, args, Standing::First))
 }
 
-/// Why the server would refuse the command before it runs.
-fn refused(context: Context<'_>, args: Args<'_>, request: &Request) -> Option<Fault> {
-    let keys: SmallVec<[Arg<'_>; 1]> = request.keys.iter().filter_map(|at| args.get(*at)).collect();
+/// What the server would answer if it refused the command before it runs.
+fn refused(context: Context<'_>, args: Args<'_>, request: &Request) -> Option<Answer> {
+    let fault = |fault: Fault| -> Option<Answer> {
+        Some(Box::new(move |context| {
+            Reply::to(context).fault(fault);
+        }))
+    };
     if request.user.as_ref().is_none_or(|user| !user.may_run(args)) {
-        Some(Fault::NoPermission)
-    } else if context.redirects(&keys) {
-        Some(Fault::SlotMoves)
-    } else if context.is_out_of_memory() {
-        Some(Fault::OutOfMemory)
-    } else {
-        None
+        return fault(Fault::NoPermission);
+    }
+    let keys = request.keys.iter().filter_map(|at| args.get(*at));
+    match keys.filter_map(|key| context.refuses_write(key)).next() {
+        Some(Refusal::Elsewhere) => fault(Fault::SlotMoves),
+        Some(Refusal::Says(text)) => Some(Box::new(move |context| {
+            Reply::to(context).error(&text);
+        })),
+        None if context.is_out_of_memory() => fault(Fault::OutOfMemory),
+        None => None,
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::{TAKE, WANT};
 use crate::common::waiting::{assert_nobody_waits, still};
-use crate::common::{Conn, Server, Waiter, wait_until};
+use crate::common::{Conn, Server, Waiter, aof, wait_until};
 
 const RULES: &str = "reset on nopass ~k ~l +@all";
 
@@ -102,5 +102,33 @@ fn where_memory_is_made_by_eviction_they_go_on() {
     wait_until("what was taken is evicted", || conn.ask("PING").text() == "PONG" && !waiter.waits(&mut conn));
     assert_eq!(waiter.answer().list()[0].int(), 1);
     conn.done("CONFIG SET maxmemory 0");
+    assert_nobody_waits(&mut conn);
+}
+
+#[test]
+fn where_too_few_replicas_follow_they_are_refused_as_any_write_is() {
+    let server = Server::start(&["appendonly yes"]);
+    let mut conn = server.connect();
+    conn.done("RL.SLIDE k 1 300ms");
+    let waiter = Waiter::start(&server, "RL.SLIDE k 1 300ms WAIT 1h");
+    conn.done("CONFIG SET min-replicas-to-write 1");
+    assert!(waiter.answer().error().starts_with("NOREPLICAS "));
+    assert!(conn.ask("RL.SLIDE k 1 300ms").error().starts_with("NOREPLICAS "));
+    assert_eq!(aof::effects(server.dir()).len(), 1);
+    conn.done("CONFIG SET min-replicas-to-write 0");
+    assert_nobody_waits(&mut conn);
+}
+
+#[test]
+fn where_the_disk_takes_no_more_they_are_refused_as_any_write_is() {
+    let server = Server::start(&["save 3600 100000", "stop-writes-on-bgsave-error yes"]);
+    let mut conn = server.connect();
+    std::fs::create_dir(server.dir().join("dump.rdb")).unwrap(); // no file can take its name
+    conn.done("RL.SLIDE k 1 1d");
+    let waiter = Waiter::start(&server, "RL.SLIDE k 1 1d WAIT 1h");
+    conn.done("BGSAVE");
+    wait_until("it has failed", || conn.info("rdb_last_bgsave_status").as_deref() == Some("err"));
+    conn.done("CONFIG SET rl.lane-aging 1h"); // their line is looked at
+    assert!(waiter.answer().error().starts_with("MISCONF "));
     assert_nobody_waits(&mut conn);
 }
