@@ -52,9 +52,9 @@ fn a_primary_that_becomes_a_replica_tells_them_so() {
 fn a_replica_that_becomes_a_primary_goes_on_where_the_other_was() {
     let (primary, replica) = pair();
     let (mut old, mut new) = (primary.connect(), replica.connect());
-    old.done("RL.SLIDE k 1 400ms");
+    old.done("RL.SLIDE k 1 1d");
     old.done("RL.QUOTA q LIMIT open 1 INFLIGHT RESERVE 1h ID r");
-    let lost = Waiter::start(&primary, "RL.SLIDE k 1 400ms WAIT 1h");
+    let lost = Waiter::start(&primary, "RL.SLIDE k 1 1d WAIT 1h");
     catch_up(&mut old, &mut new);
     new.done("REPLICAOF NO ONE");
     let reset = new.ask("RL.PEEK k").five()[4];
