@@ -23,12 +23,12 @@ fn moments(line: &str) -> Vec<i64> {
     aof::effects(server.dir()).iter().map(|effect| i64::try_from(effect.at).unwrap()).collect()
 }
 
-/// Never early, and late by no more than a timer is.
+/// Never early, and late by no more than a timer is on a machine that others use, too.
 #[track_caller]
 fn assert_on_time(late: Vec<i64>, line: &str) {
     assert!(late.len() > 10, "{line}: {late:?}");
     assert!(late.iter().all(|late| *late >= 0), "{line}: one went on early, {late:?}");
-    assert!(median(late.clone()) <= 3, "{line}: {late:?}");
+    assert!(median(late.clone()) <= 8, "{line}: {late:?}");
 }
 
 #[test]

@@ -88,7 +88,7 @@ fn it_waits_as_long_as_it_said() {
         late.push(i64::try_from(begin.elapsed().as_micros()).unwrap() - 50_000);
     }
     assert!(late.iter().all(|late| *late > -1_000), "none before: {late:?}");
-    assert!(median(late.clone()) <= 4_000, "{late:?}");
+    assert!(median(late.clone()) <= 8_000, "{late:?}");
 }
 
 #[test]
