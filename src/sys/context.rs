@@ -193,7 +193,9 @@ impl<'a> Context<'a> {
                 c"GT".as_ptr()
             ));
             if reply.is_null() {
-                return if dry { None } else { Some(Refusal::Elsewhere) }; // on 7.0 nothing is known
+                // On 7.0 that says that another node serves the key, or that there is no such command here.
+                return (!dry && self.has_flags(raw::REDISMODULE_CTX_FLAGS_CLUSTER))
+                    .then_some(Refusal::Elsewhere);
             }
             let refused = raw::REDISMODULE_REPLY_ERROR == api!(RedisModule_CallReplyType(reply)) as isize;
             let refusal = refused.then(|| {
