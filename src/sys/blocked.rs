@@ -1,30 +1,40 @@
 //! Clients that are held until something happens.
 //!
-//! A client is blocked *on keys*, so that the server itself sends it elsewhere when the slot of its keys
-//! moves. The server then also offers it every new key of that name; it stays where it is, for its
-//! user alone knows when it goes on, and answers it by [`Blocked::release`].
+//! Each is held by its holder, who has one [`Blocked`] of it and gives that back once, by
+//! [`Blocked::release`]: so that the client goes on, or because the server has told that it is no more
+//! held. A client that was released is answered when the server lets it go on ([`Holds::released`]), in
+//! one step; whatever else happens to it before, it is answered by the server or gone, and never both.
 //!
-//! What the server keeps of a client is valid until it is released or the server says that it is no more
-//! held ([`Holds::gone`], [`Holds::timed_out`]), whichever comes first; who holds it hears of it once.
+//! A server can also hold a client *on keys*, and then sends it elsewhere when their slot moves. Two
+//! things speak against that. Servers up to 7.2 answer a client that is released from keys at once and
+//! let it go on later, and if it is sent elsewhere in between it is answered twice. And one of 7.0 that
+//! offers a new key to a client that does not take it goes on as if that client had sent what runs, and
+//! reads it when it is long freed. Who waits for keys that move hears of it as they are deleted.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::c_int;
 use std::ptr::{NonNull, null_mut};
 
 use redis_module::raw;
 
 use super::api;
-use super::context::{Arg, Args, Context};
+use super::context::{Args, Context};
 use super::guard::guarded;
 use super::reply::SENT;
 
 /// Who holds clients.
 pub(crate) trait Holds {
-    /// A client goes on: because it was released, or because an operator has ended its time. It is to be
-    /// answered now.
-    fn timed_out(context: Context<'_>, args: Args<'_>, number: u64);
-    /// A client is gone, or was answered by the server. It cannot be answered any more.
-    fn gone(number: u64);
+    /// A client that was released goes on. It is to be answered now.
+    fn released(context: Context<'_>, id: Id);
+    /// An operator has ended its time. It is to be answered now, and released if it was not.
+    fn timed_out(context: Context<'_>, args: Args<'_>, id: Id);
+    /// It is gone, or was answered by the server; it cannot be answered any more. It is to be released
+    /// if it was not.
+    fn gone(id: Id);
 }
+
+/// What a client is known by, from when it is held until it has gone on or is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Id(usize);
 
 /// A client that is held.
 #[derive(Debug)]
@@ -34,27 +44,19 @@ pub(crate) struct Blocked(NonNull<raw::RedisModuleBlockedClient>);
 // which asks for this.
 unsafe impl Send for Blocked {}
 
-/// Holds the client of a command, under a number of the holder's, on keys that are among its words.
-/// The command sends no reply; where it may not block ([`Context::may_block`]) this is not called.
-pub(crate) fn block<H: Holds>(context: Context<'_>, keys: &[Arg<'_>], number: u64) -> Option<Blocked> {
-    let mut names: Vec<*mut raw::RedisModuleString> = keys.iter().map(|key| key.as_ptr()).collect();
-    let count = c_int::try_from(names.len()).ok()?;
-    // A number, handed back as it is and never followed.
-    let number = std::ptr::without_provenance_mut::<c_void>(usize::try_from(number).ok()?);
-    // SAFETY: the context is live (rule 2) and is that of a client's command which may block; the names
-    // are `count` strings of it, which the server takes references to; the callbacks have the types asked
-    // for. No function frees the number, which is none that is freed. Without a timeout (0) the server
-    // never ends the wait by itself.
+/// Holds the client of a command. That sends no reply; where it may not block ([`Context::may_block`])
+/// this is not called.
+pub(crate) fn block<H: Holds>(context: Context<'_>) -> Option<Blocked> {
+    // SAFETY: the context is live (rule 2) and is that of a client's command which may block; the
+    // callbacks have the types asked for. Nothing is kept with the client that would have to be freed.
+    // Without a timeout (0) the server never ends the wait by itself.
     unsafe {
-        let client = NonNull::new(api!(RedisModule_BlockClientOnKeys(
+        let client = NonNull::new(api!(RedisModule_BlockClient(
             context.as_ptr(),
-            Some(stay),
+            Some(released::<H>),
             Some(timed_out::<H>),
             None,
-            0,
-            names.as_mut_ptr(),
-            count,
-            number,
+            0
         )))?;
         api!(RedisModule_SetDisconnectCallback(client.as_ptr(), Some(gone::<H>)));
         Some(Blocked(client))
@@ -62,24 +64,30 @@ pub(crate) fn block<H: Holds>(context: Context<'_>, keys: &[Arg<'_>], number: u6
 }
 
 impl Blocked {
-    /// Lets it go on: [`Holds::timed_out`] is called for it, at once or soon, and answers it; or
+    pub(crate) fn id(&self) -> Id {
+        Id(self.0.addr().get())
+    }
+
+    /// Gives it back. If it is still held it goes on soon, and [`Holds::released`] is called for it; or
     /// [`Holds::gone`], if it goes before.
     pub(crate) fn release(self) {
-        // SAFETY: the handle is live, as the head of this file says, and given up here. A client that is
-        // blocked on keys takes no private data from here, so that null changes nothing.
+        // SAFETY: the server keeps what the handle stands for until it is given back, which is done here,
+        // once, for there is one `Blocked` of it.
         unsafe {
             api!(RedisModule_UnblockClient(self.0.as_ptr(), null_mut()));
         }
     }
 }
 
-/// One of the keys has come to be: the client stays.
-unsafe extern "C" fn stay(
-    _: *mut raw::RedisModuleCtx,
+unsafe extern "C" fn released<H: Holds>(
+    context: *mut raw::RedisModuleCtx,
     _: *mut *mut raw::RedisModuleString,
     _: c_int,
 ) -> c_int {
-    1 // REDISMODULE_ERR
+    // SAFETY: the server passes a context of the client, which lives until this returns.
+    let (context, id) = unsafe { (Context::new(context), held(context)) };
+    guarded(|| H::released(context, id), || ());
+    SENT
 }
 
 unsafe extern "C" fn timed_out<H: Holds>(
@@ -89,22 +97,20 @@ unsafe extern "C" fn timed_out<H: Holds>(
 ) -> c_int {
     // SAFETY: the server passes a context of the client, and the words of its command, which live until
     // this returns.
-    let (context, args) = unsafe { (Context::new(context), Args::new(argv, argc)) };
-    // SAFETY: as above; this gives what `block` gave.
-    let number = unsafe { api!(RedisModule_GetBlockedClientPrivateData(context.as_ptr())) };
-    guarded(|| H::timed_out(context, args, as_number(number)), || ());
+    let (context, args, id) = unsafe { (Context::new(context), Args::new(argv, argc), held(context)) };
+    guarded(|| H::timed_out(context, args, id), || ());
     SENT
 }
 
-unsafe extern "C" fn gone<H: Holds>(
-    context: *mut raw::RedisModuleCtx,
-    _: *mut raw::RedisModuleBlockedClient,
-) {
-    // SAFETY: the server passes a context that lives until this returns; this gives what `block` gave.
-    let number = unsafe { api!(RedisModule_GetBlockedClientPrivateData(context)) };
-    guarded(|| H::gone(as_number(number)), || ());
+unsafe extern "C" fn gone<H: Holds>(_: *mut raw::RedisModuleCtx, client: *mut raw::RedisModuleBlockedClient) {
+    guarded(|| H::gone(Id(client.addr())), || ());
 }
 
-fn as_number(number: *mut c_void) -> u64 {
-    u64::try_from(number.addr()).unwrap_or(u64::MAX) // an address has 64 bits at most
+/// Which client a callback is about.
+///
+/// # Safety
+/// The context is one that the server passed to a callback about a client that is held.
+unsafe fn held(context: *mut raw::RedisModuleCtx) -> Id {
+    // SAFETY: as the caller promises. What is got is a number here, and never followed.
+    Id(unsafe { api!(RedisModule_GetBlockedClientHandle(context)) }.addr())
 }

@@ -12,7 +12,7 @@
 
 mod serve;
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
@@ -25,7 +25,7 @@ use smallvec::SmallVec;
 
 use crate::metrics::{self, Highest};
 use crate::settings;
-use crate::sys::blocked::{self, Blocked, Holds};
+use crate::sys::blocked::{self, Blocked, Holds, Id};
 use crate::sys::context::{Arg, Args, Context, Lasting};
 use crate::sys::events::Event;
 use crate::sys::kept::Kept;
@@ -86,8 +86,10 @@ pub(crate) type Claims = SmallVec<[Claim; 1]>;
 #[derive(Default)]
 struct Room {
     waiting: Waiting<Held>,
+    /// Whose turn it will be, by what the server knows the client by.
+    tickets: HashMap<Id, Ticket>,
     /// What clients are to be told that were released just now.
-    answers: BTreeMap<Ticket, Answer>,
+    answers: HashMap<Id, Answer>,
     /// What sees to it when there is something to do.
     timer: Option<Alarm>,
     /// Whether that is being done; the timer is set again when it has been.
@@ -178,19 +180,23 @@ pub(crate) fn join(
     let keys: SmallVec<[usize; 1]> = keys.collect();
     let names: SmallVec<[Arg<'_>; 1]> = keys.iter().filter_map(|at| args.get(*at)).collect();
     let db = context.db();
-    let ticket = with(|room| {
+    with(|room| {
         let (most, per_key) = settings::waiters_at_most();
         let full = |name: &Arg<'_>| room.waiting.line(db, name.bytes()).map_or(0, Line::len) >= per_key;
         let busy = room.waiting.len() >= most || names.iter().any(full);
-        if busy { Err(Fault::Busy) } else { Ok(room.waiting.upcoming()) }
+        if busy { Err(Fault::Busy) } else { Ok(()) }
     })
     .inspect_err(|_| metrics::BUSY.count())?;
     let words = (0..args.len()).filter_map(|at| args.get(at)).filter_map(Kept::new).collect();
     let places = names.iter().map(|name| Place { db, key: name.bytes().into() }).collect();
     let request = Request { words, keys, user: User::of(context), db, lane: wait.lane, again };
-    let client = blocked::block::<Clients>(context, &names, ticket.0).ok_or(Fault::Busy)?;
+    let client = blocked::block::<Clients>(context).ok_or(Fault::Busy)?;
+    let id = client.id();
     let held = Held { client, request: Arc::new(request), claims };
-    with(|room| room.waiting.join(places, wait.lane, now(), wait.time, held));
+    with(|room| {
+        let ticket = room.waiting.join(places, wait.lane, now(), wait.time, held);
+        room.tickets.insert(id, ticket);
+    });
     Ok(())
 }
 
@@ -253,6 +259,19 @@ pub(crate) fn counts() -> Option<[usize; 4]> {
 }
 
 impl Room {
+    /// Takes one out of its lines that the server tells of; nothing if it has been released.
+    fn leave(&mut self, id: Id) -> Option<Held> {
+        let ticket = self.tickets.get(&id)?;
+        self.take(*ticket)
+    }
+
+    /// Takes one out of its lines.
+    fn take(&mut self, ticket: Ticket) -> Option<Held> {
+        let held = self.waiting.leave(ticket)?.what;
+        self.tickets.remove(&held.client.id());
+        Some(held)
+    }
+
     /// Sets the timer for when there is something to do, if it is not set for before.
     fn arm(&mut self) {
         let now = now();
@@ -275,28 +294,28 @@ impl Room {
 struct Clients;
 
 impl Holds for Clients {
-    fn timed_out(context: Context<'_>, args: Args<'_>, number: u64) {
-        let ticket = Ticket(number);
-        let answer = with(|room| room.answers.remove(&ticket)).or_else(|| {
-            // An operator has ended its time.
-            let waiter = with(|room| room.waiting.leave(ticket))?;
-            metrics::UNBLOCKED.count();
-            let request = &waiter.what.request;
-            Some(serve::refusal(context, args, request))
-        });
-        if let Some(answer) = answer {
+    fn released(context: Context<'_>, id: Id) {
+        if let Some(answer) = with(|room| room.answers.remove(&id)) {
             answer(context);
         }
     }
 
-    fn gone(number: u64) {
-        let ticket = Ticket(number);
+    fn timed_out(context: Context<'_>, args: Args<'_>, id: Id) {
+        if let Some(Held { client, request, .. }) = with(|room| room.leave(id)) {
+            metrics::UNBLOCKED.count();
+            serve::refusal(context, args, &request)(context);
+            client.release();
+        }
+    }
+
+    fn gone(id: Id) {
         let left = with(|room| {
-            room.answers.remove(&ticket);
-            room.waiting.leave(ticket)
+            room.answers.remove(&id);
+            room.leave(id)
         });
-        if left.is_some() {
+        if let Some(Held { client, .. }) = left {
             metrics::GONE.count();
+            client.release();
         }
     }
 }

@@ -8,6 +8,7 @@ use rl_core::time::Span;
 
 use super::{Answer, Held, LONGEST_MS, Request, Standing, Turn, now, with};
 use crate::metrics;
+use crate::sys::blocked::Blocked;
 use crate::sys::context::{Args, Context, Refusal};
 use crate::sys::kept::Kept;
 use crate::sys::reply::Reply;
@@ -130,16 +131,14 @@ fn refused(context: Context<'_>, args: Args<'_>, request: &Request) -> Option<An
 
 /// Ends the wait of one who has waited for as long as it would.
 fn end(context: Context<'_>, ticket: Ticket) {
-    let Some(waiter) = with(|room| room.waiting.leave(ticket)) else { return };
+    let Some(Held { client, request, .. }) = with(|room| room.take(ticket)) else { return };
     metrics::TIMED_OUT.count();
-    let Held { client, request, .. } = waiter.what;
     let answer = if context.select(request.db) {
         refusal(context, Kept::args(&request.words), &request)
     } else {
         none()
     };
-    with(|room| room.answers.insert(ticket, answer));
-    client.release();
+    tell(client, answer);
 }
 
 /// What one is told who waits no longer.
@@ -159,12 +158,13 @@ fn none() -> Answer {
 
 /// Takes one out of its lines and answers it.
 fn release(ticket: Ticket, answer: Answer) {
-    let client = with(|room| {
-        let waiter = room.waiting.leave(ticket)?;
-        room.answers.insert(ticket, answer);
-        Some(waiter.what.client)
-    });
-    if let Some(client) = client {
-        client.release();
+    if let Some(Held { client, .. }) = with(|room| room.take(ticket)) {
+        tell(client, answer);
     }
+}
+
+/// Lets a client go on that is told this.
+fn tell(client: Blocked, answer: Answer) {
+    with(|room| room.answers.insert(client.id(), answer));
+    client.release();
 }

@@ -83,6 +83,19 @@ fn a_slot_that_is_given_away_is_served_no_more() {
 }
 
 #[test]
+fn one_whose_time_ends_as_its_slot_is_given_up_is_answered_once() {
+    let cluster = Cluster::start(2);
+    let (from, _) = start(&cluster);
+    let mut waiter = Waiter::start(from, "RL.SLIDE k 5 1d WAIT 200ms");
+    // When the server is back, both the module and the server itself have to do with the client.
+    from.connect().multi(&[&format!("CLUSTER DELSLOTS {}", slot(b"k")), "DEBUG SLEEP 0.5"]);
+    let answer = waiter.conn.receive();
+    assert!(answer.is_error() || answer.five()[0] == 0, "{answer:?}");
+    assert_eq!(waiter.conn.ask("ECHO next").text(), "next", "after {answer:?}");
+    assert_nobody_waits(&mut from.connect());
+}
+
+#[test]
 fn a_request_about_keys_of_several_slots_does_not_wait() {
     let cluster = Cluster::start(2);
     for node in &cluster.nodes {

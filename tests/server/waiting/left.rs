@@ -93,6 +93,23 @@ fn one_whose_turn_came_at_the_same_moment_leaves_once() {
     }
 }
 
+/// A server of 7.0 remembered the last client that it had offered a new key to, and read it when it was
+/// freed: which a sanitizer sees, see `make sanitize`.
+#[test]
+fn one_that_has_seen_its_key_come_to_be() {
+    let server = Server::start(&["appendonly yes"]);
+    let mut conn = server.connect();
+    conn.done(TAKE);
+    let waiters = [3, 3, 1].map(|cost| Waiter::start(&server, &format!("{WANT} COST {cost}")));
+    conn.done("DEL k");
+    let [first, second, last] = waiters;
+    assert_eq!(first.five()[..3], [1, 5, 2]);
+    assert_eq!(conn.ask(&format!("CLIENT KILL ID {}", last.id)).int(), 1);
+    conn.done("DEL k");
+    assert_eq!(second.five()[..3], [1, 5, 2]);
+    assert_nobody_waits(&mut conn);
+}
+
 #[test]
 fn all_of_a_long_line_at_once() {
     let server = Server::start(&[]);
