@@ -208,10 +208,11 @@ def paced(options, server, crowd, keys, figures):
         server.ask(f"CONFIG SET rl.max-waiters-per-key {count + 1}")
         plug = Control(server.path)
         tokens = options.pace * wait_for // 1_000
-        server.ask(f"RL.BUCKET pace {tokens} {options.pace} COST {tokens}")
-        plug.socket.sendall(encode(f"RL.BUCKET pace {tokens} {options.pace} COST {tokens} WAIT 1h PRIORITY 0"))
+        bucket = f"RL.BUCKET pace {2 * tokens} {options.pace}"  # never full, so that the key does not expire meanwhile
+        server.ask(f"{bucket} COST {2 * tokens}")
+        plug.socket.sendall(encode(f"{bucket} COST {tokens} WAIT 1h PRIORITY 0"))
         until(lambda: server.waiting() == 1)
-        wait(server, crowd, [f"RL.BUCKET pace {tokens} {options.pace} WAIT 1h"] * count, count + 1)
+        wait(server, crowd, [f"{bucket} WAIT 1h"] * count, count + 1)
         cpu = server.cpu()
         heard = crowd.hear(count)
         effects = [at for _, at in list(server.effects())[known:]]

