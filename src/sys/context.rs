@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use redis_module::raw;
 use rl_core::request::Words;
-use rl_core::time::At;
+use rl_core::time::{At, Span};
 
 use super::api;
 use super::events::server_info;
@@ -106,6 +106,12 @@ impl<'a> Context<'a> {
         let ms = frozen.map_or(ms, |us| us.div_euclid(1_000));
         LAST_NOW.store(ms, Relaxed);
         At::from_ms(ms)
+    }
+
+    /// For how long the clock of [`Context::now`] has stood still.
+    pub(crate) fn stood_still(self) -> Span {
+        // SAFETY: the call takes nothing.
+        At::from_ms(unsafe { api!(RedisModule_Milliseconds()) }).since(self.now())
     }
 
     fn in_transaction(self) -> bool {

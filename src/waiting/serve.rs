@@ -73,7 +73,11 @@ fn look(context: Context<'_>, place: &Place, left: &mut usize) {
                     }
                     continue;
                 }
-                Some(Turn::Denied(wait)) => Some(now().plus(wait)),
+                // The clock that this was decided by stands still for as long as others have their turn here.
+                Some(Turn::Denied(wait)) => {
+                    let still = context.stood_still();
+                    Some(now().plus(Span::from_ms(wait.ms().saturating_sub(still.ms()))))
+                }
                 None => None,
             },
         };
