@@ -62,7 +62,8 @@ impl Drop for Serving {
 /// Lets the first of a line go on, and the next, until one has to wait still.
 fn look(context: Context<'_>, place: &Place, left: &mut usize) {
     loop {
-        let until = match with(|room| room.waiting.turn(place, now())) {
+        let looked = now();
+        let until = match with(|room| room.waiting.look(place, looked)) {
             None => None,
             Some(ticket) => match attempt(context, ticket) {
                 Some(turn @ (Turn::Admitted(_) | Turn::Refused(_))) => {
@@ -81,7 +82,7 @@ fn look(context: Context<'_>, place: &Place, left: &mut usize) {
                 None => None,
             },
         };
-        return with(|room| room.waiting.sleep(place, now(), until));
+        return with(|room| room.waiting.sleep(place, looked, until));
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Whatever may let someone go on marks a line; time does so too, at the instant that was set when the
 //! line was last looked at. Who looks takes one marked line after another ([`Waiting::marked`]), asks
-//! whose turn it is ([`Waiting::turn`]), and says when to look again ([`Waiting::sleep`]). So a
+//! whose turn it is ([`Waiting::look`]), and says when to look again ([`Waiting::sleep`]). So a
 //! server with nothing to do does nothing, and one instant ([`Waiting::next`]) is all it needs a timer for.
 //!
 //! Instants here are of a clock that never steps.
@@ -83,6 +83,17 @@ impl<W> Waiting<W> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.waiters.is_empty()
+    }
+
+    /// Whether nothing is kept at all: as it is where nobody waits.
+    #[must_use]
+    pub fn is_clear(&self) -> bool {
+        self.waiters.is_empty()
+            && self.lines.is_empty()
+            && self.deadlines.is_empty()
+            && self.wakes.is_empty()
+            && self.marked.is_empty()
+            && self.counts == [0; 4]
     }
 
     /// How many wait in each lane, by the lane they asked for.
@@ -198,8 +209,18 @@ impl<W> Waiting<W> {
         places.iter().all(|place| head(place).is_some_and(|head| head.ticket == first)).then_some(first)
     }
 
+    /// Looks at a line: whose [`Waiting::turn`] it is. What has marked the line until now is seen to by
+    /// that; what marks it from now on is not.
+    pub fn look(&mut self, place: &Place, now: At) -> Option<Ticket> {
+        self.marked.remove(place);
+        self.turn(place, now)
+    }
+
     /// A line has been looked at, and is to be again when its first may go on, or when another has
     /// become the first by rising, if that is before.
+    ///
+    /// `now` is the instant for which [`Waiting::look`] was asked: whoever has risen since then is seen
+    /// as one who is yet to, and so at once.
     pub fn sleep(&mut self, place: &Place, now: At, until: Option<At>) {
         let aging = self.aging;
         let line = self.lines.get_mut(&place.db).and_then(|lines| lines.get_mut(&place.key));
@@ -230,7 +251,7 @@ impl<W> Waiting<W> {
         }
         let wake = self.wakes.first().map(|(at, _)| *at);
         let deadline = self.deadlines.first().map(|(at, _)| *at);
-        wake.into_iter().chain(deadline).min()
+        wake.into_iter().chain(deadline).min().map(|at| at.max(now))
     }
 
     /// Whether one who comes to `lane` has to stand behind another in the line of a key.

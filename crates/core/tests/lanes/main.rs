@@ -1,0 +1,18 @@
+//! Waiting: lines, lanes and turns against a list that is sorted afresh each time it is asked; a
+//! server in virtual time against one that tries everyone each millisecond.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that panics has failed, as it should"
+)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod history;
+mod model;
+mod order;

@@ -1,0 +1,41 @@
+//! Head, turn, blocks, ahead, counts, next and the rest are the model's, whatever happens.
+
+use proptest::prelude::*;
+use rl_core::time::At;
+
+use crate::common::{TODAY, cases};
+use crate::history::{Event, Play};
+
+fn events(most: usize) -> impl Strategy<Value = Vec<Event>> {
+    let most = if cfg!(miri) { most.min(12) } else { most };
+    let event = (any::<u8>(), any::<u8>(), any::<u16>(), any::<u64>());
+    let event = event.prop_map(|(kind, pick, keys, time)| Event { kind, pick, keys, time });
+    prop::collection::vec(event, 1..=most)
+}
+
+/// Where time begins: that of a clock which began with the server, one of the day, and near the end.
+fn begin() -> impl Strategy<Value = u64> {
+    prop_oneof![3 => Just(0_u64), 1 => Just(TODAY), 1 => At::MAX.ms() - 2_000..At::MAX.ms()]
+}
+
+proptest! {
+    #![proptest_config(cases(10_000))]
+
+    #[test]
+    fn lines_are_the_sorted_list_of_those_who_wait(begin in begin(), history in events(40)) {
+        let mut play = Play::new(begin);
+        history.iter().for_each(|event| play.step(event));
+        play.end();
+    }
+
+    /// One line, many in it: where who is first changes most often.
+    #[test]
+    fn so_is_one_that_all_stand_in(history in events(60), aging in 1_u8..5) {
+        let mut play = Play::new(0);
+        play.step(&Event { kind: 9, pick: aging, keys: 0, time: 0 });
+        for event in &history {
+            play.step(&Event { keys: 0, pick: event.pick & 0x7f, ..*event });
+        }
+        play.end();
+    }
+}
