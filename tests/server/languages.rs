@@ -162,7 +162,8 @@ fn step(
     admitted(command).map(|id| Step::Went { id })
 }
 
-/// Each request is what the server ran right after it was told that it comes.
+/// Each request is what the server ran right after it was told that it comes. What the module itself asks the server
+/// when it is someone's turn is in MONITOR too.
 fn assert_arrivals_are_next_to_their_requests(server: &Server, monitor: &mut Conn) {
     server.connect().done("PING the-end");
     let line = |value: Value| match value {
@@ -173,11 +174,14 @@ fn assert_arrivals_are_next_to_their_requests(server: &Server, monitor: &mut Con
     // What the module asks a server of 7.0 before someone goes on; it changes nothing.
     let lines = lines.filter(|line| !line.contains(r#""PEXPIREAT" "#));
     let lines: Vec<String> = lines.take_while(|line| !line.contains("the-end")).collect();
-    assert_eq!(lines.len(), 2 * TOTAL);
-    for pair in lines.chunks(2) {
-        let (_, id) = pair[0].split_once(r#""RPUSH" "arrivals" "#).expect("an arrival");
-        assert!(pair[1].contains("\"RL.") && pair[1].contains(id), "{pair:?}");
+    let mut arrivals = 0;
+    for pair in lines.windows(2) {
+        if let Some((_, id)) = pair[0].split_once(r#""RPUSH" "arrivals" "#) {
+            assert!(pair[1].contains("\"RL.") && pair[1].contains(id), "{pair:?}");
+            arrivals += 1;
+        }
     }
+    assert_eq!(arrivals, TOTAL);
 }
 
 /// A program in another language.
