@@ -1,15 +1,24 @@
 //! What a request is answered that has to stand behind others, though its limits might admit it.
 //!
 //! Those before it are let go on one after another, each as soon as its limits admit it, on a copy of
-//! what the key holds; then it is the request's own turn. That tells when, if nobody else comes.
+//! what the key holds; then it is the request's own turn. That tells when, to the millisecond, if all
+//! goes on so: nobody else comes or leaves, nothing is given back or settled, no policy changes.
+//!
+//! It is later where more stand before it than [`AHEAD_MAX`], where one of them waits for other keys as
+//! well, and where waiters of lower lanes go on after them. It is sooner where one of them waits no
+//! longer, or a reservation is settled before it runs out. And it may be either where reservations are
+//! open and the requests before it name limits of the same name and another algorithm.
 
 use std::sync::Arc;
+
+use smallvec::SmallVec;
 
 use crate::decision::{Decision, Retry, wait_ms};
 use crate::quota::Quota;
 use crate::quota::change::Admission;
 use crate::quota::decide::{Demand, Verdict, decide};
 use crate::quota::limit::Measure;
+use crate::quota::reservations::Reservations;
 use crate::quota::shape::{PerLimit, Shape};
 use crate::request::Request;
 use crate::state::State;
@@ -97,22 +106,18 @@ pub fn quota<'a>(
     claim: &QuotaClaim,
     clock: At,
 ) -> Verdict {
-    let mut copy = held.map_or_else(|| Quota::new(Arc::clone(&claim.shape)), Quota::without_reservations);
-    let (mut at, mut slots, mut is_first) = (clock, 0, true);
+    let copy = held.map_or_else(|| Quota::new(Arc::clone(&claim.shape)), Quota::without_reservations);
+    let reserved = held.and_then(Quota::reservations);
+    let mut course = Course { copy, reserved, ends: SmallVec::new() };
+    let (mut at, mut is_first) = (clock, true);
     for claim in ahead {
         is_first = false;
         let Claim::Quota(claim) = claim else { continue };
-        let Some(then) = turn(held, &copy, claim, slots, at) else { continue };
+        let Some(then) = course.turn(claim, at) else { continue };
         at = then;
-        copy.take(&Admission {
-            shape: Arc::clone(&claim.shape),
-            at,
-            costs: claim.costs.clone(),
-            reserved: None,
-        });
-        slots = slots.saturating_add(usize::from(claim.ttl.is_some()));
+        course.take(claim, at);
     }
-    let retry = turn(held, &copy, claim, slots, at).map_or(Retry::Never, |then| later(clock, then));
+    let retry = course.turn(claim, at).map_or(Retry::Never, |then| later(clock, then));
     let mut verdict = decide(held, &claim.shape, &Demand { costs: &[], ttl: None }, clock);
     for (index, (row, limit)) in verdict.rows.iter_mut().zip(claim.shape.limits()).enumerate() {
         let taken = match limit.measure {
@@ -127,19 +132,57 @@ pub fn quota<'a>(
     verdict
 }
 
-/// When a claim goes on whose turn it is from `at` on, with `slots` reserved by those before it.
-fn turn(held: Option<&Quota>, copy: &Quota, claim: &QuotaClaim, slots: usize, at: At) -> Option<At> {
-    let rates = decide(Some(copy), &claim.shape, &Demand { costs: &claim.costs, ttl: None }, at);
-    let mut then = rates.retry().at(at)?;
-    let reservations = held.and_then(Quota::reservations);
-    for limit in claim.shape.limits().iter().filter(|_| claim.ttl.is_some()) {
-        if let (Measure::InFlight(most), Some(reservations)) = (limit.measure, reservations) {
-            let wanted = reservations.open(at).saturating_add(slots).saturating_add(1);
-            let excess = wanted.saturating_sub(usize::try_from(most).unwrap_or(usize::MAX));
-            then = then.max(reservations.frees(excess, at).unwrap_or(at));
+/// What a key holds while those before a request go on.
+struct Course<'a> {
+    /// What is counted by then, without what is reserved: of that there may be a lot.
+    copy: Quota,
+    /// What was reserved before.
+    reserved: Option<&'a Reservations>,
+    /// When the reservations run out that were made since, the first of them first.
+    ends: SmallVec<[At; 8]>,
+}
+
+impl Course<'_> {
+    /// When a claim goes on whose turn it is from `at` on; `None` if it never does.
+    fn turn(&self, claim: &QuotaClaim, at: At) -> Option<At> {
+        let demand = Demand { costs: &claim.costs, ttl: None };
+        let rates = decide(Some(&self.copy), &claim.shape, &demand, at).retry().at(at)?;
+        let slots = claim.shape.limits().iter().filter_map(|limit| match limit.measure {
+            Measure::InFlight(most) if claim.ttl.is_some() => Some(self.frees(most, at)),
+            _ => None,
+        });
+        Some(slots.fold(rates, At::max))
+    }
+
+    /// Charges a claim that goes on at `at`.
+    fn take(&mut self, claim: &QuotaClaim, at: At) {
+        if !claim.takes() {
+            return; // nor are its limits in force then
+        }
+        let (shape, costs) = (Arc::clone(&claim.shape), claim.costs.clone());
+        self.copy.take(&Admission { shape, at, costs, reserved: None });
+        if let Some(ttl) = claim.ttl {
+            let end = self.copy.now(at).plus(ttl);
+            self.ends.insert(self.ends.partition_point(|other| *other <= end), end);
         }
     }
-    Some(then)
+
+    /// From when on, not before `at`, fewer than `most` reservations are open.
+    fn frees(&self, most: u64, at: At) -> At {
+        let since = self.ends.get(self.ends.partition_point(|end| *end <= at)..).unwrap_or_default();
+        let before = self.reserved.map_or(0, |reserved| reserved.open(at));
+        let open = before.saturating_add(since.len());
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        let Some(excess) = open.checked_sub(most).and_then(|excess| excess.checked_add(1)) else { return at };
+        // So many of those have run out by then; whichever are the first of both kinds.
+        let when = |of_since: usize| {
+            let of_before = excess.checked_sub(of_since)?;
+            let since = of_since.checked_sub(1).map_or(Some(at), |last| since.get(last).copied())?;
+            let before = if of_before > 0 { self.reserved?.frees(of_before, at)? } else { at };
+            Some(since.max(before))
+        };
+        (0..=since.len()).filter_map(when).min().unwrap_or(at)
+    }
 }
 
 fn later(clock: At, then: At) -> Retry {

@@ -13,6 +13,15 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod behind_limit;
+mod behind_quota;
 mod history;
+mod limits;
 mod model;
+mod naive;
 mod order;
+mod progress;
+mod scale;
+mod server;
+mod words;
+mod world;

@@ -1,9 +1,10 @@
 //! Head, turn, blocks, ahead, counts, next and the rest are the model's, whatever happens.
 
 use proptest::prelude::*;
+use rl_core::lanes::{Lane, Place, Waiting};
 use rl_core::time::At;
 
-use crate::common::{TODAY, cases};
+use crate::common::{TODAY, at, cases, span};
 use crate::history::{Event, Play};
 
 fn events(most: usize) -> impl Strategy<Value = Vec<Event>> {
@@ -38,4 +39,25 @@ proptest! {
         }
         play.end();
     }
+}
+
+/// Between the question whose turn it is and the answer that it is to wait, time goes on.
+#[test]
+fn who_rises_while_a_line_is_looked_at_is_seen_next() {
+    let mut waiting = Waiting::default();
+    waiting.set_aging(Some(span(10)));
+    let place = Place { db: 0, key: b"k".as_slice().into() };
+    let join = |waiting: &mut Waiting<()>, lane, ms| {
+        waiting.join([place.clone()].into_iter().collect(), lane, at(ms), span(1_000), ())
+    };
+    let low = join(&mut waiting, Lane::Low, 0);
+    let high = join(&mut waiting, Lane::Normal, 5);
+    let looked = at(9);
+    assert_eq!(waiting.marked(looked), Some(place.clone()));
+    assert_eq!(waiting.turn(&place, looked), Some(high));
+    // By now it is 10 or later, and the low one has come before the other.
+    waiting.sleep(&place, looked, Some(at(500)));
+    assert_eq!(waiting.next(at(11)), Some(at(11)));
+    assert_eq!(waiting.marked(at(11)), Some(place.clone()));
+    assert_eq!(waiting.turn(&place, at(11)), Some(low));
 }

@@ -1,0 +1,192 @@
+//! What a request is told behind others, against one limit: they go on one after another on the oracle,
+//! and then it does, at the very instant that was announced.
+
+use proptest::prelude::*;
+use rl_core::behind::{self, AHEAD_MAX, Claim};
+use rl_core::decision::{Decision, Retry};
+use rl_core::number::COUNT_MAX;
+use rl_core::request::Request;
+use rl_core::rule::Rule;
+use rl_core::state::State;
+use rl_core::time::At;
+
+use crate::common::any::{slide_rules, window_rules};
+use crate::common::{Key, Step, TODAY, at, begin, cases, steps};
+use crate::limits::{Oracle, limit_of};
+use crate::world::{bucket, slide, window};
+
+fn request(rule: Rule, cost: u64) -> Request {
+    Request { rule, cost, wait: None }
+}
+
+/// Lets those ahead go on, each as soon as it may, from `clock` on, and gives when the last one may; at
+/// most `stride` ms are passed over at once, and only while nobody may. `None` if it is after the end of time.
+fn then(oracle: &mut Oracle, all: &[Request], clock: u64, stride: u64) -> Option<u64> {
+    let (mut now, (last, ahead)) = (clock, all.split_last().unwrap());
+    let mut admitted = |request: &Request, oracle: &Oracle| loop {
+        if now > At::MAX.ms() {
+            return None;
+        }
+        match oracle.decide(&request.rule, request.cost, now).retry {
+            Retry::Now => return Some(now),
+            Retry::After(ms) => now += ms.min(stride),
+            Retry::Never => panic!("it never waits"),
+        }
+    };
+    for request in ahead {
+        if request.cost <= limit_of(&request.rule) {
+            let at = admitted(request, oracle)?;
+            oracle.charge(&request.rule, request.cost, at);
+        }
+    }
+    admitted(last, oracle)
+}
+
+/// The same on the state itself, as the server would: whether `last` is admitted at `then`.
+fn is_admitted(key: &Key, all: &[Request], clock: u64, then: u64) -> bool {
+    let (mut state, (last, ahead)) = (key.state().cloned(), all.split_last().unwrap());
+    let ask = |state: &Option<State>, request: &Request, now| match state {
+        Some(state) => state.decide(&request.rule, request.cost, at(now)).unwrap(),
+        None => State::decide_new(&request.rule, request.cost, at(now)),
+    };
+    let mut queue = ahead.iter().filter(|request| request.cost <= limit_of(&request.rule)).peekable();
+    let mut now = clock;
+    while let Some(request) = queue.peek() {
+        let decision = ask(&state, request, now);
+        match decision.retry {
+            Retry::After(ms) if now + ms > then => return false, // it stands before it still
+            Retry::After(ms) => now += ms,
+            _ => {
+                let state = state.get_or_insert_with(|| State::new(&request.rule));
+                state.charge(&request.rule, request.cost, decision.at).unwrap();
+                queue.next();
+            }
+        }
+    }
+    ask(&state, last, then).allowed
+}
+
+/// A key with a history, and the oracle of it.
+fn played(rules: &[Rule], history: &[Step], begin: u64, stride: u64) -> (Key, Oracle, u64) {
+    let (mut key, mut oracle, mut clock) = (Key::default(), Oracle::new(&rules[0]), begin);
+    for step in history {
+        let rule = rules[usize::from(step.pick) % rules.len()];
+        clock = step.clock(clock, stride, true);
+        let cost = step.cost(limit_of(&rule));
+        if key.request(&rule, cost, clock).allowed && cost > 0 {
+            oracle.charge(&rule, cost, clock);
+        }
+    }
+    (key, oracle, clock)
+}
+
+/// A request, and those before it; what can never be admitted is also among them.
+fn line(rules: &[Rule], waits: &[Step]) -> Vec<Request> {
+    let of = |step: &Step| {
+        let rule = rules[usize::from(step.pick) % rules.len()];
+        request(rule, step.cost(limit_of(&rule)).max(1))
+    };
+    waits.iter().map(of).collect()
+}
+
+fn check(key: &Key, mut oracle: Oracle, all: &[Request], clock: u64, stride: u64) -> Decision {
+    let (last, ahead) = all.split_last().unwrap();
+    let claims: Vec<Claim> = ahead.iter().copied().map(Claim::Limit).collect();
+    let standing = oracle.decide(&last.rule, 0, clock);
+    let told = behind::limit(key.state(), claims.iter(), last, at(clock));
+    let expected = if last.cost > limit_of(&last.rule) {
+        Retry::Never
+    } else if let Some(then) = then(&mut oracle, all, clock, stride) {
+        Retry::After((then - clock).clamp(1, COUNT_MAX))
+    } else {
+        assert!(told.retry > Retry::After(At::MAX.ms() - clock), "announced before the end of time");
+        return told;
+    };
+    let remaining = if ahead.is_empty() { standing.remaining } else { 0 };
+    assert_eq!(told, Decision { allowed: false, remaining, retry: expected, ..standing });
+    if let Retry::After(ms) = told.retry {
+        assert!(is_admitted(key, all, clock, clock + ms), "refused for longer than announced");
+        let told_earlier = ms > 1 && is_admitted(key, all, clock, clock + ms - 1);
+        assert!(!told_earlier, "announced for later than it must");
+    }
+    told
+}
+
+/// Up to three rules of one algorithm that one oracle counts by.
+fn courses() -> impl Strategy<Value = Vec<Rule>> {
+    let limits = || prop::collection::vec(1_u64..12, 1..4);
+    prop_oneof![
+        prop::collection::vec((1_u64..12, 1_u64..40), 1..4)
+            .prop_map(|all| all.into_iter().map(|(limit, ms)| slide(limit, ms)).collect()),
+        (limits(), 1_u64..40, -50_i64..50)
+            .prop_map(|(all, ms, offset)| all.into_iter().map(|limit| window(limit, ms, offset)).collect()),
+        (limits(), 1_u64..9, 1_u64..40).prop_map(|(all, refill, ms)| {
+            all.into_iter().map(|limit| bucket(limit, refill, ms)).collect()
+        }),
+    ]
+}
+
+/// One rule, as far as there are any: also windows of years and of months.
+fn any_course() -> impl Strategy<Value = Vec<Rule>> {
+    let buckets = (1_u64..1_000, 1_u64..1_000_000, 1_u64..100_000_000).prop_map(|(c, r, p)| bucket(c, r, p));
+    prop_oneof![slide_rules(), window_rules(), buckets].prop_map(|rule| vec![rule])
+}
+
+proptest! {
+    #![proptest_config(cases(10_000))]
+
+    /// Millisecond by millisecond.
+    #[test]
+    fn it_is_admitted_at_the_announced_instant_and_not_before(
+        rules in courses(), begin in begin(), history in steps(12), waits in steps(12),
+    ) {
+        let (key, oracle, clock) = played(&rules, &history, begin, 40);
+        check(&key, oracle, &line(&rules, &waits), clock, 1);
+    }
+
+    /// From one announced instant to the next.
+    #[test]
+    fn so_it_is_however_long_that_takes(
+        rules in any_course(), history in steps(8), waits in steps(10),
+    ) {
+        let stride = rules[0].longest().ms();
+        let (key, oracle, clock) = played(&rules, &history, TODAY, stride);
+        check(&key, oracle, &line(&rules, &waits), clock, u64::MAX);
+    }
+
+    #[test]
+    fn so_it_is_on_a_key_that_does_not_exist(rules in courses(), waits in steps(12)) {
+        check(&Key::default(), Oracle::new(&rules[0]), &line(&rules, &waits), TODAY, 1);
+    }
+}
+
+#[test]
+fn behind_as_many_as_are_looked_at() {
+    for rule in [slide(3, 1_000), bucket(3, 3, 1_000), window(3, 1_000, 0)] {
+        let all = vec![request(rule, 2); AHEAD_MAX + 1];
+        check(&Key::default(), Oracle::new(&rule), &all, TODAY, u64::MAX);
+    }
+}
+
+/// Beyond the last instant nothing is promised, but that it does no harm.
+#[test]
+fn the_end_of_time_is_passed_in_peace() {
+    for rule in [slide(1, 315_360_000_000), bucket(1, 1, 315_360_000_000), window(1, 315_360_000_000, 0)] {
+        let (mut key, clock) = (Key::default(), At::MAX.ms() - 5);
+        assert!(key.request(&rule, 1, clock).allowed);
+        let claims = vec![Claim::Limit(request(rule, 1)); AHEAD_MAX];
+        let told = behind::limit(key.state(), claims.iter(), &request(rule, 1), at(clock));
+        let Retry::After(ms) = told.retry else { panic!("{told:?}") };
+        assert!((1 << 40..=COUNT_MAX).contains(&ms));
+    }
+}
+
+#[test]
+fn who_holds_another_algorithm_takes_nothing() {
+    let (held, other) = (slide(1, 1_000), bucket(1, 1, 60_000));
+    let mut key = Key::default();
+    assert!(key.request(&held, 1, TODAY).allowed);
+    let claims = [Claim::Limit(request(other, 1)), Claim::Limit(request(held, 1))];
+    let told = behind::limit(key.state(), claims.iter(), &request(held, 1), at(TODAY));
+    assert_eq!((told.retry, told.remaining), (Retry::After(2_000), 0));
+}

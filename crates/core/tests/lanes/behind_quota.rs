@@ -1,0 +1,171 @@
+//! What a request is told behind others, against a quota: they go on one after another on the quota
+//! itself, millisecond by millisecond, each with its reservation, and then it does.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use rl_core::behind::{self, Claim, QuotaClaim};
+use rl_core::bucket::BucketRule;
+use rl_core::decision::{Decision, Retry};
+use rl_core::quota::Quota;
+use rl_core::quota::decide::{Demand, Verdict, decide};
+use rl_core::quota::shape::{Measure, Shape};
+use rl_core::rule::Rule;
+use rl_core::slide::SlideRule;
+use rl_core::window::WindowRule;
+
+use crate::common::{TODAY, at, cases, span};
+use crate::server::{admit, shape};
+use crate::world::{cost, measures, rules, slide};
+
+fn asked(held: Option<&Quota>, claim: &QuotaClaim, now: u64) -> Verdict {
+    decide(held, &claim.shape, &Demand { costs: &claim.costs, ttl: claim.ttl }, at(now))
+}
+
+/// When the last of them is admitted, if nothing is settled; `None` if it never is.
+fn then(mut held: Option<Quota>, all: &[QuotaClaim], clock: u64) -> Option<u64> {
+    let mut now = clock;
+    let (last, ahead) = all.split_last().unwrap();
+    let mut when = |held: Option<&Quota>, claim: &QuotaClaim| {
+        while asked(held, claim, now).retry() > Retry::Now {
+            if asked(held, claim, now).retry() == Retry::Never {
+                return None;
+            }
+            now += 1;
+            assert!(now < clock + 10_000);
+        }
+        Some(now)
+    };
+    for (who, claim) in ahead.iter().enumerate() {
+        if let Some(at) = when(held.as_ref(), claim) {
+            admit(&mut held, &claim.shape, 1_000 + who, &claim.costs, claim.ttl.map(|ttl| ttl.ms()), at);
+        }
+    }
+    when(held.as_ref(), last)
+}
+
+fn check(held: &Option<Quota>, all: &[QuotaClaim], clock: u64) -> Retry {
+    let (last, ahead) = all.split_last().unwrap();
+    let claims: Vec<Claim> = ahead.iter().cloned().map(Claim::Quota).collect();
+    let told = behind::quota(held.as_ref(), claims.iter(), last, at(clock));
+    let then = then(held.clone(), all, clock);
+    let expected = then.map_or(Retry::Never, |then| Retry::After((then - clock).max(1)));
+    let standing = decide(held.as_ref(), &last.shape, &Demand { costs: &[], ttl: None }, at(clock));
+    assert_eq!(told.at, standing.at);
+    for (index, (row, standing)) in told.rows.iter().zip(standing.rows).enumerate() {
+        let takes = match last.shape.limits()[index].measure {
+            Measure::Rate(_) => last.costs[index] > 0,
+            Measure::InFlight(_) => last.ttl.is_some(),
+        };
+        let remaining = if ahead.is_empty() { standing.remaining } else { 0 };
+        let blocks = Decision { allowed: false, remaining, retry: expected, ..standing };
+        assert_eq!(*row, if takes { blocks } else { standing });
+    }
+    expected
+}
+
+/// A policy, and what it was when it admitted more or less.
+fn amounts() -> impl Strategy<Value = Vec<Arc<Shape>>> {
+    let others = prop::collection::vec(1_u64..7, 0..3);
+    (prop::collection::vec(measures(), 1..4), others).prop_map(|(measures, others)| {
+        let other =
+            |most: &u64| shape(&measures.iter().map(|measure| of_other(measure, *most)).collect::<Vec<_>>());
+        others.iter().map(other).chain([shape(&measures)]).collect()
+    })
+}
+
+/// The same with another limit.
+fn of_other(measure: &Measure, most: u64) -> Measure {
+    match measure {
+        Measure::Rate(Rule::Slide(rule)) => Measure::Rate(Rule::Slide(SlideRule { limit: most, ..*rule })),
+        Measure::Rate(Rule::Window(rule)) => Measure::Rate(Rule::Window(WindowRule { limit: most, ..*rule })),
+        Measure::Rate(Rule::Bucket(rule)) => {
+            let rule = BucketRule::new(most, rule.refill(), rule.period());
+            Measure::Rate(Rule::Bucket(rule.unwrap()))
+        }
+        Measure::InFlight(_) => Measure::InFlight(most),
+    }
+}
+
+/// Policies that have nothing in common but the names of their limits.
+fn others() -> impl Strategy<Value = Vec<Arc<Shape>>> {
+    let measures = prop::collection::vec(rules().prop_map(Measure::Rate), 1..4);
+    prop::collection::vec(measures, 1..4).prop_map(|all| all.iter().map(|measures| shape(measures)).collect())
+}
+
+fn claim(shapes: &[Arc<Shape>], dice: u64, may_reserve: bool) -> QuotaClaim {
+    let shape = &shapes[(dice >> 60) as usize % shapes.len()];
+    let costs = shape.limits().iter().zip(0_u32..);
+    let costs = costs.map(|(limit, nth)| cost(&limit.measure, dice.rotate_right(8 * nth))).collect();
+    let reserves = shape.counts_reservations() || (may_reserve && dice >> 32 & 3 == 0);
+    QuotaClaim { shape: Arc::clone(shape), costs, ttl: reserves.then(|| span(1 + (dice >> 40) % 60)) }
+}
+
+/// A quota of which some was taken, at some distance, and the instant after.
+fn played(shapes: &[Arc<Shape>], history: &[u64], may_reserve: bool) -> (Option<Quota>, u64) {
+    let (mut held, mut clock) = (None, TODAY);
+    for (who, dice) in history.iter().enumerate() {
+        clock += dice % 8;
+        let claim = claim(shapes, dice.rotate_right(3), may_reserve);
+        if asked(held.as_ref(), &claim, clock).allowed() {
+            admit(&mut held, &claim.shape, who, &claim.costs, claim.ttl.map(|ttl| ttl.ms()), clock);
+        }
+    }
+    (held, clock)
+}
+
+proptest! {
+    #![proptest_config(cases(10_000))]
+
+    #[test]
+    fn it_is_admitted_at_the_announced_instant_and_not_before(
+        shapes in amounts(), history in dice(0..12), waits in dice(1..10), back in backs(),
+    ) {
+        let (held, clock) = played(&shapes, &history, true);
+        let all: Vec<QuotaClaim> = waits.iter().map(|dice| claim(&shapes, *dice, true)).collect();
+        check(&held, &all, clock - back);
+    }
+
+    /// What a limit counts when its algorithm changes also depends on what is reserved; without that:
+    #[test]
+    fn so_it_is_behind_requests_with_other_limits(
+        shapes in others(), history in dice(0..12), waits in dice(1..10), back in backs(),
+    ) {
+        let (held, clock) = played(&shapes, &history, false);
+        let all: Vec<QuotaClaim> = waits.iter().map(|dice| claim(&shapes, *dice, false)).collect();
+        check(&held, &all, clock - back);
+    }
+}
+
+fn dice(count: core::ops::Range<usize>) -> impl Strategy<Value = Vec<u64>> {
+    prop::collection::vec(any::<u64>(), count)
+}
+
+/// How far the clock stands before the last change.
+fn backs() -> impl Strategy<Value = u64> {
+    prop_oneof![2 => Just(0_u64), 1 => 0_u64..50]
+}
+
+/// The slots of those that have gone on meanwhile run out, too.
+#[test]
+fn a_slot_is_free_when_that_of_the_one_before_runs_out() {
+    let shape = shape(&[Measure::InFlight(1), Measure::Rate(slide(100, 1_000))]);
+    let claim =
+        |ttl| QuotaClaim { shape: Arc::clone(&shape), costs: vec![0, 1].into(), ttl: Some(span(ttl)) };
+    let mut held = None;
+    admit(&mut held, &shape, 0, &[0, 1], Some(1_000), TODAY);
+    assert_eq!(check(&held, &[claim(7)], TODAY), Retry::After(1_000));
+    assert_eq!(check(&held, &[claim(500), claim(7)], TODAY), Retry::After(1_500));
+    assert_eq!(check(&held, &[claim(500), claim(70), claim(7)], TODAY), Retry::After(1_570));
+    assert_eq!(check(&None, &[claim(500), claim(7)], TODAY), Retry::After(500));
+}
+
+/// What reserves nothing takes no slot, and what waits for one limit of another command takes nothing.
+#[test]
+fn other_kinds_of_claims_take_nothing() {
+    let shape = shape(&[Measure::Rate(slide(1, 1_000))]);
+    let last = QuotaClaim { shape, costs: vec![1].into(), ttl: None };
+    let request = rl_core::request::Request { rule: slide(1, 9_000), cost: 1, wait: None };
+    let told = behind::quota(None, [Claim::Limit(request)].iter(), &last, at(TODAY));
+    assert_eq!((told.retry(), told.rows[0].remaining), (Retry::After(1), 0));
+}

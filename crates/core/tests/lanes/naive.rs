@@ -1,0 +1,165 @@
+//! A server that knows no lines, marks or timers: each millisecond it sorts all who wait, and lets the
+//! first go on whose limits admit it and before whom nobody stands on any of its keys, until there is none.
+
+use crate::limits::Limit;
+use crate::world::{Ask, Became, Entry, Event, World};
+
+#[derive(Clone, Debug)]
+struct Waiter {
+    who: usize,
+    since: u64,
+    deadline: u64,
+}
+
+pub(crate) struct Naive {
+    pub(crate) now: u64,
+    keys: Vec<Vec<Limit>>,
+    specs: Vec<Vec<Limit>>,
+    /// Every request that has come.
+    asks: Vec<Ask>,
+    /// In the order they came.
+    waiting: Vec<Waiter>,
+    aging: Option<u64>,
+    pub(crate) log: Vec<Entry>,
+}
+
+impl Naive {
+    pub(crate) fn new(world: &World, now: u64) -> Self {
+        let keys: Vec<Vec<Limit>> =
+            world.specs.iter().map(|spec| spec.measures.iter().map(Limit::new).collect()).collect();
+        let specs = keys.clone();
+        Self { now, keys, specs, asks: Vec::new(), waiting: Vec::new(), aging: None, log: Vec::new() }
+    }
+
+    pub(crate) fn waits(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    fn note(&mut self, who: usize, became: Became) {
+        self.log.push(Entry { at: self.now, who, became });
+    }
+
+    fn lane(&self, waiter: &Waiter) -> usize {
+        let risen = self.aging.map_or(0, |aging| (self.now - waiter.since) / aging);
+        self.asks[waiter.who].lane.saturating_sub(risen.min(3) as usize)
+    }
+
+    fn fits(&self, ask: &Ask) -> bool {
+        let limits = ask.keys.iter().flat_map(|(key, costs)| self.keys[*key].iter().zip(costs));
+        limits.into_iter().all(|(limit, cost)| limit.fits(*cost, ask.ttl, self.now))
+    }
+
+    fn take(&mut self, who: usize) {
+        let ask = self.asks[who].clone();
+        for (key, costs) in &ask.keys {
+            let limits = self.keys[*key].iter_mut().zip(costs);
+            limits.for_each(|(limit, cost)| limit.take(who, *cost, ask.ttl, self.now));
+        }
+    }
+
+    fn share(one: &Ask, other: &Ask) -> bool {
+        one.keys.iter().any(|(key, _)| other.keys.iter().any(|(other, _)| other == key))
+    }
+
+    pub(crate) fn event(&mut self, event: &Event) {
+        match event {
+            Event::Pass(ms) => {
+                self.serve();
+                (0..*ms).for_each(|_| self.pass());
+            }
+            Event::Serve => self.serve(),
+            Event::Come(ask) => self.come(ask),
+            Event::Delete(key) => self.keys[*key] = self.specs[*key].clone(),
+            Event::Refund(key, cost) => {
+                if let [Limit::Rate(rule, oracle)] = &mut self.keys[*key][..] {
+                    oracle.refund(rule, *cost, self.now);
+                }
+            }
+            Event::Settle(pick) => {
+                let who = pick % self.asks.len().max(1);
+                for limit in self.keys.iter_mut().flatten() {
+                    if let Limit::Slots(_, held) = limit {
+                        held.retain(|(holder, _)| *holder != who);
+                    }
+                }
+            }
+            Event::Leave(pick) => {
+                if !self.waiting.is_empty() {
+                    let who = self.waiting.remove(pick % self.waiting.len()).who;
+                    self.note(who, Became::Left);
+                }
+            }
+            Event::Aging(aging) => self.aging = *aging,
+        }
+    }
+
+    fn come(&mut self, ask: &Ask) {
+        let who = self.asks.len();
+        self.asks.push(ask.clone());
+        let takes = |costs: &[u64]| ask.ttl.is_some() || costs.iter().any(|cost| *cost > 0);
+        let stands_before = |waiter: &Waiter| {
+            let shared = |(key, costs): &(usize, Vec<u64>)| {
+                takes(costs) && self.asks[waiter.who].keys.iter().any(|(other, _)| other == key)
+            };
+            self.lane(waiter) <= ask.lane && ask.keys.iter().any(shared)
+        };
+        let never = ask.keys.iter().any(|(key, costs)| {
+            let limits = self.specs[*key].iter().zip(costs);
+            limits.into_iter().any(|(limit, cost)| !limit.fits(*cost, ask.ttl, self.now))
+        });
+        let is_blocked = self.waiting.iter().any(stands_before);
+        if never {
+            self.note(who, Became::Denied);
+        } else if !is_blocked && self.fits(ask) {
+            self.take(who);
+            self.note(who, Became::AdmittedAtOnce);
+        } else if let Some(wait) = ask.wait {
+            self.waiting.push(Waiter { who, since: self.now, deadline: self.now + wait });
+            self.note(who, Became::Waits);
+        } else {
+            self.note(who, Became::Denied);
+        }
+    }
+
+    pub(crate) fn pass(&mut self) {
+        self.now += 1;
+        self.serve();
+    }
+
+    /// Lets all go on who may, and ends the wait of those who have waited for long enough.
+    pub(crate) fn serve(&mut self) {
+        loop {
+            while let Some(at) = self.first_that_may() {
+                let who = self.waiting.remove(at).who;
+                self.take(who);
+                self.note(who, Became::Admitted);
+            }
+            let now = self.now;
+            let over: Vec<usize> = self
+                .waiting
+                .iter()
+                .filter(|waiter| waiter.deadline <= now)
+                .map(|waiter| waiter.who)
+                .collect();
+            if over.is_empty() {
+                return;
+            }
+            self.waiting.retain(|waiter| waiter.deadline > now);
+            over.into_iter().for_each(|who| self.note(who, Became::TimedOut));
+        }
+    }
+
+    fn first_that_may(&self) -> Option<usize> {
+        let mut order: Vec<usize> = (0..self.waiting.len()).collect();
+        order.sort_by_key(|at| (self.lane(&self.waiting[*at]), *at));
+        let ask = |at: usize| &self.asks[self.waiting[at].who];
+        let mut before: Vec<usize> = Vec::new();
+        for at in order {
+            if !before.iter().any(|other| Self::share(ask(*other), ask(at))) && self.fits(ask(at)) {
+                return Some(at);
+            }
+            before.push(at);
+        }
+        None
+    }
+}

@@ -1,0 +1,127 @@
+//! Whoever waits goes on in order, at the first millisecond at which it may, and nobody starves.
+
+use proptest::prelude::*;
+use rl_core::quota::shape::Measure;
+
+use crate::common::{TODAY, cases};
+use crate::naive::Naive;
+use crate::server::Server;
+use crate::world::{Ask, Became, Entry, Event, Spec, World, slide, worlds};
+
+/// What became of those who asked of a key, in that order.
+fn on_key(world: &World, log: &[Entry], key: usize) -> Vec<Entry> {
+    let asks: Vec<&Ask> = world.events.iter().filter_map(come).collect();
+    let about = |entry: &&Entry| asks[entry.who].keys.iter().any(|(other, _)| *other == key);
+    log.iter().filter(about).copied().collect()
+}
+
+fn come(event: &Event) -> Option<&Ask> {
+    if let Event::Come(ask) = event { Some(ask) } else { None }
+}
+
+proptest! {
+    #![proptest_config(cases(10_000))]
+
+    /// The one server tries everyone each millisecond, by limits that add up all that ever happened; the
+    /// other does what it is told that there is to do, and nothing else.
+    #[test]
+    fn everyone_goes_on_when_a_server_would_let_it_that_tries_all_each_millisecond(world in worlds(60)) {
+        let (mut server, mut naive) = (Server::new(&world, TODAY), Naive::new(&world, TODAY));
+        for event in &world.events {
+            server.event(event);
+            naive.event(event);
+            prop_assert_eq!(server.waiting.len() > 0, naive.waits());
+        }
+        let mut left = 5_000;
+        naive.serve();
+        while naive.waits() {
+            naive.pass();
+            left -= 1;
+            prop_assert!(left > 0, "someone waits for ever");
+        }
+        server.run(naive.now);
+        for key in 0..world.specs.len() {
+            prop_assert_eq!(on_key(&world, &server.log, key), on_key(&world, &naive.log, key));
+        }
+        prop_assert!(server.waiting.is_clear());
+        let came = world.events.iter().filter_map(come).count();
+        let ends = |entry: &&Entry| entry.became != Became::Waits;
+        prop_assert_eq!(server.log.iter().filter(ends).count(), came, "each is answered once");
+    }
+}
+
+fn ask(cost: u64, lane: usize, wait: u64) -> Event {
+    Event::Come(Ask { keys: vec![(0, vec![cost])], ttl: None, lane, wait: Some(wait) })
+}
+
+fn one_key(limit: u64, window: u64) -> World {
+    let spec = Spec { measures: vec![Measure::Rate(slide(limit, window))], is_quota: false };
+    World { specs: vec![spec], events: Vec::new() }
+}
+
+fn admitted(server: &Server, who: usize) -> Option<u64> {
+    let went_on = |entry: &&Entry| entry.who == who && entry.became == Became::Admitted;
+    server.log.iter().find(went_on).map(|entry| entry.at)
+}
+
+#[test]
+fn small_costs_do_not_starve_a_large_one() {
+    let mut server = Server::new(&one_key(10, 100), 0);
+    server.event(&ask(1, 2, 1));
+    server.event(&ask(10, 2, 1_000));
+    // One each millisecond, in its lane and the one below: each would fit at once, and none does.
+    for _ in 0..99 {
+        server.event(&ask(1, 2, 10_000));
+        server.event(&ask(1, 3, 10_000));
+        server.event(&Event::Pass(1));
+    }
+    assert_eq!(server.waiting.len(), 199);
+    server.event(&Event::Pass(1));
+    assert_eq!(admitted(&server, 1), Some(100), "at the first millisecond at which all has aged");
+}
+
+#[test]
+fn a_low_one_starves_behind_endless_high_ones_only_without_aging() {
+    for (aging, expected) in [(None, None), (Some(50), Some(160)), (Some(1_000), Some(3_010))] {
+        let mut server = Server::new(&one_key(1, 10), 0);
+        server.event(&Event::Aging(aging));
+        server.event(&ask(1, 0, 1));
+        server.event(&ask(1, 3, 1_000_000));
+        // More come than go on. Who has risen to their lane goes before those of them that came later.
+        for _ in 0..1_000 {
+            server.event(&ask(1, 0, 5_000));
+            server.event(&Event::Pass(5));
+        }
+        let went_on = admitted(&server, 1);
+        match expected {
+            None => assert_eq!(went_on, None),
+            Some(latest) => assert!(went_on.is_some_and(|at| at <= latest), "{went_on:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_server_on_which_all_sleep_does_nothing() {
+    let mut server = Server::new(&one_key(1, 3_600_000), 0);
+    server.event(&ask(1, 2, 1));
+    for lane in 0..4 {
+        server.event(&ask(1, lane, 1_000_000));
+    }
+    server.event(&Event::Pass(999_999));
+    assert_eq!((server.wakes, server.attempts), (1, 1));
+    server.event(&Event::Pass(1));
+    assert!(server.waiting.is_clear());
+}
+
+#[test]
+fn with_aging_it_wakes_only_when_another_becomes_the_first() {
+    let mut server = Server::new(&one_key(1, 3_600_000), 0);
+    server.event(&Event::Aging(Some(1_000)));
+    server.event(&ask(1, 2, 1));
+    server.event(&ask(1, 3, 1_000_000));
+    server.event(&Event::Pass(500));
+    server.event(&ask(1, 0, 1_000_000));
+    server.event(&Event::Pass(900_000));
+    // When each of them comes, and when the low one has risen to the first lane.
+    assert_eq!((server.wakes, server.attempts), (3, 3));
+}

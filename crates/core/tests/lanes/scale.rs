@@ -1,0 +1,103 @@
+//! A hundred thousand in one line: what is done takes about as long as with a thousand.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use rl_core::behind::AHEAD_MAX;
+use rl_core::lanes::{Lane, Place, Ticket, Waiting};
+use rl_core::time::{At, Span};
+
+use crate::common::at;
+
+const ROUNDS: u64 = 500;
+
+struct Crowd {
+    waiting: Waiting<()>,
+    places: [Place; 4],
+    tickets: Vec<Ticket>,
+}
+
+/// So many in each of four lines, of all lanes, who have come one each millisecond.
+fn crowd(count: u64) -> (Crowd, At) {
+    let place = |nth: u8| Place { db: 0, key: vec![nth; 20].into() };
+    let mut crowd =
+        Crowd { waiting: Waiting::default(), places: [0, 1, 2, 3].map(place), tickets: Vec::new() };
+    crowd.waiting.set_aging(Some(Span::from_ms(count / 2)));
+    (0..count).for_each(|nth| crowd.join(nth));
+    (crowd, at(count))
+}
+
+impl Crowd {
+    fn join(&mut self, nth: u64) {
+        let (places, lane) = (self.places.iter().cloned().collect(), Lane::ALL[nth as usize % 4]);
+        let wait = Span::from_ms(1_000_000 + nth * 7_919 % 1_000);
+        self.tickets.push(self.waiting.join(places, lane, at(nth), wait, ()));
+    }
+}
+
+/// The fastest of a few runs: what else the machine does only makes them slower.
+fn time(count: u64, mut run: impl FnMut(&mut Crowd, At)) -> Duration {
+    let (mut crowd, now) = crowd(count);
+    let runs = (0..5).map(|_| {
+        let begin = Instant::now();
+        run(&mut crowd, now);
+        begin.elapsed()
+    });
+    runs.min().unwrap()
+}
+
+/// Where each of those who wait is looked at, a hundred times as many take a hundred times as long.
+fn grows_little(what: &str, mut run: impl FnMut(&mut Crowd, At)) {
+    if cfg!(miri) {
+        return; // time is not that of the program
+    }
+    let (few, many) = (time(1_000, &mut run), time(100_000, &mut run));
+    assert!(many < few * 25 + Duration::from_millis(1), "{what}: {few:?} with a few, {many:?} with many");
+}
+
+#[test]
+fn joining_and_leaving_take_as_long_in_a_long_line() {
+    grows_little("join and leave", |crowd, now| {
+        for nth in 0..ROUNDS {
+            crowd.join(now.ms() + nth);
+            let at = crowd.tickets.len() / 2 + nth as usize % 100;
+            let ticket = crowd.tickets.swap_remove(at);
+            assert!(crowd.waiting.leave(ticket).is_some());
+        }
+    });
+}
+
+#[test]
+fn asking_takes_as_long_of_a_long_line() {
+    grows_little("turn, head, blocks, ahead, next", |crowd, now| {
+        let waiting = &crowd.waiting;
+        for nth in 0..ROUNDS {
+            let (place, now) = (&crowd.places[nth as usize % 4], at(now.ms() + nth));
+            black_box((waiting.turn(place, now), waiting.next(now), waiting.overdue(now), waiting.counts()));
+            for lane in Lane::ALL {
+                black_box(waiting.blocks(place.db, &place.key, lane, now));
+                black_box(waiting.ahead(place.db, &place.key, lane, now, AHEAD_MAX).len());
+            }
+        }
+    });
+}
+
+#[test]
+fn serving_takes_as_long_of_a_long_line() {
+    grows_little("marked, turn, leave, sleep", |crowd, now| {
+        for nth in 0..ROUNDS {
+            let now = at(now.ms() + nth);
+            crowd.waiting.mark(0, &crowd.places[nth as usize % 4].key);
+            while let Some(place) = crowd.waiting.marked(now) {
+                let turn = crowd.waiting.look(&place, now);
+                black_box(turn);
+                crowd.waiting.sleep(&place, now, Some(at(now.ms() + 10)));
+            }
+            if nth % 4 == 0
+                && let Some(ticket) = crowd.waiting.turn(&crowd.places[0], now)
+            {
+                crowd.waiting.leave(ticket);
+            }
+        }
+    });
+}

@@ -1,0 +1,165 @@
+//! What happens to a server: keys with limits, requests that come, and what disturbs them.
+
+use proptest::prelude::*;
+use rl_core::bucket::BucketRule;
+use rl_core::number::Decimal;
+use rl_core::quota::shape::Measure;
+use rl_core::rule::Rule;
+use rl_core::slide::SlideRule;
+use rl_core::window::{Length, WindowRule};
+
+use crate::common::span;
+use crate::limits::limit_of;
+
+/// A key: one limit of its own command, or a quota of several.
+#[derive(Clone, Debug)]
+pub(crate) struct Spec {
+    pub(crate) measures: Vec<Measure>,
+    pub(crate) is_quota: bool,
+}
+
+/// A request: what it takes of each limit of its keys.
+#[derive(Clone, Debug)]
+pub(crate) struct Ask {
+    pub(crate) keys: Vec<(usize, Vec<u64>)>,
+    pub(crate) ttl: Option<u64>,
+    pub(crate) lane: usize,
+    pub(crate) wait: Option<u64>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Event {
+    Pass(u64),
+    Come(Ask),
+    /// A key is deleted.
+    Delete(usize),
+    /// So much is given back to a key of one limit.
+    Refund(usize, u64),
+    /// The call of that request has ended.
+    Settle(usize),
+    /// Of those who wait, one leaves.
+    Leave(usize),
+    Aging(Option<u64>),
+    /// The server gets to see to those who wait.
+    Serve,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct World {
+    pub(crate) specs: Vec<Spec>,
+    pub(crate) events: Vec<Event>,
+}
+
+pub(crate) fn slide(limit: u64, window: u64) -> Rule {
+    Rule::Slide(SlideRule { limit, window: span(window) })
+}
+
+pub(crate) fn window(limit: u64, length: u64, offset: i64) -> Rule {
+    Rule::Window(WindowRule { limit, length: Length::Span(span(length)), offset })
+}
+
+pub(crate) fn bucket(capacity: u64, refill: u64, period: u64) -> Rule {
+    let refill = Decimal { mantissa: refill, scale: 0 };
+    Rule::Bucket(BucketRule::new(capacity, refill, span(period)).unwrap())
+}
+
+/// Limits that a few requests fill, and that have aged within some tens of milliseconds.
+pub(crate) fn rules() -> impl Strategy<Value = Rule> {
+    let limits = || 1_u64..7;
+    prop_oneof![
+        (limits(), 1_u64..40).prop_map(|(limit, ms)| slide(limit, ms)),
+        (limits(), 1_u64..40, -9_i64..9).prop_map(|(limit, ms, offset)| window(limit, ms, offset)),
+        (limits(), 1_u64..5, 1_u64..30).prop_map(|(limit, refill, ms)| bucket(limit, refill, ms)),
+    ]
+}
+
+pub(crate) fn measures() -> impl Strategy<Value = Measure> {
+    prop_oneof![5 => rules().prop_map(Measure::Rate), 1 => (1_u64..4).prop_map(Measure::InFlight)]
+}
+
+fn specs() -> impl Strategy<Value = Vec<Spec>> {
+    let single = rules().prop_map(|rule| Spec { measures: vec![Measure::Rate(rule)], is_quota: false });
+    let quota = prop::collection::vec(measures(), 1..4);
+    let quota = quota.prop_map(|measures| Spec { measures, is_quota: true });
+    prop::collection::vec(prop_oneof![1 => single, 2 => quota], 1..5)
+}
+
+/// A cost that a limit may admit, also nothing; seldom one that it never does.
+pub(crate) fn cost(measure: &Measure, dice: u64) -> u64 {
+    let Measure::Rate(rule) = measure else { return 0 };
+    let limit = limit_of(rule);
+    match dice % 32 {
+        0 => limit + 1,
+        1..=5 => 0,
+        6..=10 => limit,
+        _ => 1 + dice / 32 % limit,
+    }
+}
+
+fn ask(specs: &[Spec], dice: u64) -> Ask {
+    let of = |key: usize| {
+        let costs = specs[key].measures.iter().zip(0_u32..);
+        costs.map(|(measure, nth)| cost(measure, dice.rotate_right(20 + 7 * nth + 11 * key as u32))).collect()
+    };
+    let first = dice as usize % specs.len();
+    let others = |key: &usize| specs[*key].is_quota && dice >> (8 + key) & 1 == 1;
+    let chosen: Vec<usize> =
+        if specs[first].is_quota { (0..specs.len()).filter(others).take(3).collect() } else { vec![] };
+    let chosen = if chosen.is_empty() { vec![first] } else { chosen };
+    let slots =
+        |key: &usize| specs[*key].measures.iter().any(|measure| matches!(measure, Measure::InFlight(_)));
+    let reserves = chosen.iter().any(slots) || (specs[chosen[0]].is_quota && dice >> 40 & 3 == 0);
+    let wait =
+        [None, Some(1 + (dice >> 44) % 60), Some(1_000_000), Some(1_000_000)][(dice >> 42 & 3) as usize];
+    Ask {
+        keys: chosen.into_iter().map(|key| (key, of(key))).collect(),
+        ttl: reserves.then_some(1 + (dice >> 50) % 30),
+        lane: (dice >> 56 & 3) as usize,
+        wait,
+    }
+}
+
+fn event(specs: &[Spec], kind: u8, dice: u64) -> Event {
+    match kind % 32 {
+        0 => Event::Delete(dice as usize % specs.len()),
+        1 => match dice as usize % specs.len() {
+            key if specs[key].is_quota => Event::Settle(dice as usize / 8),
+            key => Event::Refund(key, 1 + dice / 64 % 5),
+        },
+        2 | 3 => Event::Settle(dice as usize),
+        4 => Event::Leave(dice as usize),
+        5 => Event::Aging([None, Some(1), Some(5), Some(20), Some(100)][dice as usize % 5]),
+        6..=9 => Event::Pass(dice % 60),
+        10..=14 => Event::Pass(dice % 4),
+        15..=17 => Event::Serve,
+        _ => Event::Come(ask(specs, dice)),
+    }
+}
+
+pub(crate) fn worlds(most: usize) -> impl Strategy<Value = World> {
+    let raw = prop::collection::vec((any::<u8>(), any::<u64>()), 1..=most);
+    (specs(), raw).prop_map(|(specs, raw)| {
+        let events = raw.into_iter().map(|(kind, dice)| event(&specs, kind, dice)).collect();
+        World { specs, events }
+    })
+}
+
+/// What became of a request, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Entry {
+    pub(crate) at: u64,
+    pub(crate) who: usize,
+    pub(crate) became: Became,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Became {
+    /// At once, as it came.
+    AdmittedAtOnce,
+    /// When it was its turn.
+    Admitted,
+    Denied,
+    Waits,
+    TimedOut,
+    Left,
+}
