@@ -19,6 +19,7 @@ mod acl;
 mod aof;
 mod bounded;
 mod bucket;
+mod chaos;
 mod cluster;
 mod command_info;
 mod concurrency;

@@ -45,6 +45,13 @@ impl Effect {
     }
 }
 
+/// Which base the file has: another once it has been written anew.
+pub fn base(server_dir: &Path) -> usize {
+    let manifest = fs::read_to_string(server_dir.join("appendonlydir/appendonly.aof.manifest")).unwrap();
+    let base = manifest.lines().find(|line| line.ends_with("type b")).expect("a base");
+    base.split(' ').nth(3).unwrap().parse().unwrap()
+}
+
 fn files(server_dir: &Path) -> Vec<Vec<u8>> {
     let dir = server_dir.join("appendonlydir");
     let manifest = fs::read_to_string(dir.join("appendonly.aof.manifest")).unwrap();

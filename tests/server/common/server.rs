@@ -79,6 +79,19 @@ impl Server {
         server.run()
     }
 
+    /// A server that starts on a copy of the append-only file of another.
+    #[track_caller]
+    pub fn start_on_file_of(other: &Self) -> Self {
+        let server = Self::new(&["appendonly yes"], Some(""), false);
+        let (from, to) = (other.dir.join("appendonlydir"), server.dir.join("appendonlydir"));
+        fs::create_dir_all(&to).unwrap();
+        for file in fs::read_dir(from).unwrap() {
+            let file = file.unwrap();
+            fs::copy(file.path(), to.join(file.file_name())).unwrap();
+        }
+        Self::started(server.run())
+    }
+
     #[track_caller]
     fn started(server: std::result::Result<Self, String>) -> Self {
         server.unwrap_or_else(|log| panic!("no server: {log}"))
@@ -173,6 +186,19 @@ impl Server {
         }
     }
 
+    /// Ends it as its operator would, which saves nothing: its log, with what a sanitizer has written.
+    pub fn shut_down(&mut self) -> String {
+        if let Ok(mut conn) = Conn::unix(&self.socket()) {
+            conn.send(&["SHUTDOWN", "NOSAVE"]);
+            let _ = conn.try_receive();
+        }
+        wait_until("the server has ended", || {
+            self.keeper.as_mut().is_none_or(|keeper| !matches!(keeper.try_wait(), Ok(None)))
+        });
+        self.kill();
+        self.log()
+    }
+
     /// kill -9, and started again on what it left on disk.
     #[track_caller]
     pub fn crash_and_restart(&mut self) {
@@ -201,7 +227,11 @@ impl Drop for Server {
         if thread::panicking() {
             let log = self.log();
             let lines: Vec<&str> = log.lines().collect();
-            eprintln!("its server's log ended:\n{}", lines[lines.len().saturating_sub(40)..].join("\n"));
+            let is_crash =
+                |line: &&str| ["BUG REPORT START", "ERROR: "].iter().any(|sign| line.contains(sign));
+            let crash = lines.iter().position(is_crash).map(|from| (from, (from + 90).min(lines.len())));
+            let (from, to) = crash.unwrap_or((lines.len().saturating_sub(40), lines.len()));
+            eprintln!("its server's log:\n{}", lines[from..to].join("\n"));
         }
         let _ = fs::remove_dir_all(&self.dir);
     }

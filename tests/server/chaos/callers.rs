@@ -1,0 +1,165 @@
+//! Clients that ask, wait and break off. Behind each request comes a word to be echoed, so that an answer
+//! too many, or one that is another's, shows at once.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::ErrorKind;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::requests::{self, Became, Request};
+use super::stage::{Over, Stage};
+use crate::common::{Conn, Random, Value};
+
+/// What all clients were told.
+#[derive(Default)]
+pub struct Told {
+    pub admitted: u64,
+    pub denied: u64,
+    errors: BTreeMap<String, u64>,
+    /// How many were cut off while they waited: killed, or by a change of the primary.
+    pub cut: u64,
+    /// How many broke off.
+    left: u64,
+    /// How much later than its own time an answer came, at most.
+    latest: Duration,
+    /// The ids of requests whose clients were gone before there was anything for them.
+    pub gone: Vec<String>,
+}
+
+impl Told {
+    pub fn add(&mut self, other: Self) {
+        self.admitted += other.admitted;
+        self.denied += other.denied;
+        self.cut += other.cut;
+        self.left += other.left;
+        self.latest = self.latest.max(other.latest);
+        for (kind, count) in other.errors {
+            *self.errors.entry(kind).or_default() += count;
+        }
+    }
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { admitted, denied, errors, cut, left, latest, gone } = self;
+        write!(
+            f,
+            "{admitted} admitted, {denied} denied, errors {errors:?}, {cut} cut off, {left} broke off, {} gone \
+             before their turn, an answer was late by {latest:?} at most",
+            gone.len()
+        )
+    }
+}
+
+struct Caller<'a> {
+    stage: &'a Stage,
+    random: Random,
+    quiet: bool,
+    told: Told,
+}
+
+/// Asks until it is over.
+pub fn run(stage: &Stage, mut random: Random, quiet: bool) -> Told {
+    let over = Over(stage); // if this panics
+    let name = random.next();
+    let mut caller = Caller { stage, random, quiet, told: Told::default() };
+    let mut conn = None;
+    let mut number = 0;
+    while !stage.is_over() {
+        number += 1;
+        conn = match conn.take() {
+            Some(conn) => caller.ask(conn, &format!("{name:x}.{number}")),
+            None => caller.connect(),
+        };
+    }
+    std::mem::forget(over); // others go on for as long as they have to
+    caller.told
+}
+
+impl Caller<'_> {
+    /// A new client of what is the primary now, by its port or its socket.
+    fn connect(&mut self) -> Option<Conn> {
+        let server = self.stage.primary();
+        let conn =
+            if self.random.one_in(2) { Conn::tcp(server.port()) } else { Conn::unix(&server.socket()) };
+        let mut conn = conn.ok()?;
+        if self.random.one_in(3) {
+            conn.send(&["HELLO", "3"]);
+            conn.try_receive().ok()?;
+        }
+        let db = if self.quiet { 9 } else { self.random.below(3) };
+        for line in ["CLIENT SETNAME caller", &format!("SELECT {db}")] {
+            conn.send(&line.split(' ').collect::<Vec<_>>());
+            conn.try_receive().ok()?;
+        }
+        Some(conn)
+    }
+
+    /// Asks one thing; gives the client back if it is still good.
+    fn ask(&mut self, mut conn: Conn, id: &str) -> Option<Conn> {
+        let draw = if self.quiet { requests::quiet } else { requests::any };
+        let request = draw(&mut self.random, id);
+        if self.random.one_in(12) {
+            return self.break_off(conn, &request);
+        }
+        conn.send(&request.words());
+        conn.send(&["ECHO", id]);
+        let begin = Instant::now();
+        let reply = self.receive(&mut conn, &request)?;
+        let late = begin.elapsed().saturating_sub(Duration::from_millis(request.wait));
+        assert!(late < slack(), "{}: answered {late:?} late", request.line);
+        self.told.latest = self.told.latest.max(late);
+        let became = request.became(&reply);
+        // A change of the primary cuts off those whom it has told so, and an operator anyone at any time.
+        let echo = self.receive(&mut conn, &request);
+        if let Some(echo) = &echo {
+            assert_eq!(*echo, Value::Bulk(id.into()), "{}: after {reply:?}", request.line);
+        }
+        match became {
+            Became::Admitted => self.told.admitted += 1,
+            Became::Denied => self.told.denied += 1,
+            Became::Error(kind) => {
+                *self.told.errors.entry(kind.clone()).or_default() += 1;
+                if kind == "READONLY" {
+                    thread::sleep(Duration::from_millis(5)); // the primary is another, or about to be
+                    return None;
+                }
+            }
+        }
+        echo.map(|_| conn)
+    }
+
+    /// A reply; none where the client is cut off, which is no fault.
+    fn receive(&mut self, conn: &mut Conn, request: &Request) -> Option<Value> {
+        match conn.try_receive() {
+            Ok(reply) => Some(reply),
+            Err(error) => {
+                use ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+                let cut = matches!(error.kind(), UnexpectedEof | ConnectionReset | BrokenPipe);
+                assert!(cut, "{}: {error}", request.line);
+                self.told.cut += 1;
+                None
+            }
+        }
+    }
+
+    /// Asks and is gone, at once or after a while; by the port a reply that was not read makes it a reset.
+    fn break_off(&mut self, mut conn: Conn, request: &Request) -> Option<Conn> {
+        if self.random.one_in(2) {
+            conn.send(&["PING"]);
+        }
+        conn.send(&request.words());
+        conn.flush().ok()?;
+        if self.random.one_in(2) {
+            let wait = self.random.between(0, 30);
+            thread::sleep(Duration::from_millis(wait.unsigned_abs()));
+        }
+        self.told.left += 1;
+        None
+    }
+}
+
+fn slack() -> Duration {
+    Duration::from_secs(super::number("REDIS_RL_CHAOS_SLACK").unwrap_or(5))
+}

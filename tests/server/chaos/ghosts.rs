@@ -1,0 +1,124 @@
+//! Clients that are gone before there is anything for them: nothing may be admitted for them after.
+
+use std::io::Result;
+use std::time::{Duration, Instant};
+
+use super::stage::{Over, Stage};
+use crate::common::conn::words;
+use crate::common::quota::Answer;
+use crate::common::{Conn, Random, Value};
+
+/// Lets clients wait, makes them go and then gives back what they waited for, again and again: the ids of
+/// their requests.
+pub fn run(stage: &Stage, mut random: Random) -> Vec<String> {
+    let over = Over(stage); // if this panics
+    let mut gone = Vec::new();
+    let mut number = 0;
+    let name = random.next();
+    while !stage.is_over() {
+        number += 1;
+        // Where the primary changes in the middle there is nothing to be said of it.
+        if let Ok(Some(ids)) = once(stage, &mut random, &format!("ghost:{name:x}.{number}")) {
+            gone.extend(ids);
+        }
+    }
+    std::mem::forget(over);
+    gone
+}
+
+struct Ghost {
+    conn: Conn,
+    client: String,
+    id: String,
+}
+
+fn once(stage: &Stage, random: &mut Random, key: &str) -> Result<Option<Vec<String>>> {
+    let mut conn = connect(stage)?;
+    let request = format!("RL.QUOTA {key} LIMIT a 1 1d RESERVE 1d ID");
+    if !is_admitted(&ask(&mut conn, &format!("{request} holder"))?) {
+        return Ok(None);
+    }
+    let mut ghosts = Vec::new();
+    for index in 0..random.between(1, 4) {
+        let mut ghost = Ghost { conn: connect(stage)?, client: String::new(), id: format!("{key}.{index}") };
+        ghost.client = ask(&mut ghost.conn, "CLIENT ID")?.int().to_string();
+        // A reply that is not read makes a reset of what would be a farewell.
+        ghost.conn.send(&["PING"]);
+        ghost.conn.send(&words(&format!("{request} {} WAIT 1m PRIORITY {}", ghost.id, random.below(4))));
+        ghost.conn.flush()?;
+        ghosts.push(ghost);
+    }
+    let mut survivor = connect(stage)?;
+    let survives = random.one_in(2);
+    let client = ask(&mut survivor, "CLIENT ID")?.int().to_string();
+    if survives {
+        survivor.send(&words(&format!("{request} {key}.survivor WAIT 1m PRIORITY LOW")));
+        survivor.flush()?;
+    }
+    let ids: Vec<String> = ghosts.iter().map(|ghost| ghost.id.clone()).collect();
+    let clients: Vec<String> = ghosts.iter().map(|ghost| ghost.client.clone()).collect();
+    let waiting = clients.len() + usize::from(survives);
+    let all = [clients.join(" "), client.clone()].join(" ");
+    if !comes_to_be(&mut conn, &all, waiting)? {
+        return Ok(None); // no room for so many, or all was flushed
+    }
+    for mut ghost in ghosts {
+        let end = |conn: &mut Conn, line: &str| stage.unpaused(|| ask(conn, line)).transpose();
+        match random.below(5) {
+            0 => _ = end(&mut conn, &format!("CLIENT KILL ID {}", ghost.client))?,
+            1 => _ = end(&mut conn, &format!("CLIENT UNBLOCK {} ERROR", ghost.client))?,
+            2 => _ = end(&mut conn, &format!("CLIENT UNBLOCK {} TIMEOUT", ghost.client))?,
+            3 => _ = ghost.conn.try_receive()?, // it goes in peace
+            _ => {}
+        }
+    }
+    if !comes_to_be(&mut conn, &clients.join(" "), 0)? {
+        return Ok(None);
+    }
+    for line in ["MULTI", &format!("RL.INFO {key}"), &format!("RL.CANCEL {key} holder"), "EXEC"] {
+        conn.send(&words(line));
+    }
+    let replies: Vec<Value> = (0..4).map(|_| conn.try_receive()).collect::<Result<_>>()?;
+    let Value::Array(replies) = &replies[3] else { return Ok(None) };
+    // Only if the one slot was the holder's until then is it sure that no ghost had it.
+    let [told, cancelled] = replies.as_slice() else { return Ok(None) };
+    let alone = *told != Value::Nil && told.find("reservations") == Some(Value::Int(1));
+    let held = alone && *cancelled == Value::Int(1);
+    if held && survives {
+        let reply = survivor.try_receive()?;
+        let came = !reply.is_error(); // or was paused until there was no room, or sent away
+        assert!(!came || is_admitted(&reply), "{key}: those before are gone, and it got {reply:?}");
+    }
+    ask(&mut conn, &format!("DEL {key}"))?;
+    Ok(held.then_some(ids))
+}
+
+/// Waits until so many of the clients are held; not for long.
+fn comes_to_be(conn: &mut Conn, clients: &str, count: usize) -> Result<bool> {
+    let begin = Instant::now();
+    while begin.elapsed() < Duration::from_secs(2) {
+        let list = ask(conn, &format!("CLIENT LIST ID {clients}"))?;
+        let Value::Bulk(list) = list else { return Ok(false) };
+        let list = String::from_utf8_lossy(&list).into_owned();
+        let flags = list.split(' ').filter_map(|field| field.strip_prefix("flags="));
+        if flags.filter(|flags| flags.contains('b')).count() == count {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn connect(stage: &Stage) -> Result<Conn> {
+    let mut conn = Conn::tcp(stage.primary().port())?;
+    ask(&mut conn, "SELECT 9")?;
+    Ok(conn)
+}
+
+fn ask(conn: &mut Conn, line: &str) -> Result<Value> {
+    conn.send(&words(line));
+    conn.try_receive()
+}
+
+fn is_admitted(reply: &Value) -> bool {
+    !reply.is_error() && Answer::of(reply).allowed
+}
