@@ -82,7 +82,7 @@ impl Play {
                 }
             }
             8 => {
-                let only = (event.pick % 4 > 0).then(|| DBS[usize::from(event.pick) % 3]);
+                let only = (!event.pick.is_multiple_of(4)).then(|| DBS[usize::from(event.pick) % 3]);
                 self.waiting.mark_all(only);
                 self.model.mark_all(only);
             }

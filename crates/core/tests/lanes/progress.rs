@@ -30,7 +30,7 @@ proptest! {
         for event in &world.events {
             server.event(event);
             naive.event(event);
-            prop_assert_eq!(server.waiting.len() > 0, naive.waits());
+            prop_assert_eq!(server.waiting.is_empty(), !naive.waits());
         }
         let mut left = 5_000;
         naive.serve();
