@@ -2,7 +2,7 @@
 # What each target does stands in .ci/, one script a task.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test test-matrix bench lint fuzz miri docker clean
+.PHONY: help setup build run test test-matrix bench chaos sanitize memcheck lint fuzz miri docker clean
 SHELL := /bin/bash
 
 suffix := $(if $(filter Darwin,$(shell uname)),dylib,so)
@@ -37,6 +37,16 @@ lint: ## format, clippy, licences and advisories of dependencies, shell scripts
 
 fuzz: ## run each fuzz target for FUZZ_SECONDS=60
 	@.ci/fuzz.sh
+
+chaos: setup build ## clients, keys and servers come and go at random for REDIS_RL_CHAOS_SECONDS=300
+	REDIS_RL_SERVER="$$(.ci/server.sh)" REDIS_RL_CHAOS_SECONDS=$${REDIS_RL_CHAOS_SECONDS:-300} \
+		cargo test --release --test server -- --nocapture chaos::
+
+sanitize: setup build ## the same, and all tests of clients that wait, on a server with AddressSanitizer
+	@.ci/sanitize.sh address
+
+memcheck: setup build ## the same in valgrind
+	@.ci/sanitize.sh valgrind
 
 miri: ## run the tests of crates/core under Miri
 	@.ci/miri.sh

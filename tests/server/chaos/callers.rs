@@ -61,7 +61,7 @@ struct Caller<'a> {
 
 /// Asks until it is over.
 pub fn run(stage: &Stage, mut random: Random, quiet: bool) -> Told {
-    let over = Over(stage); // if this panics
+    let _over = Over(stage); // if this panics
     let name = random.next();
     let mut caller = Caller { stage, random, quiet, told: Told::default() };
     let mut conn = None;
@@ -73,7 +73,6 @@ pub fn run(stage: &Stage, mut random: Random, quiet: bool) -> Told {
             None => caller.connect(),
         };
     }
-    std::mem::forget(over); // others go on for as long as they have to
     caller.told
 }
 

@@ -22,8 +22,8 @@ pub struct Stage {
     /// A replica of whichever is the primary, whose file is never written anew: the record of it all.
     pub scribe: Server,
     primary: AtomicUsize,
-    /// Held by whoever pauses clients, and shared by those who end the wait of some: a server of 7.0 takes
-    /// one that is paused for one that waits, and answers it twice or ends itself.
+    /// Held by whoever pauses clients, and shared by those who end the wait of some: servers up to 8.0
+    /// take one that is paused for one that waits, and answer it twice or end themselves.
     pause: RwLock<()>,
     /// Whether everyone is to stop.
     pub over: AtomicBool,

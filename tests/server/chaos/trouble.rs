@@ -9,7 +9,7 @@ use crate::common::{Conn, Random, Value};
 
 /// Makes trouble until it is over.
 pub fn run(stage: &Stage, mut random: Random) {
-    let over = Over(stage); // if this panics
+    let _over = Over(stage); // if this panics
     while !stage.is_over() {
         let Ok(mut conn) = Conn::unix(&stage.primary().socket()) else { continue };
         while !stage.is_over() {
@@ -20,7 +20,6 @@ pub fn run(stage: &Stage, mut random: Random) {
             thread::sleep(Duration::from_millis(random.next() % 12));
         }
     }
-    std::mem::forget(over);
 }
 
 fn step(stage: &Stage, conn: &mut Conn, random: &mut Random) -> Value {

@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# make sanitize: runs the tests of clients that wait, and the chaos, on a server that sees each wrong use of memory:
+# a Redis 7.0.15 that is built with AddressSanitizer, which also sees the module, since it allocates by the server.
+# make memcheck: the chaos on this system's server in valgrind, which sees uninitialized memory too. Slow.
+#   REDIS_RL_CHAOS_SECONDS   for how long the chaos is (default 60)
+#   RL_REDIS_SOURCE          a git repository of Redis with its tags, by default the one on GitHub
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+export REDIS_RL_CHAOS_SECONDS=${REDIS_RL_CHAOS_SECONDS:-60}
+version=7.0.15
+cache=$PWD/.cache/sanitize
+mkdir -p "$cache"
+
+asan_server() {
+  local source=$cache/redis-$version server=$cache/redis-$version/src/redis-server
+  if [ ! -x "$server" ]; then
+    rm -rf "$source"
+    git -c advice.detachedHead=false clone -q --depth 1 --branch "$version" \
+      "${RL_REDIS_SOURCE:-https://github.com/redis/redis}" "$source" >&2
+    make -C "$source/src" -j "$(getconf _NPROCESSORS_ONLN)" SANITIZER=address MALLOC=libc redis-server \
+      >"$cache/build.log" 2>&1 || { tail -n 30 "$cache/build.log" >&2; exit 1; }
+  fi
+  echo "$server"
+}
+
+# With libc's own allocator in place of the one that the server brings; children that write files are left alone.
+valgrind_server() {
+  local server=$cache/valgrind-server
+  cat >"$server" <<END
+#!/bin/sh
+exec valgrind --soname-synonyms=somalloc='*jemalloc*' --child-silent-after-fork=yes \\
+  --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --num-callers=30 \\
+  --suppressions='$PWD/.ci/valgrind.supp' '$(.ci/server.sh)' "\$@"
+END
+  chmod +x "$server"
+  echo "$server"
+}
+
+case ${1:-address} in
+  address)
+    server=$(asan_server)
+    tests=(chaos:: waiting::)
+    export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1}
+    ;;
+  valgrind)
+    .ci/setup.sh valgrind
+    server=$(valgrind_server)
+    tests=(chaos::)
+    export REDIS_RL_CHAOS_SLACK=${REDIS_RL_CHAOS_SLACK:-60}
+    ;;
+  *) echo "sanitize.sh: address or valgrind" >&2; exit 2 ;;
+esac
+
+REDIS_RL_SERVER=$server cargo test --release --test server -- --nocapture "${tests[@]}"
