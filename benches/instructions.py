@@ -42,7 +42,7 @@ COMMANDS = [
     ("admitted", "RL.QUOTA key:{} POLICY roomy COST tokens 5", 1.72),
     ("admitted", f"RL.QUOTA key:{{}} {limits(1_000_000)} COST tokens 5", 2.6),
     ("denied", "RL.QUOTA key:{} POLICY narrow COST tokens 5", 1.65),
-    ("denied", f"RL.QUOTA key:{{}} {limits(1)} COST tokens 5", 2.52),
+    ("denied", f"RL.QUOTA key:{{}} {limits(1)} COST tokens 5", 2.55),
     ("two calls", "RL.QUOTA key:{0} POLICY roomy COST tokens 5 RESERVE 60 ID a; RL.SETTLE key:{0} a COST tokens 3", None),
     ("three keys", "RL.MQUOTA 3 key:{0} team:{0} org:{0} POLICY roomy roomy roomy COST tokens 5", None),
 ]

@@ -62,12 +62,13 @@ impl Outcome {
 
 impl Asked<'_> {
     /// What it takes when it goes on.
-    pub(super) fn into_claim(self, ttl: Option<Span>) -> QuotaClaim {
-        QuotaClaim { shape: self.shape, costs: self.costs, ttl }
+    pub(super) fn claim(&self, ttl: Option<Span>) -> QuotaClaim {
+        QuotaClaim { shape: Arc::clone(&self.shape), costs: self.costs.clone(), ttl }
     }
 }
 
 /// Asks all, and charges all or none.
+#[inline(always)] // what it is given and gives is large
 pub(super) fn ask(
     context: Context<'_>,
     asked: &mut [Asked<'_>],

@@ -6,6 +6,7 @@
 mod ask;
 mod reply;
 
+use std::mem::take;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -65,17 +66,19 @@ impl FindsKeys for Many {
 trait Asks: 'static {
     const COUNT: &'static Decisions;
     const NAMES: Names;
-    /// What is asked of each key; one key needs no memory for that.
-    type List<'a>: AsMut<[Asked<'a>]> + IntoIterator<Item = Asked<'a>>;
     /// Which of the words are keys, where these are its words.
     fn keys(args: Args<'_>) -> Range<usize>;
-    /// Reads the words, and opens the keys.
-    fn read<'a>(context: Context<'a>, args: &'a Args<'a>) -> Result<Request<'a, Self::List<'a>>>;
+    /// Reads the words, opens the keys, and goes on with them: what is asked is too large to be moved.
+    fn read<'a, T>(
+        context: Context<'a>,
+        args: &'a Args<'a>,
+        then: impl FnOnce(&mut [Asked<'a>], OnTerms<'a>) -> Result<T>,
+    ) -> Result<T>;
 }
 
-/// What is asked, and on which terms.
-struct Request<'a, L> {
-    asked: L,
+/// On which terms a request is made, beside what it takes.
+#[derive(Clone, Copy)]
+struct OnTerms<'a> {
     reserve: Option<Reserve<'a>>,
     wait: Option<Wait>,
 }
@@ -83,31 +86,42 @@ struct Request<'a, L> {
 impl Asks for One {
     const COUNT: &'static Decisions = &metrics::QUOTA;
     const NAMES: Names = Names::Plain;
-    type List<'a> = [Asked<'a>; 1];
 
     fn keys(_: Args<'_>) -> Range<usize> {
         1..2
     }
 
-    fn read<'a>(context: Context<'a>, args: &'a Args<'a>) -> Result<Request<'a, [Asked<'a>; 1]>> {
+    #[inline]
+    fn read<'a, T>(
+        context: Context<'a>,
+        args: &'a Args<'a>,
+        then: impl FnOnce(&mut [Asked<'a>], OnTerms<'a>) -> Result<T>,
+    ) -> Result<T> {
         let name = key(*args)?;
         let mut key = Key::open(context, name, Mode::Write);
-        let (shape, Wanted { costs, reserve, wait }) = read(context, args, held(&mut key).ok().flatten())?;
-        let asked = [Asked { name, key, shape, costs, verdict: Verdict::default() }];
-        Ok(Request { asked, reserve, wait })
+        let held = held(&mut key).ok().flatten();
+        let (shape, Wanted { costs, reserve, wait }) = read(context, args, held)?;
+        if shape.policy().is_none() && before(context, reserve, held).is_none() {
+            settings::allow_window(shape.longest())?;
+        }
+        let mut asked = [Asked { name, key, shape, costs, verdict: Verdict::default() }];
+        then(&mut asked, OnTerms { reserve, wait })
     }
 }
 
 impl Asks for Many {
     const COUNT: &'static Decisions = &metrics::MQUOTA;
     const NAMES: Names = Names::WithPolicy;
-    type List<'a> = Vec<Asked<'a>>;
 
     fn keys(args: Args<'_>) -> Range<usize> {
         request::keys(&args).unwrap_or_default()
     }
 
-    fn read<'a>(context: Context<'a>, args: &'a Args<'a>) -> Result<Request<'a, Vec<Asked<'a>>>> {
+    fn read<'a, T>(
+        context: Context<'a>,
+        args: &'a Args<'a>,
+        then: impl FnOnce(&mut [Asked<'a>], OnTerms<'a>) -> Result<T>,
+    ) -> Result<T> {
         let request = request::many(args)?;
         let Terms { costs, reserve, wait } = &request.terms;
         let mut asked = Vec::with_capacity(request.policies.len());
@@ -119,7 +133,7 @@ impl Asks for Many {
             let costs = costs.by_limit(&shape);
             asked.push(Asked { name, key, shape, costs, verdict: Verdict::default() });
         }
-        Ok(Request { asked, reserve: *reserve, wait: *wait })
+        then(&mut asked, OnTerms { reserve: *reserve, wait: *wait })
     }
 }
 
@@ -131,17 +145,12 @@ fn read<'a>(
     held: Option<&Quota>,
 ) -> Result<(Arc<Shape>, Wanted<'a>)> {
     let known = held.map(Quota::shape);
-    let (shape, wanted) = match known
-        .filter(|known| policies::holds_still(known))
-        .and_then(|known| Some((Arc::clone(known), request::again(args, known)?)))
+    if let Some(known) = known.filter(|known| policies::holds_still(known))
+        && let Some(wanted) = request::again(args, known)
     {
-        Some(same) => same,
-        None => read_anew(context, args, held)?,
-    };
-    if shape.policy().is_none() && before(context, wanted.reserve, held).is_none() {
-        settings::allow_window(shape.longest())?;
+        return Ok((Arc::clone(known), wanted));
     }
-    Ok((shape, wanted))
+    read_anew(context, args, held)
 }
 
 fn read_anew<'a>(
@@ -188,47 +197,45 @@ fn run<Q: Asks>(context: Context<'_>, args: Args<'_>) {
 
 /// Runs a request that has just come.
 fn come<Q: Asks>(context: Context<'_>, args: Args<'_>) -> Result<()> {
-    let Request { mut asked, reserve, wait } = Q::read(context, &args)?;
-    let lane = wait.map_or(Lane::default(), |wait| wait.lane);
-    let outcome = ask(context, asked.as_mut(), reserve, Standing::Comes(lane))?;
-    if let (Some(wait), Outcome::Denied(Retry::After(_))) = (wait, &outcome)
-        && context.may_block()
-    {
-        let ttl = reserve.map(|reserve| reserve.ttl);
-        let claims = asked.into_iter().map(|asked| Claim::Quota(asked.into_claim(ttl))).collect();
-        return waiting::join(context, args, Q::keys(args), wait, claims, again::<Q>);
-    }
-    outcome.count(Q::COUNT);
-    let answers = asked.as_mut().iter().map(|asked| (&*asked.shape, &asked.verdict));
-    reply(context, answers, Q::NAMES, reserve.map(|reserve| outcome.id(reserve)));
-    Ok(())
+    Q::read(context, &args, |asked, OnTerms { reserve, wait }| {
+        let lane = wait.map_or(Lane::default(), |wait| wait.lane);
+        let outcome = ask(context, asked, reserve, Standing::Comes(lane))?;
+        if let (Some(wait), Outcome::Denied(Retry::After(_))) = (wait, &outcome)
+            && context.may_block()
+        {
+            let ttl = reserve.map(|reserve| reserve.ttl);
+            let claims = asked.iter_mut().map(|asked| Claim::Quota(asked.claim(ttl))).collect();
+            return waiting::join(context, args, Q::keys(args), wait, claims, again::<Q>);
+        }
+        outcome.count(Q::COUNT);
+        let answers = asked.iter().map(|asked| (&*asked.shape, &asked.verdict));
+        reply(context, answers, Q::NAMES, reserve.map(|reserve| outcome.id(reserve)));
+        Ok(())
+    })
 }
 
 /// The same for one that waits.
 fn again<Q: Asks>(context: Context<'_>, args: Args<'_>, standing: Standing) -> Turn {
-    let asked = Q::read(context, &args).and_then(|Request { mut asked, reserve, .. }| {
-        let outcome = ask(context, asked.as_mut(), reserve, standing)?;
-        Ok((asked, reserve, outcome))
-    });
-    let (asked, reserve, outcome) = match asked {
-        Ok(asked) => asked,
-        Err(fault) => {
-            Q::COUNT.errors.count();
-            return Turn::Refused(Box::new(move |context| {
-                Reply::to(context).fault(fault);
-            }));
+    let turn = Q::read(context, &args, |asked, OnTerms { reserve, .. }| {
+        let outcome = ask(context, asked, reserve, standing)?;
+        if let (Standing::First, Outcome::Denied(Retry::After(ms))) = (standing, &outcome) {
+            return Ok(Turn::Denied(Span::from_ms(*ms)));
         }
-    };
-    if let (Standing::First, Outcome::Denied(Retry::After(ms))) = (standing, &outcome) {
-        return Turn::Denied(Span::from_ms(*ms));
-    }
-    outcome.count(Q::COUNT);
-    let id: Option<Option<Box<[u8]>>> = reserve.map(|reserve| outcome.id(reserve).map(Into::into));
-    let answers: Vec<(Arc<Shape>, Verdict)> =
-        asked.into_iter().map(|asked| (asked.shape, asked.verdict)).collect();
-    let answer: Answer = Box::new(move |context| {
-        let answers = answers.iter().map(|(shape, verdict)| (&**shape, verdict));
-        reply(context, answers, Q::NAMES, id.as_ref().map(Option::as_deref));
+        outcome.count(Q::COUNT);
+        let id: Option<Option<Box<[u8]>>> = reserve.map(|reserve| outcome.id(reserve).map(Into::into));
+        let answers: Vec<(Arc<Shape>, Verdict)> =
+            asked.iter_mut().map(|asked| (Arc::clone(&asked.shape), take(&mut asked.verdict))).collect();
+        let answer: Answer = Box::new(move |context| {
+            let answers = answers.iter().map(|(shape, verdict)| (&**shape, verdict));
+            reply(context, answers, Q::NAMES, id.as_ref().map(Option::as_deref));
+        });
+        let denied = matches!(outcome, Outcome::Denied(_));
+        Ok(if denied { Turn::Refused(answer) } else { Turn::Admitted(answer) })
     });
-    if matches!(outcome, Outcome::Denied(_)) { Turn::Refused(answer) } else { Turn::Admitted(answer) }
+    turn.unwrap_or_else(|fault| {
+        Q::COUNT.errors.count();
+        Turn::Refused(Box::new(move |context| {
+            Reply::to(context).fault(fault);
+        }))
+    })
 }
