@@ -40,7 +40,7 @@ COMMANDS = [
     ("denied", "RL.SLIDE key:{} 1 1d", 0.78),
     ("asked", "RL.PEEK key:{}", 0.67),
     ("admitted", "RL.QUOTA key:{} POLICY roomy COST tokens 5", 1.72),
-    ("admitted", f"RL.QUOTA key:{{}} {limits(1_000_000)} COST tokens 5", 2.6),
+    ("admitted", f"RL.QUOTA key:{{}} {limits(1_000_000)} COST tokens 5", 2.65),
     ("denied", "RL.QUOTA key:{} POLICY narrow COST tokens 5", 1.65),
     ("denied", f"RL.QUOTA key:{{}} {limits(1)} COST tokens 5", 2.55),
     ("two calls", "RL.QUOTA key:{0} POLICY roomy COST tokens 5 RESERVE 60 ID a; RL.SETTLE key:{0} a COST tokens 3", None),
