@@ -39,10 +39,10 @@ COMMANDS = [
     ("denied", "RL.WINDOW key:{} 1 1d", 0.78),
     ("denied", "RL.SLIDE key:{} 1 1d", 0.78),
     ("asked", "RL.PEEK key:{}", 0.67),
-    ("admitted", "RL.QUOTA key:{} POLICY roomy COST tokens 5", 1.72),
+    ("admitted", "RL.QUOTA key:{} POLICY roomy COST tokens 5", 1.75),
     ("admitted", f"RL.QUOTA key:{{}} {limits(1_000_000)} COST tokens 5", 2.65),
     ("denied", "RL.QUOTA key:{} POLICY narrow COST tokens 5", 1.65),
-    ("denied", f"RL.QUOTA key:{{}} {limits(1)} COST tokens 5", 2.55),
+    ("denied", f"RL.QUOTA key:{{}} {limits(1)} COST tokens 5", 2.58),
     ("two calls", "RL.QUOTA key:{0} POLICY roomy COST tokens 5 RESERVE 60 ID a; RL.SETTLE key:{0} a COST tokens 3", None),
     ("three keys", "RL.MQUOTA 3 key:{0} team:{0} org:{0} POLICY roomy roomy roomy COST tokens 5", None),
 ]
