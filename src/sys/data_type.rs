@@ -42,12 +42,12 @@ pub(crate) trait Value: Clone + Send + 'static {
 
     /// What a file has beside the keys, and before them, as bytes; `None` if there is nothing.
     fn encode_beside() -> Option<Vec<u8>>;
+    /// Takes such bytes, in place of what there is; `false` if they are not sound. They may be anything.
+    fn decode_beside(bytes: &[u8], version: i32) -> bool;
+
     /// A key that held such a value holds it no more: it was deleted, has expired, was overwritten,
     /// renamed or evicted. Of a database that is flushed as a whole nothing is told here.
     fn unlinked(db: i32, key: &[u8]);
-
-    /// Takes such bytes, in place of what there is; `false` if they are not sound. They may be anything.
-    fn decode_beside(bytes: &[u8], version: i32) -> bool;
 }
 
 /// The server's handle for a type, there once the module has loaded.
@@ -111,7 +111,16 @@ unsafe fn borrow<'a, T>(value: *const c_void) -> &'a T {
 unsafe extern "C" fn save<T: Value>(io: *mut raw::RedisModuleIO, value: *mut c_void) {
     // SAFETY: the server gives a value of this type, and runs nothing else, or a forked child's own copy.
     let bytes = guarded(|| unsafe { borrow::<T>(value) }.encode(), Vec::new);
-    // SAFETY: `io` is live until this returns; the bytes are copied.
+    // SAFETY: `io` is live until this returns.
+    unsafe { write(io, &bytes) }
+}
+
+/// Writes the next string of a file.
+///
+/// # Safety
+/// `io` is live.
+unsafe fn write(io: *mut raw::RedisModuleIO, bytes: &[u8]) {
+    // SAFETY: as the caller promises; the bytes are copied.
     unsafe { api!(RedisModule_SaveStringBuffer(io, bytes.as_ptr().cast(), bytes.len())) }
 }
 
@@ -146,17 +155,16 @@ fn beside<T: Value>() -> Option<Vec<u8>> {
 
 /// Saves what is beside the keys on a server before 7.2, whose file has a place for it in any case.
 unsafe extern "C" fn save_beside<T: Value>(io: *mut raw::RedisModuleIO, _when: c_int) {
-    let bytes = beside::<T>().unwrap_or_default();
-    // SAFETY: `io` is live until this returns; the bytes are copied.
-    unsafe { api!(RedisModule_SaveStringBuffer(io, bytes.as_ptr().cast(), bytes.len())) }
+    // SAFETY: `io` is live until this returns.
+    unsafe { write(io, &beside::<T>().unwrap_or_default()) }
 }
 
 /// The same on a later one, whose file has a place for it only if something is written: so a file
 /// with nothing of the module's in it can be loaded without the module.
-unsafe extern "C" fn save_beside_if_any<T: Value>(io: *mut raw::RedisModuleIO, when: c_int) {
-    if beside::<T>().is_some() {
-        // SAFETY: as the server promises this function.
-        unsafe { save_beside::<T>(io, when) }
+unsafe extern "C" fn save_beside_if_any<T: Value>(io: *mut raw::RedisModuleIO, _when: c_int) {
+    if let Some(bytes) = beside::<T>() {
+        // SAFETY: as above.
+        unsafe { write(io, &bytes) }
     }
 }
 
