@@ -93,10 +93,10 @@ fn limit<L: Limit>(context: Context<'_>, args: Args<'_>) -> Result<()> {
     let lane = request.wait.map_or(Lane::default(), |wait| wait.lane);
     let decision = decide(context, args, request, Standing::Comes(lane))?;
     if let (Some(wait), Retry::After(_)) = (request.wait, decision.retry)
-        && context.may_block()
+        && let Some(user) = context.may_block()
     {
         let claims = std::iter::once(Claim::Limit(*request)).collect();
-        return waiting::join(context, args, 1..2, wait, claims, again::<L>);
+        return waiting::join(context, user, args, 1..2, wait, claims, again::<L>);
     }
     count::<L>(&decision);
     reply(context, &decision);
@@ -113,9 +113,7 @@ fn again<L: Limit>(context: Context<'_>, args: Args<'_>, standing: Standing) -> 
         Ok(decision) => decision,
         Err(fault) => {
             L::COUNT.errors.count();
-            return Turn::Refused(Box::new(move |context| {
-                Reply::to(context).fault(fault);
-            }));
+            return Turn::fault(fault);
         }
     };
     if let (Standing::First, Retry::After(ms)) = (standing, decision.retry) {
@@ -165,12 +163,14 @@ fn behind(
     standing: Standing,
     clock: At,
 ) -> Option<Decision> {
-    let lane = match standing {
-        Standing::Comes(lane) if request.cost > 0 && waiting::blocks(context, name, lane) => lane,
-        Standing::Leaves(lane) => lane,
-        Standing::Comes(_) | Standing::First => return None,
-    };
-    Some(waiting::with_ahead(context, name, lane, |ahead| behind::limit(held, ahead, request, clock)))
+    let tell = |ahead: &mut dyn Iterator<Item = &Claim>| behind::limit(held, ahead, request, clock);
+    match standing {
+        Standing::Comes(lane) if request.cost > 0 => waiting::behind(context, name, lane, tell),
+        Standing::Leaves(lane) => {
+            waiting::behind(context, name, lane, tell).or_else(|| Some(tell(&mut std::iter::empty())))
+        }
+        Standing::Comes(_) | Standing::First => None,
+    }
 }
 
 /// The five integers: allowed, limit, remaining, retry_after_ms, reset_after_ms.

@@ -39,28 +39,25 @@ fn peek(context: Context<'_>, args: Args<'_>) -> Result<()> {
     match Key::<Value>::open(context, name, Mode::Read).value()? {
         Some(Value::Limit(state)) => {
             let cost = of_one_limit(&costs)?;
-            let decision = if cost > 0 && waiting::blocks(context, name, Lane::default()) {
-                let request = Request { rule: state.rule(), cost, wait: None };
-                waiting::with_ahead(context, name, Lane::default(), |ahead| {
+            let behind = (cost > 0).then_some(Lane::default()).and_then(|lane| {
+                waiting::behind(context, name, lane, |ahead| {
+                    let request = Request { rule: state.rule(), cost, wait: None };
                     behind::limit(Some(state), ahead, &request, clock)
                 })
-            } else {
-                state.peek(cost, clock)
-            };
-            limit::reply(context, &decision);
+            });
+            limit::reply(context, &behind.unwrap_or_else(|| state.peek(cost, clock)));
         }
         Some(Value::Quota(held)) => {
             let shape = policies::in_force(held);
             // Where reservations are counted, it is asked whether one more would be admitted.
             let (costs, ttl) = (costs.by_limit(&shape), Some(Span::from_ms(1)));
-            let mut verdict = decide::peek(held, &shape, &Demand { costs: &costs, ttl }, clock);
+            let peeked = decide::peek(held, &shape, &Demand { costs: &costs, ttl }, clock);
             let ttl = ttl.filter(|_| shape.counts_reservations());
             let claim = QuotaClaim { shape: Arc::clone(&shape), costs, ttl };
-            if claim.takes() && waiting::blocks(context, name, Lane::default()) {
-                verdict = waiting::with_ahead(context, name, Lane::default(), |ahead| {
-                    behind::quota(Some(held), ahead, &claim, clock)
-                });
-            }
+            let behind = claim.takes().then_some(Lane::default()).and_then(|lane| {
+                waiting::behind(context, name, lane, |ahead| behind::quota(Some(held), ahead, &claim, clock))
+            });
+            let verdict = behind.unwrap_or(peeked);
             let row = std::iter::once((&*shape, &verdict));
             quota::limits(Reply::to(context).array(4), row, quota::Names::Plain);
         }

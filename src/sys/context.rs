@@ -165,12 +165,11 @@ impl<'a> Context<'a> {
         unsafe { api!(RedisModule_AvoidReplicaTraffic()) == 0 }
     }
 
-    /// Whether the client of the command that runs may be held: not in a transaction or a script, not
+    /// Whose client the command that runs is, if that may be held: not in a transaction or a script, not
     /// where its caller does not wait, and not where that is no client but another module or a primary.
-    pub(crate) fn may_block(self) -> bool {
-        !self.in_transaction()
-            && !self.has_flags(raw::REDISMODULE_CTX_FLAGS_DENY_BLOCKING)
-            && User::of(self).is_some()
+    pub(crate) fn may_block(self) -> Option<User> {
+        let denied = self.in_transaction() || self.has_flags(raw::REDISMODULE_CTX_FLAGS_DENY_BLOCKING);
+        if denied { None } else { User::of(self) }
     }
 
     /// Whether memory is used up, and nothing is evicted to make room.

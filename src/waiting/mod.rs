@@ -29,6 +29,7 @@ use crate::sys::blocked::{self, Blocked, Holds, Id};
 use crate::sys::context::{Arg, Args, Context, Lasting};
 use crate::sys::events::Event;
 use crate::sys::kept::Kept;
+use crate::sys::reply::Reply;
 use crate::sys::timer::{self, Timer};
 use crate::sys::user::User;
 
@@ -56,6 +57,15 @@ pub(crate) enum Turn {
 /// Sends a reply.
 pub(crate) type Answer = Box<dyn FnOnce(Context<'_>) + Send>;
 
+impl Turn {
+    /// It is told what is wrong with it.
+    pub(crate) fn fault(fault: Fault) -> Self {
+        Self::Refused(Box::new(move |context| {
+            Reply::to(context).fault(fault);
+        }))
+    }
+}
+
 /// Runs a command again that was given these words. It is not called with [`Standing::Comes`], and gives
 /// an answer if [`Standing::Leaves`].
 pub(crate) type Again = fn(Context<'_>, Args<'_>, Standing) -> Turn;
@@ -73,7 +83,7 @@ struct Request {
     words: Box<[Kept]>,
     /// Which of the words are keys.
     keys: SmallVec<[usize; 1]>,
-    user: Option<User>,
+    user: User,
     db: i32,
     lane: Lane,
     again: Again,
@@ -143,34 +153,36 @@ pub(crate) fn any() -> bool {
     ANY.load(Relaxed)
 }
 
-/// Whether a request that comes to `lane` has to stand behind others on a key.
-pub(crate) fn blocks(context: Context<'_>, key: Arg<'_>, lane: Lane) -> bool {
-    any() && with(|room| room.waiting.blocks(context.db(), key.bytes(), lane, now()))
-}
-
-/// Looks at what those take of a key whom a request has to stand behind that comes to `lane`.
-pub(crate) fn with_ahead<T>(
+/// Looks at what those take of a key whom a request has to stand behind that comes to `lane`; `None` where
+/// it has to stand behind nobody.
+pub(crate) fn behind<T>(
     context: Context<'_>,
     key: Arg<'_>,
     lane: Lane,
     look: impl FnOnce(&mut dyn Iterator<Item = &Claim>) -> T,
-) -> T {
+) -> Option<T> {
+    if !any() {
+        return None;
+    }
     let (db, key) = (context.db(), key.bytes());
     with(|room| {
         let ahead = room.waiting.ahead(db, key, lane, now(), AHEAD_MAX);
-        look(&mut ahead.into_iter().filter_map(|waiter| {
+        let mut claims = ahead.iter().filter_map(|waiter| {
             let at = waiter.places.iter().position(|place| *place.key == *key)?;
             waiter.what.claims.get(at)
-        }))
+        });
+        (!ahead.is_empty()).then(|| look(&mut claims))
     })
 }
 
-/// Makes the client of a command wait, whose keys are these of its words. It is not answered now.
+/// Makes the client of a command wait, whose keys are these of its words, and whose user is the one that
+/// [`Context::may_block`] gave. It is not answered now.
 ///
 /// # Errors
 /// [`Fault::Busy`].
 pub(crate) fn join(
     context: Context<'_>,
+    user: User,
     args: Args<'_>,
     keys: impl Iterator<Item = usize>,
     wait: Wait,
@@ -189,7 +201,7 @@ pub(crate) fn join(
     .inspect_err(|_| metrics::BUSY.count())?;
     let words = (0..args.len()).filter_map(|at| args.get(at)).filter_map(Kept::new).collect();
     let places = names.iter().map(|name| Place { db, key: name.bytes().into() }).collect();
-    let request = Request { words, keys, user: User::of(context), db, lane: wait.lane, again };
+    let request = Request { words, keys, user, db, lane: wait.lane, again };
     let client = blocked::block::<Clients>(context).ok_or(Fault::Busy)?;
     let id = client.id();
     let held = Held { client, request: Arc::new(request), claims };

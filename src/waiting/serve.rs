@@ -63,40 +63,28 @@ impl Drop for Serving {
 fn look(context: Context<'_>, place: &Place, left: &mut usize) {
     loop {
         let looked = now();
-        let until = match with(|room| room.waiting.look(place, looked)) {
-            None => None,
-            Some(ticket) => match attempt(context, ticket) {
-                Some(turn @ (Turn::Admitted(_) | Turn::Refused(_))) => {
-                    answer(ticket, turn);
-                    *left = left.saturating_sub(1);
-                    if *left == 0 {
-                        return with(|room| room.waiting.mark(place.db, &place.key)); // there may be more to do
-                    }
-                    continue;
-                }
+        let sleep = |until| with(|room| room.waiting.sleep(place, looked, until));
+        let first = with(|room| room.waiting.look(place, looked));
+        let (ticket, answer) = match first.and_then(|ticket| Some((ticket, attempt(context, ticket)?))) {
+            Some((ticket, Turn::Admitted(answer))) => {
+                let waited = with(|room| Some(now().since(room.waiting.get(ticket)?.stand.since)));
+                LONGEST_MS.raise(waited.map_or(0, Span::ms));
+                metrics::WAITED.count();
+                (ticket, answer)
+            }
+            Some((ticket, Turn::Refused(answer))) => (ticket, answer),
+            Some((_, Turn::Denied(wait))) => {
                 // The clock that this was decided by stands still for as long as others have their turn here.
-                Some(Turn::Denied(wait)) => {
-                    let still = context.stood_still();
-                    Some(now().plus(Span::from_ms(wait.ms().saturating_sub(still.ms()))))
-                }
-                None => None,
-            },
+                let wait = wait.ms().saturating_sub(context.stood_still().ms());
+                return sleep(Some(now().plus(Span::from_ms(wait))));
+            }
+            None => return sleep(None),
         };
-        return with(|room| room.waiting.sleep(place, looked, until));
-    }
-}
-
-/// Answers one who has had its turn.
-fn answer(ticket: Ticket, turn: Turn) {
-    match turn {
-        Turn::Admitted(answer) => {
-            let waited = with(|room| Some(now().since(room.waiting.get(ticket)?.stand.since)));
-            LONGEST_MS.raise(waited.map_or(0, Span::ms));
-            metrics::WAITED.count();
-            release(ticket, answer);
+        release(ticket, answer);
+        *left = left.saturating_sub(1);
+        if *left == 0 {
+            return with(|room| room.waiting.mark(place.db, &place.key)); // there may be more to do
         }
-        Turn::Refused(answer) => release(ticket, answer),
-        Turn::Denied(_) => {}
     }
 }
 
@@ -107,30 +95,22 @@ fn attempt(context: Context<'_>, ticket: Ticket) -> Option<Turn> {
         return None; // there was such a database when it came, and their number does not change
     }
     let args = Kept::args(&request.words);
-    if let Some(answer) = refused(context, args, &request) {
-        return Some(Turn::Refused(answer));
-    }
-    Some((request.again)(context, args, Standing::First))
+    let refused = refused(context, args, &request);
+    Some(refused.unwrap_or_else(|| (request.again)(context, args, Standing::First)))
 }
 
 /// What the server would answer if it refused the command before it runs.
-fn refused(context: Context<'_>, args: Args<'_>, request: &Request) -> Option<Answer> {
-    let fault = |fault: Fault| -> Option<Answer> {
-        Some(Box::new(move |context| {
-            Reply::to(context).fault(fault);
-        }))
-    };
-    if request.user.as_ref().is_none_or(|user| !user.may_run(args)) {
-        return fault(Fault::NoPermission);
+fn refused(context: Context<'_>, args: Args<'_>, request: &Request) -> Option<Turn> {
+    if !request.user.may_run(args) {
+        return Some(Turn::fault(Fault::NoPermission));
     }
-    let keys = request.keys.iter().filter_map(|at| args.get(*at));
-    match keys.filter_map(|key| context.refuses_write(key)).next() {
-        Some(Refusal::Elsewhere) => fault(Fault::SlotMoves),
-        Some(Refusal::Says(text)) => Some(Box::new(move |context| {
+    let mut keys = request.keys.iter().filter_map(|at| args.get(*at));
+    match keys.find_map(|key| context.refuses_write(key)) {
+        Some(Refusal::Elsewhere) => Some(Turn::fault(Fault::SlotMoves)),
+        Some(Refusal::Says(text)) => Some(Turn::Refused(Box::new(move |context| {
             Reply::to(context).error(&text);
-        })),
-        None if context.is_out_of_memory() => fault(Fault::OutOfMemory),
-        None => None,
+        }))),
+        None => context.is_out_of_memory().then(|| Turn::fault(Fault::OutOfMemory)),
     }
 }
 

@@ -47,19 +47,8 @@ pub struct QuotaClaim {
     pub ttl: Option<Span>,
 }
 
-impl Claim {
-    /// Whether it takes anything at all: what takes nothing needs to wait for nobody.
-    #[must_use]
-    pub fn takes(&self) -> bool {
-        match self {
-            Self::Limit(request) => request.cost > 0,
-            Self::Quota(claim) => claim.takes(),
-        }
-    }
-}
-
 impl QuotaClaim {
-    /// See [`Claim::takes`].
+    /// Whether it takes anything at all: what takes nothing needs to wait for nobody.
     #[must_use]
     pub fn takes(&self) -> bool {
         self.ttl.is_some() || self.costs.iter().any(|cost| *cost > 0)
@@ -120,11 +109,8 @@ pub fn quota<'a>(
     let retry = course.turn(claim, at).map_or(Retry::Never, |then| later(clock, then));
     let mut verdict = decide(held, &claim.shape, &Demand { costs: &[], ttl: None }, clock);
     for (index, (row, limit)) in verdict.rows.iter_mut().zip(claim.shape.limits()).enumerate() {
-        let taken = match limit.measure {
-            Measure::Rate(_) => claim.costs.get(index).is_some_and(|cost| *cost > 0),
-            Measure::InFlight(_) => claim.ttl.is_some(),
-        };
-        if taken {
+        let cost = claim.costs.get(index).copied().unwrap_or(0);
+        if limit.takes(cost, claim.ttl) > 0 {
             let remaining = if is_first { row.remaining } else { 0 };
             *row = Decision { allowed: false, remaining, retry, ..*row };
         }

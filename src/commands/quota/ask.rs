@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use rl_core::behind::{self, QuotaClaim};
+use rl_core::behind::{self, Claim, QuotaClaim};
 use rl_core::decision::Retry;
 use rl_core::fault::{Fault, Result};
 use rl_core::quota::Quota;
@@ -127,10 +127,14 @@ fn line_up(
     };
     for Asked { name, key, shape, costs, verdict } in asked.iter_mut() {
         let claim = QuotaClaim { shape: Arc::clone(shape), costs: costs.clone(), ttl };
-        if claim.takes() && (leaves || waiting::blocks(context, *name, lane)) {
-            let held = held(key)?;
-            *verdict =
-                waiting::with_ahead(context, *name, lane, |ahead| behind::quota(held, ahead, &claim, clock));
+        if !claim.takes() {
+            continue;
+        }
+        let held = held(key)?;
+        let tell = |ahead: &mut dyn Iterator<Item = &Claim>| behind::quota(held, ahead, &claim, clock);
+        let behind = waiting::behind(context, *name, lane, tell);
+        if let Some(told) = behind.or_else(|| leaves.then(|| tell(&mut std::iter::empty()))) {
+            *verdict = told;
         }
     }
     Ok(admits(asked))

@@ -29,7 +29,6 @@ use crate::metrics::{self, Decisions};
 use crate::sys::command::{FindsKeys, Handler};
 use crate::sys::context::{Args, Context};
 use crate::sys::key::{Key, Mode};
-use crate::sys::reply::Reply;
 use crate::waiting::{self, Answer, Standing, Turn};
 use crate::{policies, settings};
 
@@ -201,11 +200,11 @@ fn come<Q: Asks>(context: Context<'_>, args: Args<'_>) -> Result<()> {
         let lane = wait.map_or(Lane::default(), |wait| wait.lane);
         let outcome = ask(context, asked, reserve, Standing::Comes(lane))?;
         if let (Some(wait), Outcome::Denied(Retry::After(_))) = (wait, &outcome)
-            && context.may_block()
+            && let Some(user) = context.may_block()
         {
             let ttl = reserve.map(|reserve| reserve.ttl);
             let claims = asked.iter_mut().map(|asked| Claim::Quota(asked.claim(ttl))).collect();
-            return waiting::join(context, args, Q::keys(args), wait, claims, again::<Q>);
+            return waiting::join(context, user, args, Q::keys(args), wait, claims, again::<Q>);
         }
         outcome.count(Q::COUNT);
         let answers = asked.iter().map(|asked| (&*asked.shape, &asked.verdict));
@@ -234,8 +233,6 @@ fn again<Q: Asks>(context: Context<'_>, args: Args<'_>, standing: Standing) -> T
     });
     turn.unwrap_or_else(|fault| {
         Q::COUNT.errors.count();
-        Turn::Refused(Box::new(move |context| {
-            Reply::to(context).fault(fault);
-        }))
+        Turn::fault(fault)
     })
 }

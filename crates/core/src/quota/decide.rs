@@ -242,7 +242,7 @@ impl<'a> View<'a> {
 
 impl Limit {
     /// What a request needs to remain.
-    fn takes(&self, cost: u64, ttl: Option<Span>) -> u64 {
+    pub(crate) fn takes(&self, cost: u64, ttl: Option<Span>) -> u64 {
         match self.measure {
             Measure::Rate(_) => cost,
             Measure::InFlight(_) => u64::from(ttl.is_some()),
