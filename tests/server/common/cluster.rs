@@ -33,9 +33,16 @@ impl Cluster {
         }
         for node in &nodes {
             let mut conn = node.connect();
+            // A node that has not heard yet whose a slot is refuses what is migrated to it.
             wait_until("the cluster is whole", || {
                 let info = conn.ask("CLUSTER INFO").text();
-                info.contains("cluster_state:ok") && info.contains(&format!("cluster_known_nodes:{count}"))
+                [
+                    "cluster_state:ok".into(),
+                    format!("cluster_known_nodes:{count}"),
+                    format!("cluster_slots_assigned:{SLOTS}"),
+                ]
+                .iter()
+                .all(|line: &String| info.contains(line.as_str()))
             });
         }
         Self { nodes }
