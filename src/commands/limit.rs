@@ -16,7 +16,7 @@ use crate::sys::command::Handler;
 use crate::sys::context::{Arg, Args, Context};
 use crate::sys::key::{Key, Mode};
 use crate::sys::reply::Reply;
-use crate::waiting::{self, Answer, Standing, Turn};
+use crate::waiting::{self, Answer, Claims, Standing, Turn};
 use crate::{change, settings};
 
 /// `RL.SLIDE key limit window [COST n] [WAIT duration [PRIORITY lane]]`
@@ -95,8 +95,7 @@ fn limit<L: Limit>(context: Context<'_>, args: Args<'_>) -> Result<()> {
     if let (Some(wait), Retry::After(_)) = (request.wait, decision.retry)
         && let Some(user) = context.may_block()
     {
-        let claims = std::iter::once(Claim::Limit(*request)).collect();
-        return waiting::join(context, user, args, 1..2, wait, claims, again::<L>);
+        return waiting::join(context, user, args, 1..2, wait, claims(request), again::<L>);
     }
     count::<L>(&decision);
     reply(context, &decision);
@@ -107,21 +106,25 @@ fn limit<L: Limit>(context: Context<'_>, args: Args<'_>) -> Result<()> {
 fn again<L: Limit>(context: Context<'_>, args: Args<'_>, standing: Standing) -> Turn {
     let decided = L::read(&args).and_then(|request| {
         settings::allow(&request.rule)?;
-        decide(context, args, &request, standing)
+        Ok((request, decide(context, args, &request, standing)?))
     });
-    let decision = match decided {
-        Ok(decision) => decision,
+    let (request, decision) = match decided {
+        Ok(decided) => decided,
         Err(fault) => {
             L::COUNT.errors.count();
             return Turn::fault(fault);
         }
     };
     if let (Standing::First, Retry::After(ms)) = (standing, decision.retry) {
-        return Turn::Denied(Span::from_ms(ms));
+        return Turn::Denied(Span::from_ms(ms), claims(&request));
     }
     count::<L>(&decision);
     let answer: Answer = Box::new(move |context| reply(context, &decision));
     if decision.allowed { Turn::Admitted(answer) } else { Turn::Refused(answer) }
+}
+
+fn claims(request: &Request) -> Claims {
+    std::iter::once((1, Claim::Limit(*request))).collect()
 }
 
 fn count<L: Limit>(decision: &Decision) {

@@ -50,8 +50,8 @@ pub(crate) enum Turn {
     Admitted(Answer),
     /// It never is, and told why.
     Refused(Answer),
-    /// It is denied still, for so long at least.
-    Denied(Span),
+    /// It is denied still, for so long at least, and would take this.
+    Denied(Span, Claims),
 }
 
 /// Sends a reply.
@@ -74,8 +74,8 @@ pub(crate) type Again = fn(Context<'_>, Args<'_>, Standing) -> Turn;
 struct Held {
     client: Blocked,
     request: Arc<Request>,
-    /// What it takes of each of its keys, in the order of these.
-    claims: Claims,
+    /// What it takes in each of the lines it stands in, in the order of these.
+    claims: SmallVec<[Claim; 1]>,
 }
 
 /// What is run when it is its turn.
@@ -89,8 +89,9 @@ struct Request {
     again: Again,
 }
 
-/// What a request takes of each of its keys; it has one nearly always.
-pub(crate) type Claims = SmallVec<[Claim; 1]>;
+/// What a request takes, and of which of its keys: the number of that word. Those of which it takes nothing
+/// are not there: it stands in no line for them, and holds up nobody. There is one nearly always.
+pub(crate) type Claims = SmallVec<[(usize, Claim); 1]>;
 
 /// All that wait.
 #[derive(Default)]
@@ -189,19 +190,17 @@ pub(crate) fn join(
     claims: Claims,
     again: Again,
 ) -> Result<()> {
-    let keys: SmallVec<[usize; 1]> = keys.collect();
-    let names: SmallVec<[Arg<'_>; 1]> = keys.iter().filter_map(|at| args.get(*at)).collect();
     let db = context.db();
+    let (places, claims) = lines(db, args, claims);
     with(|room| {
         let (most, per_key) = settings::waiters_at_most();
-        let full = |name: &Arg<'_>| room.waiting.line(db, name.bytes()).map_or(0, Line::len) >= per_key;
-        let busy = room.waiting.len() >= most || names.iter().any(full);
+        let full = |place: &Place| room.waiting.line(db, &place.key).map_or(0, Line::len) >= per_key;
+        let busy = room.waiting.len() >= most || places.iter().any(full);
         if busy { Err(Fault::Busy) } else { Ok(()) }
     })
     .inspect_err(|_| metrics::BUSY.count())?;
     let words = (0..args.len()).filter_map(|at| args.get(at)).filter_map(Kept::new).collect();
-    let places = names.iter().map(|name| Place { db, key: name.bytes().into() }).collect();
-    let request = Request { words, keys, user, db, lane: wait.lane, again };
+    let request = Request { words, keys: keys.collect(), user, db, lane: wait.lane, again };
     let client = blocked::block::<Clients>(context).ok_or(Fault::Busy)?;
     let id = client.id();
     let held = Held { client, request: Arc::new(request), claims };
@@ -210,6 +209,12 @@ pub(crate) fn join(
         room.tickets.insert(id, ticket);
     });
     Ok(())
+}
+
+/// The lines that a request stands in that takes this, and what it takes in each.
+fn lines(db: i32, args: Args<'_>, claims: Claims) -> (SmallVec<[Place; 1]>, SmallVec<[Claim; 1]>) {
+    let line = |(word, claim)| Some((Place { db, key: args.get(word)?.bytes().into() }, claim));
+    claims.into_iter().filter_map(line).unzip()
 }
 
 /// Something has happened to a key that may let someone go on.
@@ -282,6 +287,19 @@ impl Room {
         let held = self.waiting.leave(ticket)?.what;
         self.tickets.remove(&held.client.id());
         Some(held)
+    }
+
+    /// One would take this by now, as policies may have changed since it came. Whether it stands in other
+    /// lines for it.
+    fn claim(&mut self, ticket: Ticket, claims: Claims) -> bool {
+        let Some(held) = self.waiting.what(ticket) else { return false };
+        let (places, claims) = lines(held.request.db, Kept::args(&held.request.words), claims);
+        held.claims = claims;
+        let moves = self.waiting.get(ticket).is_some_and(|waiter| waiter.places != places);
+        if moves {
+            self.waiting.move_to(ticket, places);
+        }
+        moves
     }
 
     /// Sets the timer for when there is something to do, if it is not set for before.

@@ -73,7 +73,10 @@ fn look(context: Context<'_>, place: &Place, left: &mut usize) {
                 (ticket, answer)
             }
             Some((ticket, Turn::Refused(answer))) => (ticket, answer),
-            Some((_, Turn::Denied(wait))) => {
+            Some((ticket, Turn::Denied(wait, claims))) => {
+                if with(|room| room.claim(ticket, claims)) {
+                    return; // all of the lines that this is about are marked
+                }
                 // The clock that this was decided by stands still for as long as others have their turn here.
                 let wait = wait.ms().saturating_sub(context.stood_still().ms());
                 return sleep(Some(now().plus(Span::from_ms(wait))));
@@ -130,7 +133,7 @@ fn end(context: Context<'_>, ticket: Ticket) {
 pub(super) fn refusal(context: Context<'_>, args: Args<'_>, request: &Request) -> Answer {
     match (request.again)(context, args, Standing::Leaves(request.lane)) {
         Turn::Admitted(answer) | Turn::Refused(answer) => answer,
-        Turn::Denied(_) => none(),
+        Turn::Denied(..) => none(),
     }
 }
 

@@ -29,7 +29,7 @@ use crate::metrics::{self, Decisions};
 use crate::sys::command::{FindsKeys, Handler};
 use crate::sys::context::{Args, Context};
 use crate::sys::key::{Key, Mode};
-use crate::waiting::{self, Answer, Standing, Turn};
+use crate::waiting::{self, Answer, Claims, Standing, Turn};
 use crate::{policies, settings};
 
 /// `RL.QUOTA key LIMIT… | POLICY name [COST unit n]… [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane]]`
@@ -202,8 +202,7 @@ fn come<Q: Asks>(context: Context<'_>, args: Args<'_>) -> Result<()> {
         if let (Some(wait), Outcome::Denied(Retry::After(_))) = (wait, &outcome)
             && let Some(user) = context.may_block()
         {
-            let ttl = reserve.map(|reserve| reserve.ttl);
-            let claims = asked.iter_mut().map(|asked| Claim::Quota(asked.claim(ttl))).collect();
+            let claims = claims::<Q>(args, asked, reserve);
             return waiting::join(context, user, args, Q::keys(args), wait, claims, again::<Q>);
         }
         outcome.count(Q::COUNT);
@@ -218,7 +217,7 @@ fn again<Q: Asks>(context: Context<'_>, args: Args<'_>, standing: Standing) -> T
     let turn = Q::read(context, &args, |asked, OnTerms { reserve, .. }| {
         let outcome = ask(context, asked, reserve, standing)?;
         if let (Standing::First, Outcome::Denied(Retry::After(ms))) = (standing, &outcome) {
-            return Ok(Turn::Denied(Span::from_ms(*ms)));
+            return Ok(Turn::Denied(Span::from_ms(*ms), claims::<Q>(args, asked, reserve)));
         }
         outcome.count(Q::COUNT);
         let id: Option<Option<Box<[u8]>>> = reserve.map(|reserve| outcome.id(reserve).map(Into::into));
@@ -235,4 +234,11 @@ fn again<Q: Asks>(context: Context<'_>, args: Args<'_>, standing: Standing) -> T
         Q::COUNT.errors.count();
         Turn::fault(fault)
     })
+}
+
+/// What a request takes that has to wait.
+fn claims<Q: Asks>(args: Args<'_>, asked: &[Asked<'_>], reserve: Option<Reserve<'_>>) -> Claims {
+    let ttl = reserve.map(|reserve| reserve.ttl);
+    let claims = Q::keys(args).zip(asked.iter().map(|asked| asked.claim(ttl)));
+    claims.filter(|(_, claim)| claim.takes()).map(|(word, claim)| (word, Claim::Quota(claim))).collect()
 }

@@ -2,7 +2,7 @@
 
 use crate::common::quota::Answer;
 use crate::common::waiting::{assert_nobody_waits, still, waiting};
-use crate::common::{Conn, Server, Value, Waiter};
+use crate::common::{Conn, Server, Value, Waiter, wait_until};
 
 const BOTH: &str = "RL.MQUOTA 2 a b POLICY p p WAIT 1h";
 
@@ -73,7 +73,7 @@ fn it_is_counted_once_and_told_of_in_each_line() {
         assert_eq!(info.get("waiting").get("low"), Value::Int(1), "{key}");
     }
     drop(waiter);
-    crate::common::wait_until("it is gone", || waiting(&mut conn) == (0, 0));
+    wait_until("it is gone", || waiting(&mut conn) == (0, 0));
     for key in ["a", "b"] {
         let info = conn.ask(&format!("RL.INFO {key}"));
         assert_eq!(info.get("waiting").get("low"), Value::Int(0), "{key}");
@@ -102,4 +102,58 @@ fn a_chain_of_waiters_comes_loose_one_after_the_other() {
         assert_eq!(still(&waiters, &mut conn), left, "{freed}");
     }
     assert_nobody_waits(&mut conn);
+}
+
+/// A request that has to wait for `a`, and takes nothing of `b` as its policy is now.
+const OTHER: &str = "RL.MQUOTA 2 a b POLICY p q WAIT 1h";
+
+fn normal(conn: &mut Conn, key: &str) -> i64 {
+    conn.ask(&format!("RL.INFO {key}")).get("waiting").get("normal").int()
+}
+
+#[test]
+fn it_holds_up_nobody_on_a_key_from_which_it_takes_nothing() {
+    let (server, mut conn) = start();
+    conn.done("RL.POLICY SET q LIMIT t 5 1d UNIT tokens");
+    take(&mut conn, "a");
+    let waiter = Waiter::start(&server, OTHER);
+    let took = conn.quota("RL.QUOTA b POLICY q COST tokens 4");
+    assert!(took.allowed, "{took:?}");
+    assert_eq!((normal(&mut conn, "a"), normal(&mut conn, "b")), (1, 0));
+    let denied = conn.quota("RL.QUOTA b POLICY q COST tokens 2");
+    assert!(denied.retry_after > 1_000, "as soon as tokens age, not as the other goes on: {denied:?}");
+    let behind = Waiter::start(&server, "RL.QUOTA b POLICY q COST tokens 2 WAIT 1h");
+    conn.done("RL.CANCEL a r");
+    assert!(Answer::of(&waiter.answer()).allowed, "whoever waits for what it does not take is not before it");
+    assert!(behind.waits(&mut conn));
+}
+
+#[test]
+fn it_stands_in_the_lines_of_what_it_takes_since_a_policy_has_changed() {
+    let (server, mut conn) = start();
+    conn.done("RL.POLICY SET q LIMIT l 1 1d UNIT tokens");
+    take(&mut conn, "a");
+    let waiter = Waiter::start(&server, OTHER);
+    assert!(conn.quota("RL.QUOTA b POLICY q COST tokens 1").allowed);
+    assert_eq!(normal(&mut conn, "b"), 0);
+    conn.done("RL.POLICY SET q LIMIT l 1 1d");
+    wait_until("it stands there, too", || normal(&mut conn, "b") == 1);
+    conn.done("RL.CANCEL a r");
+    assert!(waiter.waits(&mut conn), "the one of b is taken");
+    conn.done("DEL b");
+    assert!(Answer::of(&waiter.answer()).allowed);
+    take_nothing_of(&server, &mut conn);
+    assert_nobody_waits(&mut conn);
+}
+
+/// The other way about: a policy changes so that the key is waited for no more.
+fn take_nothing_of(server: &Server, conn: &mut Conn) {
+    conn.done("DEL a b");
+    take(conn, "a");
+    let waiter = Waiter::start(server, OTHER);
+    assert!(!conn.quota("RL.QUOTA b POLICY q").allowed);
+    conn.done("RL.POLICY SET q LIMIT l 1 1d UNIT tokens");
+    wait_until("it holds up nobody", || conn.quota("RL.QUOTA b POLICY q COST tokens 1").allowed);
+    conn.done("RL.CANCEL a r");
+    assert!(Answer::of(&waiter.answer()).allowed);
 }

@@ -114,6 +114,11 @@ impl<W> Waiting<W> {
         self.waiters.get(&ticket)
     }
 
+    /// What is kept of one.
+    pub fn what(&mut self, ticket: Ticket) -> Option<&mut W> {
+        Some(&mut self.waiters.get_mut(&ticket)?.what)
+    }
+
     /// The ticket of whoever is the next to [`Waiting::join`].
     #[must_use]
     pub const fn upcoming(&self) -> Ticket {
@@ -125,11 +130,7 @@ impl<W> Waiting<W> {
         let ticket = self.upcoming();
         self.last = ticket.0;
         let stand = Stand { lane, since: now, ticket };
-        for place in &places {
-            let lines = self.lines.entry(place.db).or_default();
-            lines.entry(Arc::clone(&place.key)).or_default().add(&stand);
-            self.marked.insert(place.clone());
-        }
+        self.enter(&stand, &places);
         let deadline = now.plus(wait);
         self.deadlines.insert((deadline, ticket));
         if let Some(count) = self.counts.get_mut(lane.index()) {
@@ -146,10 +147,37 @@ impl<W> Waiting<W> {
         if let Some(count) = self.counts.get_mut(waiter.stand.lane.index()) {
             *count = count.saturating_sub(1);
         }
-        for place in &waiter.places {
+        self.exit(&waiter.stand, &waiter.places);
+        if self.waiters.is_empty() {
+            // A crowd that has gone leaves no memory behind.
+            self.waiters.shrink_to_fit();
+            self.lines.shrink_to_fit();
+        }
+        Some(waiter)
+    }
+
+    /// Puts one in other lines than it stood in, where it is among the others as if it had come to these.
+    pub fn move_to(&mut self, ticket: Ticket, places: SmallVec<[Place; 1]>) {
+        let Some(waiter) = self.waiters.get_mut(&ticket) else { return };
+        let stand = waiter.stand;
+        let left = std::mem::replace(&mut waiter.places, places.clone());
+        self.exit(&stand, &left);
+        self.enter(&stand, &places);
+    }
+
+    fn enter(&mut self, stand: &Stand, places: &[Place]) {
+        for place in places {
+            let lines = self.lines.entry(place.db).or_default();
+            lines.entry(Arc::clone(&place.key)).or_default().add(stand);
+            self.marked.insert(place.clone());
+        }
+    }
+
+    fn exit(&mut self, stand: &Stand, places: &[Place]) {
+        for place in places {
             let Some(lines) = self.lines.get_mut(&place.db) else { continue };
             let Some(line) = lines.get_mut(&place.key) else { continue };
-            line.remove(&waiter.stand);
+            line.remove(stand);
             if line.is_empty() {
                 if let Some(at) = line.wake {
                     self.wakes.remove(&(at, place.clone()));
@@ -163,12 +191,6 @@ impl<W> Waiting<W> {
                 self.marked.insert(place.clone());
             }
         }
-        if self.waiters.is_empty() {
-            // A crowd that has gone leaves no memory behind.
-            self.waiters.shrink_to_fit();
-            self.lines.shrink_to_fit();
-        }
-        Some(waiter)
     }
 
     /// Something has happened to a key: its line is to be looked at.

@@ -68,11 +68,17 @@ impl Play {
 
     pub(crate) fn step(&mut self, event: &Event) {
         match event.kind % 16 {
-            0..=4 => self.join(event),
+            0..=3 => self.join(event),
+            4 => {
+                if let Some(ticket) = self.pick(event) {
+                    let keys = keys(event);
+                    self.waiting.move_to(Ticket(ticket), keys.iter().map(place).collect());
+                    self.model.move_to(ticket, &keys);
+                }
+            }
             5 | 6 => {
-                let waiters = &self.model.waiters;
-                if let Some(waiter) = waiters.get(usize::from(event.pick) % waiters.len().max(1)) {
-                    self.leave(waiter.ticket);
+                if let Some(ticket) = self.pick(event) {
+                    self.leave(ticket);
                 }
             }
             7 => {
@@ -105,6 +111,12 @@ impl Play {
         }
         assert!(self.waiting.is_clear());
         assert_eq!(self.waiting.next(self.at()), None);
+    }
+
+    /// One of those who wait.
+    fn pick(&self, event: &Event) -> Option<u64> {
+        let waiters = &self.model.waiters;
+        Some(waiters.get(usize::from(event.pick) % waiters.len().max(1))?.ticket)
     }
 
     fn join(&mut self, event: &Event) {

@@ -114,10 +114,23 @@ impl Model {
 
     pub(crate) fn leave(&mut self, ticket: u64) {
         let at = self.waiters.iter().position(|waiter| waiter.ticket == ticket).unwrap();
-        for key in self.waiters.remove(at).keys {
-            self.asleep.remove(&key);
-            self.due.remove(&key);
-            self.mark(&key);
+        let left = self.waiters.remove(at).keys;
+        self.changed(&left);
+    }
+
+    pub(crate) fn move_to(&mut self, ticket: u64, keys: &[Key]) {
+        let waiter = self.waiters.iter_mut().find(|waiter| waiter.ticket == ticket).unwrap();
+        let left = std::mem::replace(&mut waiter.keys, keys.to_vec());
+        self.changed(&left);
+        keys.iter().for_each(|key| self.mark(key));
+    }
+
+    /// One has left these lines, of which some may be no more.
+    fn changed(&mut self, left: &[Key]) {
+        for key in left {
+            self.asleep.remove(key);
+            self.due.remove(key);
+            self.mark(key);
         }
     }
 

@@ -57,8 +57,9 @@ impl Naive {
         }
     }
 
+    /// Whether there is a key from which both take something.
     fn share(one: &Ask, other: &Ask) -> bool {
-        one.keys.iter().any(|(key, _)| other.keys.iter().any(|(other, _)| other == key))
+        one.takes().any(|key| other.takes().any(|other| other == key))
     }
 
     pub(crate) fn event(&mut self, event: &Event) {
@@ -96,12 +97,8 @@ impl Naive {
     fn come(&mut self, ask: &Ask) {
         let who = self.asks.len();
         self.asks.push(ask.clone());
-        let takes = |costs: &[u64]| ask.ttl.is_some() || costs.iter().any(|cost| *cost > 0);
         let stands_before = |waiter: &Waiter| {
-            let shared = |(key, costs): &(usize, Vec<u64>)| {
-                takes(costs) && self.asks[waiter.who].keys.iter().any(|(other, _)| other == key)
-            };
-            self.lane(waiter) <= ask.lane && ask.keys.iter().any(shared)
+            self.lane(waiter) <= ask.lane && Self::share(&self.asks[waiter.who], ask)
         };
         let never = ask.keys.iter().any(|(key, costs)| {
             let limits = self.specs[*key].iter().zip(costs);

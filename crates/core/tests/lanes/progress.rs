@@ -8,11 +8,18 @@ use crate::naive::Naive;
 use crate::server::Server;
 use crate::world::{Ask, Became, Entry, Event, Spec, World, slide, worlds};
 
-/// What became of those who asked of a key, in that order.
+/// What became of those who asked for something of a key, in that order.
 fn on_key(world: &World, log: &[Entry], key: usize) -> Vec<Entry> {
     let asks: Vec<&Ask> = world.events.iter().filter_map(come).collect();
-    let about = |entry: &&Entry| asks[entry.who].keys.iter().any(|(other, _)| *other == key);
+    let about = |entry: &&Entry| asks[entry.who].takes().any(|other| other == key);
     log.iter().filter(about).copied().collect()
+}
+
+/// What became of each, and when.
+fn of_each(log: &[Entry]) -> Vec<Entry> {
+    let mut all = log.to_vec();
+    all.sort_by_key(|entry| (entry.at, entry.who));
+    all
 }
 
 fn come(event: &Event) -> Option<&Ask> {
@@ -43,6 +50,7 @@ proptest! {
         for key in 0..world.specs.len() {
             prop_assert_eq!(on_key(&world, &server.log, key), on_key(&world, &naive.log, key));
         }
+        prop_assert_eq!(of_each(&server.log), of_each(&naive.log));
         prop_assert!(server.waiting.is_clear());
         let came = world.events.iter().filter_map(come).count();
         let ends = |entry: &&Entry| entry.became != Became::Waits;

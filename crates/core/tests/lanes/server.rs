@@ -194,11 +194,7 @@ impl Server {
         let who = self.asks.len();
         self.asks.push(ask.clone());
         let lane = Lane::ALL[ask.lane];
-        let blocks = |(key, costs): &(usize, Vec<u64>)| {
-            let takes = ask.ttl.is_some() || costs.iter().any(|cost| *cost > 0);
-            takes && self.waiting.blocks(0, &[*key as u8], lane, self.at())
-        };
-        let is_blocked = ask.keys.iter().any(blocks);
+        let is_blocked = ask.takes().any(|key| self.waiting.blocks(0, &[key as u8], lane, self.at()));
         match (self.ask(ask), ask.wait) {
             (Retry::Never, _) => self.note(who, Became::Denied),
             (Retry::Now, _) if !is_blocked => {
@@ -207,7 +203,7 @@ impl Server {
             }
             (_, None) => self.note(who, Became::Denied),
             (_, Some(wait)) => {
-                let places = ask.keys.iter().map(|(key, _)| Place { db: 0, key: vec![*key as u8].into() });
+                let places = ask.takes().map(|key| Place { db: 0, key: vec![key as u8].into() });
                 self.waiting.join(places.collect(), lane, self.at(), span(wait), who);
                 self.note(who, Became::Waits);
             }

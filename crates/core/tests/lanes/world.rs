@@ -27,6 +27,14 @@ pub(crate) struct Ask {
     pub(crate) wait: Option<u64>,
 }
 
+impl Ask {
+    /// The keys that it takes something from.
+    pub(crate) fn takes(&self) -> impl Iterator<Item = usize> {
+        let takes = |costs: &[u64]| self.ttl.is_some() || costs.iter().any(|cost| *cost > 0);
+        self.keys.iter().filter(move |(_, costs)| takes(costs)).map(|(key, _)| *key)
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
     Pass(u64),
