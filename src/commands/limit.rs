@@ -1,6 +1,6 @@
 //! `RL.SLIDE`, `RL.WINDOW`, `RL.BUCKET`: one request against one limit.
 
-use rl_core::behind::{self, Claim};
+use rl_core::behind::{self, Ahead, Claim};
 use rl_core::decision::{Decision, Retry};
 use rl_core::effect::Effect;
 use rl_core::fault::Result;
@@ -166,7 +166,7 @@ fn behind(
     standing: Standing,
     clock: At,
 ) -> Option<Decision> {
-    let tell = |ahead: &mut dyn Iterator<Item = &Claim>| behind::limit(held, ahead, request, clock);
+    let tell = |ahead: &mut dyn Iterator<Item = Ahead<'_>>| behind::limit(held, ahead, request, clock);
     match standing {
         Standing::Comes(lane) if request.cost > 0 => waiting::behind(context, name, lane, tell),
         Standing::Leaves(lane) => {

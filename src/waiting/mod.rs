@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
-use rl_core::behind::{AHEAD_MAX, Claim};
+use rl_core::behind::{AHEAD_MAX, Ahead, Claim};
 use rl_core::fault::{Fault, Result};
 use rl_core::lanes::{Lane, Line, Place, Ticket, Wait, Waiting};
 use rl_core::time::{At, Span};
@@ -154,25 +154,26 @@ pub(crate) fn any() -> bool {
     ANY.load(Relaxed)
 }
 
-/// Looks at what those take of a key whom a request has to stand behind that comes to `lane`; `None` where
+/// Looks at those in the line of a key whom a request has to stand behind that comes to `lane`; `None` where
 /// it has to stand behind nobody.
 pub(crate) fn behind<T>(
     context: Context<'_>,
     key: Arg<'_>,
     lane: Lane,
-    look: impl FnOnce(&mut dyn Iterator<Item = &Claim>) -> T,
+    look: impl FnOnce(&mut dyn Iterator<Item = Ahead<'_>>) -> T,
 ) -> Option<T> {
     if !any() {
         return None;
     }
     let (db, key) = (context.db(), key.bytes());
     with(|room| {
-        let ahead = room.waiting.ahead(db, key, lane, now(), AHEAD_MAX);
-        let mut claims = ahead.iter().filter_map(|waiter| {
+        let now = now();
+        let ahead = room.waiting.ahead(db, key, lane, now, AHEAD_MAX);
+        let mut all = ahead.iter().filter_map(|waiter| {
             let at = waiter.places.iter().position(|place| *place.key == *key)?;
-            waiter.what.claims.get(at)
+            Some(Ahead { claim: waiter.what.claims.get(at)?, patience: waiter.deadline.since(now) })
         });
-        (!ahead.is_empty()).then(|| look(&mut claims))
+        (!ahead.is_empty()).then(|| look(&mut all))
     })
 }
 

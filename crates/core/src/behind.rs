@@ -1,12 +1,13 @@
 //! What a request is answered that has to stand behind others, though its limits might admit it.
 //!
 //! Those before it are let go on one after another, each as soon as its limits admit it, on a copy of
-//! what the key holds; then it is the request's own turn. That tells when, to the millisecond, if all
-//! goes on so: nobody else comes or leaves, nothing is given back or settled, no policy changes.
+//! what the key holds, or give up when they have waited for as long as they would; then it is the request's
+//! own turn. That tells when, to the millisecond, if all goes on so: nobody else comes or leaves, nothing is
+//! given back or settled, no policy changes.
 //!
 //! It is later where more stand before it than [`AHEAD_MAX`], where one of them waits for other keys as
-//! well, and where waiters of lower lanes go on after them. It is sooner where one of them waits no
-//! longer, or a reservation is settled before it runs out. And it may be either where reservations are
+//! well, and where waiters of lower lanes go on after them. It is sooner where a client before it
+//! disconnects, or a reservation is settled before it runs out. And it may be either where reservations are
 //! open and the requests before it name limits of the same name and another algorithm.
 
 use std::sync::Arc;
@@ -36,6 +37,15 @@ pub enum Claim {
     Quota(QuotaClaim),
 }
 
+/// One of those before a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Ahead<'a> {
+    /// What it takes when it goes on.
+    pub claim: &'a Claim,
+    /// For how long it waits still, at most.
+    pub patience: Span,
+}
+
 /// What it takes of a quota.
 #[derive(Clone, Debug)]
 pub struct QuotaClaim {
@@ -59,7 +69,7 @@ impl QuotaClaim {
 #[must_use]
 pub fn limit<'a>(
     held: Option<&State>,
-    ahead: impl Iterator<Item = &'a Claim>,
+    ahead: impl Iterator<Item = Ahead<'a>>,
     request: &Request,
     clock: At,
 ) -> Decision {
@@ -71,11 +81,16 @@ pub fn limit<'a>(
     let standing = ask(held, rule, 0, clock);
     let mut copy = held.cloned();
     let (mut at, mut is_first) = (clock, true);
-    for claim in ahead {
+    for Ahead { claim, patience } in ahead {
         is_first = false;
         let Claim::Limit(Request { rule, cost, .. }) = claim else { continue };
         let answer = ask(copy.as_ref(), rule, *cost, at);
         let Some(then) = answer.retry.at(at) else { continue };
+        let gives_up = clock.plus(patience);
+        if then > gives_up {
+            at = at.max(gives_up);
+            continue;
+        }
         at = then;
         // Where the key holds another algorithm, they are told so when it is their turn.
         let _ = copy.get_or_insert_with(|| State::new(rule)).charge(rule, *cost, answer.at.max(at));
@@ -91,7 +106,7 @@ pub fn limit<'a>(
 #[must_use]
 pub fn quota<'a>(
     held: Option<&Quota>,
-    ahead: impl Iterator<Item = &'a Claim>,
+    ahead: impl Iterator<Item = Ahead<'a>>,
     claim: &QuotaClaim,
     clock: At,
 ) -> Verdict {
@@ -99,10 +114,15 @@ pub fn quota<'a>(
     let reserved = held.and_then(Quota::reservations);
     let mut course = Course { copy, reserved, ends: SmallVec::new() };
     let (mut at, mut is_first) = (clock, true);
-    for claim in ahead {
+    for Ahead { claim, patience } in ahead {
         is_first = false;
         let Claim::Quota(claim) = claim else { continue };
         let Some(then) = course.turn(claim, at) else { continue };
+        let gives_up = clock.plus(patience);
+        if then > gives_up {
+            at = at.max(gives_up);
+            continue;
+        }
         at = then;
         course.take(claim, at);
     }

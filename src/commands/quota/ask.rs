@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use rl_core::behind::{self, Claim, QuotaClaim};
+use rl_core::behind::{self, Ahead, QuotaClaim};
 use rl_core::decision::Retry;
 use rl_core::fault::{Fault, Result};
 use rl_core::quota::Quota;
@@ -131,7 +131,7 @@ fn line_up(
             continue;
         }
         let held = held(key)?;
-        let tell = |ahead: &mut dyn Iterator<Item = &Claim>| behind::quota(held, ahead, &claim, clock);
+        let tell = |ahead: &mut dyn Iterator<Item = Ahead<'_>>| behind::quota(held, ahead, &claim, clock);
         let behind = waiting::behind(context, *name, lane, tell);
         if let Some(told) = behind.or_else(|| leaves.then(|| tell(&mut std::iter::empty()))) {
             *verdict = told;

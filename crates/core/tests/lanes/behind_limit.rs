@@ -1,61 +1,94 @@
-//! What a request is told behind others, against one limit: they go on one after another on the oracle,
-//! and then it does, at the very instant that was announced.
+//! What a request is told behind others, against one limit: they go on one after another on the oracle, or
+//! give up, and then it does, at the very instant that was announced.
 
 use proptest::prelude::*;
-use rl_core::behind::{self, AHEAD_MAX, Claim};
+use rl_core::behind::{self, AHEAD_MAX, Ahead, Claim};
 use rl_core::decision::{Decision, Retry};
 use rl_core::number::COUNT_MAX;
 use rl_core::request::Request;
 use rl_core::rule::Rule;
 use rl_core::state::State;
-use rl_core::time::At;
+use rl_core::time::{At, Span};
 
 use crate::common::any::{slide_rules, window_rules};
-use crate::common::{Key, Step, TODAY, at, begin, cases, steps};
+use crate::common::{Key, Step, TODAY, at, begin, cases, span, steps};
 use crate::limits::{Oracle, limit_of};
 use crate::world::{bucket, slide, window};
+
+/// As long as anyone may wait.
+const FOR_LONG: u64 = Span::MAX.ms();
+
+/// One who waits: what for, and for how long still.
+#[derive(Clone, Copy)]
+struct Waiter {
+    request: Request,
+    patience: u64,
+}
 
 fn request(rule: Rule, cost: u64) -> Request {
     Request { rule, cost, wait: None }
 }
 
-/// Lets those ahead go on, each as soon as it may, from `clock` on, and gives when the last one may; at
-/// most `stride` ms are passed over at once, and only while nobody may. `None` if it is after the end of time.
-fn then(oracle: &mut Oracle, all: &[Request], clock: u64, stride: u64) -> Option<u64> {
+fn patient(rule: Rule, cost: u64) -> Waiter {
+    Waiter { request: request(rule, cost), patience: FOR_LONG }
+}
+
+fn told(key: &Key, ahead: &[Waiter], last: &Request, clock: u64) -> Decision {
+    let claims: Vec<Claim> = ahead.iter().map(|waiter| Claim::Limit(waiter.request)).collect();
+    let ahead = ahead.iter().zip(&claims);
+    let ahead = ahead.map(|(waiter, claim)| Ahead { claim, patience: span(waiter.patience) });
+    behind::limit(key.state(), ahead, last, at(clock))
+}
+
+/// Lets those ahead go on, each as soon as it may, from `clock` on, or give up, and gives when the last one
+/// may; at most `stride` ms are passed over at once, and only while nobody may. `None` if it is after the
+/// end of time.
+fn then(oracle: &mut Oracle, all: &[Waiter], clock: u64, stride: u64) -> Option<u64> {
     let (mut now, (last, ahead)) = (clock, all.split_last().unwrap());
-    let mut admitted = |request: &Request, oracle: &Oracle| loop {
-        if now > At::MAX.ms() {
+    let mut may = |request: &Request, oracle: &Oracle, until: u64| loop {
+        if now > until {
             return None;
         }
         match oracle.decide(&request.rule, request.cost, now).retry {
             Retry::Now => return Some(now),
-            Retry::After(ms) => now += ms.min(stride),
+            Retry::After(_) if now == until => return None,
+            Retry::After(ms) => now = (now + ms.min(stride)).min(until),
             Retry::Never => panic!("it never waits"),
         }
     };
-    for request in ahead {
-        if request.cost <= limit_of(&request.rule) {
-            let at = admitted(request, oracle)?;
+    for Waiter { request, patience } in ahead {
+        if request.cost <= limit_of(&request.rule)
+            && let Some(at) = may(request, oracle, clock.saturating_add(*patience).min(At::MAX.ms()))
+        {
             oracle.charge(&request.rule, request.cost, at);
         }
     }
-    admitted(last, oracle)
+    may(&last.request, oracle, At::MAX.ms())
 }
 
 /// The same on the state itself, as the server would: whether `last` is admitted at `then`.
-fn is_admitted(key: &Key, all: &[Request], clock: u64, then: u64) -> bool {
+fn is_admitted(key: &Key, all: &[Waiter], clock: u64, then: u64) -> bool {
     let (mut state, (last, ahead)) = (key.state().cloned(), all.split_last().unwrap());
     let ask = |state: &Option<State>, request: &Request, now| match state {
         Some(state) => state.decide(&request.rule, request.cost, at(now)).unwrap(),
         None => State::decide_new(&request.rule, request.cost, at(now)),
     };
-    let mut queue = ahead.iter().filter(|request| request.cost <= limit_of(&request.rule)).peekable();
+    let may_wait = |waiter: &&Waiter| waiter.request.cost <= limit_of(&waiter.request.rule);
+    let mut queue = ahead.iter().filter(may_wait).peekable();
     let mut now = clock;
-    while let Some(request) = queue.peek() {
+    while let Some(Waiter { request, patience }) = queue.peek() {
         let decision = ask(&state, request, now);
+        let gives_up = clock.saturating_add(*patience);
         match decision.retry {
-            Retry::After(ms) if now + ms > then => return false, // it stands before it still
+            Retry::After(ms) if (now + ms).min(gives_up) > then => return false, // it stands before it still
+            Retry::After(ms) if now + ms > gives_up => {
+                now = now.max(gives_up);
+                queue.next();
+            }
             Retry::After(ms) => now += ms,
+            _ if now > gives_up => {
+                queue.next();
+            }
             _ => {
                 let state = state.get_or_insert_with(|| State::new(&request.rule));
                 state.charge(&request.rule, request.cost, decision.at).unwrap();
@@ -63,7 +96,7 @@ fn is_admitted(key: &Key, all: &[Request], clock: u64, then: u64) -> bool {
             }
         }
     }
-    ask(&state, last, then).allowed
+    ask(&state, &last.request, then).allowed
 }
 
 /// A key with a history, and the oracle of it.
@@ -81,19 +114,24 @@ fn played(rules: &[Rule], history: &[Step], begin: u64, stride: u64) -> (Key, Or
 }
 
 /// A request, and those before it; what can never be admitted is also among them.
-fn line(rules: &[Rule], waits: &[Step]) -> Vec<Request> {
-    let of = |step: &Step| {
+fn line(rules: &[Rule], waits: &[(Step, u64)]) -> Vec<Waiter> {
+    let of = |(step, patience): &(Step, u64)| {
         let rule = rules[usize::from(step.pick) % rules.len()];
-        request(rule, step.cost(limit_of(&rule)).max(1))
+        Waiter { request: request(rule, step.cost(limit_of(&rule)).max(1)), patience: *patience }
     };
     waits.iter().map(of).collect()
 }
 
-fn check(key: &Key, mut oracle: Oracle, all: &[Request], clock: u64, stride: u64) -> Decision {
-    let (last, ahead) = all.split_last().unwrap();
-    let claims: Vec<Claim> = ahead.iter().copied().map(Claim::Limit).collect();
+/// Those who wait, for long or less so.
+fn waits(most: usize, longest: u64) -> impl Strategy<Value = Vec<(Step, u64)>> {
+    let patience = prop::collection::vec(prop_oneof![3 => Just(FOR_LONG), 2 => 0..longest], most);
+    (steps(most), patience).prop_map(|(steps, patience)| steps.into_iter().zip(patience).collect())
+}
+
+fn check(key: &Key, mut oracle: Oracle, all: &[Waiter], clock: u64, stride: u64) -> Decision {
+    let (Waiter { request: last, .. }, ahead) = all.split_last().unwrap();
     let standing = oracle.decide(&last.rule, 0, clock);
-    let told = behind::limit(key.state(), claims.iter(), last, at(clock));
+    let told = told(key, ahead, last, clock);
     let expected = if last.cost > limit_of(&last.rule) {
         Retry::Never
     } else if let Some(then) = then(&mut oracle, all, clock, stride) {
@@ -139,7 +177,7 @@ proptest! {
     /// Millisecond by millisecond.
     #[test]
     fn it_is_admitted_at_the_announced_instant_and_not_before(
-        rules in courses(), begin in begin(), history in steps(12), waits in steps(12),
+        rules in courses(), begin in begin(), history in steps(12), waits in waits(12, 200),
     ) {
         let (key, oracle, clock) = played(&rules, &history, begin, 40);
         check(&key, oracle, &line(&rules, &waits), clock, 1);
@@ -148,7 +186,7 @@ proptest! {
     /// From one announced instant to the next.
     #[test]
     fn so_it_is_however_long_that_takes(
-        rules in any_course(), history in steps(8), waits in steps(10),
+        rules in any_course(), history in steps(8), waits in waits(10, 1 << 38),
     ) {
         let stride = rules[0].longest().ms();
         let (key, oracle, clock) = played(&rules, &history, TODAY, stride);
@@ -156,7 +194,7 @@ proptest! {
     }
 
     #[test]
-    fn so_it_is_on_a_key_that_does_not_exist(rules in courses(), waits in steps(12)) {
+    fn so_it_is_on_a_key_that_does_not_exist(rules in courses(), waits in waits(12, 200)) {
         check(&Key::default(), Oracle::new(&rules[0]), &line(&rules, &waits), TODAY, 1);
     }
 }
@@ -164,7 +202,7 @@ proptest! {
 #[test]
 fn behind_as_many_as_are_looked_at() {
     for rule in [slide(3, 1_000), bucket(3, 3, 1_000), window(3, 1_000, 0)] {
-        let all = vec![request(rule, 2); AHEAD_MAX + 1];
+        let all = vec![patient(rule, 2); AHEAD_MAX + 1];
         check(&Key::default(), Oracle::new(&rule), &all, TODAY, u64::MAX);
     }
 }
@@ -175,10 +213,9 @@ fn the_end_of_time_is_passed_in_peace() {
     for rule in [slide(1, 315_360_000_000), bucket(1, 1, 315_360_000_000), window(1, 315_360_000_000, 0)] {
         let (mut key, clock) = (Key::default(), At::MAX.ms() - 5);
         assert!(key.request(&rule, 1, clock).allowed);
-        let claims = vec![Claim::Limit(request(rule, 1)); AHEAD_MAX];
-        let told = behind::limit(key.state(), claims.iter(), &request(rule, 1), at(clock));
+        let told = told(&key, &[patient(rule, 1); AHEAD_MAX], &request(rule, 1), clock);
         let Retry::After(ms) = told.retry else { panic!("{told:?}") };
-        assert!((1 << 40..=COUNT_MAX).contains(&ms));
+        assert!((FOR_LONG..=COUNT_MAX).contains(&ms));
     }
 }
 
@@ -187,7 +224,19 @@ fn who_holds_another_algorithm_takes_nothing() {
     let (held, other) = (slide(1, 1_000), bucket(1, 1, 60_000));
     let mut key = Key::default();
     assert!(key.request(&held, 1, TODAY).allowed);
-    let claims = [Claim::Limit(request(other, 1)), Claim::Limit(request(held, 1))];
-    let told = behind::limit(key.state(), claims.iter(), &request(held, 1), at(TODAY));
+    let told = told(&key, &[patient(other, 1), patient(held, 1)], &request(held, 1), TODAY);
     assert_eq!((told.retry, told.remaining), (Retry::After(2_000), 0));
+}
+
+/// A large one before that gives up lets what is there be had at once.
+#[test]
+fn who_gives_up_takes_nothing_from_then_on() {
+    let rule = slide(10, 60_000);
+    let mut key = Key::default();
+    assert!(key.request(&rule, 5, TODAY).allowed);
+    let large = |patience| Waiter { request: request(rule, 9), patience };
+    for (patience, retry) in [(0, 1), (250, 250), (59_999, 59_999), (60_000, 120_000)] {
+        let told = told(&key, &[large(patience)], &request(rule, 5), TODAY);
+        assert_eq!(told.retry, Retry::After(retry));
+    }
 }

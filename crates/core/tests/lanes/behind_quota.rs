@@ -1,10 +1,10 @@
 //! What a request is told behind others, against a quota: they go on one after another on the quota
-//! itself, millisecond by millisecond, each with its reservation, and then it does.
+//! itself, millisecond by millisecond, each with its reservation, or give up, and then it does.
 
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use rl_core::behind::{self, Claim, QuotaClaim};
+use rl_core::behind::{self, Ahead, Claim, QuotaClaim};
 use rl_core::bucket::BucketRule;
 use rl_core::decision::{Decision, Retry};
 use rl_core::quota::Quota;
@@ -12,42 +12,51 @@ use rl_core::quota::decide::{Demand, Verdict, decide};
 use rl_core::quota::shape::{Measure, Shape};
 use rl_core::rule::Rule;
 use rl_core::slide::SlideRule;
+use rl_core::time::Span;
 use rl_core::window::WindowRule;
 
 use crate::common::{TODAY, at, cases, span};
 use crate::server::{admit, shape};
 use crate::world::{cost, measures, rules, slide};
 
+/// As long as anyone may wait.
+const FOR_LONG: u64 = Span::MAX.ms();
+
+/// What one waits for, and for how long still.
+type Waiter = (QuotaClaim, u64);
+
 fn asked(held: Option<&Quota>, claim: &QuotaClaim, now: u64) -> Verdict {
     decide(held, &claim.shape, &Demand { costs: &claim.costs, ttl: claim.ttl }, at(now))
 }
 
 /// When the last of them is admitted, if nothing is settled; `None` if it never is.
-fn then(mut held: Option<Quota>, all: &[QuotaClaim], clock: u64) -> Option<u64> {
+fn then(mut held: Option<Quota>, all: &[Waiter], clock: u64) -> Option<u64> {
     let mut now = clock;
-    let (last, ahead) = all.split_last().unwrap();
-    let mut when = |held: Option<&Quota>, claim: &QuotaClaim| {
+    let ((last, _), ahead) = all.split_last().unwrap();
+    let mut when = |held: Option<&Quota>, claim: &QuotaClaim, until: u64| {
         while asked(held, claim, now).retry() > Retry::Now {
-            if asked(held, claim, now).retry() == Retry::Never {
+            if asked(held, claim, now).retry() == Retry::Never || now >= until {
                 return None;
             }
             now += 1;
             assert!(now < clock + 10_000);
         }
-        Some(now)
+        (now <= until).then_some(now)
     };
-    for (who, claim) in ahead.iter().enumerate() {
-        if let Some(at) = when(held.as_ref(), claim) {
+    for (who, (claim, patience)) in ahead.iter().enumerate() {
+        if let Some(at) = when(held.as_ref(), claim, clock.saturating_add(*patience)) {
             admit(&mut held, &claim.shape, 1_000 + who, &claim.costs, claim.ttl.map(|ttl| ttl.ms()), at);
         }
     }
-    when(held.as_ref(), last)
+    when(held.as_ref(), last, u64::MAX)
 }
 
-fn check(held: &Option<Quota>, all: &[QuotaClaim], clock: u64) -> Retry {
-    let (last, ahead) = all.split_last().unwrap();
-    let claims: Vec<Claim> = ahead.iter().cloned().map(Claim::Quota).collect();
-    let told = behind::quota(held.as_ref(), claims.iter(), last, at(clock));
+fn check(held: &Option<Quota>, all: &[Waiter], clock: u64) -> Retry {
+    let ((last, _), ahead) = all.split_last().unwrap();
+    let claims: Vec<(Claim, u64)> =
+        ahead.iter().map(|(claim, patience)| (Claim::Quota(claim.clone()), *patience)).collect();
+    let before = claims.iter().map(|(claim, patience)| Ahead { claim, patience: span(*patience) });
+    let told = behind::quota(held.as_ref(), before, last, at(clock));
     let then = then(held.clone(), all, clock);
     let expected = then.map_or(Retry::Never, |then| Retry::After((then - clock).max(1)));
     let standing = decide(held.as_ref(), &last.shape, &Demand { costs: &[], ttl: None }, at(clock));
@@ -101,6 +110,12 @@ fn claim(shapes: &[Arc<Shape>], dice: u64, may_reserve: bool) -> QuotaClaim {
     QuotaClaim { shape: Arc::clone(shape), costs, ttl: reserves.then(|| span(1 + (dice >> 40) % 60)) }
 }
 
+/// Those who wait, for long or less so.
+fn line(shapes: &[Arc<Shape>], dice: &[u64], may_reserve: bool) -> Vec<Waiter> {
+    let patience = |dice: u64| if dice >> 50 & 3 == 0 { dice >> 44 & 63 } else { FOR_LONG };
+    dice.iter().map(|dice| (claim(shapes, *dice, may_reserve), patience(*dice))).collect()
+}
+
 /// A quota of which some was taken, at some distance, and the instant after.
 fn played(shapes: &[Arc<Shape>], history: &[u64], may_reserve: bool) -> (Option<Quota>, u64) {
     let (mut held, mut clock) = (None, TODAY);
@@ -122,7 +137,7 @@ proptest! {
         shapes in amounts(), history in dice(0..12), waits in dice(1..10), back in backs(),
     ) {
         let (held, clock) = played(&shapes, &history, true);
-        let all: Vec<QuotaClaim> = waits.iter().map(|dice| claim(&shapes, *dice, true)).collect();
+        let all = line(&shapes, &waits, true);
         check(&held, &all, clock - back);
     }
 
@@ -132,7 +147,7 @@ proptest! {
         shapes in others(), history in dice(0..12), waits in dice(1..10), back in backs(),
     ) {
         let (held, clock) = played(&shapes, &history, false);
-        let all: Vec<QuotaClaim> = waits.iter().map(|dice| claim(&shapes, *dice, false)).collect();
+        let all = line(&shapes, &waits, false);
         check(&held, &all, clock - back);
     }
 }
@@ -150,8 +165,10 @@ fn backs() -> impl Strategy<Value = u64> {
 #[test]
 fn a_slot_is_free_when_that_of_the_one_before_runs_out() {
     let shape = shape(&[Measure::InFlight(1), Measure::Rate(slide(100, 1_000))]);
-    let claim =
-        |ttl| QuotaClaim { shape: Arc::clone(&shape), costs: vec![0, 1].into(), ttl: Some(span(ttl)) };
+    let claim = |ttl| {
+        let claim = QuotaClaim { shape: Arc::clone(&shape), costs: vec![0, 1].into(), ttl: Some(span(ttl)) };
+        (claim, FOR_LONG)
+    };
     let mut held = None;
     admit(&mut held, &shape, 0, &[0, 1], Some(1_000), TODAY);
     assert_eq!(check(&held, &[claim(7)], TODAY), Retry::After(1_000));
@@ -166,6 +183,7 @@ fn other_kinds_of_claims_take_nothing() {
     let shape = shape(&[Measure::Rate(slide(1, 1_000))]);
     let last = QuotaClaim { shape, costs: vec![1].into(), ttl: None };
     let request = rl_core::request::Request { rule: slide(1, 9_000), cost: 1, wait: None };
-    let told = behind::quota(None, [Claim::Limit(request)].iter(), &last, at(TODAY));
+    let ahead = Ahead { claim: &Claim::Limit(request), patience: span(1_000) };
+    let told = behind::quota(None, std::iter::once(ahead), &last, at(TODAY));
     assert_eq!((told.retry(), told.rows[0].remaining), (Retry::After(1), 0));
 }

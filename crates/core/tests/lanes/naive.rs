@@ -97,9 +97,8 @@ impl Naive {
     fn come(&mut self, ask: &Ask) {
         let who = self.asks.len();
         self.asks.push(ask.clone());
-        let stands_before = |waiter: &Waiter| {
-            self.lane(waiter) <= ask.lane && Self::share(&self.asks[waiter.who], ask)
-        };
+        let stands_before =
+            |waiter: &Waiter| self.lane(waiter) <= ask.lane && Self::share(&self.asks[waiter.who], ask);
         let never = ask.keys.iter().any(|(key, costs)| {
             let limits = self.specs[*key].iter().zip(costs);
             limits.into_iter().any(|(limit, cost)| !limit.fits(*cost, ask.ttl, self.now))
