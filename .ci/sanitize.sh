@@ -47,7 +47,7 @@ case ${1:-address} in
     .ci/setup.sh valgrind
     server=$(valgrind_server)
     tests=(chaos::)
-    export REDIS_RL_CHAOS_SLACK=${REDIS_RL_CHAOS_SLACK:-60}
+    export REDIS_RL_CHAOS_SLACK=${REDIS_RL_CHAOS_SLACK:-60} REDIS_RL_DEADLINE=${REDIS_RL_DEADLINE:-600}
     ;;
   *) echo "sanitize.sh: address or valgrind" >&2; exit 2 ;;
 esac
