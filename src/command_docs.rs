@@ -245,6 +245,37 @@ pub(crate) const INFO: Docs = Docs {
     args: &[],
 };
 
+pub(crate) const TOP: Docs = Docs {
+    summary: c"Returns the keys that were denied or admitted most often.",
+    complexity: c"O(N*log(N)), where N is the number of keys that are counted, at most 1024",
+    since: SINCE,
+    arity: -1,
+    keys: Keys::None,
+    key: 0,
+    args: &[Arg {
+        optional: true,
+        ..required(
+            c"what",
+            Kind::OneOf(&[
+                token(c"reset", c"RESET"),
+                required(
+                    c"list",
+                    Kind::Block(&[
+                        Arg {
+                            optional: true,
+                            ..required(
+                                c"outcome",
+                                Kind::OneOf(&[token(c"denied", c"DENIED"), token(c"admitted", c"ADMITTED")]),
+                            )
+                        },
+                        optional(c"n", Kind::Integer, Some(c"COUNT")),
+                    ]),
+                ),
+            ]),
+        )
+    }],
+};
+
 pub(crate) const APPLY: Docs = Docs {
     summary: c"An internal command that carries decided changes to replicas and files.",
     complexity: CONSTANT,

@@ -10,6 +10,7 @@
 //! | `key_type.rs` | the data type `ratelimit` |
 //! | `policies/` | limits that the server keeps under a name: in files, from a file, in `INFO` |
 //! | `waiting/` | clients that wait for their turn |
+//! | `top.rs` | the keys that were asked for most often |
 //! | `settings.rs`, `arguments.rs`, `metrics.rs` | `CONFIG`, load arguments, `INFO` |
 //! | `sys/` | the server's interface, and all that is unsafe |
 //!
@@ -27,6 +28,7 @@ mod metrics;
 mod policies;
 mod settings;
 mod sys;
+mod top;
 mod waiting;
 
 use arguments::Arguments;
@@ -67,6 +69,7 @@ fn load(context: Context<'_>, args: Args<'_>) -> bool {
     if !info::register::<metrics::All>(context) || !events::load(context) {
         return false;
     }
+    top::load();
     waiting::load(context);
     policies::start(context, file);
     context.log(Level::Notice, c"redis-rl is ready: RL.SLIDE, RL.WINDOW, RL.BUCKET, RL.QUOTA");

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use rl_core::parameter_sets;
 use rl_core::quota::shape::shapes;
+use rl_core::request::Outcome;
 
 use crate::sys::info::{self, Info};
 use crate::{policies, waiting};
@@ -62,6 +63,15 @@ impl Decisions {
     }
 }
 
+impl Decisions {
+    pub(crate) const fn of(&self, outcome: Outcome) -> &Counter {
+        match outcome {
+            Outcome::Admitted => &self.admitted,
+            Outcome::Denied => &self.denied,
+        }
+    }
+}
+
 impl Calls {
     const fn new() -> Self {
         Self { calls: Counter::new(), errors: Counter::new() }
@@ -92,6 +102,7 @@ pub(crate) static POLICY: Calls = Calls::new();
 pub(crate) static PEEK: Calls = Calls::new();
 pub(crate) static REFUND: Calls = Calls::new();
 pub(crate) static INFO: Calls = Calls::new();
+pub(crate) static TOP: Calls = Calls::new();
 pub(crate) static APPLY: Calls = Calls::new();
 
 /// The section's fields, in order; the server puts `rl_` before each name.
@@ -131,6 +142,8 @@ static FIELDS: &[(&CStr, &Counter)] = &[
     (c"refund_errors", &REFUND.errors),
     (c"info_calls", &INFO.calls),
     (c"info_errors", &INFO.errors),
+    (c"top_calls", &TOP.calls),
+    (c"top_errors", &TOP.errors),
     (c"apply_calls", &APPLY.calls),
     (c"apply_errors", &APPLY.errors),
 ];

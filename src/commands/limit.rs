@@ -5,7 +5,7 @@ use rl_core::decision::{Decision, Retry};
 use rl_core::effect::Effect;
 use rl_core::fault::Result;
 use rl_core::lanes::Lane;
-use rl_core::request::{self, Request};
+use rl_core::request::{self, Outcome, Request};
 use rl_core::state::State;
 use rl_core::time::{At, Span};
 use rl_core::value::Value;
@@ -17,7 +17,7 @@ use crate::sys::context::{Arg, Args, Context};
 use crate::sys::key::{Key, Mode};
 use crate::sys::reply::Reply;
 use crate::waiting::{self, Answer, Claims, Standing, Turn};
-use crate::{change, settings};
+use crate::{change, settings, top};
 
 /// `RL.SLIDE key limit window [COST n] [WAIT duration [PRIORITY lane]]`
 pub(crate) struct Slide;
@@ -97,7 +97,7 @@ fn limit<L: Limit>(context: Context<'_>, args: Args<'_>) -> Result<()> {
     {
         return waiting::join(context, user, args, 1..2, wait, claims(request), again::<L>);
     }
-    count::<L>(&decision);
+    count::<L>(context, args, &decision);
     reply(context, &decision);
     Ok(())
 }
@@ -118,7 +118,7 @@ fn again<L: Limit>(context: Context<'_>, args: Args<'_>, standing: Standing) -> 
     if let (Standing::First, Retry::After(ms)) = (standing, decision.retry) {
         return Turn::Denied(Span::from_ms(ms), claims(&request));
     }
-    count::<L>(&decision);
+    count::<L>(context, args, &decision);
     let answer: Answer = Box::new(move |context| reply(context, &decision));
     if decision.allowed { Turn::Admitted(answer) } else { Turn::Refused(answer) }
 }
@@ -127,8 +127,12 @@ fn claims(request: &Request) -> Claims {
     std::iter::once((1, Claim::Limit(*request))).collect()
 }
 
-fn count<L: Limit>(decision: &Decision) {
-    if decision.allowed { &L::COUNT.admitted } else { &L::COUNT.denied }.count();
+fn count<L: Limit>(context: Context<'_>, args: Args<'_>, decision: &Decision) {
+    let outcome = if decision.allowed { Outcome::Admitted } else { Outcome::Denied };
+    L::COUNT.of(outcome).count();
+    if let Some(key) = args.get(1) {
+        top::count(context, key, outcome);
+    }
 }
 
 /// Decides, and books what is admitted. A denial changes nothing and tells nobody.

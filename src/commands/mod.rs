@@ -9,8 +9,9 @@ mod policy;
 mod quota;
 mod refund;
 mod settle;
+mod top;
 
-use std::ffi::CStr;
+use std::ffi::{CStr, c_long};
 
 use rl_core::fault::Result;
 
@@ -38,6 +39,7 @@ pub(crate) static ALL: &[Command] = &[
     gives_back(c"RL.REFUND", entry::<refund::Refund>, docs::REFUND),
     reads(c"RL.INFO", entry::<info::Info>, docs::INFO),
     policy::COMMAND,
+    top::COMMAND,
     // For replicas, files and those who operate servers: whoever may send it may write any state.
     Command {
         name: apply::NAME,
@@ -88,4 +90,9 @@ fn answer(context: Context<'_>, errors: &Counter, result: Result<()>) {
         errors.count();
         Reply::to(context).fault(fault);
     }
+}
+
+/// The length of a reply's list.
+fn len(count: usize) -> c_long {
+    c_long::try_from(count).unwrap_or(0) // a few thousand at most
 }

@@ -1,12 +1,12 @@
 //! `RL.POLICY SET name LIMIT… | GET name | DEL name | LIST | HELP`: limits that the server keeps under
 //! a name.
 
-use std::ffi::{CStr, c_long};
+use std::ffi::CStr;
 
 use rl_core::fault::Result;
 use rl_core::quota::request;
 
-use super::{answer, parameters, reads};
+use super::{answer, len, parameters, reads};
 use crate::command_docs::policy as docs;
 use crate::metrics::POLICY;
 use crate::sys::command::{Command, Handler, entry};
@@ -154,8 +154,4 @@ fn set(context: Context<'_>, args: Args<'_>) -> Result<()> {
 /// The name: the argument after the subcommand, which the arity has made sure of.
 fn name(args: Args<'_>) -> &[u8] {
     args.get(2).map_or(b"", |name| name.bytes())
-}
-
-fn len(count: usize) -> c_long {
-    c_long::try_from(count).unwrap_or(0) // a few thousand at most
 }

@@ -11,13 +11,14 @@ use std::path::Path;
 use crate::common::{Conn, Server, Value};
 
 /// Each command, and a call that is answered with how it is written, if there is one.
-const COMMANDS: [(&str, &str); 18] = [
+const COMMANDS: [(&str, &str); 19] = [
     ("RL.SLIDE", "RL.SLIDE k 5 60 no"),
     ("RL.WINDOW", "RL.WINDOW k 5 60 no"),
     ("RL.BUCKET", "RL.BUCKET k 5 5 60 no"),
     ("RL.PEEK", "RL.PEEK k no"),
     ("RL.REFUND", ""),
     ("RL.INFO", ""),
+    ("RL.TOP", "RL.TOP no"),
     ("RL.APPLY", ""),
     ("RL.QUOTA", ""), // in one line, which is another way to write it
     ("RL.MQUOTA", "RL.MQUOTA 1 k no p"),

@@ -56,6 +56,7 @@ mod retry;
 mod same_id;
 mod seed_scenario;
 mod slide;
+mod top;
 mod transactions;
 mod waiting;
 mod window;

@@ -63,6 +63,10 @@ faults! {
     SettleSyntax = c"ERR syntax error, expected RL.SETTLE key id [COST unit n ...]";
     /// Something stands where a limit of RL.POLICY SET should.
     PolicySyntax = c"ERR syntax error, expected RL.POLICY SET name LIMIT name limit window|INFLIGHT [UNIT unit] [SLIDE | WINDOW [OFFSET duration] | BUCKET capacity] ...";
+    /// Something stands where an option of RL.TOP should.
+    TopSyntax = c"ERR syntax error, expected RL.TOP [RESET | [DENIED | ADMITTED] [COUNT n]]";
+    /// `COUNT` of RL.TOP is not an integer in range.
+    TopCount = c"ERR count must be an integer from 1 to 1024";
     /// The name of a limit is not one.
     LimitName = c"ERR limit name must be 1 to 64 of the characters A-Z a-z 0-9 _ . : -";
     /// The name of a unit is not one.

@@ -34,6 +34,7 @@ pub mod rule;
 pub mod slide;
 pub mod state;
 pub mod time;
+pub mod top;
 pub mod value;
 mod varint;
 pub mod window;

@@ -11,15 +11,16 @@ use rl_core::quota::change::{Admission, Change, Reserved};
 use rl_core::quota::decide::{self, Demand, Verdict};
 use rl_core::quota::request::Reserve;
 use rl_core::quota::shape::{PerLimit, Shape};
+use rl_core::request;
 use rl_core::time::{At, Span};
 use rl_core::value::Value;
 
-use crate::change;
 use crate::metrics::{self, Decisions};
 use crate::sys::context::{Arg, Context};
 use crate::sys::key::Key;
 use crate::sys::random::hex;
 use crate::waiting::{self, Standing};
+use crate::{change, top};
 
 /// One of the keys that a request is about, and the limits that it asks of it.
 pub(super) struct Asked<'a> {
@@ -42,11 +43,17 @@ pub(super) enum Outcome {
 }
 
 impl Outcome {
-    pub(super) fn count(&self, count: &Decisions) {
-        match self {
-            Self::Admitted(_) => count.admitted.count(),
-            Self::Denied(_) => count.denied.count(),
-            Self::Repeated => metrics::REPEATED.count(),
+    /// Counts it, for all and for its keys; it was denied by those that do not admit it.
+    pub(super) fn count(&self, context: Context<'_>, asked: &[Asked<'_>], count: &Decisions) {
+        let outcome = match self {
+            Self::Admitted(_) => request::Outcome::Admitted,
+            Self::Denied(_) => request::Outcome::Denied,
+            Self::Repeated => return metrics::REPEATED.count(),
+        };
+        count.of(outcome).count();
+        let admits = outcome == request::Outcome::Admitted;
+        for Asked { name, .. } in asked.iter().filter(|asked| asked.verdict.allowed() == admits) {
+            top::count(context, *name, outcome);
         }
     }
 

@@ -205,7 +205,7 @@ fn come<Q: Asks>(context: Context<'_>, args: Args<'_>) -> Result<()> {
             let claims = claims::<Q>(args, asked, reserve);
             return waiting::join(context, user, args, Q::keys(args), wait, claims, again::<Q>);
         }
-        outcome.count(Q::COUNT);
+        outcome.count(context, asked, Q::COUNT);
         let answers = asked.iter().map(|asked| (&*asked.shape, &asked.verdict));
         reply(context, answers, Q::NAMES, reserve.map(|reserve| outcome.id(reserve)));
         Ok(())
@@ -219,7 +219,7 @@ fn again<Q: Asks>(context: Context<'_>, args: Args<'_>, standing: Standing) -> T
         if let (Standing::First, Outcome::Denied(Retry::After(ms))) = (standing, &outcome) {
             return Ok(Turn::Denied(Span::from_ms(*ms), claims::<Q>(args, asked, reserve)));
         }
-        outcome.count(Q::COUNT);
+        outcome.count(context, asked, Q::COUNT);
         let id: Option<Option<Box<[u8]>>> = reserve.map(|reserve| outcome.id(reserve).map(Into::into));
         let answers: Vec<(Arc<Shape>, Verdict)> =
             asked.iter_mut().map(|asked| (Arc::clone(&asked.shape), take(&mut asked.verdict))).collect();
