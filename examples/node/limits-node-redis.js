@@ -1,0 +1,110 @@
+// Rate limits with node-redis, which sends any command: `sendCommand`. All arguments are strings.
+//
+// REDIS_URL says where the server is, REDIS_PROTOCOL=3 speaks RESP3, REDIS_CLUSTER=yes asks a cluster.
+
+import { randomUUID } from "node:crypto";
+import { createClient, createCluster, ErrorReply } from "redis";
+
+const url = process.env.REDIS_URL ?? "redis://127.0.0.1:6379";
+const awayUrl = process.env.REDIS_AWAY_URL ?? "redis://127.0.0.1:1"; // where no server is
+const RESP = Number(process.env.REDIS_PROTOCOL ?? 2);
+const inCluster = process.env.REDIS_CLUSTER === "yes";
+
+// A connection that waits does nothing else, so what waits has a client of its own. Its commands have no timeout but
+// the one that the server was told.
+async function connect() {
+  const client = inCluster ? createCluster({ rootNodes: [{ url }], RESP }) : createClient({ url, RESP });
+  client.on("error", (error) => console.error(error.message));
+  await client.connect();
+  return client;
+}
+
+// A client of a cluster is told which of the words is the key.
+function send(client, ...words) {
+  const command = words.map(String);
+  return inCluster ? client.sendCommand(command[1], false, command) : client.sendCommand(command);
+}
+
+function tell(name, [allowed, limit, remaining, retryMs]) {
+  const verdict = allowed ? `admitted, ${remaining} of ${limit} left` : `denied, ask again in ${retryMs} ms`;
+  console.log(`${name}: ${verdict}`);
+}
+
+// At most 3 in any 60 seconds.
+async function slide(client, key) {
+  tell("slide", await send(client, "RL.SLIDE", key, 3, 60));
+}
+
+// Bursts of 2, and one more every 60 seconds.
+async function bucket(client, key) {
+  tell("bucket", await send(client, "RL.BUCKET", key, 2, 1, 60));
+}
+
+// Reserves a call at the first model that has room: its key and the reservation, or null.
+async function reserve(client, run, tokens) {
+  for (const model of ["large", "small"]) {
+    const key = `example:${run}:${model}`;
+    const limits = ["LIMIT", "rpm", 10, 60, "LIMIT", "tpm", 5000, 60, "UNIT", "tokens", "LIMIT", "calls", 5, "INFLIGHT"];
+    const reply = await send(client, "RL.QUOTA", key, ...limits, "COST", "tokens", tokens, "RESERVE", 60);
+    const [allowed, , blocking, , reservation] = reply;
+    if (allowed) {
+      console.log(`quota: ${model} takes it`);
+      return { key, reservation };
+    }
+    console.log(`quota: ${model} is full (${blocking.join(", ")})`);
+  }
+  return null;
+}
+
+// Says what the call really took; the rest is free again.
+async function settle(client, { key, reservation }, used) {
+  await send(client, "RL.SETTLE", key, reservation, "COST", "tokens", used);
+  console.log(`settle: ${used} tokens used`);
+}
+
+// Stands in line for up to 10 seconds, before those of lower lanes.
+async function wait(client, key) {
+  await send(client, "RL.SLIDE", key, 1, 3);
+  const began = performance.now();
+  const [allowed] = await send(client, "RL.SLIDE", key, 1, 3, "WAIT", 10, "PRIORITY", "HIGH");
+  const waited = Math.round(performance.now() - began);
+  console.log(`wait: ${allowed ? "admitted" : "denied"} after ${waited} ms in line`);
+}
+
+// Whether to go on; `ifAway` is what to do when Redis cannot be asked, "admit" or "refuse".
+async function mayI(client, key, ifAway) {
+  try {
+    const [allowed] = await client.sendCommand(["RL.SLIDE", key, "100", "60"], { timeout: 1000 });
+    return allowed === 1;
+  } catch (error) {
+    if (error instanceof ErrorReply) throw error; // Redis is there, and says that the request is wrong
+    return ifAway === "admit";
+  }
+}
+
+const run = randomUUID().slice(0, 8);
+const client = await connect();
+
+for (let i = 0; i < 4; i++) await slide(client, `example:${run}:slide`);
+for (let i = 0; i < 3; i++) await bucket(client, `example:${run}:bucket`);
+
+const large = await reserve(client, run, 4000);
+const small = await reserve(client, run, 4000);
+await settle(client, large, 800);
+const again = await reserve(client, run, 4000);
+await settle(client, small, 3000);
+await settle(client, again, 4200); // more than was reserved counts, too
+
+const patient = await connect();
+await wait(patient, `example:${run}:wait`);
+
+// Without an offline queue a request fails at once while there is no connection; with one it would be sent later.
+const away = createClient({ url: awayUrl, disableOfflineQueue: true, socket: { connectTimeout: 1000 } });
+away.on("error", () => {}); // it tries again by itself
+away.connect().catch(() => {});
+for (const [choice, ifAway] of [["open", "admit"], ["closed", "refuse"]]) {
+  const verdict = (await mayI(away, `example:${run}:away`, ifAway)) ? "admitted" : "refused";
+  console.log(`away, fail ${choice}: ${verdict}`);
+}
+
+for (const each of [client, patient, away]) each.destroy();
