@@ -17,7 +17,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Makes a client that waits for a reply for as long as `timeout`.
+// Makes a client that waits for a reply for as long as timeout.
 func connect(timeout time.Duration) redis.UniversalClient {
 	options, err := redis.ParseURL(env("REDIS_URL", "redis://127.0.0.1:6379"))
 	check(err)
@@ -156,7 +156,7 @@ func main() {
 	options, err := redis.ParseURL(env("REDIS_AWAY_URL", "redis://127.0.0.1:1")) // where no server is
 	check(err)
 	options.ContextTimeoutEnabled = true // the context's deadline holds for replies, too
-	options.MaxRetries = -1
+	options.MaxRetries, options.DialerRetries = -1, 1
 	away := redis.NewClient(options)
 	defer away.Close()
 	for _, choice := range []ifAway{admit, refuse} {

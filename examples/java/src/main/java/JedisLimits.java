@@ -1,0 +1,175 @@
+import static java.util.stream.Collectors.joining;
+
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.UUID;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import redis.clients.jedis.DefaultJedisClientConfig;
+import redis.clients.jedis.HostAndPort;
+import redis.clients.jedis.JedisClientConfig;
+import redis.clients.jedis.JedisCluster;
+import redis.clients.jedis.JedisPooled;
+import redis.clients.jedis.RedisProtocol;
+import redis.clients.jedis.UnifiedJedis;
+import redis.clients.jedis.commands.ProtocolCommand;
+import redis.clients.jedis.exceptions.JedisConnectionException;
+
+/**
+ * Rate limits with Jedis, which sends any command: {@code sendCommand}.
+ *
+ * <p>REDIS_URL says where the server is, REDIS_PROTOCOL=3 speaks RESP3, REDIS_CLUSTER=yes asks a cluster.
+ */
+public class JedisLimits {
+  /** The commands, for Jedis: it takes words only as bytes. */
+  enum Rl implements ProtocolCommand {
+    SLIDE, BUCKET, QUOTA, SETTLE;
+
+    @Override
+    public byte[] getRaw() {
+      return ("RL." + name()).getBytes(StandardCharsets.UTF_8);
+    }
+  }
+
+  record Reservation(String key, String id) {}
+
+  /** What to do when Redis cannot be asked. */
+  enum IfAway { ADMIT, REFUSE }
+
+  static HostAndPort address(String url) {
+    URI uri = URI.create(url);
+    return new HostAndPort(uri.getHost(), uri.getPort());
+  }
+
+  static JedisClientConfig patience(int timeoutMs) {
+    boolean resp3 = "3".equals(System.getenv("REDIS_PROTOCOL"));
+    return DefaultJedisClientConfig.builder()
+        .protocol(resp3 ? RedisProtocol.RESP3 : RedisProtocol.RESP2)
+        .connectionTimeoutMillis(2000)
+        .socketTimeoutMillis(timeoutMs)
+        .build();
+  }
+
+  /** A client that waits so long for a reply. */
+  static UnifiedJedis connect(int timeoutMs) {
+    HostAndPort address = address(env("REDIS_URL", "redis://127.0.0.1:6379"));
+    return "yes".equals(System.getenv("REDIS_CLUSTER"))
+        ? new JedisCluster(Set.of(address), patience(timeoutMs))
+        : new JedisPooled(address, patience(timeoutMs));
+  }
+
+  /** The key says which node of a cluster is asked; it is one of the words as well. */
+  static List<Object> send(UnifiedJedis jedis, Rl command, String key, Object... words) {
+    return (List<Object>) sendAny(jedis, command, key, words);
+  }
+
+  static Object sendAny(UnifiedJedis jedis, Rl command, String key, Object... words) {
+    String[] arguments = Stream.concat(Stream.of(key), Stream.of(words).map(String::valueOf)).toArray(String[]::new);
+    return jedis instanceof JedisCluster cluster
+        ? cluster.sendCommand(key, command, arguments)
+        : jedis.sendCommand(command, arguments);
+  }
+
+  /** Texts arrive as bytes. */
+  static String text(Object reply) {
+    return new String((byte[]) reply, StandardCharsets.UTF_8);
+  }
+
+  static boolean allowed(List<Object> reply) {
+    return (long) reply.get(0) == 1;
+  }
+
+  static void tell(String name, List<Object> reply) {
+    if (allowed(reply)) {
+      System.out.printf("%s: admitted, %d of %d left%n", name, reply.get(2), reply.get(1));
+    } else {
+      System.out.printf("%s: denied, ask again in %d ms%n", name, reply.get(3));
+    }
+  }
+
+  /** At most 3 in any 60 seconds. */
+  static void slide(UnifiedJedis jedis, String key) {
+    tell("slide", send(jedis, Rl.SLIDE, key, 3, 60));
+  }
+
+  /** Bursts of 2, and one more every 60 seconds. */
+  static void bucket(UnifiedJedis jedis, String key) {
+    tell("bucket", send(jedis, Rl.BUCKET, key, 2, 1, 60));
+  }
+
+  /** Reserves a call at the first model that has room. */
+  static Optional<Reservation> reserve(UnifiedJedis jedis, String run, int tokens) {
+    for (String model : List.of("large", "small")) {
+      String key = "example:" + run + ":" + model;
+      List<Object> reply = send(jedis, Rl.QUOTA, key,
+          "LIMIT", "rpm", 10, 60,
+          "LIMIT", "tpm", 5000, 60, "UNIT", "tokens",
+          "LIMIT", "calls", 5, "INFLIGHT",
+          "COST", "tokens", tokens,
+          "RESERVE", 60);
+      if (allowed(reply)) {
+        System.out.printf("quota: %s takes it%n", model);
+        return Optional.of(new Reservation(key, text(reply.get(4))));
+      }
+      String blocking = ((List<?>) reply.get(2)).stream().map(JedisLimits::text).collect(joining(", "));
+      System.out.printf("quota: %s is full (%s)%n", model, blocking);
+    }
+    return Optional.empty();
+  }
+
+  /** Says what the call really took; the rest is free again. */
+  static void settle(UnifiedJedis jedis, Reservation call, int used) {
+    sendAny(jedis, Rl.SETTLE, call.key(), call.id(), "COST", "tokens", used);
+    System.out.printf("settle: %d tokens used%n", used);
+  }
+
+  /** Stands in line for up to 10 seconds, before those of lower lanes: the client has to be more patient than that. */
+  static void await(UnifiedJedis jedis, String key) {
+    send(jedis, Rl.SLIDE, key, 1, 3);
+    long began = System.nanoTime();
+    List<Object> reply = send(jedis, Rl.SLIDE, key, 1, 3, "WAIT", 10, "PRIORITY", "HIGH");
+    long waited = (System.nanoTime() - began) / 1_000_000;
+    System.out.printf("wait: %s after %d ms in line%n", allowed(reply) ? "admitted" : "denied", waited);
+  }
+
+  /** Whether to go on. */
+  static boolean mayI(UnifiedJedis jedis, String key, IfAway ifAway) {
+    try {
+      return allowed(send(jedis, Rl.SLIDE, key, 100, 60));
+    } catch (JedisConnectionException away) {
+      return ifAway == IfAway.ADMIT;
+    }
+  }
+
+  public static void main(String[] args) {
+    String run = UUID.randomUUID().toString().substring(0, 8);
+    try (UnifiedJedis jedis = connect(2000)) {
+      IntStream.range(0, 4).forEach(i -> slide(jedis, "example:" + run + ":slide"));
+      IntStream.range(0, 3).forEach(i -> bucket(jedis, "example:" + run + ":bucket"));
+
+      Reservation large = reserve(jedis, run, 4000).orElseThrow();
+      Reservation small = reserve(jedis, run, 4000).orElseThrow();
+      settle(jedis, large, 800);
+      Reservation again = reserve(jedis, run, 4000).orElseThrow();
+      settle(jedis, small, 3000);
+      settle(jedis, again, 4200); // more than was reserved counts, too
+    }
+    try (UnifiedJedis patient = connect(12_000)) {
+      await(patient, "example:" + run + ":wait");
+    }
+    HostAndPort nowhere = address(env("REDIS_AWAY_URL", "redis://127.0.0.1:1")); // where no server is
+    try (UnifiedJedis away = new JedisPooled(nowhere, patience(1000))) {
+      for (IfAway choice : IfAway.values()) {
+        String verdict = mayI(away, "example:" + run + ":away", choice) ? "admitted" : "refused";
+        System.out.printf("away, fail %s: %s%n", choice == IfAway.ADMIT ? "open" : "closed", verdict);
+      }
+    }
+  }
+
+  static String env(String name, String otherwise) {
+    return System.getenv().getOrDefault(name, otherwise);
+  }
+}

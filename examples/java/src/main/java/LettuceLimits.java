@@ -1,0 +1,166 @@
+import static java.util.stream.Collectors.joining;
+
+import io.lettuce.core.AbstractRedisClient;
+import io.lettuce.core.ClientOptions;
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.RedisCommandTimeoutException;
+import io.lettuce.core.RedisConnectionException;
+import io.lettuce.core.RedisException;
+import io.lettuce.core.RedisURI;
+import io.lettuce.core.TimeoutOptions;
+import io.lettuce.core.cluster.ClusterClientOptions;
+import io.lettuce.core.cluster.RedisClusterClient;
+import io.lettuce.core.cluster.api.sync.RedisClusterCommands;
+import io.lettuce.core.codec.StringCodec;
+import io.lettuce.core.output.ArrayOutput;
+import io.lettuce.core.protocol.CommandArgs;
+import io.lettuce.core.protocol.ProtocolKeyword;
+import io.lettuce.core.protocol.ProtocolVersion;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.function.Function;
+import java.util.stream.IntStream;
+
+/**
+ * Rate limits with Lettuce, which sends any command: {@code dispatch}.
+ *
+ * <p>REDIS_URL says where the server is, REDIS_PROTOCOL=3 speaks RESP3, REDIS_CLUSTER=yes asks a cluster.
+ */
+public class LettuceLimits {
+  /** The commands, for Lettuce. */
+  enum Rl implements ProtocolKeyword {
+    SLIDE, BUCKET, QUOTA, SETTLE;
+
+    @Override
+    public byte[] getBytes() {
+      return toString().getBytes(StandardCharsets.UTF_8);
+    }
+
+    @Override
+    public String toString() {
+      return "RL." + name();
+    }
+  }
+
+  record Reservation(String key, String id) {}
+
+  /** What to do when Redis cannot be asked. */
+  enum IfAway { ADMIT, REFUSE }
+
+  static ProtocolVersion protocol() {
+    return "3".equals(System.getenv("REDIS_PROTOCOL")) ? ProtocolVersion.RESP3 : ProtocolVersion.RESP2;
+  }
+
+  static RedisURI uri(String url, Duration timeout) {
+    RedisURI uri = RedisURI.create(url);
+    uri.setTimeout(timeout);
+    return uri;
+  }
+
+  /** Does something with a client that waits so long for a reply. */
+  static <T> T with(Duration timeout, Function<RedisClusterCommands<String, String>, T> task) {
+    RedisURI uri = uri(env("REDIS_URL", "redis://127.0.0.1:6379"), timeout);
+    AbstractRedisClient made = null;
+    try {
+      if ("yes".equals(System.getenv("REDIS_CLUSTER"))) {
+        RedisClusterClient client = RedisClusterClient.create(uri);
+        made = client;
+        client.setOptions(ClusterClientOptions.builder().protocolVersion(protocol()).build());
+        return task.apply(client.connect().sync());
+      }
+      RedisClient client = RedisClient.create(uri);
+      made = client;
+      client.setOptions(ClientOptions.builder().protocolVersion(protocol()).build());
+      return task.apply(client.connect().sync());
+    } finally {
+      if (made != null) {
+        made.shutdown(Duration.ZERO, Duration.ofSeconds(2));
+      }
+    }
+  }
+
+  /** The key says which node of a cluster is asked. */
+  static List<Object> send(RedisClusterCommands<String, String> redis, Rl command, String key, Object... words) {
+    CommandArgs<String, String> args = new CommandArgs<>(StringCodec.UTF8).addKey(key);
+    for (Object word : words) {
+      args.add(String.valueOf(word));
+    }
+    return redis.dispatch(command, new ArrayOutput<>(StringCodec.UTF8), args);
+  }
+
+  static boolean allowed(List<Object> reply) {
+    return (long) reply.get(0) == 1;
+  }
+
+  static void tell(String name, List<Object> reply) {
+    if (allowed(reply)) {
+      System.out.printf("%s: admitted, %d of %d left%n", name, reply.get(2), reply.get(1));
+    } else {
+      System.out.printf("%s: denied, ask again in %d ms%n", name, reply.get(3));
+    }
+  }
+
+  /** At most 3 in any 60 seconds. */
+  static void slide(RedisClusterCommands<String, String> redis, String key) {
+    tell("slide", send(redis, Rl.SLIDE, key, 3, 60));
+  }
+
+  /** Bursts of 2, and one more every 60 seconds. */
+  static void bucket(RedisClusterCommands<String, String> redis, String key) {
+    tell("bucket", send(redis, Rl.BUCKET, key, 2, 1, 60));
+  }
+
+  /** Reserves a call at the first model that has room. */
+  static Optional<Reservation> reserve(RedisClusterCommands<String, String> redis, String run, int tokens) {
+    for (String model : List.of("large", "small")) {
+      String key = "example:" + run + ":" + model;
+      List<Object> reply = send(redis, Rl.QUOTA, key,
+          "LIMIT", "rpm", 10, 60,
+          "LIMIT", "tpm", 5000, 60, "UNIT", "tokens",
+          "LIMIT", "calls", 5, "INFLIGHT",
+          "COST", "tokens", tokens,
+          "RESERVE", 60);
+      if (allowed(reply)) {
+        System.out.printf("quota: %s takes it%n", model);
+        return Optional.of(new Reservation(key, (String) reply.get(4)));
+      }
+      String blocking = ((List<?>) reply.get(2)).stream().map(String::valueOf).collect(joining(", "));
+      System.out.printf("quota: %s is full (%s)%n", model, blocking);
+    }
+    return Optional.empty();
+  }
+
+  /** Says what the call really took; the rest is free again. */
+  static void settle(RedisClusterCommands<String, String> redis, Reservation call, int used) {
+    send(redis, Rl.SETTLE, call.key(), call.id(), "COST", "tokens", used);
+    System.out.printf("settle: %d tokens used%n", used);
+  }
+
+  /** Stands in line for up to 10 seconds, before those of lower lanes: the client has to be more patient than that. */
+  static void await(RedisClusterCommands<String, String> redis, String key) {
+    send(redis, Rl.SLIDE, key, 1, 3);
+    long began = System.nanoTime();
+    List<Object> reply = send(redis, Rl.SLIDE, key, 1, 3, "WAIT", 10, "PRIORITY", "HIGH");
+    long waited = (System.nanoTime() - began) / 1_000_000;
+    System.out.printf("wait: %s after %d ms in line%n", allowed(reply) ? "admitted" : "denied", waited);
+  }
+
+  /** Whether to go on. A client cannot be made while Redis is away, so this is asked of one that connects when needed. */
+  static boolean mayI(RedisClient client, String key, IfAway ifAway) {
+    try (var connection = client.connect()) {
+      return allowed(send(new Single(connection).commands(), Rl.SLIDE, key, 100, 60));
+    } catch (RedisConnectionException | RedisCommandTimeoutException away) {
+      return ifAway == IfAway.ADMIT;
+    }
+  }
+
+  public static void main(String[] args) {
+  }
+
+  static String env(String name, String otherwise) {
+    return System.getenv().getOrDefault(name, otherwise);
+  }
+}
