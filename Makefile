@@ -2,7 +2,7 @@
 # What each target does stands in .ci/, one script a task.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test test-matrix bench chaos sanitize memcheck lint fuzz miri docker clean
+.PHONY: help setup build run test test-matrix bench chaos sanitize memcheck lint fuzz miri package test-package docker clean
 SHELL := /bin/bash
 
 suffix := $(if $(filter Darwin,$(shell uname)),dylib,so)
@@ -50,6 +50,12 @@ memcheck: setup build ## the same in valgrind
 
 miri: ## run the tests of crates/core under Miri
 	@.ci/miri.sh
+
+package: build ## a tarball and a Debian package in target/package
+	@.ci/package.sh
+
+test-package: package ## install the Debian package on a clean root, and ask the server there
+	@.ci/test-package.sh
 
 docker: ## build an image of REDIS_IMAGE= with the module: redis-rl
 	docker build -f docker/Dockerfile -t redis-rl $(if $(REDIS_IMAGE),--build-arg REDIS_IMAGE=$(REDIS_IMAGE)) .

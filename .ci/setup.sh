@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing of what it is asked for:  setup.sh build|server|languages|shellcheck|valgrind|pip ...
+# Installs what is missing of what it is asked for:  setup.sh build|server|languages|shellcheck|valgrind|debootstrap|pip ...
 # Says what it installs, with which command; silent and fast when nothing is missing. Also runs in the bash 3.2 of macOS.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -55,6 +55,7 @@ for thing in "$@"; do
       ;;
     shellcheck) command -v shellcheck >/dev/null || missing="$missing shellcheck" ;;
     valgrind) { command -v valgrind && command -v python3; } >/dev/null || missing="$missing valgrind" ;;
+    debootstrap) command -v debootstrap >/dev/null || missing="$missing debootstrap" ;;
     pip) python3 -m pip --version >/dev/null 2>&1 || missing="$missing pip" ;;
     *) echo "setup.sh: unknown: $thing" >&2; exit 2 ;;
   esac
@@ -72,6 +73,7 @@ for thing in $missing; do
     apt/perl) packages="$packages perl" ;;
     dnf/perl) packages="$packages perl-IO perl-interpreter" ;;
     apt/valgrind | dnf/valgrind) packages="$packages valgrind python3" ;;
+    apt/debootstrap) packages="$packages debootstrap" ;;
     apt/pip) packages="$packages python3-pip" ;;
     dnf/compiler) packages="$packages gcc glibc-devel" ;;
     dnf/libclang) packages="$packages clang-devel" ;;
@@ -84,6 +86,7 @@ for thing in $missing; do
     brew/python3) packages="$packages python" ;;
     brew/perl) packages="$packages perl" ;;
     brew/pip) packages="$packages python" ;;
+    */debootstrap) echo "missing: debootstrap, on Debian or Ubuntu" >&2; exit 1 ;;
     */shellcheck) packages="$packages shellcheck" ;;
   esac
 done

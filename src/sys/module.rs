@@ -15,8 +15,18 @@ static ALLOCATOR: ServerAlloc = ServerAlloc;
 const NAME: &CStr = c"rl";
 const API: c_int = 1;
 
-/// 0.1.0 as 000100, as `MODULE LIST` shows it.
-const VERSION: c_int = 100;
+/// The version, 0.1.0 as 000100, as `MODULE LIST` shows it.
+const VERSION: c_int = version(env!("CARGO_PKG_VERSION_MAJOR"))
+    .saturating_mul(10_000)
+    .saturating_add(version(env!("CARGO_PKG_VERSION_MINOR")).saturating_mul(100))
+    .saturating_add(version(env!("CARGO_PKG_VERSION_PATCH")));
+
+const fn version(digits: &str) -> c_int {
+    match c_int::from_str_radix(digits, 10) {
+        Ok(number) => number,
+        Err(_) => 0,
+    }
+}
 
 #[allow(non_snake_case)] // the server's name for it
 #[unsafe(no_mangle)]

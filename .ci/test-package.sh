@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# make test-package: installs the Debian package on a clean root, as on a machine of its own, and asks the server that the
+# system starts there: after a restart it knows RL.SLIDE, after removal it does not, and its configuration is as it was.
+# Needs root. DEBIAN_MIRROR is the archive to use; by default the one that this system's own apt uses.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+suite=${SUITE:-bookworm}
+root=$PWD/.cache/root-$suite
+deb=$(ls target/package/*.deb)
+.ci/setup.sh debootstrap
+
+# shellcheck disable=SC2016 # $(REPO_URI) is apt's own
+mirror=${DEBIAN_MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' | awk '/\/debian\/?$/ && !n++')}
+if [ ! -f "$root.tar" ]; then
+  rm -rf "$root"
+  debootstrap --variant=minbase "$suite" "$root" "$mirror" >"$root.log" 2>&1 || { tail -n 20 "$root.log" >&2; exit 1; }
+  tar -C "$root" -cf "$root.tar.part" . && mv "$root.tar.part" "$root.tar"
+  rm -rf "$root"
+fi
+
+work=$(mktemp -d)
+chmod 755 "$work" # the server there is no root
+inside() { chroot "$work" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive "$@"; }
+# shellcheck disable=SC2317 # called by the trap
+clean() {
+  inside service redis-server stop >/dev/null 2>&1 || :
+  umount "$work/proc" 2>/dev/null || :
+  rm -rf "$work"
+}
+trap clean EXIT
+tar -C "$work" -xf "$root.tar"
+mount -t proc proc "$work/proc"
+# Services of this root listen to nothing that is also ours.
+printf '#!/bin/sh\nexit 101\n' >"$work/usr/sbin/policy-rc.d"
+chmod +x "$work/usr/sbin/policy-rc.d"
+cp "$deb" "$work/tmp/redis-rl.deb"
+
+fail() { echo "test-package: $*" >&2; exit 1; }
+ask() { inside redis-cli -p 16379 "$@" 2>&1; }
+restart() {
+  inside service redis-server restart >/dev/null
+  for _ in $(seq 100); do
+    [ "$(ask PING)" = PONG ] && return
+    sleep 0.1 # a process of another root: nothing tells of its start but its answer
+  done
+  cat "$work/var/log/redis/redis-server.log" >&2 || :
+  fail "the server does not answer"
+}
+# What apt says is of interest only when it fails.
+apt() { inside apt-get -qq -y "$@" >"$work/apt.log" 2>&1 || { cat "$work/apt.log" >&2; fail "apt-get $*"; }; }
+
+apt update
+apt install --no-install-recommends redis-server
+inside sed -i 's/^port 6379/port 16379/' /etc/redis/redis.conf
+before=$(inside cat /etc/redis/redis.conf)
+restart
+case $(ask RL.SLIDE key 5 60) in *"unknown command"*) ;; *) fail "the module is there already" ;; esac
+
+apt install /tmp/redis-rl.deb
+restart
+[ "$(ask RL.SLIDE key 5 60 | tr '\n' ' ')" = "1 5 4 0 60000 " ] || fail "RL.SLIDE: $(ask RL.SLIDE key 5 60)"
+restart
+[ "$(ask RL.PEEK key | sed -n 3p)" = 4 ] || fail "what was used is gone after a restart: $(ask RL.PEEK key)"
+[ "$(ask CONFIG GET rl.max-waiters | tail -n 1)" = 100000 ] || fail "no settings"
+
+apt remove redis-rl
+[ "$(inside cat /etc/redis/redis.conf)" = "$before" ] || fail "the configuration is not what it was"
+inside service redis-server stop >/dev/null
+inside rm /var/lib/redis/dump.rdb # which the module is needed to read
+restart
+case $(ask RL.SLIDE key 5 60) in *"unknown command"*) ;; *) fail "the module is there still" ;; esac
+
+apt install /tmp/redis-rl.deb
+apt purge redis-rl
+[ ! -e "$work/etc/redis/redis-rl.conf" ] || fail "its file of settings is left after a purge"
+echo "installed, asked, restarted, removed: $deb on $suite"
