@@ -2,14 +2,14 @@
 # What each target does stands in .ci/, one script a task.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test test-matrix bench chaos sanitize memcheck lint fuzz miri package test-package docker clean
+.PHONY: help setup build run test test-matrix test-clients bench chaos sanitize memcheck lint fuzz miri package test-package docker clean
 SHELL := /bin/bash
 
 suffix := $(if $(filter Darwin,$(shell uname)),dylib,so)
 export REDIS_RL_MODULE ?= $(abspath $(or $(CARGO_TARGET_DIR),target))/release/libredis_rl.$(suffix)
 
 help: ## print this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install what is missing to build and run
 	@.ci/setup.sh build server
@@ -27,6 +27,9 @@ test: setup build ## run all tests on this system's server, or REDIS_RL_SERVER=
 
 test-matrix: build ## run the integration tests on many servers, or MATRIX="redis-8.0 valkey-9.1"
 	@.ci/matrix.sh
+
+test-clients: setup build ## run the examples in each language, then all of them together for CLIENT_SECONDS=20
+	@.ci/clients.sh
 
 bench: setup build ## count the instructions of each command, beside SET, and fail above a bound
 	@.ci/setup.sh valgrind

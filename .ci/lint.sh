@@ -29,7 +29,7 @@ else
 fi
 
 scripts=(.ci/run .ci/*.sh)
-for script in docker/*.sh; do [ ! -f "$script" ] || scripts+=("$script"); done
+for script in docker/*.sh packaging/deb/*; do [ ! -f "$script" ] || scripts+=("$script"); done
 try shellcheck "${scripts[@]}"
 
 [ -z "$unchecked" ] || echo "NOT CHECKED: security advisories of the dependencies, since their database could not be fetched"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing of what it is asked for:  setup.sh build|server|languages|shellcheck|valgrind|debootstrap|pip ...
+# Installs what is missing of what it is asked for:  setup.sh build|server|languages|clients|shellcheck|valgrind|debootstrap|pip ...
 # Says what it installs, with which command; silent and fast when nothing is missing. Also runs in the bash 3.2 of macOS.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -53,6 +53,16 @@ for thing in "$@"; do
       command -v python3 >/dev/null || missing="$missing python3"
       perl -MIO::Socket::UNIX -e 1 2>/dev/null || missing="$missing perl"
       ;;
+    clients) # of the examples
+      have_compiler || missing="$missing compiler"
+      python3 -c 'import ensurepip' 2>/dev/null || missing="$missing venv"
+      { command -v node && command -v npm; } >/dev/null || missing="$missing node"
+      command -v go >/dev/null || missing="$missing go"
+      { command -v javac && command -v mvn; } >/dev/null || missing="$missing java"
+      php -r 'exit(extension_loaded("redis") ? 0 : 1);' 2>/dev/null || missing="$missing php"
+      ruby -e 'require "redis"' 2>/dev/null || missing="$missing ruby"
+      pkg-config --exists hiredis 2>/dev/null || missing="$missing hiredis"
+      ;;
     shellcheck) command -v shellcheck >/dev/null || missing="$missing shellcheck" ;;
     valgrind) { command -v valgrind && command -v python3; } >/dev/null || missing="$missing valgrind" ;;
     debootstrap) command -v debootstrap >/dev/null || missing="$missing debootstrap" ;;
@@ -75,6 +85,17 @@ for thing in $missing; do
     apt/valgrind | dnf/valgrind) packages="$packages valgrind python3" ;;
     apt/debootstrap) packages="$packages debootstrap" ;;
     apt/pip) packages="$packages python3-pip" ;;
+    apt/venv) packages="$packages python3-venv" ;;
+    apt/node) packages="$packages nodejs npm" ;;
+    apt/go) packages="$packages golang-go" ;;
+    apt/java) packages="$packages default-jdk-headless maven" ;;
+    apt/php) packages="$packages php-cli php-redis" ;;
+    apt/ruby) packages="$packages ruby ruby-redis" ;;
+    apt/hiredis) packages="$packages libhiredis-dev pkg-config" ;;
+    dnf/venv | dnf/node | dnf/go | dnf/java | dnf/php | dnf/ruby | dnf/hiredis | brew/venv | brew/node | brew/go | brew/java | brew/php | brew/ruby | brew/hiredis)
+      echo "missing: ${thing#*/}, see examples/README.md; only on Debian and Ubuntu is it installed for you" >&2
+      exit 1
+      ;;
     dnf/compiler) packages="$packages gcc glibc-devel" ;;
     dnf/libclang) packages="$packages clang-devel" ;;
     dnf/server) packages="$packages valkey" ;;
@@ -113,6 +134,8 @@ No package manager that this script knows (apt-get, dnf, brew) is here. Please i
   shellcheck  shellcheck
   valgrind    valgrind and python3, to count instructions
   pip         Python 3 with pip
+  venv, node, go, java, php, ruby, hiredis
+              what examples/README.md names for each language
 END
     exit 1
     ;;

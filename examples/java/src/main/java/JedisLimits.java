@@ -62,11 +62,7 @@ public class JedisLimits {
   }
 
   /** The key says which node of a cluster is asked; it is one of the words as well. */
-  static List<Object> send(UnifiedJedis jedis, Rl command, String key, Object... words) {
-    return (List<Object>) sendAny(jedis, command, key, words);
-  }
-
-  static Object sendAny(UnifiedJedis jedis, Rl command, String key, Object... words) {
+  static Object send(UnifiedJedis jedis, Rl command, String key, Object... words) {
     String[] arguments = Stream.concat(Stream.of(key), Stream.of(words).map(String::valueOf)).toArray(String[]::new);
     return jedis instanceof JedisCluster cluster
         ? cluster.sendCommand(key, command, arguments)
@@ -78,11 +74,15 @@ public class JedisLimits {
     return new String((byte[]) reply, StandardCharsets.UTF_8);
   }
 
-  static boolean allowed(List<Object> reply) {
+  static List<?> ask(UnifiedJedis jedis, Rl command, String key, Object... words) {
+    return (List<?>) send(jedis, command, key, words);
+  }
+
+  static boolean allowed(List<?> reply) {
     return (long) reply.get(0) == 1;
   }
 
-  static void tell(String name, List<Object> reply) {
+  static void tell(String name, List<?> reply) {
     if (allowed(reply)) {
       System.out.printf("%s: admitted, %d of %d left%n", name, reply.get(2), reply.get(1));
     } else {
@@ -92,19 +92,19 @@ public class JedisLimits {
 
   /** At most 3 in any 60 seconds. */
   static void slide(UnifiedJedis jedis, String key) {
-    tell("slide", send(jedis, Rl.SLIDE, key, 3, 60));
+    tell("slide", ask(jedis, Rl.SLIDE, key, 3, 60));
   }
 
   /** Bursts of 2, and one more every 60 seconds. */
   static void bucket(UnifiedJedis jedis, String key) {
-    tell("bucket", send(jedis, Rl.BUCKET, key, 2, 1, 60));
+    tell("bucket", ask(jedis, Rl.BUCKET, key, 2, 1, 60));
   }
 
   /** Reserves a call at the first model that has room. */
   static Optional<Reservation> reserve(UnifiedJedis jedis, String run, int tokens) {
     for (String model : List.of("large", "small")) {
       String key = "example:" + run + ":" + model;
-      List<Object> reply = send(jedis, Rl.QUOTA, key,
+      List<?> reply = ask(jedis, Rl.QUOTA, key,
           "LIMIT", "rpm", 10, 60,
           "LIMIT", "tpm", 5000, 60, "UNIT", "tokens",
           "LIMIT", "calls", 5, "INFLIGHT",
@@ -122,15 +122,15 @@ public class JedisLimits {
 
   /** Says what the call really took; the rest is free again. */
   static void settle(UnifiedJedis jedis, Reservation call, int used) {
-    sendAny(jedis, Rl.SETTLE, call.key(), call.id(), "COST", "tokens", used);
+    send(jedis, Rl.SETTLE, call.key(), call.id(), "COST", "tokens", used);
     System.out.printf("settle: %d tokens used%n", used);
   }
 
   /** Stands in line for up to 10 seconds, before those of lower lanes: the client has to be more patient than that. */
   static void await(UnifiedJedis jedis, String key) {
-    send(jedis, Rl.SLIDE, key, 1, 3);
+    ask(jedis, Rl.SLIDE, key, 1, 3);
     long began = System.nanoTime();
-    List<Object> reply = send(jedis, Rl.SLIDE, key, 1, 3, "WAIT", 10, "PRIORITY", "HIGH");
+    List<?> reply = ask(jedis, Rl.SLIDE, key, 1, 3, "WAIT", 10, "PRIORITY", "HIGH");
     long waited = (System.nanoTime() - began) / 1_000_000;
     System.out.printf("wait: %s after %d ms in line%n", allowed(reply) ? "admitted" : "denied", waited);
   }
@@ -138,7 +138,7 @@ public class JedisLimits {
   /** Whether to go on. */
   static boolean mayI(UnifiedJedis jedis, String key, IfAway ifAway) {
     try {
-      return allowed(send(jedis, Rl.SLIDE, key, 100, 60));
+      return allowed(ask(jedis, Rl.SLIDE, key, 100, 60));
     } catch (JedisConnectionException away) {
       return ifAway == IfAway.ADMIT;
     }

@@ -1,18 +1,17 @@
 import static java.util.stream.Collectors.joining;
 
-import io.lettuce.core.AbstractRedisClient;
 import io.lettuce.core.ClientOptions;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisCommandTimeoutException;
 import io.lettuce.core.RedisConnectionException;
-import io.lettuce.core.RedisException;
 import io.lettuce.core.RedisURI;
-import io.lettuce.core.TimeoutOptions;
+import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.cluster.ClusterClientOptions;
 import io.lettuce.core.cluster.RedisClusterClient;
 import io.lettuce.core.cluster.api.sync.RedisClusterCommands;
 import io.lettuce.core.codec.StringCodec;
 import io.lettuce.core.output.ArrayOutput;
+import io.lettuce.core.output.IntegerOutput;
 import io.lettuce.core.protocol.CommandArgs;
 import io.lettuce.core.protocol.ProtocolKeyword;
 import io.lettuce.core.protocol.ProtocolVersion;
@@ -21,8 +20,9 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
-import java.util.function.Function;
+import java.util.function.Consumer;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * Rate limits with Lettuce, which sends any command: {@code dispatch}.
@@ -61,34 +61,30 @@ public class LettuceLimits {
   }
 
   /** Does something with a client that waits so long for a reply. */
-  static <T> T with(Duration timeout, Function<RedisClusterCommands<String, String>, T> task) {
+  static void with(Duration timeout, Consumer<RedisClusterCommands<String, String>> task) {
     RedisURI uri = uri(env("REDIS_URL", "redis://127.0.0.1:6379"), timeout);
-    AbstractRedisClient made = null;
-    try {
-      if ("yes".equals(System.getenv("REDIS_CLUSTER"))) {
-        RedisClusterClient client = RedisClusterClient.create(uri);
-        made = client;
-        client.setOptions(ClusterClientOptions.builder().protocolVersion(protocol()).build());
-        return task.apply(client.connect().sync());
-      }
+    if ("yes".equals(System.getenv("REDIS_CLUSTER"))) {
+      RedisClusterClient client = RedisClusterClient.create(uri);
+      client.setOptions(ClusterClientOptions.builder().protocolVersion(protocol()).build());
+      task.accept(client.connect().sync());
+      client.shutdown(Duration.ZERO, Duration.ofSeconds(2));
+    } else {
       RedisClient client = RedisClient.create(uri);
-      made = client;
       client.setOptions(ClientOptions.builder().protocolVersion(protocol()).build());
-      return task.apply(client.connect().sync());
-    } finally {
-      if (made != null) {
-        made.shutdown(Duration.ZERO, Duration.ofSeconds(2));
-      }
+      task.accept(client.connect().sync());
+      client.shutdown(Duration.ZERO, Duration.ofSeconds(2));
     }
   }
 
   /** The key says which node of a cluster is asked. */
+  static CommandArgs<String, String> words(String key, Object... words) {
+    CommandArgs<String, String> all = new CommandArgs<>(StringCodec.UTF8).addKey(key);
+    Stream.of(words).map(String::valueOf).forEach(all::add);
+    return all;
+  }
+
   static List<Object> send(RedisClusterCommands<String, String> redis, Rl command, String key, Object... words) {
-    CommandArgs<String, String> args = new CommandArgs<>(StringCodec.UTF8).addKey(key);
-    for (Object word : words) {
-      args.add(String.valueOf(word));
-    }
-    return redis.dispatch(command, new ArrayOutput<>(StringCodec.UTF8), args);
+    return redis.dispatch(command, new ArrayOutput<>(StringCodec.UTF8), words(key, words));
   }
 
   static boolean allowed(List<Object> reply) {
@@ -135,7 +131,8 @@ public class LettuceLimits {
 
   /** Says what the call really took; the rest is free again. */
   static void settle(RedisClusterCommands<String, String> redis, Reservation call, int used) {
-    send(redis, Rl.SETTLE, call.key(), call.id(), "COST", "tokens", used);
+    redis.dispatch(Rl.SETTLE, new IntegerOutput<>(StringCodec.UTF8),
+        words(call.key(), call.id(), "COST", "tokens", used));
     System.out.printf("settle: %d tokens used%n", used);
   }
 
@@ -148,16 +145,38 @@ public class LettuceLimits {
     System.out.printf("wait: %s after %d ms in line%n", allowed(reply) ? "admitted" : "denied", waited);
   }
 
-  /** Whether to go on. A client cannot be made while Redis is away, so this is asked of one that connects when needed. */
+  /** Whether to go on. It connects for each question, since there is no connection to keep while Redis is away. */
   static boolean mayI(RedisClient client, String key, IfAway ifAway) {
-    try (var connection = client.connect()) {
-      return allowed(send(new Single(connection).commands(), Rl.SLIDE, key, 100, 60));
+    try (StatefulRedisConnection<String, String> connection = client.connect()) {
+      return allowed(send(connection.sync(), Rl.SLIDE, key, 100, 60));
     } catch (RedisConnectionException | RedisCommandTimeoutException away) {
       return ifAway == IfAway.ADMIT;
     }
   }
 
   public static void main(String[] args) {
+    String run = UUID.randomUUID().toString().substring(0, 8);
+    with(Duration.ofSeconds(2), redis -> {
+      IntStream.range(0, 4).forEach(i -> slide(redis, "example:" + run + ":slide"));
+      IntStream.range(0, 3).forEach(i -> bucket(redis, "example:" + run + ":bucket"));
+
+      Reservation large = reserve(redis, run, 4000).orElseThrow();
+      Reservation small = reserve(redis, run, 4000).orElseThrow();
+      settle(redis, large, 800);
+      Reservation again = reserve(redis, run, 4000).orElseThrow();
+      settle(redis, small, 3000);
+      settle(redis, again, 4200); // more than was reserved counts, too
+    });
+    with(Duration.ofSeconds(12), patient -> await(patient, "example:" + run + ":wait"));
+
+    // Where no server is.
+    RedisURI nowhere = uri(env("REDIS_AWAY_URL", "redis://127.0.0.1:1"), Duration.ofSeconds(1));
+    RedisClient away = RedisClient.create(nowhere);
+    for (IfAway choice : IfAway.values()) {
+      String verdict = mayI(away, "example:" + run + ":away", choice) ? "admitted" : "refused";
+      System.out.printf("away, fail %s: %s%n", choice == IfAway.ADMIT ? "open" : "closed", verdict);
+    }
+    away.shutdown(Duration.ZERO, Duration.ofSeconds(2));
   }
 
   static String env(String name, String otherwise) {
