@@ -1,6 +1,7 @@
 import static java.util.stream.Collectors.joining;
 
 import io.lettuce.core.ClientOptions;
+import io.lettuce.core.MaintNotificationsConfig;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisCommandTimeoutException;
 import io.lettuce.core.RedisConnectionException;
@@ -50,8 +51,12 @@ public class LettuceLimits {
   /** What to do when Redis cannot be asked. */
   enum IfAway { ADMIT, REFUSE }
 
-  static ProtocolVersion protocol() {
-    return "3".equals(System.getenv("REDIS_PROTOCOL")) ? ProtocolVersion.RESP3 : ProtocolVersion.RESP2;
+  /** Servers that do not announce their maintenance are not asked for it. */
+  static <B extends ClientOptions.Builder> B options(B builder) {
+    boolean resp3 = "3".equals(System.getenv("REDIS_PROTOCOL"));
+    builder.protocolVersion(resp3 ? ProtocolVersion.RESP3 : ProtocolVersion.RESP2);
+    builder.maintNotificationsConfig(MaintNotificationsConfig.disabled());
+    return builder;
   }
 
   static RedisURI uri(String url, Duration timeout) {
@@ -65,12 +70,12 @@ public class LettuceLimits {
     RedisURI uri = uri(env("REDIS_URL", "redis://127.0.0.1:6379"), timeout);
     if ("yes".equals(System.getenv("REDIS_CLUSTER"))) {
       RedisClusterClient client = RedisClusterClient.create(uri);
-      client.setOptions(ClusterClientOptions.builder().protocolVersion(protocol()).build());
+      client.setOptions(options(ClusterClientOptions.builder()).build());
       task.accept(client.connect().sync());
       client.shutdown(Duration.ZERO, Duration.ofSeconds(2));
     } else {
       RedisClient client = RedisClient.create(uri);
-      client.setOptions(ClientOptions.builder().protocolVersion(protocol()).build());
+      client.setOptions(options(ClientOptions.builder()).build());
       task.accept(client.connect().sync());
       client.shutdown(Duration.ZERO, Duration.ofSeconds(2));
     }

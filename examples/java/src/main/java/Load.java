@@ -1,4 +1,5 @@
 import io.lettuce.core.ClientOptions;
+import io.lettuce.core.MaintNotificationsConfig;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.api.sync.RedisCommands;
@@ -60,7 +61,10 @@ public class Load {
     uri.setTimeout(Duration.ofSeconds(90));
     RedisClient client = RedisClient.create(uri);
     ProtocolVersion version = RESP3 ? ProtocolVersion.RESP3 : ProtocolVersion.RESP2;
-    client.setOptions(ClientOptions.builder().protocolVersion(version).build());
+    client.setOptions(ClientOptions.builder()
+        .protocolVersion(version)
+        .maintNotificationsConfig(MaintNotificationsConfig.disabled())
+        .build());
     RedisCommands<String, String> redis = client.connect().sync();
     return words -> {
       var arguments = new CommandArgs<>(StringCodec.UTF8).addValues(words.subList(1, words.size()));

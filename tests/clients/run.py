@@ -1,0 +1,29 @@
+"""make test-clients: the examples, each by itself and all together, against real servers. See README.md."""
+
+import argparse
+from pathlib import Path
+
+import examples
+import together
+from programs import programs
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--server", required=True)
+    parser.add_argument("--module", required=True)
+    parser.add_argument("--built", type=Path, required=True)
+    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--copies", type=int, default=1)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--part", choices=["examples", "together"])
+    options = parser.parse_args()
+    chosen = programs(options.built, options.only.split())
+    if options.part != "together":
+        examples.run(chosen, options.server, options.module)
+    if options.part != "examples":
+        together.run(chosen, options.server, options.module, options.seconds, options.copies)
+    print("test-clients: passed")
+
+
+main()
