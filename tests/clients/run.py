@@ -16,12 +16,14 @@ def main():
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--copies", type=int, default=1)
     parser.add_argument("--only", default="")
-    parser.add_argument("--part", choices=["examples", "together"])
+    parser.add_argument("--part", choices=["alone", "cluster", "together"], help="only this part")
     options = parser.parse_args()
     chosen = programs(options.built, options.only.split())
-    if options.part != "together":
-        examples.run(chosen, options.server, options.module)
-    if options.part != "examples":
+    if options.part in (None, "alone"):
+        examples.run_alone(chosen, options.server, options.module)
+    if options.part in (None, "cluster"):
+        examples.run_in_cluster(chosen, options.server, options.module)
+    if options.part in (None, "together"):
         together.run(chosen, options.server, options.module, options.seconds, options.copies)
     print("test-clients: passed")
 

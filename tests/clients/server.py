@@ -68,6 +68,13 @@ class Cluster:
 
     def __init__(self, program, module):
         self.nodes = []
+        try:
+            self.start(program, module)
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def start(self, program, module):
         for _ in range(3):
             bus = str(free_port())
             self.nodes.append(Server(program, module, "--cluster-enabled", "yes", "--cluster-port", bus))
@@ -84,8 +91,7 @@ class Cluster:
     def is_whole(self, node):
         # Every slot is somebody's, and the three are known to be its owners.
         owners = node.client.execute_command("CLUSTER", "SHARDS")
-        up = node.client.execute_command("CLUSTER", "INFO")["cluster_state"] == "ok"
-        return up and len(owners) == 3
+        return len(owners) == 3 and "cluster_state:ok" in node.client.execute_command("CLUSTER", "INFO")
 
     def __enter__(self):
         return self

@@ -27,7 +27,7 @@ QUOTA = ["RL.QUOTA", "quota", "LIMIT", "rpm", "400", "1", "LIMIT", "tpm", "20000
          "LIMIT", "calls", "12", "INFLIGHT", "COST", "tokens", str(TOKENS), "RESERVE", "60"]
 LANES = ["CRITICAL", "HIGH", "NORMAL", "LOW"]
 COST = 1_000_000  # of a request in the line, and the number of its process beyond: so that the file tells whose it was
-LINE_RATE = 8
+LINE_RATE = 6
 LINE_LIMIT = LINE_RATE * COST + COST // 2
 PAUSE_MS = 3_000  # at most, between two requests of a process in the line
 
