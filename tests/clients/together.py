@@ -126,7 +126,7 @@ class Arrivals(threading.Thread):
         super().__init__(daemon=True)
         self.seen = []  # (µs, number of the process)
         self.over = threading.Event()
-        self.client = Redis(port=port)
+        self.client = Redis(port=port, socket_timeout=None)  # there are times when nobody comes
         self.monitor = self.client.monitor()
         self.monitor.__enter__()
 
