@@ -215,6 +215,21 @@ pub(crate) const BUCKET: Docs = Docs {
     ],
 };
 
+pub(crate) const THROTTLE: Docs = Docs {
+    summary: c"Admits an action if a bucket holds as many tokens as it takes, with the arguments and reply of redis-cell.",
+    complexity: CONSTANT,
+    since: SINCE,
+    arity: -5,
+    keys: Keys::First,
+    key: RW | ACCESS | UPDATE,
+    args: &[
+        required(c"max_burst", Kind::Integer),
+        required(c"count_per_period", Kind::Integer),
+        required(c"period", Kind::Integer),
+        optional(c"quantity", Kind::Integer, None),
+    ],
+};
+
 pub(crate) const PEEK: Docs = Docs {
     summary: c"Tells whether a request would be admitted now, and when, without making it.",
     complexity: c"O(1) amortized; O(N) for a cost that N past requests of a sliding window must age out for",

@@ -33,6 +33,7 @@ mod waiting;
 
 use arguments::Arguments;
 use rl_core::value::Value;
+use sys::command::Registered;
 use sys::context::{Args, Context, Level};
 use sys::{command, data_type, info};
 
@@ -50,7 +51,7 @@ fn load(context: Context<'_>, args: Args<'_>) -> bool {
     }
     let category = command::add_category(context, CATEGORY).then_some(CATEGORY);
     for command in commands::ALL {
-        if !command::register(context, command, category) {
+        if command::register(context, command, category) != Registered::Yes {
             context
                 .log(Level::Warning, c"redis-rl: a command RL.* could not be registered, is its name taken?");
             return false;
@@ -65,6 +66,9 @@ fn load(context: Context<'_>, args: Args<'_>) -> bool {
     if !settings::load(context, arguments) {
         return false;
     }
+    if settings::cl_throttle() && !throttle(context, category) {
+        return false;
+    }
     let Some(file) = policies::read_file(context, arguments) else { return false };
     if !info::register::<metrics::All>(context) || !events::load(context) {
         return false;
@@ -74,4 +78,17 @@ fn load(context: Context<'_>, args: Args<'_>) -> bool {
     policies::start(context, file);
     context.log(Level::Notice, c"redis-rl is ready: RL.SLIDE, RL.WINDOW, RL.BUCKET, RL.QUOTA");
     true
+}
+
+/// Registers `CL.THROTTLE`, once the settings are known. Its name may be redis-cell's, and then stays so:
+/// clients of either go on; `false` refuses the load.
+fn throttle(context: Context<'_>, category: Option<&std::ffi::CStr>) -> bool {
+    let registered = command::register(context, &commands::THROTTLE, category);
+    if registered == Registered::NameTaken {
+        context.log(
+            Level::Warning,
+            c"redis-rl: another module, redis-cell perhaps, has the command CL.THROTTLE: loaded without it",
+        );
+    }
+    registered != Registered::No
 }

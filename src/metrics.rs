@@ -83,6 +83,7 @@ pub(crate) static WINDOW: Decisions = Decisions::new();
 pub(crate) static BUCKET: Decisions = Decisions::new();
 pub(crate) static QUOTA: Decisions = Decisions::new();
 pub(crate) static MQUOTA: Decisions = Decisions::new();
+pub(crate) static THROTTLE: Decisions = Decisions::new();
 /// Requests with the id of an open reservation, which were answered once more and charged nothing.
 pub(crate) static REPEATED: Counter = Counter::new();
 /// Those who have waited and were then answered because it was their turn.
@@ -123,6 +124,9 @@ static FIELDS: &[(&CStr, &Counter)] = &[
     (c"mquota_admitted", &MQUOTA.admitted),
     (c"mquota_denied", &MQUOTA.denied),
     (c"mquota_errors", &MQUOTA.errors),
+    (c"cl_throttle_admitted", &THROTTLE.admitted),
+    (c"cl_throttle_denied", &THROTTLE.denied),
+    (c"cl_throttle_errors", &THROTTLE.errors),
     (c"waiters_granted", &WAITED),
     (c"waiters_timed_out", &TIMED_OUT),
     (c"waiters_busy", &BUSY),

@@ -15,7 +15,7 @@ use crate::sys::config::{self, Setting};
 use crate::sys::context::{Context, Level};
 use crate::waiting;
 
-static ALL: &[&Setting] = &[&MAX_WINDOW, &MAX_WAITERS, &MAX_WAITERS_PER_KEY, &LANE_AGING];
+static ALL: &[&Setting] = &[&MAX_WINDOW, &MAX_WAITERS, &MAX_WAITERS_PER_KEY, &LANE_AGING, &CL_THROTTLE];
 
 /// `rl.max-window`: the longest window or period that a client may ask for, 1 ms to 3650 d.
 ///
@@ -24,6 +24,7 @@ static ALL: &[&Setting] = &[&MAX_WINDOW, &MAX_WAITERS, &MAX_WAITERS_PER_KEY, &LA
 static MAX_WINDOW: Setting = Setting {
     name: c"max-window",
     default: c"3650d",
+    at_run_time: true,
     refused: c"max-window must be a duration from 1ms to 3650d, such as 60, 250ms, 5m, 1h or 1d",
     get: || WINDOW.text(),
     set: |value| WINDOW.set(value, duration(value)),
@@ -35,6 +36,7 @@ static WINDOW: Value = Value::new();
 static MAX_WAITERS: Setting = Setting {
     name: c"max-waiters",
     default: c"100000",
+    at_run_time: true,
     refused: c"max-waiters must be an integer from 0 to 10000000",
     get: || WAITERS.text(),
     set: |value| WAITERS.set(value, waiters(value)),
@@ -46,6 +48,7 @@ static WAITERS: Value = Value::new();
 static MAX_WAITERS_PER_KEY: Setting = Setting {
     name: c"max-waiters-per-key",
     default: c"10000",
+    at_run_time: true,
     refused: c"max-waiters-per-key must be an integer from 0 to 10000000",
     get: || WAITERS_PER_KEY.text(),
     set: |value| WAITERS_PER_KEY.set(value, waiters(value)),
@@ -57,6 +60,7 @@ static WAITERS_PER_KEY: Value = Value::new();
 static LANE_AGING: Setting = Setting {
     name: c"lane-aging",
     default: c"off",
+    at_run_time: true,
     refused: c"lane-aging must be off or a duration from 1ms to 3650d, such as 60, 250ms, 5m, 1h or 1d",
     get: || AGING.text(),
     set: |value| {
@@ -68,6 +72,22 @@ static LANE_AGING: Setting = Setting {
     shown: AtomicPtr::new(std::ptr::null_mut()),
 };
 static AGING: Value = Value::new();
+
+/// `rl.cl-throttle`: whether there is the command `CL.THROTTLE`, for clients of redis-cell: `yes` or `no`. Said
+/// before the module is loaded, since commands can be made only then.
+static CL_THROTTLE: Setting = Setting {
+    name: c"cl-throttle",
+    default: c"no",
+    at_run_time: false,
+    refused: c"cl-throttle must be yes or no",
+    get: || THROTTLE.text(),
+    set: |value| {
+        let is = |word: &[u8]| value.eq_ignore_ascii_case(word);
+        THROTTLE.set(value, is(b"yes").then_some(1).or(is(b"no").then_some(0)))
+    },
+    shown: AtomicPtr::new(std::ptr::null_mut()),
+};
+static THROTTLE: Value = Value::new();
 
 /// What a setting is set to: as it was written, and as a number.
 struct Value {
@@ -109,6 +129,11 @@ fn waiters(value: &[u8]) -> Option<u64> {
 pub(crate) fn waiters_at_most() -> (usize, usize) {
     let count = |value: &Value| usize::try_from(value.number()).unwrap_or(usize::MAX);
     (count(&WAITERS), count(&WAITERS_PER_KEY))
+}
+
+/// Whether `CL.THROTTLE` was asked for.
+pub(crate) fn cl_throttle() -> bool {
+    THROTTLE.number() == 1
 }
 
 /// Whether `rule` is one that clients may ask for.

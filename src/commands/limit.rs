@@ -137,7 +137,12 @@ fn count<L: Limit>(context: Context<'_>, args: Args<'_>, decision: &Decision) {
 
 /// Decides, and books what is admitted. A denial changes nothing and tells nobody.
 #[inline(always)] // a decision is large
-fn decide(context: Context<'_>, args: Args<'_>, request: &Request, standing: Standing) -> Result<Decision> {
+pub(super) fn decide(
+    context: Context<'_>,
+    args: Args<'_>,
+    request: &Request,
+    standing: Standing,
+) -> Result<Decision> {
     let Request { rule, cost, .. } = request;
     let (cost, clock) = (*cost, context.now());
     let name = key(args)?;

@@ -9,6 +9,7 @@ mod policy;
 mod quota;
 mod refund;
 mod settle;
+mod throttle;
 mod top;
 
 use std::ffi::{CStr, c_long};
@@ -51,6 +52,13 @@ pub(crate) static ALL: &[Command] = &[
         subcommands: &[],
     },
 ];
+
+/// What is added only where it was asked for: see `settings.rs`. It does not wait.
+pub(crate) static THROTTLE: Command = Command {
+    flags: c"write deny-oom fast",
+    categories: c"write fast",
+    ..decides(c"CL.THROTTLE", entry::<throttle::Throttle>, docs::THROTTLE)
+};
 
 /// An admission may make a key, so a server that is out of memory refuses it, as any write. And it may
 /// wait.

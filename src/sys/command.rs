@@ -96,9 +96,20 @@ pub(crate) unsafe extern "C" fn entry_with_keys<H: FindsKeys>(
     SENT
 }
 
+/// What became of a command that was to be registered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Registered {
+    /// It is there.
+    Yes,
+    /// The server has another command of its name, and keeps that.
+    NameTaken,
+    /// The server does not take what is said of it.
+    No,
+}
+
 /// Registers a command with its documentation and its ACL categories, and its subcommands likewise;
 /// `own` is the module's category, where the server has such.
-pub(crate) fn register(context: Context<'_>, command: &Command, own: Option<&CStr>) -> bool {
+pub(crate) fn register(context: Context<'_>, command: &Command, own: Option<&CStr>) -> Registered {
     let first = i32::from(command.docs.keys == Keys::First);
     let (name, flags) = (command.name.as_ptr(), command.flags.as_ptr());
     // SAFETY: the context is live (rule 2 of `sys`) and this runs while the module loads; names and
@@ -106,15 +117,16 @@ pub(crate) fn register(context: Context<'_>, command: &Command, own: Option<&CSt
     let handle = unsafe {
         let context = context.as_ptr();
         if api!(RedisModule_CreateCommand(context, name, command.run, flags, first, first, first)) != 0 {
-            return false;
+            return Registered::NameTaken;
         }
         api!(RedisModule_GetCommand(context, name))
     };
-    describe(handle, command, own)
+    let described = describe(handle, command, own)
         && command.subcommands.iter().all(|sub| {
             let handle = create_sub(context, handle, command.name, sub);
             handle.is_some_and(|handle| describe(handle, sub, own))
-        })
+        });
+    if described { Registered::Yes } else { Registered::No }
 }
 
 /// Registers a subcommand, which has no keys: the server's handle for it.

@@ -16,6 +16,8 @@ pub(crate) struct Setting {
     pub(crate) name: &'static CStr,
     /// What it is when nobody sets it.
     pub(crate) default: &'static CStr,
+    /// Whether it may be set while the server runs.
+    pub(crate) at_run_time: bool,
     /// What is wrong with a value that is refused.
     pub(crate) refused: &'static CStr,
     /// Its value as text.
@@ -29,7 +31,10 @@ pub(crate) struct Setting {
 
 /// Registers a setting whose value, where the configuration file says nothing, is `initial`.
 pub(crate) fn register(context: Context<'_>, setting: &'static Setting, initial: &CStr) -> bool {
-    let flags = raw::REDISMODULE_CONFIG_DEFAULT;
+    let flags = match setting.at_run_time {
+        true => raw::REDISMODULE_CONFIG_DEFAULT,
+        false => raw::REDISMODULE_CONFIG_IMMUTABLE,
+    };
     let private = std::ptr::from_ref(setting).cast_mut().cast::<c_void>();
     // SAFETY: the context is live (rule 2 of `sys`) and this runs while the module loads; the server
     // copies the strings; the setting is 'static and is only read through the pointer.

@@ -183,6 +183,15 @@ impl<M: Meter> Counter<M> {
         given
     }
 
+    /// How long it takes, from `clock` on, until no more than the limit of `rule` is used; 0 if no more is.
+    pub fn excess_ms(&self, rule: &M, clock: At) -> u64 {
+        let now = rule.moment(self.now(clock));
+        match self.used(rule, now).saturating_sub(amount(rule, rule.limit())) {
+            0 => 0,
+            excess => wait_ms(clock, rule.gone(now, excess)).max(1),
+        }
+    }
+
     /// Cost used at `at` under the parameters in force, a started token counting whole.
     pub fn used_cost(&self, at: At) -> u64 {
         let used = self.rule.aged(self.held, self.rule.moment(at)).div_ceil(u128::from(self.rule.unit()));

@@ -45,6 +45,14 @@ faults! {
     RefillDecimals = c"ERR refill has too many decimals for its period, write it as tokens per longer period, such as 500 60";
     /// `period` is not a duration in range.
     Period = c"ERR period must be a duration from 1ms to 3650d, such as 60, 250ms, 5m, 1h or 1d";
+    /// `max_burst` of CL.THROTTLE is not an integer in range.
+    MaxBurst = c"ERR max_burst must be an integer from 0 to 9007199254740990";
+    /// `count_per_period` of CL.THROTTLE is not an integer in range.
+    CountPerPeriod = c"ERR count_per_period must be an integer from 1 to 9007199254740991";
+    /// `period` of CL.THROTTLE is not a number of seconds in range.
+    PeriodSeconds = c"ERR period must be an integer of seconds from 1 to 315360000";
+    /// `quantity` of CL.THROTTLE is not an integer in range.
+    Quantity = c"ERR quantity must be an integer from 0 to 9007199254740991";
     /// The window or period is longer than this server's operator allows.
     MaxWindow = c"ERR window or period is longer than rl.max-window allows";
     /// Something stands where an option of RL.SLIDE should.

@@ -7,6 +7,7 @@
 //! - [`slide`], [`window`], [`bucket`]: the three algorithms, one file each
 //! - [`log`]: the admissions of a sliding window, compact; [`counter`]: the one amount of the others
 //! - [`quota`]: many limits under one key
+//! - [`throttle`]: a bucket in redis-cell's words
 //! - [`lanes`]: who waits, and whose turn it is; [`behind`]: what others are told meanwhile
 //! - [`codec`]: a state as bytes, for snapshots
 //! - [`number`], [`fault`]: what clients may write, and what they are told when it is wrong
@@ -33,6 +34,7 @@ pub mod request;
 pub mod rule;
 pub mod slide;
 pub mod state;
+pub mod throttle;
 pub mod time;
 pub mod top;
 pub mod value;

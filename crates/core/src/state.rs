@@ -134,6 +134,16 @@ impl State {
         }
     }
 
+    /// How many ms from `clock` on until a bucket holds no more than the capacity of `rule` allows; 0 if it does
+    /// now, and for what is no bucket.
+    #[must_use]
+    pub fn excess_ms(&self, rule: &Rule, clock: At) -> u64 {
+        match (self.parts(), rule) {
+            (Parts::Bucket(counter), Rule::Bucket(rule)) => counter.excess_ms(rule, clock),
+            _ => 0,
+        }
+    }
+
     /// The parameters in force.
     #[must_use]
     pub fn rule(&self) -> Rule {
