@@ -82,8 +82,8 @@ static CL_THROTTLE: Setting = Setting {
     refused: c"cl-throttle must be yes or no",
     get: || THROTTLE.text(),
     set: |value| {
-        let is = |word: &[u8]| value.eq_ignore_ascii_case(word);
-        THROTTLE.set(value, is(b"yes").then_some(1).or(is(b"no").then_some(0)))
+        let set = |word: &[u8], number| value.eq_ignore_ascii_case(word) && THROTTLE.set(word, Some(number));
+        set(b"yes", 1) || set(b"no", 0)
     },
     shown: AtomicPtr::new(std::ptr::null_mut()),
 };

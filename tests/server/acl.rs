@@ -125,7 +125,7 @@ fn reading_and_writing_are_the_servers_own_categories() {
 
 #[test]
 fn the_category_ratelimit_holds_all_that_a_client_needs() {
-    let server = Server::start(&[]);
+    let server = Server::start(&["rl.cl-throttle yes"]);
     let mut conn = server.connect();
     let known = conn.ask("ACL CAT").words().contains(&"ratelimit".to_owned());
     let expected =
@@ -140,6 +140,7 @@ fn the_category_ratelimit_holds_all_that_a_client_needs() {
     // Valkey 8.0 knows who is in a category and lists no module's commands.
     if !commands.is_empty() {
         let of_clients = [
+            "cl.throttle",
             "rl.bucket",
             "rl.cancel",
             "rl.info",
@@ -160,6 +161,7 @@ fn the_category_ratelimit_holds_all_that_a_client_needs() {
     let mut conn = login(&server, "~* +@ratelimit");
     conn.done("RL.SLIDE k 5 60");
     conn.done("RL.PEEK k");
+    conn.done("CL.THROTTLE c 4 1 60");
     for line in ["GET k", "RL.APPLY k x"] {
         assert!(forbidden(&mut conn, line), "{line}");
     }

@@ -37,6 +37,14 @@ const COMMANDS: [Expected; 13] = [
         call: "RL.BUCKET the:key 5 1 60 COST 2 WAIT 5 PRIORITY LOW",
     },
     Expected {
+        name: "cl.throttle",
+        arity: -5,
+        flags: &["denyoom", "fast", "write"],
+        key: &["RW", "access", "update"],
+        arguments: &["key", "max_burst", "count_per_period", "period", "quantity"],
+        call: "CL.THROTTLE the:key 15 30 60 1",
+    },
+    Expected {
         name: "rl.peek",
         arity: -2,
         flags: &["fast", "readonly"],
@@ -131,7 +139,7 @@ fn docs(conn: &mut Conn, name: &str) -> Value {
 
 #[test]
 fn arity_and_flags_are_what_the_contract_says() {
-    let server = Server::start(&[]);
+    let server = Server::start(&["rl.cl-throttle yes"]);
     let mut conn = server.connect();
     for command in COMMANDS {
         let info = info(&mut conn, command.name);
@@ -150,7 +158,7 @@ fn arity_and_flags_are_what_the_contract_says() {
 
 #[test]
 fn each_has_its_key_or_keys_first_and_says_what_becomes_of_them() {
-    let server = Server::start(&[]);
+    let server = Server::start(&["rl.cl-throttle yes"]);
     let mut conn = server.connect();
     for command in COMMANDS.iter().filter(|command| !command.key.is_empty()) {
         let specs = info(&mut conn, command.name)[8].clone();
@@ -175,7 +183,7 @@ fn each_has_its_key_or_keys_first_and_says_what_becomes_of_them() {
 
 #[test]
 fn getkeys_finds_the_key() {
-    let server = Server::start(&[]);
+    let server = Server::start(&["rl.cl-throttle yes"]);
     let mut conn = server.connect();
     for command in COMMANDS.iter().filter(|command| !command.key.is_empty()) {
         assert_eq!(
@@ -195,7 +203,7 @@ fn getkeys_finds_the_key() {
 
 #[test]
 fn docs_tell_what_each_does_since_when_and_at_what_cost() {
-    let server = Server::start(&[]);
+    let server = Server::start(&["rl.cl-throttle yes"]);
     let mut conn = server.connect();
     for command in COMMANDS {
         let docs = docs(&mut conn, command.name);
@@ -216,7 +224,7 @@ fn docs_tell_what_each_does_since_when_and_at_what_cost() {
 
 #[test]
 fn options_are_told_by_their_token() {
-    let server = Server::start(&[]);
+    let server = Server::start(&["rl.cl-throttle yes"]);
     let mut conn = server.connect();
     for (name, argument, token) in [
         ("rl.slide", "cost", "COST"),
@@ -245,7 +253,7 @@ fn options_are_told_by_their_token() {
 
 #[test]
 fn the_module_is_listed_under_its_name() {
-    let server = Server::start(&[]);
+    let server = Server::start(&["rl.cl-throttle yes"]);
     let mut conn = server.connect();
     let modules = conn.ask("MODULE LIST");
     let module =

@@ -15,6 +15,7 @@ const COMMANDS: [(&str, &str); 19] = [
     ("RL.SLIDE", "RL.SLIDE k 5 60 no"),
     ("RL.WINDOW", "RL.WINDOW k 5 60 no"),
     ("RL.BUCKET", "RL.BUCKET k 5 5 60 no"),
+    ("CL.THROTTLE", ""),
     ("RL.PEEK", "RL.PEEK k no"),
     ("RL.REFUND", ""),
     ("RL.INFO", ""),
@@ -40,7 +41,7 @@ fn commands_md() -> String {
 /// The lines of docs/commands.md about a command, such as `RL.PEEK key [COST n] [COST unit n ...]`.
 fn shown(name: &str) -> BTreeSet<String> {
     let text = commands_md();
-    let blocks = text.split("\n```\n").filter(|block| block.starts_with("RL."));
+    let blocks = text.split("\n```\n").filter(|block| block.starts_with("RL.") || block.starts_with("CL."));
     let words = |line: &str| {
         let line = line.trim_start_matches("LIMIT  :=").trim_start_matches([' ', '|']);
         line.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -117,7 +118,7 @@ fn of_a_limit(conn: &mut Conn) -> Vec<Value> {
 
 #[test]
 fn each_command_is_written_as_it_is_documented() {
-    let server = Server::start(&[]);
+    let server = Server::start(&["rl.cl-throttle yes"]);
     let mut conn = server.connect();
     for (name, call) in COMMANDS {
         let shown = shown(name);

@@ -20,6 +20,7 @@ mod aof;
 mod bounded;
 mod bucket;
 mod chaos;
+mod cl_throttle;
 mod cluster;
 mod command_info;
 mod concurrency;
