@@ -2,14 +2,14 @@
 # What each target does stands in .ci/, one script a task.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test test-matrix test-clients bench chaos sanitize memcheck lint fuzz miri package test-package docker clean
+.PHONY: help setup build run test test-matrix test-clients test-cell-clients bench chaos sanitize memcheck lint fuzz miri package test-package docker clean
 SHELL := /bin/bash
 
 suffix := $(if $(filter Darwin,$(shell uname)),dylib,so)
 export REDIS_RL_MODULE ?= $(abspath $(or $(CARGO_TARGET_DIR),target))/release/libredis_rl.$(suffix)
 
 help: ## print this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install what is missing to build and run
 	@.ci/setup.sh build server
@@ -30,6 +30,9 @@ test-matrix: build ## run the integration tests on many servers, or MATRIX="redi
 
 test-clients: setup build ## run the examples in each language, then all of them together for CLIENT_SECONDS=20
 	@.ci/clients.sh
+
+test-cell-clients: setup build ## run clients that were written for redis-cell, as they are published, against CL.THROTTLE
+	REDIS_RL_SERVER="$$(.ci/server.sh)" cargo run --locked --manifest-path tests/redis-cell-clients/Cargo.toml
 
 bench: setup build ## count the instructions of each command, beside SET, and fail above a bound
 	@.ci/setup.sh valgrind

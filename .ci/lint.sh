@@ -17,6 +17,7 @@ try() {
 }
 
 try cargo fmt --all --check
+try cargo fmt --manifest-path tests/redis-cell-clients/Cargo.toml --check
 try cargo clippy --workspace --all-targets -- -D warnings
 
 # The advisories are a git repository outside the package registry, which a closed network does not reach.
