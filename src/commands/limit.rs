@@ -97,7 +97,7 @@ fn limit<L: Limit>(context: Context<'_>, args: Args<'_>) -> Result<()> {
     {
         return waiting::join(context, user, args, 1..2, wait, claims(request), again::<L>);
     }
-    count::<L>(context, args, &decision);
+    count(context, args, L::COUNT, &decision);
     reply(context, &decision);
     Ok(())
 }
@@ -118,7 +118,7 @@ fn again<L: Limit>(context: Context<'_>, args: Args<'_>, standing: Standing) -> 
     if let (Standing::First, Retry::After(ms)) = (standing, decision.retry) {
         return Turn::Denied(Span::from_ms(ms), claims(&request));
     }
-    count::<L>(context, args, &decision);
+    count(context, args, L::COUNT, &decision);
     let answer: Answer = Box::new(move |context| reply(context, &decision));
     if decision.allowed { Turn::Admitted(answer) } else { Turn::Refused(answer) }
 }
@@ -127,9 +127,9 @@ fn claims(request: &Request) -> Claims {
     std::iter::once((1, Claim::Limit(*request))).collect()
 }
 
-fn count<L: Limit>(context: Context<'_>, args: Args<'_>, decision: &Decision) {
+pub(super) fn count(context: Context<'_>, args: Args<'_>, count: &Decisions, decision: &Decision) {
     let outcome = if decision.allowed { Outcome::Admitted } else { Outcome::Denied };
-    L::COUNT.of(outcome).count();
+    count.of(outcome).count();
     if let Some(key) = args.get(1) {
         top::count(context, key, outcome);
     }

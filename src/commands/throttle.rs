@@ -34,7 +34,7 @@ fn ask(context: Context<'_>, args: Args<'_>) -> Result<()> {
         0 => probe(context, args, &request)?,
         _ => limit::decide(context, args, &request, Standing::Comes(Lane::default()))?,
     };
-    if decision.allowed { &THROTTLE.admitted } else { &THROTTLE.denied }.count();
+    limit::count(context, args, &THROTTLE, &decision);
     let reply = Reply::to(context).array(5);
     for integer in throttle::reply(&decision) {
         reply.integer(integer);

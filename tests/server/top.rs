@@ -38,28 +38,36 @@ fn it_lists_the_keys_that_were_denied_or_admitted_most_often() {
 
 #[test]
 fn every_command_that_decides_counts() {
-    let server = Server::start(&[]);
+    let server = Server::start(&["rl.cl-throttle yes"]);
     let mut conn = server.connect();
     conn.done("RL.POLICY SET one LIMIT l 1 1d");
     conn.done("RL.POLICY SET nine LIMIT l 9 1d");
-    for line in ["RL.WINDOW w 1 1d", "RL.BUCKET b 1 1 1d", "RL.QUOTA q POLICY one", "RL.QUOTA s LIMIT l 1 1d"]
-    {
+    for line in [
+        "RL.WINDOW w 1 1d",
+        "RL.BUCKET b 1 1 1d",
+        "CL.THROTTLE t 0 1 86400",
+        "RL.QUOTA q POLICY one",
+        "RL.QUOTA s LIMIT l 1 1d",
+    ] {
         (0..2).for_each(|_| drop(conn.ask(line)));
     }
     // Of many keys those are denied that do not admit.
     (0..3).for_each(|_| drop(conn.ask("RL.MQUOTA 2 m:1 m:9 POLICY one nine")));
     assert_eq!(
         top(&mut conn, "RL.TOP ADMITTED"),
-        pairs(&[("b", 1), ("m:1", 1), ("m:9", 1), ("q", 1), ("s", 1), ("w", 1)])
+        pairs(&[("b", 1), ("m:1", 1), ("m:9", 1), ("q", 1), ("s", 1), ("t", 1), ("w", 1)])
     );
-    assert_eq!(top(&mut conn, "RL.TOP"), pairs(&[("m:1", 2), ("b", 1), ("q", 1), ("s", 1), ("w", 1)]));
+    assert_eq!(
+        top(&mut conn, "RL.TOP"),
+        pairs(&[("m:1", 2), ("b", 1), ("q", 1), ("s", 1), ("t", 1), ("w", 1)])
+    );
     // Neither does a request count that is wrong, nor one that is about no decision, nor a repeated one.
     for line in ["RL.SLIDE x 0 1", "RL.PEEK b", "RL.REFUND b 1", "RL.INFO b"] {
         conn.ask(line);
     }
     (0..3).for_each(|_| drop(conn.ask("RL.QUOTA r LIMIT l 9 1d RESERVE 60 ID same")));
-    assert_eq!(top(&mut conn, "RL.TOP ADMITTED COUNT 9").len(), 7);
-    assert_eq!(top(&mut conn, "RL.TOP").len(), 5);
+    assert_eq!(top(&mut conn, "RL.TOP ADMITTED COUNT 9").len(), 8);
+    assert_eq!(top(&mut conn, "RL.TOP").len(), 6);
 }
 
 #[test]
