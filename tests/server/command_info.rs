@@ -11,7 +11,7 @@ struct Expected {
     call: &'static str,
 }
 
-const COMMANDS: [Expected; 13] = [
+const COMMANDS: [Expected; 14] = [
     Expected {
         name: "rl.slide",
         arity: -4,

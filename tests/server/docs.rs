@@ -11,7 +11,7 @@ use std::path::Path;
 use crate::common::{Conn, Server, Value};
 
 /// Each command, and a call that is answered with how it is written, if there is one.
-const COMMANDS: [(&str, &str); 19] = [
+const COMMANDS: [(&str, &str); 20] = [
     ("RL.SLIDE", "RL.SLIDE k 5 60 no"),
     ("RL.WINDOW", "RL.WINDOW k 5 60 no"),
     ("RL.BUCKET", "RL.BUCKET k 5 5 60 no"),
