@@ -2,7 +2,7 @@
 # What each target does stands in .ci/, one script a task.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test test-matrix test-clients test-cell-clients bench chaos sanitize memcheck lint fuzz miri package test-package docker clean
+.PHONY: help setup build run test test-matrix test-clients test-cell-clients bench bench-guard chaos sanitize memcheck lint fuzz miri package test-package docker clean
 SHELL := /bin/bash
 
 suffix := $(if $(filter Darwin,$(shell uname)),dylib,so)
@@ -34,9 +34,14 @@ test-clients: setup build ## run the examples in each language, then all of them
 test-cell-clients: setup build ## run clients that were written for redis-cell, as they are published, against CL.THROTTLE
 	REDIS_RL_SERVER="$$(.ci/server.sh)" cargo run --locked --manifest-path tests/redis-cell-clients/Cargo.toml
 
-bench: setup build ## count the instructions of each command, beside SET, and fail above a bound
+bench: setup build ## compare with SET and with other limiters: writes docs/COMPARE.md and docs/plots, half an hour
 	@.ci/setup.sh valgrind
-	benches/instructions.py --server "$$(.ci/server.sh)" --module "$$REDIS_RL_MODULE"
+	cargo bench -p rl-core --bench decisions --bench growth -- --noplot
+	REDIS_RL_SERVER="$$(.ci/server.sh)" benches/compare.py
+
+bench-guard: setup build ## count the instructions of each command, and fail where one costs 3 % more than it did
+	@.ci/setup.sh valgrind
+	REDIS_RL_SERVER="$$(.ci/server.sh)" benches/instructions.py --guard
 
 lint: ## format, clippy, licences and advisories of dependencies, shell scripts
 	@.ci/lint.sh

@@ -1,0 +1,130 @@
+"""What is measured: the commands of this module, and what else limits rates on a Redis server.
+
+In a command `{key}` stands for a number of nine digits (so that `key:{key}` has the 13 bytes that memory is measured
+with), `{now}` for a caller's clock in seconds, `{id}` for a number that no other request has, and `; ` divides commands
+that are sent together and make one request.
+"""
+
+import hashlib
+import os
+
+FOLDER = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(FOLDER)
+
+
+class Command:
+    """`name` is what tables call it, `outcome` what it is answered, `peer` whether it is somebody else's."""
+
+    def __init__(self, name, outcome, line, made_by=None, peer=False):
+        self.name, self.outcome, self.line, self.peer = name, outcome, line, peer
+        self.made_by = made_by or line  # what makes the keys of a command that makes none
+
+    @property
+    def title(self):
+        return f"{self.name}, {self.outcome}" if self.outcome else self.name
+
+    def __repr__(self):
+        return self.title
+
+
+def script(name):
+    with open(os.path.join(FOLDER, "peers", name + ".lua")) as file:
+        return file.read()
+
+
+def sha(name):
+    return hashlib.sha1(script(name).encode()).hexdigest()
+
+
+def limits(rpm):
+    """Two sliding windows and a fixed one, as an LLM caller has them."""
+    return f"LIMIT rpm {rpm} 60 LIMIT tpm 8000000 60 UNIT tokens LIMIT tpd 20000000 1d UNIT tokens WINDOW"
+
+
+K = "key:{key}"
+ROOM = 1_000_000
+POLICIES = [f"RL.POLICY SET roomy {limits(ROOM)}", f"RL.POLICY SET narrow {limits(1)}"]
+SCRIPTS = ["sorted_set", "two_keys", "gcra", "counters"]
+
+SET = Command("SET key value EX 60", "", f"SET {K} value EX 60")
+BUCKET = Command("RL.BUCKET", "admitted", f"RL.BUCKET {K} {ROOM} 1 60")
+WINDOW = Command("RL.WINDOW", "admitted", f"RL.WINDOW {K} {ROOM} 60")
+SLIDE = Command("RL.SLIDE", "admitted", f"RL.SLIDE {K} {ROOM} 60")
+QUOTA = Command("RL.QUOTA by POLICY", "admitted", f"RL.QUOTA {K} POLICY roomy COST tokens 5")
+OURS = [
+    BUCKET,
+    WINDOW,
+    SLIDE,
+    Command("RL.BUCKET", "denied", f"RL.BUCKET {K} 1 1 1d"),
+    Command("RL.WINDOW", "denied", f"RL.WINDOW {K} 1 1d"),
+    Command("RL.SLIDE", "denied", f"RL.SLIDE {K} 1 1d"),
+    Command("RL.PEEK", "of RL.SLIDE", f"RL.PEEK {K}", made_by=SLIDE.line),
+    QUOTA,
+    Command("RL.QUOTA spelled out", "admitted", f"RL.QUOTA {K} {limits(ROOM)} COST tokens 5"),
+    Command("RL.QUOTA by POLICY", "denied", f"RL.QUOTA {K} POLICY narrow COST tokens 5"),
+    Command("RL.QUOTA spelled out", "denied", f"RL.QUOTA {K} {limits(1)} COST tokens 5"),
+    Command(
+        "RL.QUOTA with RESERVE, then RL.SETTLE",
+        "both calls",
+        f"RL.QUOTA {K} POLICY roomy COST tokens 5 RESERVE 60 ID a; RL.SETTLE {K} a COST tokens 3",
+    ),
+    Command(
+        "RL.MQUOTA, three keys with three limits each",
+        "admitted",
+        "RL.MQUOTA 3 key:{key} team:{key} org:{key} POLICY roomy roomy roomy COST tokens 5",
+    ),
+]
+
+# The windows' numbers that callers put into the keys of their counters; which they are does not matter.
+MINUTE, DAY = "29400000", "20416"
+THREE = f"rpm:{{key}}:{MINUTE} tpm:{{key}}:{MINUTE} tpd:{{key}}:{DAY}".split()
+SORTED_SET, TWO_KEYS = (f"EVALSHA {sha(name)}" for name in ("sorted_set", "two_keys"))
+
+
+def sorted_set(limit):
+    return f"{SORTED_SET} 1 {K} {{now}} 60 {limit} {{id}}"
+
+
+def two_keys(capacity, rate):
+    return f"{TWO_KEYS} 2 {K}:tokens {K}:last_refill {{now}} {capacity} {rate} 1"
+
+
+def counters(rpm):
+    return f"EVALSHA {sha('counters')} 3 {' '.join(THREE)} {rpm} 1 60 8000000 5 60 20000000 5 86400"
+
+
+LUA_SLIDE = Command("sorted set in Lua", "admitted", sorted_set(ROOM), peer=True)
+LUA_BUCKET = Command("bucket of two keys in Lua", "admitted", two_keys(ROOM, 8.33), peer=True)
+GCRA = Command("GCRA in Lua", "admitted", f"EVALSHA {sha('gcra')} 1 {K} {ROOM} 1000 1 1", peer=True)
+PEERS = [
+    Command("INCR, EXPIRE", "", f"INCR {K}; EXPIRE {K} 60", peer=True),
+    Command("INCR, EXPIRE in MULTI", "admitted", f"MULTI; INCR {K}; EXPIRE {K} 120; EXEC", peer=True),
+    Command("INCR, EXPIRE in MULTI, then DECR", "denied", f"MULTI; INCR {K}; EXPIRE {K} 120; EXEC; DECR {K}", peer=True),
+    LUA_SLIDE,
+    Command("sorted set in Lua", "denied", sorted_set(1), peer=True),
+    LUA_BUCKET,
+    Command("bucket of two keys in Lua", "denied", two_keys(1, 0.00001), peer=True),
+    GCRA,
+    Command("GCRA in Lua", "denied", f"EVALSHA {sha('gcra')} 1 {K} 1 1 86400 1", peer=True),
+    Command(
+        "three counters in MULTI",
+        "admitted",
+        "MULTI; INCR {0}; EXPIRE {0} 120; INCRBY {1} 5; EXPIRE {1} 120; INCRBY {2} 5; EXPIRE {2} 172800; EXEC".format(*THREE),
+        peer=True,
+    ),
+    Command("three counters in Lua", "admitted", counters(ROOM), peer=True),
+    Command("three counters in Lua", "denied", counters(1), peer=True),
+]
+CELL = [
+    Command("CL.THROTTLE (redis-cell)", "admitted", f"CL.THROTTLE {K} {ROOM} 1000 1", peer=True),
+    Command("CL.THROTTLE (redis-cell)", "denied", f"CL.THROTTLE {K} 0 1 86400", peer=True),
+]
+SHIELD = [
+    Command("SHIELD.ABSORB (redis-shield)", "admitted", f"SHIELD.ABSORB {K} {ROOM} 60", peer=True),
+    Command("SHIELD.ABSORB (redis-shield)", "denied", f"SHIELD.ABSORB {K} 1 86400", peer=True),
+]
+
+
+def peers(options):
+    """Those that this run can measure."""
+    return PEERS + (CELL if options.redis_cell else []) + (SHIELD if options.redis_shield else [])

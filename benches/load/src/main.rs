@@ -1,0 +1,41 @@
+//! Sends commands to a server on a Unix socket and measures; what it prints is JSON. For the scripts in benches/.
+//!
+//! ```text
+//! load closed SOCKET KEYS SECONDS CONNECTIONS PIPELINE COMMAND   as fast as it answers
+//! load open   SOCKET KEYS SECONDS CONNECTIONS RATE COMMAND       at a rate, however it answers
+//! load fill   SOCKET KEYS ROUNDS BEGIN SPAN COMMAND              once for each key in each round; BEGIN and SPAN in
+//!                                                                ms are the time that COMMAND is told, or `paced` in
+//!                                                                place of BEGIN: then the rounds come in this time
+//! ```
+//! COMMAND has places for a key and a time, see benches/commands.py.
+
+mod closed;
+mod command;
+mod crowd;
+mod fill;
+mod open;
+mod replies;
+
+use command::Command;
+use replies::fail;
+
+fn main() {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let [mode, path, keys, third, fourth, fifth, line] = &words[..] else {
+        fail("load closed|open|fill SOCKET KEYS … COMMAND, see its source");
+    };
+    let keys = number(keys) as u64;
+    let command = Command::new(line);
+    match mode.as_str() {
+        "closed" => {
+            closed::run(path, keys, number(third), number(fourth) as usize, number(fifth) as usize, command)
+        }
+        "open" => open::run(path, keys, number(third), number(fourth) as usize, number(fifth), command),
+        "fill" => fill::run(path, keys, number(third) as u64, fourth, number(fifth) as u64, command),
+        _ => fail("closed, open or fill"),
+    }
+}
+
+fn number(word: &str) -> f64 {
+    word.parse().unwrap_or_else(|_| fail("a number is wanted"))
+}
