@@ -18,22 +18,25 @@ pub fn run(path: &str, keys: u64, rounds: u64, begin: &str, span: u64, mut comma
     let mut stream = UnixStream::connect(path).unwrap_or_else(|error| fail(&error.to_string()));
     let (mut replies, mut buffer) = (Replies::new(), Vec::new());
     let started = Instant::now();
-    for round in 0..rounds {
-        let passed = span * round / rounds;
-        if paced {
-            thread::sleep(Duration::from_millis(passed).saturating_sub(started.elapsed()));
+    // Request after request, all keys of a round first; a round that has a time of its own is sent by itself.
+    let (all, mut next) = (keys * rounds, 0);
+    while next < all {
+        if paced && next % keys == 0 {
+            let passed = Duration::from_millis(span * (next / keys) / rounds);
+            thread::sleep(passed.saturating_sub(started.elapsed()));
         }
-        for batch in (0..keys).step_by(BATCH as usize) {
-            buffer.clear();
-            let batch = batch..keys.min(batch + BATCH);
-            let mut awaited = (batch.end - batch.start) as usize * command.replies();
-            for key in batch {
-                command.write(&mut buffer, key, (begin + passed) * 1_000);
-            }
-            stream.write_all(&buffer).unwrap_or_else(|error| fail(&error.to_string()));
-            while awaited > 0 {
-                awaited -= replies.read(&mut stream);
-            }
+        let end = if paced { keys * (next / keys + 1) } else { all };
+        let batch = next..end.min(next + BATCH);
+        let mut awaited = (batch.end - batch.start) as usize * command.replies();
+        buffer.clear();
+        next = batch.end;
+        for number in batch {
+            let (round, key) = (number / keys, number % keys);
+            command.write(&mut buffer, key, (begin + span * round / rounds) * 1_000);
+        }
+        stream.write_all(&buffer).unwrap_or_else(|error| fail(&error.to_string()));
+        while awaited > 0 {
+            awaited -= replies.read(&mut stream);
         }
     }
     println!("{{\"requests\": {}, \"seconds\": {:.6}}}", keys * rounds, started.elapsed().as_secs_f64());

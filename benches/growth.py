@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+"""What a command costs by how many keys there are, and by how much its key has admitted.
+
+    benches/growth.py [--most 10000000]
+
+Of keys: processor time of the server, 16 in a pipeline, for random keys out of all. Each command has a server of its own,
+which are measured in turn at each size; SET shows what the server's own table costs as it grows.
+
+Of a log: instructions of RL.SLIDE on 100 keys whose windows of an hour hold so many admissions, evenly over all of it.
+The keys are made elsewhere and copied (DUMP, RESTORE).
+"""
+
+import random
+import time
+
+import commands
+from commands import K, Command
+from instructions import count_calls, run, start
+from server import Server, build_load, median, parser
+
+KEYS = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
+ROUNDS, SECONDS, CONNECTIONS, PIPELINE = 5, 0.4, 50, 16
+ENTRIES = (10, 100, 1_000, 10_000, 100_000, 1_000_000)
+COPIES, CALLS, HOUR = 100, 4_000, 3_600_000
+
+OF_KEYS = [
+    Command("SET key value EX", "", f"SET {K} value EX 86400"),
+    Command("RL.BUCKET", "admitted", f"RL.BUCKET {K} 1000000 1 60"),
+    Command("RL.WINDOW", "admitted", f"RL.WINDOW {K} 1000000 1d"),
+    Command("RL.SLIDE", "admitted", f"RL.SLIDE {K} 1000000 1d"),
+]
+
+
+def measure_keys(options):
+    """A row for each command, µs by the number of keys."""
+    build_load()
+    servers = [Server(options, peers=False) for _ in OF_KEYS]
+    rows = [{"title": command.title, "peer": command.peer} for command in OF_KEYS]
+    try:
+        for keys in KEYS:
+            if keys > options.most:
+                break
+            for server, command in zip(servers, OF_KEYS):
+                server.load("fill", keys, 1, "paced", 0, command.line)
+            costs = [[] for _ in OF_KEYS]
+            for _ in range(ROUNDS):
+                for server, command, cost in zip(servers, OF_KEYS, costs):
+                    done = server.load("closed", keys, SECONDS, CONNECTIONS, PIPELINE, command.line)
+                    cost.append(done["cpu"] / done["requests"] * 1e6)
+            for row, cost, unit in zip(rows, costs, [costs[0]] * len(rows)):
+                row[str(keys)] = {"cpu": median(cost), "to SET": median(one / other for one, other in zip(cost, unit))}
+            print(f"{keys:10,} keys", "  ".join(f"{row[str(keys)]['cpu']:.2f} µs {row['title']}" for row in rows), flush=True)
+    finally:
+        for server in servers:
+            server.end()
+    return rows
+
+
+def payload(options, entries, line):
+    """A key whose hour has so many entries and ends now, as DUMP gives it."""
+    with Server(options) as server:
+        server.prepare()
+        server.load("fill", 1, entries, int(time.time() * 1000) - HOUR + 60_000, HOUR - 60_000, line)
+        return server.ask("DUMP", "key:000000000")
+
+
+def restored(options, entries, line, counted):
+    """Instructions of each of these on such keys."""
+    dump = payload(options, entries, line)
+    with start(options) as server:
+        for key in range(COPIES):
+            server.ask("RESTORE", f"key:{key:09}", str(HOUR), dump)
+        dice = random.Random(1)
+        keys = [dice.randrange(COPIES) for _ in range(CALLS)]
+        costs = []
+        for command in counted:
+            run(server.client, command, keys[:500])
+            costs.append(count_calls(server, command, keys)[0])
+        return costs
+
+
+def measure_log(options):
+    """A row for each command, instructions by the number of admissions."""
+    build_load()
+    apply = f'RL.APPLY {K} "slide {{at}} 1 1000000000 {HOUR}"'
+    add = commands.LUA_SLIDE.line.replace(" 60 ", " 3600 ")
+    titles = [
+        ("RL.SLIDE, admitted", False),
+        ("RL.SLIDE, denied", False),
+        ("RL.SLIDE, denied where half of it must leave", False),
+        ("sorted set in Lua, admitted", True),
+    ]
+    rows = [{"title": title, "peer": peer} for title, peer in titles]
+    for entries in ENTRIES:
+        # Denied first: what is admitted makes the log longer.
+        lines = [f"RL.SLIDE {K} {limit} 1h" for limit in (entries, max(1, entries // 2), 1_000_000_000)]
+        denied, half, admitted = restored(options, entries, apply, lines)
+        costs = [admitted, denied, half]
+        if entries <= 100_000:
+            costs += restored(options, entries, add, [add])
+        for row, cost in zip(rows, costs):
+            row[str(entries)] = round(cost)
+        print(f"{entries:10,} entries", "  ".join(f"{cost:9,.0f} {title}" for cost, (title, _) in zip(costs, titles)), flush=True)
+    return rows
+
+
+def options(parser):
+    parser.add_argument("--most", type=int, default=10_000_000, help="keys of the largest measurement")
+
+
+if __name__ == "__main__":
+    own = parser(__doc__)
+    options(own)
+    own = own.parse_args()
+    measure_log(own)
+    measure_keys(own)

@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+"""How long a request takes at a rate that does not wait for answers: p50, p99 and p99.9, beside SET at the same rate.
+
+    benches/latency.py [--runs 5] [--seconds 4] [--share 0.5]
+
+The rate is half of what the server does at most of `SET key value EX 60` with the same 50 connections and one request
+in each. When a request is due is fixed before, by chance as callers come, and alike in all runs; how long it takes
+is counted from then. In each run the commands take turns; a figure is the median of the runs.
+"""
+
+import commands
+from server import Server, build_load, median, parser
+
+KEYS, CONNECTIONS = 100_000, 50
+FIELDS = ("p50", "p99", "p99.9", "sent late p99")
+
+
+def measured(options):
+    cell = commands.CELL[:1] if options.redis_cell else []
+    ours = [commands.SLIDE, commands.BUCKET, commands.WINDOW, commands.QUOTA]
+    return [commands.SET, *ours, *cell, commands.LUA_SLIDE, commands.LUA_BUCKET]
+
+
+def measure(options):
+    """Server, rate, and a row for each command; without figures where the server did not keep up."""
+    build_load()
+    runs, most = [], []
+    with Server(options) as server:
+        server.prepare()
+        for _ in range(3):
+            done = server.load("closed", KEYS, 1, CONNECTIONS, 1, commands.SET.line)
+            most.append(done["requests"] / done["seconds"])
+        rate = round(options.share * median(most))
+        for number in range(options.runs):
+            runs.append({})
+            for command in measured(options):
+                server.ask("FLUSHALL")
+                server.load("fill", KEYS, 1, "paced", 0, command.made_by)
+                runs[number][command.title] = server.load("open", KEYS, options.seconds, CONNECTIONS, rate, command.line)
+            print(f"run {number + 1} of {options.runs}", flush=True)
+        version = server.version()
+    rows = []
+    for command in measured(options):
+        of = [run[command.title] for run in runs]
+        row = {"title": command.title, "peer": command.peer}
+        # A backlog of a quarter of a second is not waiting, it is not keeping up.
+        if all(of) and median(run["p50"] for run in of) < 250_000:
+            row |= {field: median(run[field] for run in of) for field in FIELDS}
+            unit = [run[commands.SET.title] for run in runs]
+            row["p99 to SET"] = median(run["p99"] / other["p99"] for run, other in zip(of, unit))
+        rows.append(row)
+        print("  ".join(f"{field} {row[field]:9,.1f}" for field in FIELDS if field in row) or "does not keep up", command)
+    return version, rate, rows
+
+
+def options(parser):
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=4, help="of each measurement")
+    parser.add_argument("--share", type=float, default=0.5, help="of the most that the server does")
+
+
+if __name__ == "__main__":
+    own = parser(__doc__)
+    options(own)
+    measure(own.parse_args())

@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+"""How many requests a second one server answers, and what processor time each takes it, beside `SET key value EX 60`.
+
+    benches/throughput.py [--rounds 5] [--seconds 0.4]
+
+50 connections, each with 1, 16 or 64 requests under way, for random ones of 100,000 keys that are there. In each round the
+commands take turns, and beside each of them SET is measured again: a machine whose speed comes and goes, as one that is
+shared does, is as fast for both. A figure is the median of the rounds, a ratio the median of the rounds' ratios.
+"""
+
+import commands
+from server import Server, build_load, median, parser
+
+KEYS, CONNECTIONS, PIPELINES = 100_000, 50, (1, 16, 64)
+
+
+def measured(options):
+    left_out = ("RL.SETTLE", "RL.MQUOTA", "then DECR")
+    # Of those that are denied, what only differs in words is left out.
+    wanted = [command for command in commands.OURS + commands.peers(options) if not any(word in command.line + command.name for word in left_out)]
+    return [commands.SET] + [c for c in wanted if c.outcome != "denied" or c.name in ("RL.BUCKET", "RL.SLIDE", "sorted set in Lua")]
+
+
+def measure(options):
+    """Server, and a row for each command: for each pipeline requests a second and µs of processor time, and their
+    ratios to SET."""
+    build_load()
+    found = {}  # by command and pipeline: of each round, the figures of it and of SET beside it
+    beside = commands.SET.line.replace("key:", "set:")
+    with Server(options) as server:
+        server.prepare()
+
+        def once(line, pipeline):
+            done = server.load("closed", KEYS, options.seconds, CONNECTIONS, pipeline, line)
+            return done["requests"] / done["seconds"], done["cpu"] / done["requests"] * 1e6
+
+        for number in range(options.rounds):
+            for command in measured(options):
+                server.ask("FLUSHALL")
+                for line in (beside, command.made_by):
+                    server.load("fill", KEYS, 1, "paced", 0, line)
+                for pipeline in PIPELINES:
+                    figures = once(command.line, pipeline), once(beside, pipeline)
+                    found.setdefault((command.title, pipeline), []).append(figures)
+            print(f"round {number + 1} of {options.rounds}", flush=True)
+        version = server.version()
+    rows = [row(command, {pipeline: found[command.title, pipeline] for pipeline in PIPELINES}) for command in measured(options)]
+    return version, rows
+
+
+def row(command, found):
+    row = {"title": command.title, "peer": command.peer}
+    for pipeline, of in found.items():
+        row[str(pipeline)] = {
+            "per second": median(done for (done, _), _ in of),
+            "cpu": median(cpu for (_, cpu), _ in of),
+            "per second to SET": median(done / other for (done, _), (other, _) in of),
+            "cpu to SET": median(cpu / other for (_, cpu), (_, other) in of),
+        }
+    print("  ".join(f"{row[str(p)]['per second']:9,.0f}/s {row[str(p)]['cpu']:6.2f} µs {row[str(p)]['cpu to SET']:5.2f}" for p in PIPELINES), command)
+    return row
+
+
+def options(parser):
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=0.4, help="of each measurement")
+
+
+if __name__ == "__main__":
+    own = parser(__doc__)
+    options(own)
+    measure(own.parse_args())
