@@ -31,11 +31,13 @@ def count(options):
 
 
 def rate(options):
+    options.seconds = 0.3
     version, rows = throughput.measure(options)
     return {"server": version, "rows": rows}
 
 
 def delay(options):
+    options.seconds = 4
     version, rate, rows = latency.measure(options)
     return {"server": version, "rate": rate, "rows": rows}
 
@@ -65,11 +67,8 @@ def main():
     options = parser(__doc__)
     options.add_argument("parts", nargs="*", metavar="part", help="of " + ", ".join(PARTS))
     options.add_argument("--draw", action="store_true", help="measure nothing")
-    options.add_argument("--rounds", type=int, default=5)
-    options.add_argument("--runs", type=int, default=5)
-    options.add_argument("--seconds", type=float, default=0.4)
-    options.add_argument("--share", type=float, default=0.5)
     growth.options(options)
+    options.set_defaults(rounds=5, runs=5, share=0.5)
     options = options.parse_args()
     for part in [] if options.draw else options.parts or PARTS:
         print(f"== {part}", flush=True)

@@ -6,12 +6,16 @@
 The rate is half of what the server does at most of `SET key value EX 60` with the same 50 connections and one request
 in each. When a request is due is fixed before, by chance as callers come, and alike in all runs; how long it takes
 is counted from then. In each run the commands take turns; a figure is the median of the runs.
+
+What else a machine does shows in how late the requests are sent, by a program that does nothing but wait for their time: a
+measurement in which that is more than half a millisecond at its p99 is made again, up to five times.
 """
 
 import commands
 from server import Server, build_load, median, parser
 
 KEYS, CONNECTIONS = 100_000, 50
+LATE, TRIES = 500, 5  # µs
 FIELDS = ("p50", "p99", "p99.9", "sent late p99")
 
 
@@ -34,9 +38,7 @@ def measure(options):
         for number in range(options.runs):
             runs.append({})
             for command in measured(options):
-                server.ask("FLUSHALL")
-                server.load("fill", KEYS, 1, "paced", 0, command.made_by)
-                runs[number][command.title] = server.load("open", KEYS, options.seconds, CONNECTIONS, rate, command.line)
+                runs[number][command.title] = undisturbed(server, command, rate, options.seconds)
             print(f"run {number + 1} of {options.runs}", flush=True)
         version = server.version()
     rows = []
@@ -51,6 +53,19 @@ def measure(options):
         rows.append(row)
         print("  ".join(f"{field} {row[field]:9,.1f}" for field in FIELDS if field in row) or "does not keep up", command)
     return version, rate, rows
+
+
+def undisturbed(server, command, rate, seconds):
+    """The first try that is, else the one that was the least disturbed."""
+    tries = []
+    while len(tries) < TRIES and not any(one["sent late p99"] < LATE for one in tries):
+        server.ask("FLUSHALL")
+        server.load("fill", KEYS, 1, "paced", 0, command.made_by)
+        done = server.load("open", KEYS, seconds, CONNECTIONS, rate, command.line)
+        if done is None:
+            return None
+        tries.append(done)
+    return min(tries, key=lambda one: one["sent late p99"])
 
 
 def options(parser):

@@ -48,9 +48,12 @@ def peers(options):
 
 
 def used(server):
-    """After the buffers of the connections that have ended are gone."""
-    time.sleep(0.3)
-    return int(server.info()["used_memory"])
+    """Once the buffers of connections that have ended are gone, and tables have moved to where they grow."""
+    before, now = None, int(server.info()["used_memory"])
+    while before is None or abs(now - before) > 1_000:
+        time.sleep(0.5)
+        before, now = now, int(server.info()["used_memory"])
+    return now
 
 
 def bytes_of(server, command, entries, keys):

@@ -26,7 +26,7 @@ STYLE = """
     .c6 { stroke: #f778ba; fill: #f778ba } .c7 { stroke: #39c5cf; fill: #39c5cf }
   }
 """
-WIDTH = 860
+WIDTH = 920
 SHADES = ("first", "second", "third")
 
 
@@ -60,8 +60,8 @@ def short(value):
 
 def bars(title, subtitle, rows, form="{:.2f}", unit=None, legend=()):
     """`rows` are (label, kind, values): one bar for each value, under each other. `unit` is where a line is drawn."""
-    left, right, top = 330, 70, 84 if legend else 66
-    thick = 18 if len(rows[0][2]) == 1 else 8
+    left, right, top = 400, 70, 84 if legend else 66
+    thick = 18 if len(rows[0][2]) == 1 else 9
     tall = thick * len(rows[0][2]) + 8
     most = max(max(values) for _, _, values in rows)
     scale = (WIDTH - left - right) / most
@@ -96,7 +96,7 @@ def steps(least, most):
 
 def lines(title, subtitle, across, series, y_from_zero=False):
     """`series` are (label, {x: y}); both axes are logarithmic, or y begins at zero."""
-    left, right, top, height = 70, 250, 74, 420
+    left, right, top, height = 70, 300, 74, 420
     bottom = height - 46
     xs = sorted({x for _, points in series for x in points})
     ys = [y for _, points in series for y in points.values()]

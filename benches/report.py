@@ -75,7 +75,7 @@ def throughput(figures):
             file,
             plots.bars(
                 title,
-                f"{figures['server']}, 50 connections, 100,000 keys; requests under way in each connection:",
+                f"{figures['server']}, 50 connections, 20,000 keys; requests under way in each connection:",
                 [(row["title"], kind(row), [row[pipeline][field] for pipeline in ("1", "16", "64")]) for row in rows],
                 form=form,
                 legend=("1", "16", "64"),

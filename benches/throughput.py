@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """How many requests a second one server answers, and what processor time each takes it, beside `SET key value EX 60`.
 
-    benches/throughput.py [--rounds 5] [--seconds 0.4]
+    benches/throughput.py [--rounds 5] [--seconds 0.3]
 
-50 connections, each with 1, 16 or 64 requests under way, for random ones of 100,000 keys that are there. In each round the
+50 connections, each with 1, 16 or 64 requests under way, for random ones of 20,000 keys that are there. In each round the
 commands take turns, and beside each of them SET is measured again: a machine whose speed comes and goes, as one that is
 shared does, is as fast for both. A figure is the median of the rounds, a ratio the median of the rounds' ratios.
 """
@@ -11,7 +11,7 @@ shared does, is as fast for both. A figure is the median of the rounds, a ratio 
 import commands
 from server import Server, build_load, median, parser
 
-KEYS, CONNECTIONS, PIPELINES = 100_000, 50, (1, 16, 64)
+KEYS, CONNECTIONS, PIPELINES = 20_000, 50, (1, 16, 64)
 
 
 def measured(options):
@@ -63,7 +63,7 @@ def row(command, found):
 
 def options(parser):
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=0.4, help="of each measurement")
+    parser.add_argument("--seconds", type=float, default=0.3, help="of each measurement")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ use crate::command::{Command, Dice, clock};
 use crate::crowd::{Client, Crowd};
 use crate::replies::fail;
 
-const WARM_UP: Duration = Duration::from_millis(200);
+const WARM_UP: Duration = Duration::from_millis(100);
 
 pub fn run(path: &str, keys: u64, seconds: f64, connections: usize, pipeline: usize, mut command: Command) {
     let mut crowd = Crowd::new(path, connections, command.replies());
