@@ -6,8 +6,8 @@
 Of keys: processor time of the server, 16 in a pipeline, for random keys out of all. Each command has a server of its own,
 which are measured in turn at each size; SET shows what the server's own table costs as it grows.
 
-Of a log: instructions of RL.SLIDE on 100 keys whose windows of an hour hold so many admissions, evenly over all of it.
-The keys are made elsewhere and copied (DUMP, RESTORE).
+Of a log: instructions of RL.SLIDE on 100 keys, fewer where they are large, whose windows of an hour hold so many admissions,
+evenly over all of it. The keys are made elsewhere and copied (DUMP, RESTORE).
 """
 
 import random
@@ -68,10 +68,11 @@ def restored(options, entries, line, counted):
     """Instructions of each of these on such keys."""
     dump = payload(options, entries, line)
     with start(options) as server:
-        for key in range(COPIES):
+        copies = min(COPIES, max(1, 500_000 // entries))
+        for key in range(copies):
             server.ask("RESTORE", f"key:{key:09}", str(HOUR), dump)
         dice = random.Random(1)
-        keys = [dice.randrange(COPIES) for _ in range(CALLS)]
+        keys = [dice.randrange(copies) for _ in range(CALLS)]
         costs = []
         for command in counted:
             run(server.client, command, keys[:500])
