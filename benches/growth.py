@@ -88,7 +88,7 @@ def measure_log(options):
     titles = [
         ("RL.SLIDE, admitted", False),
         ("RL.SLIDE, denied", False),
-        ("RL.SLIDE, denied where half of it must leave", False),
+        ("RL.SLIDE, denied, half must leave", False),
         ("sorted set in Lua, admitted", True),
     ]
     rows = [{"title": title, "peer": peer} for title, peer in titles]
