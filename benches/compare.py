@@ -33,7 +33,7 @@ def count(options):
 def rate(options):
     options.seconds = 0.3
     version, rows = throughput.measure(options)
-    return {"server": version, "rows": rows}
+    return {"server": version, "rounds": options.rounds, "rows": rows}
 
 
 def delay(options):

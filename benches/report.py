@@ -88,7 +88,7 @@ def throughput(figures):
         for pipeline in ("1", "16", "64"):
             of = row[pipeline]
             cells[-1] += [f"{of['per second']:,.0f}", f"{of['per second to SET']:.2f}", f"{of['cpu']:.2f}", f"{of['cpu to SET']:.2f}"]
-    return f"Server: {figures['server']}.\n\n{table(head, cells)}"
+    return f"Server: {figures['server']}; {figures['rounds']} rounds.\n\n{table(head, cells)}"
 
 
 def latency(figures):
