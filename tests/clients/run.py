@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 import examples
+import pages
 import together
 from programs import programs
 
@@ -16,9 +17,11 @@ def main():
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--copies", type=int, default=1)
     parser.add_argument("--only", default="")
-    parser.add_argument("--part", choices=["alone", "cluster", "together"], help="only this part")
+    parser.add_argument("--part", choices=["pages", "alone", "cluster", "together"], help="only this part")
     options = parser.parse_args()
     chosen = programs(options.built, options.only.split())
+    if options.part in (None, "pages"):
+        pages.run(options.server, options.module)
     if options.part in (None, "alone"):
         examples.run_alone(chosen, options.server, options.module)
     if options.part in (None, "cluster"):

@@ -39,6 +39,7 @@ mod metrics;
 mod model;
 mod mquota;
 mod oom;
+mod pages;
 mod policies;
 mod quota;
 mod quota_bounds;

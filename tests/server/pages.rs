@@ -1,0 +1,160 @@
+//! Every line of README.md and docs/ that a reader may type is typed here: what is shown as an answer is what
+//! the server answers, and files that are shown are read by it. (Grammar is `docs.rs`'s, programs are run by
+//! tests/clients/pages.py, and how README.md begins by .ci/readme.sh.)
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::common::{Conn, Server, Value};
+
+/// What has to be so before a line is typed: the page, the line, and what is done.
+const BEFORE: &[(&str, &str, &[&str])] = &[
+    ("commands.md", "RL.TOP DENIED COUNT 1", &["RL.SLIDE api:anthropic 1 60", "RL.SLIDE api:anthropic 1 60"]),
+    (
+        "llm-quotas.md",
+        "RL.QUOTA q:claude-sonnet POLICY claude-sonnet COST input 3200 COST output 4096 RESERVE 120",
+        &["RL.QUOTA q:claude-sonnet POLICY claude-sonnet COST output 38000 RESERVE 120"],
+    ),
+    (
+        "llm-quotas.md",
+        "RL.QUOTA q:claude-haiku POLICY claude-haiku COST input 3200 COST output 4096 RESERVE 120",
+        &["RL.POLICY SET claude-haiku LIMIT rpm 2000 60"],
+    ),
+    (
+        "llm-quotas.md",
+        "RL.MQUOTA 3 {acme}:org {acme}:team:search {acme}:user:ann POLICY org team user COST cents 3 RESERVE 60 ID req-7f3b",
+        &[
+            "RL.POLICY SET org LIMIT spend 100000 1d UNIT cents",
+            "RL.POLICY SET team LIMIT rpm 1 60",
+            "RL.POLICY SET user LIMIT rpm 60 60",
+            "RL.QUOTA {acme}:team:search POLICY team",
+        ],
+    ),
+    (
+        "waiting.md",
+        "RL.QUOTA q:claude POLICY claude COST output 4096 RESERVE 120 ID req-7f3b WAIT 20 PRIORITY HIGH",
+        &["RL.POLICY SET claude LIMIT output 90000 60 UNIT output"],
+    ),
+];
+
+/// Where lines are typed that are shown.
+const PAGES: [&str; 9] = [
+    "README.md",
+    "docs/COMPARE.md",
+    "docs/DESIGN.md",
+    "docs/commands.md",
+    "docs/llm-quotas.md",
+    "docs/migrating.md",
+    "docs/releasing.md",
+    "docs/waiting.md",
+    "examples/README.md",
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+}
+
+/// The blocks of a page: the language that they name, and the text.
+fn blocks(page: &str) -> Vec<(String, String)> {
+    let text = fs::read_to_string(root().join(page)).unwrap();
+    let parts: Vec<&str> = text.split("\n```").collect();
+    assert!(parts.len() % 2 == 1, "{page}: a block that does not end");
+    let of =
+        |part: &&str| part.split_once('\n').map(|(language, code)| (language.to_owned(), code.to_owned()));
+    parts.iter().skip(1).step_by(2).filter_map(of).collect()
+}
+
+/// A reply as redis-cli shows it, without indentation: a line for each value.
+fn show(reply: &Value, prefix: &str, lines: &mut Vec<String>) {
+    let line = match reply {
+        Value::Int(number) => format!("(integer) {number}"),
+        Value::Bulk(text) => format!("\"{}\"", String::from_utf8_lossy(text)),
+        Value::Simple(text) => text.clone(),
+        Value::Error(text) => format!("(error) {text}"),
+        Value::Nil => "(nil)".into(),
+        Value::Array(parts) if parts.is_empty() => "(empty array)".into(),
+        Value::Array(parts) => {
+            for (index, part) in parts.iter().enumerate() {
+                let number = format!("{}) ", index + 1);
+                let prefix = if index == 0 { format!("{prefix}{number}") } else { number };
+                show(part, &prefix, lines);
+            }
+            return;
+        }
+        other => panic!("{other:?}"),
+    };
+    lines.push(format!("{prefix}{line}"));
+}
+
+/// Whether a line is what was shown. Numbers of a thousand and more are times, mostly, and pass.
+fn is_as_shown(shown: &str, line: &str) -> bool {
+    let number = |line: &str| {
+        let (prefix, number) = line.split_once("(integer) ")?;
+        Some((prefix.to_owned(), number.parse::<i64>().ok()?))
+    };
+    match (number(shown), number(line)) {
+        (Some((one, shown)), Some((other, _))) if shown >= 1_000 => one == other,
+        _ => shown == line,
+    }
+}
+
+/// What is shown as the answer of a line, against the answer: `…` stands for any lines, and what stands three spaces
+/// behind a value is said of it.
+fn compare(shown: &[&str], reply: &Value, line: &str) {
+    let mut lines = Vec::new();
+    show(reply, "", &mut lines);
+    let mut left = lines.iter();
+    let mut may_skip = false;
+    for shown in shown {
+        let shown = shown.trim_start();
+        let shown = shown.find("   ").map_or(shown, |end| &shown[..end]).trim_end();
+        if shown.contains('…') {
+            may_skip = true;
+            continue;
+        }
+        let found = if may_skip {
+            left.any(|line| is_as_shown(shown, line))
+        } else {
+            left.next().is_some_and(|line| is_as_shown(shown, line))
+        };
+        assert!(found, "{line}: no {shown:?} in {lines:#?}");
+        may_skip = false;
+    }
+    assert!(shown.is_empty() || may_skip || left.next().is_none(), "{line}: more than is shown: {lines:#?}");
+}
+
+/// Types the lines of a block that are to be typed: how many.
+fn type_lines(page: &str, code: &str, conn: &mut Conn) -> usize {
+    let typed =
+        |line: &str| Some(line.strip_prefix("> ").or_else(|| line.strip_prefix("redis-cli "))?.to_owned());
+    let lines: Vec<&str> = code.lines().collect();
+    let mut count = 0;
+    for (index, line) in lines.iter().enumerate() {
+        let Some(line) = typed(line) else { continue };
+        for (_, _, before) in BEFORE.iter().filter(|(on, of, _)| page.ends_with(on) && *of == line) {
+            before.iter().for_each(|line| assert!(!conn.ask(line).is_error(), "{line}"));
+        }
+        let reply = conn.ask(&line);
+        assert!(!reply.is_error(), "{page}: {line}: {reply:?}");
+        let is_answer = |shown: &&&str| !shown.is_empty() && typed(shown).is_none();
+        let shown: Vec<&str> = lines[index + 1..].iter().take_while(is_answer).copied().collect();
+        compare(&shown, &reply, &line);
+        count += 1;
+    }
+    count
+}
+
+#[test]
+fn what_is_shown_to_be_typed_is_answered_as_shown() {
+    let mut typed = 0;
+    for page in PAGES {
+        let blocks = blocks(page);
+        let files = blocks.iter().filter(|(language, _)| language == "toml");
+        let policies: String = files.map(|(_, file)| file.as_str()).collect();
+        let (settings, file) = (["rl.cl-throttle yes"], ("policies.toml", policies.as_bytes()));
+        let server = Server::start_with_file(&settings, "policies policies.toml", file).unwrap();
+        let mut conn = server.connect();
+        typed += blocks.iter().map(|(_, code)| type_lines(page, code, &mut conn)).sum::<usize>();
+    }
+    assert!(typed >= 30, "{typed}");
+}
