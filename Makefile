@@ -2,7 +2,7 @@
 # What each target does stands in .ci/, one script a task.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test test-matrix test-clients test-cell-clients bench bench-guard chaos sanitize memcheck lint fuzz miri package test-package docker clean
+.PHONY: help setup build run test test-matrix test-clients test-cell-clients bench bench-guard chaos sanitize memcheck lint fuzz miri package test-package docker test-docker clean
 SHELL := /bin/bash
 
 suffix := $(if $(filter Darwin,$(shell uname)),dylib,so)
@@ -69,7 +69,10 @@ test-package: package ## install the Debian package on a clean root, and ask the
 	@.ci/test-package.sh
 
 docker: ## build an image of REDIS_IMAGE= with the module: redis-rl
-	docker build -f docker/Dockerfile -t redis-rl $(if $(REDIS_IMAGE),--build-arg REDIS_IMAGE=$(REDIS_IMAGE)) .
+	@.ci/with-docker.sh .ci/docker.sh
+
+test-docker: ## build it, and test containers of it
+	@.ci/with-docker.sh .ci/test-docker.sh
 
 clean: ## remove all that was built or fetched
 	cargo clean

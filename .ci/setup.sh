@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing of what it is asked for:  setup.sh build|server|languages|clients|shellcheck|valgrind|debootstrap|pip ...
+# Installs what is missing of what it is asked for:  setup.sh build|server|languages|clients|shellcheck|valgrind|debootstrap|pip|docker|compose ...
 # Says what it installs, with which command; silent and fast when nothing is missing. Also runs in the bash 3.2 of macOS.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -66,6 +66,8 @@ for thing in "$@"; do
     shellcheck) command -v shellcheck >/dev/null || missing="$missing shellcheck" ;;
     valgrind) { command -v valgrind && command -v python3; } >/dev/null || missing="$missing valgrind" ;;
     debootstrap) command -v debootstrap >/dev/null || missing="$missing debootstrap" ;;
+    docker) command -v dockerd >/dev/null || missing="$missing docker" ;;
+    compose) docker compose version >/dev/null 2>&1 || command -v docker-compose >/dev/null || missing="$missing compose" ;;
     pip) python3 -m pip --version >/dev/null 2>&1 || missing="$missing pip" ;;
     *) echo "setup.sh: unknown: $thing" >&2; exit 2 ;;
   esac
@@ -84,6 +86,8 @@ for thing in $missing; do
     dnf/perl) packages="$packages perl-IO perl-interpreter" ;;
     apt/valgrind | dnf/valgrind) packages="$packages valgrind python3" ;;
     apt/debootstrap) packages="$packages debootstrap" ;;
+    apt/docker) packages="$packages docker.io" ;;
+    apt/compose) packages="$packages docker-compose" ;;
     apt/pip) packages="$packages python3-pip" ;;
     apt/venv) packages="$packages python3-venv" ;;
     apt/node) packages="$packages nodejs npm" ;;
@@ -94,6 +98,10 @@ for thing in $missing; do
     apt/hiredis) packages="$packages libhiredis-dev pkg-config" ;;
     dnf/venv | dnf/node | dnf/go | dnf/java | dnf/php | dnf/ruby | dnf/hiredis | brew/venv | brew/node | brew/go | brew/java | brew/php | brew/ruby | brew/hiredis)
       echo "missing: ${thing#*/}, see examples/README.md; only on Debian and Ubuntu is it installed for you" >&2
+      exit 1
+      ;;
+    dnf/docker | dnf/compose | brew/docker | brew/compose)
+      echo "missing: Docker's engine with compose; only on Debian and Ubuntu is it installed for you" >&2
       exit 1
       ;;
     dnf/compiler) packages="$packages gcc glibc-devel" ;;
@@ -134,6 +142,7 @@ No package manager that this script knows (apt-get, dnf, brew) is here. Please i
   shellcheck  shellcheck
   valgrind    valgrind and python3, to count instructions
   pip         Python 3 with pip
+  docker      Docker's engine; compose: its plugin
   venv, node, go, java, php, ruby, hiredis
               what examples/README.md names for each language
 END

@@ -1,23 +1,13 @@
 #!/usr/bin/env bash
 # make test-package: installs the Debian package on a clean root, as on a machine of its own, and asks the server that the
 # system starts there: after a restart it knows RL.SLIDE, after removal it does not, and its configuration is as it was.
-# Needs root. DEBIAN_MIRROR is the archive to use; by default the one that this system's own apt uses.
+# Needs root. DEBIAN_MIRROR, if it is set, is the archive to use.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 suite=${SUITE:-bookworm}
-root=$PWD/.cache/root-$suite
 deb=$(ls target/package/*.deb)
-.ci/setup.sh debootstrap
-
-# shellcheck disable=SC2016 # $(REPO_URI) is apt's own
-mirror=${DEBIAN_MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' | awk '/\/debian\/?$/ && !n++')}
-if [ ! -f "$root.tar" ]; then
-  rm -rf "$root"
-  debootstrap --variant=minbase "$suite" "$root" "$mirror" >"$root.log" 2>&1 || { tail -n 20 "$root.log" >&2; exit 1; }
-  tar -C "$root" -cf "$root.tar.part" . && mv "$root.tar.part" "$root.tar"
-  rm -rf "$root"
-fi
+root=$(.ci/debian-root.sh "$suite")
 
 work=$(mktemp -d)
 chmod 755 "$work" # the server there is no root
@@ -29,7 +19,7 @@ clean() {
   rm -rf "$work"
 }
 trap clean EXIT
-tar -C "$work" -xf "$root.tar"
+tar -C "$work" -xf "$root"
 mount -t proc proc "$work/proc"
 # Services of this root listen to nothing that is also ours.
 printf '#!/bin/sh\nexit 101\n' >"$work/usr/sbin/policy-rc.d"

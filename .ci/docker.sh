@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# make docker: builds the image redis-rl, or IMAGE=. REDIS_IMAGE and RUST_IMAGE are what it is built on, by default those
+# of the Dockerfile. Where no registry has those, stand-ins are made of Debian's packages, and of this machine's Rust.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+# An older client takes the builder that can do less unless it is told.
+export DOCKER_BUILDKIT=1
+docker buildx version >/dev/null 2>&1 || docker build --help 2>&1 | grep -q -- --secret || DOCKER_BUILDKIT=0
+
+quietly() { "$@" >"$log" 2>&1 || { tail -n 60 "$log" >&2; echo "failed: ${*:0:6} …" >&2; exit 1; }; }
+has() { docker image inspect "$1" >/dev/null 2>&1; }
+default() { sed -n "s/^ARG $1=//p" docker/Dockerfile; }
+available() { has "$1" || timeout 300 docker pull -q "$1" >"$log" 2>&1; }
+
+# A Debian as docker.io/debian would be.
+debian() { has redis-rl-local/debian || quietly docker import "$(.ci/debian-root.sh bookworm)" redis-rl-local/debian; }
+
+# What the official images promise to the Dockerfile: a server, its account 999 and /data that is its own, an entry script.
+local_server() {
+  debian
+  quietly docker build --network host -t redis-rl-local/redis - <<'END'
+FROM redis-rl-local/debian
+RUN groupadd -r -g 999 redis && useradd -r -g redis -u 999 redis \
+ && apt-get update && apt-get install -y --no-install-recommends redis-server && rm -rf /var/lib/apt/lists/* \
+ && mkdir /data && chown redis:redis /data \
+ && printf '#!/bin/sh\numask 0077\nexec "$@"\n' >/usr/local/bin/docker-entrypoint.sh \
+ && chmod 755 /usr/local/bin/docker-entrypoint.sh
+VOLUME /data
+WORKDIR /data
+ENTRYPOINT ["docker-entrypoint.sh"]
+EXPOSE 6379
+CMD ["redis-server"]
+END
+}
+
+# The toolchain without its documentation; the certificates, since the container reaches what this machine reaches.
+local_rust() {
+  debian
+  local sysroot context
+  sysroot=$(rustc --print sysroot) || { echo "no image of Rust can be pulled, and no Rust is here" >&2; exit 1; }
+  context=$(mktemp -d)
+  cat >"$context/Dockerfile" <<'END'
+FROM redis-rl-local/debian
+RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev ca-certificates && rm -rf /var/lib/apt/lists/*
+COPY bin /usr/local/bin
+COPY lib /usr/local/lib
+COPY ca-certificates.crt /etc/ssl/certs/
+END
+  cp /etc/ssl/certs/ca-certificates.crt "$context"
+  tar -c -C "$context" Dockerfile ca-certificates.crt -C "$sysroot" bin lib >"$context/tar"
+  quietly docker build --network host -t redis-rl-local/rust - <"$context/tar"
+  rm -rf "$context"
+}
+
+redis=${REDIS_IMAGE:-$(default REDIS_IMAGE)}
+rust=${RUST_IMAGE:-$(default RUST_IMAGE)}
+network=()
+if ! available "$redis"; then
+  [ -z "${REDIS_IMAGE:-}" ] || { cat "$log" >&2; exit 1; }
+  echo "$redis cannot be pulled: building on a stand-in with Debian's redis-server"
+  has redis-rl-local/redis || local_server
+  redis='redis-rl-local/redis'
+fi
+if ! available "$rust"; then
+  [ -z "${RUST_IMAGE:-}" ] || { cat "$log" >&2; exit 1; }
+  echo "$rust cannot be pulled: building with this machine's Rust"
+  has redis-rl-local/rust || local_rust
+  rust='redis-rl-local/rust'
+  network=(--network host)
+fi
+
+quietly docker build "${network[@]}" -f docker/Dockerfile -t "${IMAGE:-redis-rl}" \
+  --build-arg REDIS_IMAGE="$redis" --build-arg RUST_IMAGE="$rust" .
+size() { docker image inspect --format '{{.Size}}' "$1"; }
+image=${IMAGE:-redis-rl}
+echo "built $image on $redis, to which it adds $(($(size "$image") - $(size "$redis"))) bytes"
