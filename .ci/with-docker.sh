@@ -20,6 +20,7 @@ clean() {
     kill "$engine" 2>/dev/null || :
     wait "$engine" || :
   fi
+  umount "$state"/exec/netns/* 2>/dev/null || : # a name of the host's network, which the engine leaves mounted
   rm -rf "$state"
 }
 trap clean EXIT
