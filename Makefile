@@ -2,7 +2,7 @@
 # What each target does stands in .ci/, one script a task.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test test-matrix test-clients test-cell-clients bench bench-guard chaos sanitize memcheck lint fuzz miri package test-package docker test-docker clean
+.PHONY: help setup build run test test-matrix test-clients test-cell-clients bench bench-guard chaos sanitize memcheck lint fuzz miri package test-package docker test-docker test-kubernetes test-monitoring clean
 SHELL := /bin/bash
 
 suffix := $(if $(filter Darwin,$(shell uname)),dylib,so)
@@ -73,6 +73,12 @@ docker: ## build an image of REDIS_IMAGE= with the module: redis-rl
 
 test-docker: ## build it, and test containers of it
 	@.ci/with-docker.sh .ci/test-docker.sh
+
+test-kubernetes: build ## examples/kubernetes against Kubernetes' schemas, and a server with its configuration
+	@.ci/test-kubernetes.sh
+
+test-monitoring: build ## examples/prometheus and examples/grafana with a server, redis_exporter and Prometheus
+	@.ci/test-monitoring.sh
 
 clean: ## remove all that was built or fetched
 	cargo clean

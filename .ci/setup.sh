@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing of what it is asked for:  setup.sh build|server|languages|clients|shellcheck|valgrind|debootstrap|pip|docker|compose ...
+# Installs what is missing of what it is asked for:  setup.sh build|server|languages|clients|shellcheck|valgrind|debootstrap|pip|venv|docker|compose ...
 # Says what it installs, with which command; silent and fast when nothing is missing. Also runs in the bash 3.2 of macOS.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -66,6 +66,7 @@ for thing in "$@"; do
     shellcheck) command -v shellcheck >/dev/null || missing="$missing shellcheck" ;;
     valgrind) { command -v valgrind && command -v python3; } >/dev/null || missing="$missing valgrind" ;;
     debootstrap) command -v debootstrap >/dev/null || missing="$missing debootstrap" ;;
+    venv) python3 -c 'import ensurepip' 2>/dev/null || missing="$missing venv" ;;
     docker) command -v dockerd >/dev/null || missing="$missing docker" ;;
     compose) docker compose version >/dev/null 2>&1 || command -v docker-compose >/dev/null || missing="$missing compose" ;;
     pip) python3 -m pip --version >/dev/null 2>&1 || missing="$missing pip" ;;

@@ -5,6 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 : "${REDIS_RL_MODULE:=$PWD/target/release/libredis_rl.so}"
+.ci/setup.sh server
 programs=$PWD/.cache/monitoring
 
 if ! command -v prometheus promtool redis_exporter >/dev/null && [ ! -x "$programs/usr/bin/promtool" ]; then
