@@ -25,7 +25,7 @@ COPIES, CALLS, HOUR = 100, 4_000, 3_600_000
 
 OF_KEYS = [
     Command("SET key value EX", "", f"SET {K} value EX 86400"),
-    Command("RL.BUCKET", "admitted", f"RL.BUCKET {K} 1000000 1 60"),
+    Command("RL.BUCKET", "admitted", f"RL.BUCKET {K} 1000000 1 1d"),
     Command("RL.WINDOW", "admitted", f"RL.WINDOW {K} 1000000 1d"),
     Command("RL.SLIDE", "admitted", f"RL.SLIDE {K} 1000000 1d"),
 ]
