@@ -37,8 +37,8 @@ pub(crate) fn span(ms: u64) -> Span {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Step {
     pub(crate) pick: u8,
-    time: u8,
-    cost: u8,
+    pub(crate) time: u8,
+    pub(crate) cost: u8,
     pub(crate) raw: u64,
 }
 

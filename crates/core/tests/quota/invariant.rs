@@ -9,10 +9,12 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use rl_core::quota::shape::{Limit, Shape};
 use rl_core::rule::Rule;
+use rl_core::slide::SlideRule;
+use rl_core::window::{Length, WindowRule};
 
 use crate::changes::{rule_of, shape_of};
 use crate::common::any::{slide_rules, window_rules};
-use crate::common::{Step, begin, cases, rule_limit, steps};
+use crate::common::{Step, TODAY, begin, cases, rule_limit, span, steps};
 use crate::history::{IDS, bucket_rules};
 use crate::key::{Ask, Key, costs};
 use crate::oracle::decide;
@@ -44,6 +46,9 @@ fn play(shapes: &[Arc<Shape>], history: &[Step], begin: u64) -> Vec<Admitted> {
             let used = step.raw.rotate_left(41) % (admitted[made].used + 1);
             admitted[made].used = used;
             assert!(key.settle(id, Some(&costs(&[(b"tokens", used)])), clock));
+            if key.expire(clock) {
+                gone = clock; // nothing was left of it
+            }
             continue;
         }
         let cost = step.cost(rule_limit(rule)).max(1);
@@ -96,4 +101,25 @@ proptest! {
         let admitted = play(&shapes, &history, begin);
         shapes.iter().flat_map(|shape| shape.limits()).for_each(|limit| keeps_its_bound(limit, &admitted));
     }
+}
+
+/// A call is settled when all has left its window, with the clock ahead, and then the clock steps back.
+#[test]
+fn a_clock_that_steps_back_after_a_late_settlement_is_of_a_key_that_is_gone() {
+    let slide = |limit, window| Rule::Slide(SlideRule { limit, window: span(window) });
+    let shape = |a, b| shape_of(&[a, b]).unwrap();
+    let long = || shape(Some(slide(16, 201_952_324_601)), None);
+    let short = |window| shape(None, Some(slide(1, window)));
+    let window = Rule::Window(WindowRule { limit: 1, length: Length::Span(span(1)), offset: 0 });
+    let shapes = [shape(None, Some(window)), long(), short(1), long(), short(1), short(239)];
+    let step = |(pick, time, cost, raw)| Step { pick, time, cost, raw };
+    let history = [
+        (22, 9, 0, 5_324_829_827_647_649_060),
+        (19, 0, 3, 2_307_277_513_258_172_416),
+        (2, 100, 0, 186_566_621_207_199_744),
+        (7, 197, 0, 4_032_288_754_173_771_686),
+        (133, 166, 145, 2_156_182_153_421_513_172),
+    ];
+    let admitted = play(&shapes, &history.map(step), TODAY);
+    keeps_its_bound(&long().limits()[0], &admitted);
 }
