@@ -2,53 +2,55 @@
 //!
 //! Here is what this server decided itself; what a replica or a file is told of is no request.
 
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
-
 use foldhash::quality::RandomState;
 use rl_core::request::Outcome;
 use rl_core::top::{Heavy, Top};
 
 use crate::sys::context::{Arg, Context};
+use crate::sys::main_thread::MainThread;
 
-static ADMITTED: LazyLock<Mutex<Top<RandomState>>> = LazyLock::new(new);
-static DENIED: LazyLock<Mutex<Top<RandomState>>> = LazyLock::new(new);
+/// Nothing until [`load`].
+type Counted = MainThread<Option<Top<RandomState>>>;
 
-fn new() -> Mutex<Top<RandomState>> {
-    Mutex::new(Top::new(RandomState::default()))
-}
+static ADMITTED: Counted = MainThread::new(None);
+static DENIED: Counted = MainThread::new(None);
 
 /// Takes the memory, while the module loads.
 pub(crate) fn load() {
-    LazyLock::force(&ADMITTED);
-    LazyLock::force(&DENIED);
+    for counted in [&ADMITTED, &DENIED] {
+        counted.with(|top| *top = Some(Top::new(RandomState::default())));
+    }
 }
 
 /// One more request of a key has been answered.
 #[inline]
 pub(crate) fn count(context: Context<'_>, key: Arg<'_>, outcome: Outcome) {
-    of(outcome).count(context.db(), key.bytes());
+    of(outcome).with(|top| {
+        if let Some(top) = top {
+            top.count(context.db(), key.bytes());
+        }
+    });
 }
 
-/// Looks at the heaviest keys of the selected database, `most` at most.
-pub(crate) fn heaviest<T>(
-    context: Context<'_>,
-    outcome: Outcome,
-    most: usize,
-    look: impl FnOnce(&[&Heavy]) -> T,
-) -> T {
-    look(&of(outcome).heaviest(context.db(), most))
+/// The heaviest keys of the selected database, `most` at most.
+pub(crate) fn heaviest(context: Context<'_>, outcome: Outcome, most: usize) -> Vec<Heavy> {
+    let of_all = |top: &mut Option<Top<_>>| {
+        let all = top.as_ref().map(|top| top.heaviest(context.db(), most));
+        all.unwrap_or_default().into_iter().cloned().collect()
+    };
+    of(outcome).with(of_all).unwrap_or_default()
 }
 
 /// Forgets all that was counted.
 pub(crate) fn reset() {
-    of(Outcome::Admitted).clear();
-    of(Outcome::Denied).clear();
+    for counted in [&ADMITTED, &DENIED] {
+        counted.with(|top| top.as_mut().map(Top::clear));
+    }
 }
 
-fn of(outcome: Outcome) -> MutexGuard<'static, Top<RandomState>> {
-    let top = match outcome {
+fn of(outcome: Outcome) -> &'static Counted {
+    match outcome {
         Outcome::Admitted => &ADMITTED,
         Outcome::Denied => &DENIED,
-    };
-    top.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }

@@ -39,12 +39,13 @@ fn run(context: Context<'_>, args: Args<'_>) -> Result<()> {
             top::reset();
             reply.ok();
         }
-        Request::Of(outcome, most) => top::heaviest(context, outcome, most, |all| {
+        Request::Of(outcome, most) => {
+            let all = top::heaviest(context, outcome, most);
             reply.array(len(all.len()));
-            for heavy in all {
+            for heavy in &all {
                 reply.array(3).text(&heavy.name).count(heavy.count).count(heavy.error);
             }
-        }),
+        }
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 
 use redis_module::raw;
 
-use super::api;
+use super::api::api;
 use super::context::{Context, strings};
 use super::data_type::Registration;
 use super::guard::guarded;

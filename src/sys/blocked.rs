@@ -16,7 +16,7 @@ use std::ptr::{NonNull, null_mut};
 
 use redis_module::raw;
 
-use super::api;
+use super::api::api;
 use super::context::{Args, Context};
 use super::guard::guarded;
 use super::reply::SENT;

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use redis_module::raw;
 
-use super::api;
+use super::api::api;
 use super::command_docs::{Docs, Keys, document};
 use super::context::{Args, Context};
 use super::guard::guarded;

@@ -5,7 +5,7 @@ use std::ptr::{null, null_mut};
 
 use redis_module::raw;
 
-use super::api;
+use super::api::api;
 
 /// What `COMMAND DOCS` says of a command. Its keys, if it has any, come first.
 pub(crate) struct Docs {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 
 use redis_module::raw;
 
-use super::api;
+use super::api::api;
 use super::context::Context;
 use super::guard::guarded;
 

@@ -9,7 +9,7 @@ use redis_module::raw;
 use rl_core::request::Words;
 use rl_core::time::{At, Span};
 
-use super::api;
+use super::api::api;
 use super::events::server_info;
 use super::user::User;
 

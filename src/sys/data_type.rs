@@ -6,9 +6,10 @@ use std::ptr::{NonNull, null_mut};
 use redis_module::raw;
 use rl_core::state::Relocate;
 
+use super::aof_rider;
+use super::api::api;
 use super::context::Context;
 use super::guard::guarded;
-use super::{aof_rider, api};
 
 /// The interface with what Redis 7.2 added; an earlier server reads as much of it as it knows.
 const METHODS_VERSION: u64 = 5;

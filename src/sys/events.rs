@@ -4,7 +4,7 @@ use std::ffi::{CStr, c_int, c_void};
 
 use redis_module::raw;
 
-use super::api;
+use super::api::api;
 use super::context::Context;
 use super::guard::guarded;
 

@@ -4,7 +4,7 @@ use std::ptr::{NonNull, null_mut};
 
 use redis_module::raw;
 
-use super::api;
+use super::api::api;
 use super::context::{Arg, Args};
 
 /// A string of the server's, counted as in use for as long as this lives.

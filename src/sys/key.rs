@@ -7,7 +7,7 @@ use redis_module::raw;
 use rl_core::fault::Fault;
 use rl_core::time::At;
 
-use super::api;
+use super::api::api;
 use super::context::{Arg, Context};
 use super::data_type::Value;
 

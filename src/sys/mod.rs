@@ -9,11 +9,12 @@
 //! 2. *Borrowed arguments.* A context, its arguments and an I/O handle live until the callback they
 //!    were passed to returns. The types here carry that as a lifetime and cannot be stored.
 //! 3. *Present or asked.* A call that every supported server has is checked once, when the module
-//!    loads ([`module::missing_call`]); a newer one is asked for at each use and has a fallback.
+//!    loads ([`api::is_complete`]); a newer one is asked for at each use and has a fallback.
 #![allow(unsafe_code)]
 
 pub(crate) mod alloc;
 pub(crate) mod aof_rider;
+pub(crate) mod api;
 pub(crate) mod blocked;
 pub(crate) mod command;
 pub(crate) mod command_docs;
@@ -25,23 +26,9 @@ pub(crate) mod guard;
 pub(crate) mod info;
 pub(crate) mod kept;
 pub(crate) mod key;
+pub(crate) mod main_thread;
 pub(crate) mod module;
 pub(crate) mod random;
 pub(crate) mod reply;
 pub(crate) mod timer;
 pub(crate) mod user;
-
-/// Calls a function of the module interface by its name after `RedisModule_`.
-///
-/// The function pointers are statics that the server fills in before anything else runs and never
-/// changes (rule 3), so that reading one is sound; what the call itself needs is its user's to show.
-macro_rules! api {
-    ($name:ident($($argument:expr),* $(,)?)) => {
-        match redis_module::raw::$name {
-            Some(call) => call($($argument),*),
-            // Not reached: the module has not loaded on a server that lacks it.
-            None => std::process::abort(),
-        }
-    };
-}
-use api;

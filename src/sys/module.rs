@@ -5,7 +5,7 @@ use std::ffi::{CStr, c_int};
 use redis_module::raw;
 
 use super::alloc::{ServerAlloc, is_aligned};
-use super::api;
+use super::api::{api, is_complete};
 use super::context::{Args, Context, Level};
 use super::guard::guarded;
 
@@ -42,8 +42,14 @@ unsafe extern "C" fn RedisModule_OnLoad(
     }
     // SAFETY: the context and the arguments live until this returns.
     let (context, args) = unsafe { (Context::new(ctx), Args::new(argv, argc)) };
-    if missing_call() {
-        context.log(Level::Warning, c"redis-rl needs Redis 7.0 or later, or Valkey 8.0 or later: not loaded");
+    if !is_complete() {
+        // SAFETY: as in `is_complete`; the log is the only call that is made all the same, if it is there.
+        if unsafe { raw::RedisModule_Log }.is_some() {
+            context.log(
+                Level::Warning,
+                c"redis-rl needs Redis 7.0 or later, or Valkey 8.0 or later: not loaded",
+            );
+        }
         return 1;
     }
     if !is_aligned() {
@@ -61,18 +67,4 @@ unsafe extern "C" fn RedisModule_OnLoad(
     unsafe { api!(RedisModule_SetModuleOptions(ctx, options.cast_signed())) }
     let loaded = guarded(|| crate::load(context, args), || false);
     c_int::from(!loaded)
-}
-
-/// Whether the server lacks a call that is used without asking. All of them came with or before
-/// Redis 7.0; the newest stand here for the rest.
-fn missing_call() -> bool {
-    // SAFETY: the pointers were filled in just now and do not change.
-    unsafe {
-        let first = { raw::RedisModule_SetCommandInfo }.is_none();
-        first
-            || { raw::RedisModule_RegisterStringConfig }.is_none()
-            || { raw::RedisModule_LoadConfigs }.is_none()
-            || { raw::RedisModule_ReplyWithMap }.is_none()
-            || { raw::RedisModule_SetAbsExpire }.is_none()
-    }
 }

@@ -1,6 +1,6 @@
 //! The server's own random numbers.
 
-use super::api;
+use super::api::api;
 
 /// Characters that nobody can guess, `0-9 a-f`.
 pub(crate) fn hex<const N: usize>() -> [u8; N] {

@@ -4,7 +4,7 @@ use std::ffi::{CStr, c_int, c_long};
 
 use rl_core::fault::Fault;
 
-use super::api;
+use super::api::api;
 use super::context::Context;
 
 /// What the server wants a command's function to return once a reply is sent.

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use redis_module::raw;
 use rl_core::time::Span;
 
-use super::api;
+use super::api::api;
 use super::context::Context;
 use super::guard::guarded;
 

@@ -4,7 +4,7 @@ use std::ptr::NonNull;
 
 use redis_module::raw;
 
-use super::api;
+use super::api::api;
 use super::context::{Args, Context};
 use super::kept::Kept;
 

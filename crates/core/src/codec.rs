@@ -5,6 +5,7 @@
 //! written it: every value against the bounds a command would have put it through, lengths before
 //! anything is allocated, and each state in its one form.
 
+use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Serialize};
 
 use crate::bucket::BucketRule;
@@ -49,7 +50,49 @@ struct Course<P> {
 #[must_use]
 pub fn encode(state: &State) -> Vec<u8> {
     let parts = state.parts();
-    let image = match &parts {
+    // Writing to memory cannot fail. Nearly all have room in what is taken at first.
+    let room = Vec::with_capacity(packed(&parts).len().saturating_add(ROOM));
+    postcard::to_extend(&image(&parts), room).unwrap_or_default()
+}
+
+/// Whether these are the bytes of a state, without writing those.
+fn is_encoding(state: &State, bytes: &[u8]) -> bool {
+    postcard::serialize_with_flavor(&image(&state.parts()), Same(bytes)) == Ok(true)
+}
+
+/// More bytes than most states have beside those of a log.
+const ROOM: usize = 64;
+
+/// Takes what would be written, and compares.
+struct Same<'a>(&'a [u8]);
+
+impl Flavor for Same<'_> {
+    type Output = bool;
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.try_extend(&[byte])
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        // Any error ends it, and says the same.
+        self.0 = self.0.strip_prefix(bytes).ok_or(postcard::Error::SerializeBufferFull)?;
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<bool> {
+        Ok(self.0.is_empty())
+    }
+}
+
+fn packed<'a>(parts: &'a Parts<'_>) -> &'a [u8] {
+    match parts {
+        Parts::Slide(slide) => slide.log.packed().1,
+        Parts::Window(_) | Parts::Bucket(_) => &[],
+    }
+}
+
+fn image<'a>(parts: &'a Parts<'_>) -> Image<'a> {
+    match parts {
         Parts::Slide(slide) => {
             let (head, bytes) = slide.log.packed();
             Image::Slide {
@@ -63,8 +106,7 @@ pub fn encode(state: &State) -> Vec<u8> {
         }
         Parts::Window(counter) => Image::Window(course(counter)),
         Parts::Bucket(counter) => Image::Bucket(course(counter)),
-    };
-    postcard::to_stdvec(&image).unwrap_or_default() // writing to memory cannot fail
+    }
 }
 
 /// The state of these bytes; `None` if they are not a state's.
@@ -93,7 +135,7 @@ pub fn decode(bytes: &[u8]) -> Option<State> {
         Image::Bucket(course) => State::from_bucket(counter(course)?),
     };
     // The same state in other words (a longer varint, say) would make equal states differ.
-    (encode(&state) == bytes).then_some(state)
+    is_encoding(&state, bytes).then_some(state)
 }
 
 /// A rule as an image has it.

@@ -105,7 +105,7 @@ impl<S: BuildHasher> Top<S> {
     #[inline(never)]
     fn count_other(&mut self, db: i32, key: &[u8], hash: u64) {
         let heavy = |seen: u64| {
-            let name = key.get(..NAME_MAX).unwrap_or(key).into();
+            let name = SmallVec::from_slice(key.get(..NAME_MAX).unwrap_or(key));
             Heavy { db, name, count: seen.saturating_add(1), error: seen, hash, next: NONE }
         };
         if self.places.len() < PLACES {
