@@ -2,7 +2,7 @@
 # What each target does stands in .ci/, one script a task.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test test-matrix test-clients test-cell-clients bench bench-guard chaos sanitize memcheck lint fuzz miri package test-package docker test-docker test-kubernetes test-monitoring clean
+.PHONY: help setup build run test test-matrix test-pages test-clients test-cell-clients bench bench-guard chaos sanitize memcheck lint fuzz miri package test-package docker test-docker test-kubernetes test-monitoring clean
 SHELL := /bin/bash
 
 suffix := $(if $(filter Darwin,$(shell uname)),dylib,so)
@@ -27,6 +27,9 @@ test: setup build ## run all tests on this system's server, or REDIS_RL_SERVER=
 
 test-matrix: build ## run the integration tests on many servers, or MATRIX="redis-8.0 valkey-9.1"
 	@.ci/matrix.sh
+
+test-pages: ## type the shell lines of README.md and docs/ as they stand
+	@.ci/pages.sh
 
 test-clients: setup build ## run the examples in each language, then all of them together for CLIENT_SECONDS=20
 	@.ci/clients.sh

@@ -2,6 +2,7 @@
 # make test-clients: builds the examples of each language in .cache/clients, runs each of them, then all of them together.
 #   CLIENT_SECONDS   for how long together (default 20)
 #   CLIENT_COPIES    how many processes of each kind (default 1)
+#   CLIENT_PART      only this part of tests/clients/README.md, such as pages
 #   CLIENT_ONLY      build and run only these languages, such as "python go"
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -61,4 +62,5 @@ for language in ${CLIENT_ONLY:-node go java rust c php ruby}; do
 done
 
 exec "$built/python/bin/python" tests/clients/run.py --server "$(.ci/server.sh)" --module "$REDIS_RL_MODULE" --built "$built" \
-  --seconds "${CLIENT_SECONDS:-20}" --copies "${CLIENT_COPIES:-1}" ${CLIENT_ONLY:+--only "$CLIENT_ONLY"}
+  --seconds "${CLIENT_SECONDS:-20}" --copies "${CLIENT_COPIES:-1}" ${CLIENT_ONLY:+--only "$CLIENT_ONLY"} \
+  ${CLIENT_PART:+--part "$CLIENT_PART"}

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# make docker: builds the image redis-rl, or IMAGE=. REDIS_IMAGE and RUST_IMAGE are what it is built on, by default those
+# make docker: builds the image redis-rl, which IMAGE= names too. REDIS_IMAGE and RUST_IMAGE are what it is built on, by default those
 # of the Dockerfile. Where no registry has those, stand-ins are made of Debian's packages, and of this machine's Rust.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -72,8 +72,10 @@ if ! available "$rust"; then
   network=(--network host)
 fi
 
-quietly docker build "${network[@]}" -f docker/Dockerfile -t "${IMAGE:-redis-rl}" \
-  --build-arg REDIS_IMAGE="$redis" --build-arg RUST_IMAGE="$rust" .
+# BUILD is how it is built, as README.md says it, and no more than where it is built on is added.
+read -ra build <<<"${BUILD:-docker build -f docker/Dockerfile -t redis-rl .}"
+quietly "${build[@]:0:${#build[@]}-1}" ${IMAGE:+-t "$IMAGE"} "${network[@]}" \
+  --build-arg REDIS_IMAGE="$redis" --build-arg RUST_IMAGE="$rust" "${build[-1]}"
 size() { docker image inspect --format '{{.Size}}' "$1"; }
 image=${IMAGE:-redis-rl}
 echo "built $image on $redis, to which it adds $(($(size "$image") - $(size "$redis"))) bytes"

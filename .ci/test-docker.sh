@@ -5,8 +5,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+# Lines of README.md, as they stand there.
+build=$(grep '^docker build ' README.md)
+run_line=$(grep '^docker run ' README.md)
 image=redis-rl-test
-IMAGE=$image .ci/docker.sh
+BUILD=$build IMAGE=$image .ci/docker.sh
 
 run=rl-test-$$ # what every name here begins with
 work=$(mktemp -d)
@@ -123,6 +126,14 @@ start loaded -v "$work/redis.conf:/etc/own.conf:ro" -v "$PWD/examples/policies.t
 until_it_is "the state of $server" healthy health
 is "max-window" "$(ask CONFIG GET rl.max-window)" "rl.max-window 400d"
 [ -n "$(ask RL.POLICY LIST)" ] || fail "no policies"
+docker rm -f "$server" >/dev/null
+
+echo "README.md: $run_line"
+[[ $run_line == "docker run -p 6379:6379 -v limits:/data redis-rl "* ]] || fail "README.md says something else: $run_line"
+start readme -v "$run-limits:/data" -- ${run_line#*redis-rl }
+until_it_is "the state of $server" healthy health
+is "RL.SLIDE" "$(ask RL.SLIDE key 5 1h)" "1 5 4 0 3600000"
+is "appendonly" "$(ask CONFIG GET appendonly)" "appendonly yes"
 docker rm -f "$server" >/dev/null
 
 echo "without the module: not healthy"

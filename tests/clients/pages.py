@@ -1,8 +1,13 @@
 """The Python programs in docs/: each is run as it stands, with redis-py against a real server. Only the call to a provider,
-which costs money, and what a reader is to put in place of it, are made up here."""
+which costs money, and what a reader is to put in place of it, are made up here.
+
+And the commands that examples/README.md gives for each example: they are typed in a copy of its folder."""
 
 import functools
+import os
 import re
+import shutil
+import subprocess
 import sys
 import types
 from pathlib import Path
@@ -12,6 +17,7 @@ import redis
 from server import Server
 
 DOCS = Path(__file__).parents[2] / "docs"
+EXAMPLES = DOCS.parent / "examples"
 
 
 def programs(page):
@@ -102,8 +108,39 @@ def llm_quotas(server, client):
     ends(TimeoutError(), {b"input": 130, b"output": 4104, b"calls": 0})
 
 
-def run(program, module):
+def commands():
+    """Folder, and what is typed there, of each row of the table."""
+    for row in re.findall(r"^\| .*\]\(.*$", (EXAMPLES / "README.md").read_text(), re.MULTILINE):
+        cells = row.split(" | ")
+        (folder,) = re.findall(r"\]\((\w+)/", cells[2])
+        words = re.fullmatch(r"(the same with )?`(.*)`", cells[3])
+        # "The same with X" is the row before with X as its last word.
+        command = f"{command.rpartition(' ')[0]} {words[2]}" if words[1] else words[2]
+        yield folder, command
+
+
+def type_commands(server, built, chosen):
+    copies = built / "typed"
+    shutil.rmtree(copies, ignore_errors=True)
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "REDIS_URL": server.url, "CARGO_TARGET_DIR": str(built / "rust")}
+    found = list(commands())
+    assert {folder for folder, _ in found} >= set(chosen) and len(found) >= 11, found
+    for folder, command in found:
+        if chosen and folder not in chosen:
+            continue
+        if not (copies / folder).exists():
+            shutil.copytree(EXAMPLES / folder, copies / folder)
+        print(f"examples/README.md: {command}", flush=True)
+        server.client.flushall()
+        done = subprocess.run(["bash", "-euc", command], cwd=copies / folder, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0 and "slide" in done.stdout, done.stdout + done.stderr
+
+
+def run(program, module, built, chosen):
     for page in (waiting, llm_quotas):
         with Server(program, module) as server:
             page(server, redis.Redis.from_url(server.url, protocol=3))
     print("pages: the programs in docs/ do what they say")
+    with Server(program, module) as server:
+        type_commands(server, built, chosen)

@@ -21,7 +21,7 @@ def main():
     options = parser.parse_args()
     chosen = programs(options.built, options.only.split())
     if options.part in (None, "pages"):
-        pages.run(options.server, options.module)
+        pages.run(options.server, options.module, options.built, options.only.split())
     if options.part in (None, "alone"):
         examples.run_alone(chosen, options.server, options.module)
     if options.part in (None, "cluster"):

@@ -17,7 +17,7 @@ import urllib.request
 from pathlib import Path
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-SCRIPT = EXAMPLES / "prometheus/redis-rl.lua"
+PAGE = EXAMPLES.parent / "docs/monitoring.md"
 PATIENCE = 60  # seconds, for a program to start or a number to arrive
 
 # So that each counter that is drawn has moved: admitted, denied, wrong, and lines that somebody waits in, in vain at last.
@@ -83,7 +83,8 @@ def serve(port, stop):
 def exporter(path, listen, redis, *options):
     address = f"127.0.0.1:{listen}"
     command = [path, "-redis.addr", f"redis://127.0.0.1:{redis}", "-web.listen-address", address, *options]
-    return subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL), f"http://{address}/metrics"
+    running = subprocess.Popen(command, cwd=EXAMPLES.parent, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    return running, f"http://{address}/metrics"
 
 
 def configuration(folder, target):
@@ -128,7 +129,7 @@ def test(options, folder, running, stop):
     running.append(subprocess.Popen(server, stdout=subprocess.DEVNULL))
     until("the server answers", lambda: Redis(port).ask("PING") == "PONG")
     # The user that docs/monitoring.md gives to the exporter may do what the exporter does.
-    user = re.search(r"^user exporter .*$", (EXAMPLES.parent / "docs/monitoring.md").read_text(), re.M).group()
+    user = re.search(r"^user exporter .*$", PAGE.read_text(), re.M).group()
     assert Redis(port).ask(f"ACL SETUSER {user.removeprefix('user ')}") == "OK", user
     threading.Thread(target=serve, args=(port, stop), daemon=True).start()
 
@@ -141,9 +142,9 @@ def test(options, folder, running, stop):
     assert "redis_up 1" in metrics and "rl_slide" not in metrics, "redis_exporter exports INFO rl by itself: say so in docs/monitoring.md"
     assert re.search(r'redis_commands_total\{cmd="rl.slide"\}', metrics, re.I), "no statistics of commands"
 
-    scripted, url = exporter(
-        options.exporter, listen, port, "-script", str(SCRIPT), "-redis.user", "exporter", "-redis.password", "a-long-random-one"
-    )
+    # The line of docs/monitoring.md, and who asks.
+    words = re.search(r"^redis_exporter (--.*)$", PAGE.read_text(), re.M).group(1).split()
+    scripted, url = exporter(options.exporter, listen, port, *words, "-redis.user", "exporter", "-redis.password", "a-long-random-one")
     running.append(scripted)
     metrics = until("the exporter answers", lambda: get(url))
     fields = set(re.findall(r"^(rl_\w+):\d+\r?$", Redis(port).ask("INFO rl"), re.M))

@@ -1,6 +1,6 @@
 //! Every line of README.md and docs/ that a reader may type is typed here: what is shown as an answer is what
 //! the server answers, and files that are shown are read by it. (Grammar is `docs.rs`'s, programs are run by
-//! tests/clients/pages.py, and how README.md begins by .ci/readme.sh.)
+//! tests/clients/pages.py, and other shell lines by tests/pages/shell.py.)
 
 use std::fs;
 use std::path::{Path, PathBuf};
