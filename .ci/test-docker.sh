@@ -130,7 +130,8 @@ docker rm -f "$server" >/dev/null
 
 echo "README.md: $run_line"
 [[ $run_line == "docker run -p 6379:6379 -v limits:/data redis-rl "* ]] || fail "README.md says something else: $run_line"
-start readme -v "$run-limits:/data" -- ${run_line#*redis-rl }
+read -ra arguments <<<"${run_line#*redis-rl }"
+start readme -v "$run-limits:/data" -- "${arguments[@]}"
 until_it_is "the state of $server" healthy health
 is "RL.SLIDE" "$(ask RL.SLIDE key 5 1h)" "1 5 4 0 3600000"
 is "appendonly" "$(ask CONFIG GET appendonly)" "appendonly yes"
