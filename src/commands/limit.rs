@@ -5,6 +5,7 @@ use rl_core::decision::{Decision, Retry};
 use rl_core::effect::Effect;
 use rl_core::fault::Result;
 use rl_core::lanes::Lane;
+use rl_core::recent::Recent;
 use rl_core::request::{self, Outcome, Request};
 use rl_core::state::State;
 use rl_core::time::{At, Span};
@@ -15,6 +16,7 @@ use crate::metrics::{self, Decisions};
 use crate::sys::command::Handler;
 use crate::sys::context::{Arg, Args, Context};
 use crate::sys::key::{Key, Mode};
+use crate::sys::main_thread::MainThread;
 use crate::sys::reply::Reply;
 use crate::waiting::{self, Answer, Claims, Standing, Turn};
 use crate::{change, settings, top};
@@ -30,10 +32,16 @@ pub(crate) struct Bucket;
 trait Limit: 'static {
     fn read(args: &Args<'_>) -> Result<Request>;
     const COUNT: &'static Decisions;
+    const RECENT: &'static MainThread<Recent>;
 }
+
+static SLIDE: MainThread<Recent> = MainThread::new(Recent::new());
+static WINDOW: MainThread<Recent> = MainThread::new(Recent::new());
+static BUCKET: MainThread<Recent> = MainThread::new(Recent::new());
 
 impl Limit for Slide {
     const COUNT: &'static Decisions = &metrics::SLIDE;
+    const RECENT: &'static MainThread<Recent> = &SLIDE;
 
     fn read(args: &Args<'_>) -> Result<Request> {
         request::slide(args)
@@ -42,6 +50,7 @@ impl Limit for Slide {
 
 impl Limit for Window {
     const COUNT: &'static Decisions = &metrics::WINDOW;
+    const RECENT: &'static MainThread<Recent> = &WINDOW;
 
     fn read(args: &Args<'_>) -> Result<Request> {
         request::window(args)
@@ -50,6 +59,7 @@ impl Limit for Window {
 
 impl Limit for Bucket {
     const COUNT: &'static Decisions = &metrics::BUCKET;
+    const RECENT: &'static MainThread<Recent> = &BUCKET;
 
     fn read(args: &Args<'_>) -> Result<Request> {
         request::bucket(args)
@@ -87,8 +97,12 @@ fn run<L: Limit>(context: Context<'_>, args: Args<'_>) {
 
 /// Runs a request that has just come.
 fn limit<L: Limit>(context: Context<'_>, args: Args<'_>) -> Result<()> {
-    let read = L::read(&args); // left where it is: a request is large
-    let request = read.as_ref().map_err(|fault| *fault)?;
+    let asked = L::RECENT.with(|recent| ask::<L>(context, args, recent.read(&args, L::read)?));
+    // Another request in the midst of this one: a module called it that was told of this one's key.
+    asked.unwrap_or_else(|| ask::<L>(context, args, &L::read(&args)?))
+}
+
+fn ask<L: Limit>(context: Context<'_>, args: Args<'_>, request: &Request) -> Result<()> {
     settings::allow(&request.rule)?;
     let lane = request.wait.map_or(Lane::default(), |wait| wait.lane);
     let decision = decide(context, args, request, Standing::Comes(lane))?;

@@ -30,6 +30,7 @@ pub mod meter;
 pub mod number;
 mod packed;
 pub mod quota;
+pub mod recent;
 pub mod request;
 pub mod rule;
 pub mod slide;

@@ -16,6 +16,7 @@ use proptest::prelude::*;
 use rl_core::bucket::BucketRule;
 use rl_core::fault::{Fault, Result};
 use rl_core::number::{self, COUNT_MAX};
+use rl_core::recent::Recent;
 use rl_core::request::{self, Request};
 use rl_core::rule::Rule;
 use rl_core::slide::SlideRule;
@@ -243,6 +244,15 @@ fn any_word() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
+/// Numbers and durations of few digits, of any length, and what may stand behind them.
+fn alike() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        6 => prop::collection::vec(prop::sample::select(b"010".to_vec()), 1..11),
+        2 => prop::collection::vec(prop::sample::select(b"1smd.".to_vec()), 1..5),
+        1 => prop::sample::select(["COST", "WAIT", "", "\0", "1\0", "1\0\0\0"].map(|word| word.as_bytes().to_vec()).to_vec()),
+    ]
+}
+
 proptest! {
     #![proptest_config(cases(50_000))]
 
@@ -261,6 +271,21 @@ proptest! {
             }
         }
         let _ = (request::peek(words), request::refund(words));
+    }
+
+    /// Words that look alike, in turn: what was read of the last ones is never taken for what others say.
+    #[test]
+    fn the_last_words_again_mean_what_they_meant_and_others_what_they_say(
+        pool in prop::collection::vec(prop::collection::vec(alike(), 0..6), 1..4),
+        order in prop::collection::vec(any::<prop::sample::Index>(), 1..20),
+    ) {
+        for read in [request::slide, request::window, request::bucket] {
+            let mut recent = Recent::new();
+            for words in order.iter().map(|index| index.get(&pool)) {
+                let words: Vec<&[u8]> = [b"RL.TEST".as_slice(), b"key"].into_iter().chain(words.iter().map(Vec::as_slice)).collect();
+                prop_assert_eq!(recent.read(words.as_slice(), read).copied(), read(&words));
+            }
+        }
     }
 
     #[test]
