@@ -1,0 +1,160 @@
+//! The ways in over HTTP.
+
+mod allow;
+mod answer;
+mod body;
+mod commands;
+mod page;
+mod problem;
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Extension, Router};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+
+pub(crate) use self::problem::Problem;
+use crate::app::App;
+use crate::auth::Access;
+use crate::command::Verb;
+use crate::watch;
+
+/// All of them.
+pub(crate) fn router(app: Arc<App>) -> Router {
+    let mut asks = Router::new().route("/allow", post(allow::allow));
+    for verb in Verb::ALL {
+        let path = format!("/v1/{}", verb.name());
+        let ask = move |State(app), Extension(access), headers, body| ask(verb, app, access, headers, body);
+        asks = asks.route(&path, post(ask));
+    }
+    let asks = asks
+        .route("/v1/watch", get(watch::watch))
+        .route("/metrics", get(metrics))
+        .route_layer(middleware::from_fn_with_state(Arc::clone(&app), let_in));
+    let open = Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .merge(page::router());
+    asks.merge(open)
+        .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "not_found", "there is no such path") })
+        .method_not_allowed_fallback(|| async {
+            let (status, code) = (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed");
+            Problem::new(status, code, "this path has another method, see the header field Allow")
+        })
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), own_origin))
+        .with_state(app)
+}
+
+/// `POST /v1/…`
+async fn ask(verb: Verb, app: Arc<App>, access: Access, headers: HeaderMap, body: Body) -> Response {
+    let asked = async {
+        of_json(&headers)?;
+        let body = receive(&app, body).await?;
+        let (command, on_error) = commands::read(verb, &body)?;
+        if access.sees(command.key()) { Ok((Arc::new(command), on_error)) } else { Err(forbidden()) }
+    };
+    match asked.await {
+        Ok((command, on_error)) => {
+            let answer = app.ask(&command, on_error).await;
+            answer::respond(&app, &command, answer)
+        }
+        Err(problem) => {
+            app.metrics.refuse(problem.code);
+            problem.into_response()
+        }
+    }
+}
+
+/// A page of another site can make a browser send text, but no JSON.
+fn of_json(headers: &HeaderMap) -> Result<(), Problem> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    if kind.eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    let (status, code) = (StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json");
+    Err(Problem::new(status, code, "the body must be sent as Content-Type: application/json"))
+}
+
+/// Reads a body that is neither too large nor too slow.
+async fn receive(app: &App, body: Body) -> Result<axum::body::Bytes, Problem> {
+    let limited = Limited::new(body, app.bounds.body_bytes).collect();
+    match tokio::time::timeout(app.bounds.read_timeout.0, limited).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            let most = app.bounds.body_bytes;
+            let detail = format!("the body may have {most} bytes");
+            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail))
+        }
+        Ok(Err(_)) => Err(Problem::request("the body did not come to its end")),
+        Err(_) => {
+            let detail = "the body did not come in time";
+            Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", detail))
+        }
+    }
+}
+
+fn forbidden() -> Problem {
+    Problem::new(StatusCode::FORBIDDEN, "key_forbidden", "this token is for keys that begin otherwise")
+}
+
+/// Lets those in who may ask.
+async fn let_in(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+    let given = request.headers().get(header::AUTHORIZATION).map(|value| value.as_bytes());
+    match app.auth.check(given) {
+        Some(access) => {
+            request.extensions_mut().insert(access);
+            next.run(request).await
+        }
+        None => {
+            app.metrics.refuse("unauthorized");
+            let detail = "a bearer token is needed: Authorization: Bearer ...";
+            Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail).into_response()
+        }
+    }
+}
+
+/// Refuses what pages of other sites make a browser send: it would use up limits in the name of whoever looks at them.
+async fn own_origin(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let host = headers.get(header::HOST).map(|host| host.as_bytes());
+    let host = host.or_else(|| request.uri().authority().map(|host| host.as_str().as_bytes()));
+    let own = match headers.get(header::ORIGIN).map(|origin| origin.as_bytes()) {
+        None => true,
+        Some(origin) => {
+            let bare = origin.strip_prefix(b"http://").or_else(|| origin.strip_prefix(b"https://"));
+            bare.is_some() && bare == host
+        }
+    };
+    if own {
+        return next.run(request).await;
+    }
+    app.metrics.refuse("other_origin");
+    Problem::new(StatusCode::FORBIDDEN, "other_origin", "pages of other sites may not ask").into_response()
+}
+
+/// `GET /metrics`
+async fn metrics(State(app): State<Arc<App>>, Extension(access): Extension<Access>) -> Response {
+    if !access.sees_all() {
+        return forbidden().into_response();
+    }
+    let text = app.metrics.text(app.crowd.len(), app.backend.keys(), app.backend.is_up().await);
+    ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
+        .into_response()
+}
+
+/// `GET /readyz`: whether requests are decided now.
+async fn ready(State(app): State<Arc<App>>) -> Response {
+    if *app.ending.borrow() {
+        return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "ending", "the server ends").into_response();
+    }
+    if app.backend.is_up().await {
+        return "ok\n".into_response();
+    }
+    Problem::from(crate::reply::Failure::Down).into_response()
+}

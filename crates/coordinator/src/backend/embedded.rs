@@ -1,0 +1,199 @@
+//! The limits in this process: shards, each behind a lock of its own that is held for one decision.
+
+use std::hash::BuildHasher;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use foldhash::quality::RandomState;
+use rl_core::lanes::{Lane, Ticket};
+use rl_core::quota::policies::Policies;
+use rl_core::quota::shape::Shape;
+use rl_core::time::{At, Span};
+use rl_core::value::Value;
+use tokio::sync::Notify;
+
+use super::keys::Room;
+use super::shard::{Come, Shard};
+use crate::clock::{self, Now};
+use crate::command::Command;
+use crate::crowd::Crowd;
+use crate::reply::{self, Failure, Reply};
+
+/// How many shards there are: more than there are processors, so that they seldom meet.
+const SHARDS: usize = 64;
+
+/// What it is set to.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    /// How many keys there may be.
+    pub(crate) max_keys: usize,
+    /// In how long a waiter rises one lane, if it does.
+    pub(crate) aging: Option<Span>,
+    /// Limits that have a name.
+    pub(crate) policies: Policies,
+}
+
+/// See the head of this file.
+pub(crate) struct Embedded {
+    hasher: RandomState,
+    shards: Vec<Arc<Part>>,
+    room: Arc<Room>,
+    policies: Arc<Policies>,
+    crowd: Arc<Crowd>,
+}
+
+/// A shard, and what wakes the task that serves it.
+struct Part {
+    shard: Mutex<Shard>,
+    wake: Notify,
+}
+
+impl Part {
+    fn lock(&self) -> MutexGuard<'_, Shard> {
+        // A panic leaves at most one decision undone: it is taken before anything is changed.
+        self.shard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Embedded {
+    /// Nothing is used yet.
+    pub(crate) fn new(settings: Settings, crowd: Arc<Crowd>) -> Self {
+        let Settings { max_keys, aging, policies } = settings;
+        let (room, policies) = (Arc::new(Room::new(max_keys)), Arc::new(policies));
+        let shard = |_| {
+            let shard = Shard::new(Arc::clone(&room), Arc::clone(&policies), aging);
+            Arc::new(Part { shard: Mutex::new(shard), wake: Notify::new() })
+        };
+        let shards = (0..SHARDS).map(shard).collect();
+        Self { hasher: RandomState::default(), shards, room, policies, crowd }
+    }
+
+    /// Starts the tasks that serve those who wait; they run as long as the program.
+    pub(crate) fn start(&self) {
+        for part in &self.shards {
+            tokio::spawn(serve(Arc::clone(part)));
+        }
+    }
+
+    /// Runs a command.
+    pub(crate) async fn run(&self, command: &Arc<Command>) -> reply::Result {
+        let part = self.part(command.key())?;
+        let mut seat = None;
+        let come = {
+            let mut shard = part.lock();
+            let come = shard.come(command, Now::read(), || {
+                let lane = command.wait().map_or(Lane::default(), |wait| wait.lane);
+                seat = Some(self.crowd.enter(command.key(), lane)?);
+                Ok(())
+            });
+            if !shard.waiting.is_empty() || (shard.is_idle && shard.keys.next().is_some()) {
+                shard.is_idle = false;
+                part.wake.notify_one();
+            }
+            come
+        };
+        match come {
+            Come::Answer(result) => self.make_room(result, command),
+            Come::Waits(ticket, told) => {
+                let mut stands = Stands { part, ticket: Some(ticket) };
+                let result = told.await.unwrap_or(Err(Failure::Down));
+                stands.ticket = None;
+                drop(seat);
+                result
+            }
+        }
+    }
+
+    /// Where no key could be made, asks once more after all shards have dropped what has expired.
+    fn make_room(&self, result: reply::Result, command: &Arc<Command>) -> reply::Result {
+        if result != Err(Failure::Full) {
+            return result;
+        }
+        for part in &self.shards {
+            part.lock().keys.sweep(Now::read().wall, usize::MAX, |_| ());
+            if !self.room.is_full() {
+                break;
+            }
+        }
+        let busy = || Err(rl_core::fault::Fault::Busy); // it is not asked to wait a second time
+        match self.part(command.key())?.lock().come(command, Now::read(), busy) {
+            Come::Answer(result) => result,
+            Come::Waits(..) => Err(Failure::Full),
+        }
+    }
+
+    fn part(&self, key: &[u8]) -> core::result::Result<Arc<Part>, Failure> {
+        let hash = usize::try_from(self.hasher.hash_one(key) & 0xffff).unwrap_or(0);
+        let at = hash.checked_rem(self.shards.len()).unwrap_or(0);
+        self.shards.get(at).cloned().ok_or(Failure::Strange)
+    }
+
+    /// The limits of a policy.
+    pub(crate) fn policy(&self, name: &[u8]) -> Option<Arc<Shape>> {
+        self.policies.get(name).cloned()
+    }
+
+    /// How a key stands, and by which algorithm.
+    pub(crate) fn fill(&self, key: &[u8]) -> Option<(&'static str, Reply)> {
+        self.part(key).ok()?.lock().fill(key, Now::read())
+    }
+
+    /// How many keys there are.
+    pub(crate) fn keys(&self) -> usize {
+        self.room.taken()
+    }
+
+    /// Answers all who wait, and lets nobody wait from now on.
+    pub(crate) fn close(&self) {
+        for part in &self.shards {
+            part.lock().close();
+        }
+    }
+
+    /// Puts a key that was saved; `false` where there is no room for it.
+    pub(crate) fn put(&self, key: &[u8], value: Value, expires: At) -> bool {
+        self.part(key).is_ok_and(|part| part.lock().keys.insert(key.into(), value, expires))
+    }
+
+    /// Looks at the keys of one shard after another, each locked only while it is looked at, and hands on what
+    /// was seen.
+    pub(crate) fn each<T>(
+        &self,
+        look: impl Fn(&mut dyn Iterator<Item = (&[u8], &Value, At)>) -> T,
+        mut then: impl FnMut(T),
+    ) {
+        for part in &self.shards {
+            let seen = look(&mut part.lock().keys.iter(Now::read().wall));
+            then(seen);
+        }
+    }
+}
+
+/// Takes a waiter out whose client has gone: the future that waits is dropped then.
+struct Stands {
+    part: Arc<Part>,
+    ticket: Option<Ticket>,
+}
+
+impl Drop for Stands {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket {
+            self.part.lock().gone(ticket);
+            self.part.wake.notify_one();
+        }
+    }
+}
+
+/// Serves one shard.
+async fn serve(part: Arc<Part>) {
+    loop {
+        let next = part.lock().serve();
+        let woken = part.wake.notified();
+        match next {
+            Some(at) if at <= Now::read().steady => tokio::task::yield_now().await,
+            Some(at) => {
+                let _ = tokio::time::timeout_at(clock::instant(at), woken).await; // either is a reason to look
+            }
+            None => woken.await,
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! What the program is set to: the file, then the command line, then the defaults, each with its bounds.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rl_core::fault::Fault;
+use rl_core::number;
+use rl_core::quota::policies::Policies;
+use rl_core::quota::policy_file;
+use rl_core::time::Span;
+use serde::{Deserialize, Deserializer, de};
+
+use crate::app::OnError;
+use crate::args::{Args, LogFormat};
+use crate::auth::{self, Token};
+use crate::command::{Command, Verb};
+use crate::hex;
+
+/// Why it is not right, for the operator.
+pub(crate) type Wrong = String;
+type Result<T> = std::result::Result<T, Wrong>;
+
+/// See the head of this file.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) listen: SocketAddr,
+    pub(crate) threads: Option<usize>,
+    pub(crate) policies: Policies,
+    pub(crate) on_error: OnError,
+    pub(crate) max_window: Span,
+    pub(crate) aging: Option<Span>,
+    pub(crate) allow: Allow,
+    pub(crate) snapshot: Option<Snapshot>,
+    pub(crate) redis: Option<Redis>,
+    pub(crate) bounds: Bounds,
+    pub(crate) tls: Option<Tls>,
+    pub(crate) tokens: Vec<Token>,
+    pub(crate) log: LogFormat,
+    pub(crate) insecure_bind_anyway: bool,
+}
+
+/// The limit of `/allow`.
+#[derive(Clone, Debug)]
+pub(crate) struct Allow {
+    /// What is asked each time.
+    pub(crate) command: Arc<Command>,
+}
+
+/// Where the limits are saved.
+#[derive(Clone, Debug)]
+pub(crate) struct Snapshot {
+    pub(crate) path: PathBuf,
+    pub(crate) interval: Duration,
+}
+
+/// The file, as it is written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct File {
+    listen: Option<SocketAddr>,
+    threads: Option<usize>,
+    policies: Option<PathBuf>,
+    on_error: Option<OnError>,
+    max_window: Option<Time>,
+    lane_aging: Option<Time>,
+    insecure_bind_anyway: bool,
+    log: Option<LogFormat>,
+    allow: AllowFile,
+    snapshot: SnapshotFile,
+    redis: Option<Redis>,
+    bounds: Bounds,
+    tls: Option<Tls>,
+    token: Vec<TokenFile>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct AllowFile {
+    key: String,
+    limit: u64,
+    window: String,
+}
+
+impl Default for AllowFile {
+    fn default() -> Self {
+        Self { key: "allow".to_owned(), limit: 500, window: "60s".to_owned() }
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct SnapshotFile {
+    path: Option<PathBuf>,
+    interval: Option<Time>,
+}
+
+/// The server to ask.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Redis {
+    /// See `backend/redis`.
+    pub(crate) url: String,
+    /// How long to wait for a connection, and for an answer.
+    #[serde(default = "Redis::timeout")]
+    pub(crate) timeout: Time,
+    /// How many requests may wait at a time; each has a connection of its own.
+    #[serde(default = "Redis::wait_connections")]
+    pub(crate) wait_connections: usize,
+    /// Certificates of whoever may have signed the server's own, beside those that the system knows.
+    #[serde(default)]
+    pub(crate) ca: Option<PathBuf>,
+}
+
+impl Redis {
+    const fn timeout() -> Time {
+        Time(Duration::from_secs(1))
+    }
+
+    const fn wait_connections() -> usize {
+        1_000
+    }
+
+    /// A server at this address, and the defaults.
+    const fn at(url: String) -> Self {
+        Self { url, timeout: Self::timeout(), wait_connections: Self::wait_connections(), ca: None }
+    }
+}
+
+/// How much of everything there may be.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Bounds {
+    /// Bytes of a body.
+    pub(crate) body_bytes: usize,
+    /// Keys in memory.
+    pub(crate) keys: usize,
+    /// Requests that wait.
+    pub(crate) waiters: usize,
+    /// Of these, for one key.
+    pub(crate) waiters_per_key: usize,
+    /// Streams of `/v1/watch`.
+    pub(crate) watchers: i64,
+    /// Connections.
+    pub(crate) connections: usize,
+    /// How long the head of a request may take, from when it is waited for.
+    pub(crate) header_timeout: Time,
+    /// How long its body may take.
+    pub(crate) read_timeout: Time,
+    /// How long requests may take that are under way when the program ends.
+    pub(crate) shutdown_timeout: Time,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            body_bytes: 65_536,
+            keys: 1_000_000,
+            waiters: 100_000,
+            waiters_per_key: 10_000,
+            watchers: 64,
+            connections: 16_384,
+            header_timeout: Time(Duration::from_secs(30)),
+            read_timeout: Time(Duration::from_secs(10)),
+            shutdown_timeout: Time(Duration::from_secs(10)),
+        }
+    }
+}
+
+/// TLS for those who ask.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Tls {
+    /// The server's certificate and those that lead to it, in PEM.
+    pub(crate) cert: PathBuf,
+    /// Its key, in PEM.
+    pub(crate) key: PathBuf,
+    /// Who may have signed the certificates of clients, in PEM: then each must have one.
+    pub(crate) client_ca: Option<PathBuf>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TokenFile {
+    name: String,
+    sha256: Option<String>,
+    token: Option<String>,
+    file: Option<PathBuf>,
+    #[serde(default)]
+    prefixes: Vec<String>,
+}
+
+/// A duration as commands have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Time(pub(crate) Duration);
+
+impl Time {
+    fn span(self) -> Span {
+        Span::from_ms(u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        time(&text).ok_or_else(|| {
+            de::Error::custom("expected a duration such as \"250ms\", \"10s\", \"5m\" or \"1h\"")
+        })
+    }
+}
+
+fn time(text: &str) -> Option<Time> {
+    let span = number::duration(text.as_bytes(), Fault::Window).ok()?;
+    Some(Time(Duration::from_millis(span.ms())))
+}
+
+impl Config {
+    /// What the command line says, with the file that it names.
+    ///
+    /// # Errors
+    /// What is wrong, and in which file.
+    pub(crate) fn read(args: &Args) -> Result<Self> {
+        let file = match &args.config {
+            Some(path) => {
+                let text = text(path)?;
+                toml::from_str::<File>(&text).map_err(|error| format!("{}: {error}", path.display()))?
+            }
+            None => File::default(),
+        };
+        Self::of(args, file)
+    }
+
+    fn of(args: &Args, file: File) -> Result<Self> {
+        let redis = args.redis.clone().map(Redis::at).or(file.redis);
+        let path = args.snapshot.clone().or(file.snapshot.path);
+        let interval = match &args.snapshot_interval {
+            Some(text) => Some(time(text).ok_or("--snapshot-interval must be a duration such as 10s")?),
+            None => file.snapshot.interval,
+        };
+        let interval = interval.map_or(Duration::from_secs(10), |time| time.0);
+        let max_window = file.max_window.map_or(Span::MAX, Time::span);
+        let policies = match args.policies.as_ref().or(file.policies.as_ref()) {
+            Some(path) => policies(path, max_window)?,
+            None => Policies::new(),
+        };
+        if redis.is_some() && !policies.is_empty() {
+            return Err(
+                "with Redis the policies are that server's own: RL.POLICY SET, or its load argument".into()
+            );
+        }
+        if redis.is_some() && path.is_some() {
+            return Err("with Redis there is nothing to save here: the limits are in that server".into());
+        }
+        let config = Self {
+            listen: args.listen.or(file.listen).unwrap_or_else(|| (Ipv4Addr::LOCALHOST, 8765).into()),
+            threads: file.threads.filter(|threads| *threads > 0),
+            policies,
+            on_error: args.on_error.map(Into::into).or(file.on_error).unwrap_or(OnError::Deny),
+            max_window,
+            aging: file.lane_aging.map(Time::span),
+            allow: allow(&file.allow)?,
+            snapshot: path.map(|path| Snapshot { path, interval }),
+            redis,
+            bounds: file.bounds,
+            tls: file.tls,
+            tokens: file.token.into_iter().map(token).collect::<Result<_>>()?,
+            log: args.log.or(file.log).unwrap_or_default(),
+            insecure_bind_anyway: args.insecure_bind_anyway || file.insecure_bind_anyway,
+        };
+        config.is_safe()?;
+        Ok(config)
+    }
+
+    /// Nobody else may be served who could use up every limit.
+    fn is_safe(&self) -> Result<()> {
+        let certificates = self.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
+        if self.listen.ip().is_loopback()
+            || certificates
+            || !self.tokens.is_empty()
+            || self.insecure_bind_anyway
+        {
+            return Ok(());
+        }
+        Err(format!(
+            "listening on {} serves other machines, and nobody would need a token or a certificate: \
+             add [[token]] or tls.client_ca to the configuration, or --insecure-bind-anyway",
+            self.listen
+        ))
+    }
+}
+
+fn text(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn policies(path: &Path, max_window: Span) -> Result<Policies> {
+    let text = text(path)?;
+    let allow =
+        |rule: &rl_core::rule::Rule| if rule.longest() > max_window { Err(Fault::MaxWindow) } else { Ok(()) };
+    let shapes =
+        policy_file::parse(text.as_bytes(), allow).map_err(|wrong| format!("{}: {wrong}", path.display()))?;
+    let mut policies = Policies::new();
+    for shape in shapes {
+        policies.set(shape).map_err(|fault| fault.text().to_string_lossy().into_owned())?;
+    }
+    Ok(policies)
+}
+
+fn allow(file: &AllowFile) -> Result<Allow> {
+    let AllowFile { key, limit, window } = file;
+    let words = [key.as_bytes(), limit.to_string().as_bytes(), window.as_bytes()].map(Into::into);
+    let command = Command::new(Verb::Slide, words);
+    let command = command.map_err(|fault| format!("[allow]: {}", fault.text().to_string_lossy()))?;
+    Ok(Allow { command: Arc::new(command) })
+}
+
+fn token(file: TokenFile) -> Result<Token> {
+    let TokenFile { name, sha256, token, file, prefixes } = file;
+    let wrong = |why: &str| format!("[[token]] {name}: {why}");
+    let given = match (sha256, token, file) {
+        (Some(digits), None, None) => {
+            let hash = hex::decode(&digits).and_then(|bytes| bytes.try_into().ok());
+            hash.ok_or_else(|| wrong("sha256 must be 64 hexadecimal digits"))?
+        }
+        (None, Some(token), None) => {
+            secret(&token).ok_or_else(|| wrong("token must have 16 characters or more"))?
+        }
+        (None, None, Some(path)) => {
+            secret(text(&path)?.trim()).ok_or_else(|| wrong("the file must have 16 characters or more"))?
+        }
+        _ => return Err(wrong("it must have one of sha256, token and file")),
+    };
+    if prefixes.iter().any(String::is_empty) {
+        return Err(wrong("a prefix must not be empty: without prefixes the token is for all keys"));
+    }
+    Ok(Token { name, hash: given, prefixes })
+}
+
+/// What a token is known by that nobody guesses.
+fn secret(token: &str) -> Option<auth::Hash> {
+    (token.len() >= 16).then(|| auth::hash(token.as_bytes()))
+}

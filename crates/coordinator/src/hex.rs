@@ -1,0 +1,23 @@
+//! Bytes as hexadecimal digits.
+
+use std::fmt::Write as _;
+
+/// Two digits a byte, `0-9 a-f`.
+pub(crate) fn encode(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}"); // to memory
+        text
+    })
+}
+
+/// The bytes of these digits; `None` if they are not pairs of digits.
+pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u8>> =
+        text.chars().map(|digit| digit.to_digit(16).and_then(|value| u8::try_from(value).ok())).collect();
+    let digits = digits.filter(|digits| digits.len().is_multiple_of(2))?;
+    let pair = |pair: &[u8]| match pair {
+        [high, low] => Some(high << 4 | low),
+        _ => None,
+    };
+    digits.chunks(2).map(pair).collect()
+}

@@ -1,0 +1,220 @@
+//! What is counted, as Prometheus reads it.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+use crate::command::Verb;
+
+/// Which command, and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Labels {
+    command: &'static str,
+    outcome: &'static str,
+}
+
+/// One word that tells series of a metric apart.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reason {
+    reason: &'static str,
+}
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It was admitted.
+    Admitted,
+    /// It was denied.
+    Denied,
+    /// It asked for no admission, and was answered.
+    Answered,
+    /// It was refused as wrong, or could not be decided.
+    Error,
+    /// The back end was down, and it was allowed.
+    DegradedAllow,
+    /// The back end was down, and it was denied.
+    DegradedDeny,
+}
+
+impl Outcome {
+    const ALL: [Self; 6] =
+        [Self::Admitted, Self::Denied, Self::Answered, Self::Error, Self::DegradedAllow, Self::DegradedDeny];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Admitted => "admitted",
+            Self::Denied => "denied",
+            Self::Answered => "answered",
+            Self::Error => "error",
+            Self::DegradedAllow => "degraded_allow",
+            Self::DegradedDeny => "degraded_deny",
+        }
+    }
+}
+
+/// See the head of this file.
+pub(crate) struct Metrics {
+    registry: Registry,
+    /// By command, then by outcome, in the order of both.
+    requests: Vec<(Verb, Vec<(Outcome, Counter)>)>,
+    refused: Family<Reason, Counter>,
+    seconds: Histogram,
+    waiting: Gauge,
+    keys: Gauge,
+    up: Gauge,
+    connections: Gauge,
+    watchers: Gauge,
+    saved: Gauge,
+    save_errors: Counter,
+    totals: [AtomicU64; 3],
+}
+
+/// Something that is counted while it is there.
+struct Counted(Gauge);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+impl Metrics {
+    /// Nothing is counted yet.
+    pub(crate) fn new() -> Self {
+        let mut registry = Registry::with_prefix("rl");
+        let requests = Family::<Labels, Counter>::default();
+        registry.register("requests", "Requests, by command and what became of them", requests.clone());
+        let counters = |verb: Verb| {
+            let possible = |outcome: &Outcome| match outcome {
+                Outcome::Admitted | Outcome::Denied => verb.decides(),
+                Outcome::DegradedAllow => verb.decides(),
+                Outcome::Answered => !verb.decides(),
+                Outcome::Error | Outcome::DegradedDeny => true,
+            };
+            let counter = |outcome: Outcome| {
+                let labels = Labels { command: verb.name(), outcome: outcome.name() };
+                (outcome, requests.get_or_create_owned(&labels))
+            };
+            (verb, Outcome::ALL.into_iter().filter(possible).map(counter).collect())
+        };
+        let counters = Verb::ALL.into_iter().map(counters).collect();
+        let refused = Family::<Reason, Counter>::default();
+        registry.register(
+            "http_refused",
+            "Requests that no limit was asked about, by reason",
+            refused.clone(),
+        );
+        let seconds = Histogram::new(exponential_buckets(0.000_1, 4.0, 10));
+        registry.register("decision_seconds", "How long decisions took that did not wait", seconds.clone());
+        let mut gauge = |name: &str, help: &str| {
+            let gauge = Gauge::default();
+            registry.register(name, help, gauge.clone());
+            gauge
+        };
+        let waiting = gauge("waiting", "Requests that wait for their turn");
+        let keys = gauge("keys", "Keys in memory");
+        let up = gauge("backend_up", "Whether the back end answers");
+        let connections = gauge("connections", "Open connections");
+        let watchers = gauge("watchers", "Streams of /v1/watch");
+        let saved = gauge("snapshot_timestamp_ms", "When the last snapshot was written, in ms since 1970");
+        let save_errors = Counter::default();
+        registry.register("snapshot_errors", "Snapshots that could not be written", save_errors.clone());
+        Self {
+            registry,
+            requests: counters,
+            refused,
+            seconds,
+            waiting,
+            keys,
+            up,
+            connections,
+            watchers,
+            saved,
+            save_errors,
+            totals: Default::default(),
+        }
+    }
+
+    /// One more request.
+    pub(crate) fn count(&self, verb: Verb, outcome: Outcome) {
+        let of_verb = self.requests.iter().find(|(known, _)| *known == verb);
+        let of_outcome = of_verb.and_then(|(_, all)| all.iter().find(|(known, _)| *known == outcome));
+        if let Some((_, counter)) = of_outcome {
+            counter.inc();
+        }
+        let [admitted, denied, errors] = &self.totals;
+        match outcome {
+            Outcome::Admitted => admitted.fetch_add(1, Relaxed),
+            Outcome::Denied => denied.fetch_add(1, Relaxed),
+            Outcome::Answered => 0,
+            Outcome::Error | Outcome::DegradedAllow | Outcome::DegradedDeny => errors.fetch_add(1, Relaxed),
+        };
+    }
+
+    /// One more that was refused before any limit was asked.
+    pub(crate) fn refuse(&self, reason: &'static str) {
+        self.refused.get_or_create(&Reason { reason }).inc();
+        let [.., errors] = &self.totals;
+        errors.fetch_add(1, Relaxed);
+    }
+
+    /// How long a decision took.
+    pub(crate) fn took(&self, time: std::time::Duration) {
+        self.seconds.observe(time.as_secs_f64());
+    }
+
+    /// How many were admitted, denied, and neither.
+    pub(crate) fn totals(&self) -> [u64; 3] {
+        self.totals.each_ref().map(|total| total.load(Relaxed))
+    }
+
+    /// One more connection, for as long as this is there.
+    pub(crate) fn connection(&self) -> impl Drop + use<> {
+        self.connections.inc();
+        Counted(self.connections.clone())
+    }
+
+    /// One more stream, if there are fewer than so many.
+    pub(crate) fn watch(&self, most: i64) -> bool {
+        let begun = self.watchers.inc() < most;
+        if !begun {
+            self.watchers.dec();
+        }
+        begun
+    }
+
+    /// One stream less.
+    pub(crate) fn unwatch(&self) {
+        self.watchers.dec();
+    }
+
+    /// A snapshot was written, or could not be.
+    pub(crate) fn saved(&self, done: bool) {
+        if done {
+            self.saved.set(signed(crate::clock::unix_ms()));
+        } else {
+            self.save_errors.inc();
+        }
+    }
+
+    /// All of it as text.
+    pub(crate) fn text(&self, waiting: usize, keys: usize, up: bool) -> String {
+        let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        self.waiting.set(number(waiting));
+        self.keys.set(number(keys));
+        self.up.set(i64::from(up));
+        let mut text = String::new();
+        let _ = encode(&mut text, &self.registry); // to memory
+        text
+    }
+}
+
+fn signed(ms: u64) -> i64 {
+    i64::try_from(ms).unwrap_or(i64::MAX)
+}

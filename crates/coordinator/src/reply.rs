@@ -1,0 +1,98 @@
+//! What a back end answers, the same from each.
+
+use rl_core::decision::Decision;
+use rl_core::fault::Fault;
+
+/// What a request is answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Reply {
+    /// One limit: the five integers.
+    Limit(Row),
+    /// Many limits.
+    Quota(Quota),
+    /// Whether there was such a reservation.
+    Done(bool),
+    /// What remains after a refund.
+    Remaining(u64),
+    /// There is no such key.
+    None,
+}
+
+/// What one limit says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Row {
+    /// Whether it admits the request.
+    pub(crate) allowed: bool,
+    /// The limit in force.
+    pub(crate) limit: u64,
+    /// What could still be admitted.
+    pub(crate) remaining: u64,
+    /// 0, the ms until the request is admitted, or -1 if it never is.
+    pub(crate) retry_after_ms: i64,
+    /// How many ms until the whole limit is there again.
+    pub(crate) reset_after_ms: u64,
+}
+
+/// What many limits say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Quota {
+    /// Whether all of them admit the request.
+    pub(crate) allowed: bool,
+    /// As in [`Row`], the longest of those that block.
+    pub(crate) retry_after_ms: i64,
+    /// The names of those that block.
+    pub(crate) blocking: Vec<String>,
+    /// Each of them, with its name.
+    pub(crate) limits: Vec<(String, Row)>,
+    /// Where a reservation was asked for: its id, if there is one.
+    pub(crate) reservation: Option<Option<String>>,
+}
+
+/// Why a request has no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// Something is wrong with it, or with the key.
+    Fault(Fault),
+    /// There are as many keys as there may be.
+    Full,
+    /// The back end could not be asked, or did not answer in time.
+    Down,
+    /// The back end answered what this program does not know.
+    Strange,
+}
+
+/// The result of asking a back end.
+pub(crate) type Result = core::result::Result<Reply, Failure>;
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl From<&Decision> for Row {
+    fn from(decision: &Decision) -> Self {
+        let Decision { allowed, limit, remaining, retry, reset_after_ms, .. } = *decision;
+        Self { allowed, limit, remaining, retry_after_ms: retry.reply(), reset_after_ms }
+    }
+}
+
+impl Reply {
+    /// Whether a request was admitted; none where it did not ask for that.
+    pub(crate) const fn allowed(&self) -> Option<bool> {
+        match self {
+            Self::Limit(row) => Some(row.allowed),
+            Self::Quota(quota) => Some(quota.allowed),
+            Self::Done(_) | Self::Remaining(_) | Self::None => None,
+        }
+    }
+
+    /// When a request that was denied is admitted, as in [`Row`].
+    pub(crate) const fn retry_after_ms(&self) -> i64 {
+        match self {
+            Self::Limit(row) => row.retry_after_ms,
+            Self::Quota(quota) => quota.retry_after_ms,
+            Self::Done(_) | Self::Remaining(_) | Self::None => 0,
+        }
+    }
+}

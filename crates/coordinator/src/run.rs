@@ -1,0 +1,137 @@
+//! The program's life: it is set up, serves, and ends when it is told to.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::api;
+use crate::app::App;
+use crate::args::{Args, LogFormat};
+use crate::auth::Auth;
+use crate::backend::{Backend, Embedded, Settings};
+use crate::config::{Config, Snapshot, Wrong};
+use crate::crowd::Crowd;
+use crate::metrics::Metrics;
+use crate::serve::Server;
+use crate::{snapshot, tls};
+
+/// Runs it until it is told to end.
+///
+/// # Errors
+/// Why it cannot serve.
+pub(crate) fn run(args: &Args) -> Result<(), Wrong> {
+    let config = Config::read(args)?;
+    if args.check {
+        println!("the configuration is right");
+        return Ok(());
+    }
+    log(config.log);
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if let Some(threads) = config.threads {
+        builder.worker_threads(threads);
+    }
+    let runtime = builder.enable_all().build().map_err(|error| error.to_string())?;
+    runtime.block_on(serve(config))
+}
+
+fn log(format: LogFormat) {
+    let log = tracing_subscriber::fmt().with_max_level(tracing::Level::INFO).with_target(false);
+    match format {
+        LogFormat::Text => log.with_ansi(false).with_writer(std::io::stderr).init(),
+        LogFormat::Json => log.json().flatten_event(true).with_writer(std::io::stderr).init(),
+    }
+}
+
+async fn serve(config: Config) -> Result<(), Wrong> {
+    let Config { listen, policies, on_error, max_window, aging, allow, bounds, tokens, .. } = config;
+    let crowd = Crowd::new(bounds.waiters, bounds.waiters_per_key);
+    let settings = Settings { max_keys: bounds.keys, aging, policies };
+    let limits = Arc::new(Embedded::new(settings, Arc::clone(&crowd)));
+    let metrics = Arc::new(Metrics::new());
+    if let Some(Snapshot { path, .. }) = &config.snapshot {
+        let keys = snapshot::restore(path, &limits)?;
+        tracing::info!(keys, "limits were read from the snapshot");
+    } else {
+        tracing::info!("limits are in memory only: see --snapshot");
+    }
+    let acceptor = config.tls.as_ref().map(tls::acceptor).transpose()?;
+    let listener = TcpListener::bind(listen).await.map_err(|error| format!("{listen}: {error}"))?;
+    let (end, ending) = watch::channel(false);
+    limits.start();
+    let app = Arc::new(App {
+        backend: Backend::Embedded(Arc::clone(&limits)),
+        auth: Auth::new(tokens),
+        crowd,
+        metrics: Arc::clone(&metrics),
+        top: crate::top::Top::new(),
+        allow,
+        bounds: bounds.clone(),
+        on_error,
+        max_window,
+        ending: ending.clone(),
+    });
+    let saver = config.snapshot.clone().map(|snapshot| {
+        tokio::spawn(save(snapshot, Arc::clone(&limits), Arc::clone(&metrics), ending.clone()))
+    });
+    let address = listener.local_addr().map_err(|error| error.to_string())?;
+    let scheme = if acceptor.is_some() { "https" } else { "http" };
+    tracing::info!(backend = app.backend.kind(), "listening on {scheme}://{address}");
+    let server = Server {
+        router: api::router(Arc::clone(&app)),
+        bounds,
+        tls: acceptor,
+        metrics: Arc::clone(&metrics),
+    };
+    let serving = tokio::spawn(server.run(listener, ending));
+    told_to_end().await?;
+    tracing::info!("ending: those who wait are answered");
+    end.send_replace(true);
+    app.backend.close();
+    let _ = serving.await; // a panic of it was logged
+    if let (Some(saver), Some(Snapshot { path, .. })) = (saver, &config.snapshot) {
+        let _ = saver.await; // what it writes now is whole before the last one is begun
+        let keys = snapshot::write(path, &limits).map_err(|error| format!("{}: {error}", path.display()))?;
+        tracing::info!(keys, "limits were saved");
+    }
+    Ok(())
+}
+
+/// Waits for SIGTERM or SIGINT.
+async fn told_to_end() -> Result<(), Wrong> {
+    let of = |kind| signal(kind).map_err(|error| error.to_string());
+    let (mut terminate, mut interrupt) = (of(SignalKind::terminate())?, of(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+/// Saves the limits again and again, until the program ends.
+async fn save(
+    snapshot: Snapshot,
+    limits: Arc<Embedded>,
+    metrics: Arc<Metrics>,
+    mut ending: watch::Receiver<bool>,
+) {
+    let Snapshot { path, interval } = snapshot;
+    let mut ticks = tokio::time::interval(interval.max(Duration::from_millis(10)));
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased;
+            _ = ending.wait_for(|ends| *ends) => return,
+            _ = ticks.tick() => {}
+        }
+        let (path, limits) = (path.clone(), Arc::clone(&limits));
+        let done = tokio::task::spawn_blocking(move || snapshot::write(&path, &limits)).await;
+        let done = done.map_err(std::io::Error::other).and_then(|done| done);
+        metrics.saved(done.is_ok());
+        if let Err(error) = done {
+            tracing::error!(%error, "the snapshot could not be written");
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The limits on disk: a file that is always whole, since it is written beside the old one, brought to the disk, and
+//! then takes its place.
+//!
+//! ```text
+//! rl-coordinator snapshot 1\n
+//! (length u32, key, expires u64, length u32, value)*     lengths and instants in little-endian order
+//! 0xffff_ffff, count u64, SHA-256 of all before it
+//! ```
+//! A value is what [`Value::encode`] writes, and is checked as if an enemy had written it.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use rl_core::time::{At, Span};
+use rl_core::value::Value;
+use sha2::{Digest as _, Sha256};
+
+use crate::backend::Embedded;
+use crate::clock::Now;
+
+const MAGIC: &[u8] = b"rl-coordinator snapshot 1\n";
+const END: u32 = u32::MAX;
+const HASH: usize = 32;
+
+/// Writes all keys; how many there are.
+///
+/// # Errors
+/// What the system says.
+pub(crate) fn write(path: &Path, limits: &Embedded) -> io::Result<u64> {
+    let beside = beside(path);
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600); // keys may be names of people
+    let file = options.open(&beside)?;
+    let mut writer = Hashing { file: BufWriter::new(file), hash: Sha256::new() };
+    writer.write_all(MAGIC)?;
+    let (mut count, mut result) = (0_u64, Ok(()));
+    limits.each(records, |(records, more)| {
+        count = count.saturating_add(more);
+        if result.is_ok() {
+            result = writer.write_all(&records);
+        }
+    });
+    result?;
+    writer.write_all(&END.to_le_bytes())?;
+    writer.write_all(&count.to_le_bytes())?;
+    let Hashing { mut file, hash } = writer;
+    file.write_all(&hash.finalize())?;
+    file.into_inner()?.sync_all()?;
+    fs::rename(&beside, path)?;
+    // The name as well: a directory is what holds it.
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(directory)?.sync_all()?;
+    Ok(count)
+}
+
+/// Keys as records, and how many they are.
+fn records(keys: &mut dyn Iterator<Item = (&[u8], &Value, At)>) -> (Vec<u8>, u64) {
+    let (mut records, mut count) = (Vec::new(), 0_u64);
+    for (key, value, expires) in keys {
+        push(&mut records, key);
+        records.extend(expires.ms().to_le_bytes());
+        push(&mut records, &value.encode());
+        count = count.saturating_add(1);
+    }
+    (records, count)
+}
+
+/// The file that is written before it takes the place of the other.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    name.into()
+}
+
+fn push(record: &mut Vec<u8>, bytes: &[u8]) {
+    record.extend(u32::try_from(bytes.len()).unwrap_or(END).to_le_bytes()); // a key has a MiB at most, a value 100
+    record.extend(bytes);
+}
+
+/// Counts what passes.
+struct Hashing {
+    file: BufWriter<File>,
+    hash: Sha256,
+}
+
+impl Write for Hashing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.hash.update(bytes.get(..written).unwrap_or_default());
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// Puts back all keys that still count; how many. Nothing where there is no file.
+///
+/// # Errors
+/// What is wrong with it, for the operator.
+pub(crate) fn restore(path: &Path, limits: &Embedded) -> Result<u64, String> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        Err(error) => return Err(format!("{}: {error}", path.display())),
+    };
+    let damaged = |what: &str| {
+        format!(
+            "{}: {what}. Nothing was changed. Put a sound file in its place, or move it away to begin with nothing used",
+            path.display()
+        )
+    };
+    let records = sound(&bytes).ok_or_else(|| damaged("this is no snapshot, or one that is damaged"))?;
+    read(records, limits).map_err(damaged)
+}
+
+/// The records of a file whose sum is right.
+fn sound(bytes: &[u8]) -> Option<&[u8]> {
+    let (all, sum) = bytes.split_at_checked(bytes.len().checked_sub(HASH)?)?;
+    if *Sha256::digest(all) != *sum {
+        return None;
+    }
+    all.strip_prefix(MAGIC)
+}
+
+fn read(mut bytes: &[u8], limits: &Embedded) -> Result<u64, &'static str> {
+    const SHORT: &str = "a record is cut off";
+    let clock = Now::read().wall;
+    let (mut count, mut kept) = (0_u64, 0_u64);
+    loop {
+        let length = u32::from_le_bytes(take(&mut bytes).ok_or(SHORT)?);
+        if length == END {
+            let written = u64::from_le_bytes(take(&mut bytes).ok_or(SHORT)?);
+            return if written == count && bytes.is_empty() {
+                Ok(kept)
+            } else {
+                Err("it does not hold what it says")
+            };
+        }
+        let key = split(&mut bytes, length).ok_or(SHORT)?;
+        let expires = u64::from_le_bytes(take(&mut bytes).ok_or(SHORT)?);
+        let length = u32::from_le_bytes(take(&mut bytes).ok_or(SHORT)?);
+        let value = split(&mut bytes, length).ok_or(SHORT)?;
+        let value = Value::decode(value).ok_or("a value is none that this version knows")?;
+        let expires = At::MIN.plus(Span::from_ms(expires));
+        count = count.saturating_add(1);
+        if expires >= clock {
+            if !limits.put(key, value, expires) {
+                return Err("it holds more keys than bounds.keys allows");
+            }
+            kept = kept.saturating_add(1);
+        }
+    }
+}
+
+fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
+    let (first, rest) = bytes.split_first_chunk()?;
+    *bytes = rest;
+    Some(*first)
+}
+
+fn split<'a>(bytes: &mut &'a [u8], length: u32) -> Option<&'a [u8]> {
+    let (first, rest) = bytes.split_at_checked(usize::try_from(length).ok()?)?;
+    *bytes = rest;
+    Some(first)
+}
