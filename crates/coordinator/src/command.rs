@@ -93,18 +93,26 @@ pub(crate) struct Command {
     verb: Verb,
     /// Its name, the key, and what follows.
     words: Box<[Box<[u8]>]>,
+    /// How many of these there are before what says that it waits.
+    at_once: usize,
     wait: Option<Wait>,
 }
 
 impl Command {
-    /// A command of these words, without its name.
+    /// A command of these words, without its name, and those that say that it waits.
     ///
     /// # Errors
     /// The fault of the first word that is wrong.
-    pub(crate) fn new(verb: Verb, words: impl IntoIterator<Item = Box<[u8]>>) -> Result<Self> {
+    pub(crate) fn new(
+        verb: Verb,
+        words: impl IntoIterator<Item = Box<[u8]>>,
+        wait: impl IntoIterator<Item = Box<[u8]>>,
+    ) -> Result<Self> {
         let name = verb.command().as_bytes().into();
-        let words = std::iter::once(name).chain(words).collect();
-        let mut command = Self { verb, words, wait: None };
+        let mut words: Vec<Box<[u8]>> = std::iter::once(name).chain(words).collect();
+        let at_once = words.len();
+        words.extend(wait);
+        let mut command = Self { verb, words: words.into(), at_once, wait: None };
         command.wait = match verb {
             Verb::Slide | Verb::Window | Verb::Bucket => command.limit()?.wait,
             Verb::Quota => quota::quota(&command)?.terms.wait,
@@ -135,6 +143,11 @@ impl Command {
     /// All words, its name first.
     pub(crate) fn words(&self) -> &[Box<[u8]>] {
         &self.words
+    }
+
+    /// The same without those that say that it waits.
+    pub(crate) fn words_at_once(&self) -> &[Box<[u8]>] {
+        self.words.get(..self.at_once).unwrap_or(&self.words)
     }
 
     /// The request against one limit that it makes.

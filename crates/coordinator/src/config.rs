@@ -108,7 +108,7 @@ pub(crate) struct Redis {
     /// How many requests may wait at a time; each has a connection of its own.
     #[serde(default = "Redis::wait_connections")]
     pub(crate) wait_connections: usize,
-    /// Certificates of whoever may have signed the server's own, beside those that the system knows.
+    /// Certificates of whoever may have signed the server's own, in PEM, in place of those that the system knows.
     #[serde(default)]
     pub(crate) ca: Option<PathBuf>,
 }
@@ -310,7 +310,7 @@ fn policies(path: &Path, max_window: Span) -> Result<Policies> {
 fn allow(file: &AllowFile) -> Result<Allow> {
     let AllowFile { key, limit, window } = file;
     let words = [key.as_bytes(), limit.to_string().as_bytes(), window.as_bytes()].map(Into::into);
-    let command = Command::new(Verb::Slide, words);
+    let command = Command::new(Verb::Slide, words, []);
     let command = command.map_err(|fault| format!("[allow]: {}", fault.text().to_string_lossy()))?;
     Ok(Allow { command: Arc::new(command) })
 }

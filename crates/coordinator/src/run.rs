@@ -11,7 +11,7 @@ use crate::api;
 use crate::app::App;
 use crate::args::{Args, LogFormat};
 use crate::auth::Auth;
-use crate::backend::{Backend, Embedded, Settings};
+use crate::backend::{Backend, Embedded, Redis, Settings};
 use crate::config::{Config, Snapshot, Wrong};
 use crate::crowd::Crowd;
 use crate::metrics::Metrics;
@@ -48,21 +48,30 @@ fn log(format: LogFormat) {
 async fn serve(config: Config) -> Result<(), Wrong> {
     let Config { listen, policies, on_error, max_window, aging, allow, bounds, tokens, .. } = config;
     let crowd = Crowd::new(bounds.waiters, bounds.waiters_per_key);
-    let settings = Settings { max_keys: bounds.keys, aging, policies };
-    let limits = Arc::new(Embedded::new(settings, Arc::clone(&crowd)));
     let metrics = Arc::new(Metrics::new());
-    if let Some(Snapshot { path, .. }) = &config.snapshot {
-        let keys = snapshot::restore(path, &limits)?;
-        tracing::info!(keys, "limits were read from the snapshot");
-    } else {
-        tracing::info!("limits are in memory only: see --snapshot");
+    let (end, ending) = watch::channel(false);
+    let (backend, limits) = match &config.redis {
+        Some(redis) => (Backend::Redis(Box::new(Redis::new(redis, Arc::clone(&crowd))?)), None),
+        None => {
+            let settings = Settings { max_keys: bounds.keys, aging, policies };
+            let limits = Arc::new(Embedded::new(settings, Arc::clone(&crowd)));
+            (Backend::Embedded(Arc::clone(&limits)), Some(limits))
+        }
+    };
+    let saved = limits.zip(config.snapshot.clone());
+    match (&saved, backend.kind()) {
+        (Some((limits, Snapshot { path, .. })), _) => {
+            let keys = snapshot::restore(path, limits)?;
+            tracing::info!(keys, "limits were read from the snapshot");
+        }
+        (None, "embedded") => tracing::info!("limits are in memory only: see --snapshot"),
+        (None, _) => {}
     }
     let acceptor = config.tls.as_ref().map(tls::acceptor).transpose()?;
     let listener = TcpListener::bind(listen).await.map_err(|error| format!("{listen}: {error}"))?;
-    let (end, ending) = watch::channel(false);
-    limits.start();
+    backend.start();
     let app = Arc::new(App {
-        backend: Backend::Embedded(Arc::clone(&limits)),
+        backend,
         auth: Auth::new(tokens),
         crowd,
         metrics: Arc::clone(&metrics),
@@ -73,9 +82,9 @@ async fn serve(config: Config) -> Result<(), Wrong> {
         max_window,
         ending: ending.clone(),
     });
-    let saver = config.snapshot.clone().map(|snapshot| {
-        tokio::spawn(save(snapshot, Arc::clone(&limits), Arc::clone(&metrics), ending.clone()))
-    });
+    let saver = saved
+        .clone()
+        .map(|(limits, snapshot)| tokio::spawn(save(snapshot, limits, Arc::clone(&metrics), ending.clone())));
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let scheme = if acceptor.is_some() { "https" } else { "http" };
     tracing::info!(backend = app.backend.kind(), "listening on {scheme}://{address}");
@@ -91,9 +100,9 @@ async fn serve(config: Config) -> Result<(), Wrong> {
     end.send_replace(true);
     app.backend.close();
     let _ = serving.await; // a panic of it was logged
-    if let (Some(saver), Some(Snapshot { path, .. })) = (saver, &config.snapshot) {
+    if let (Some(saver), Some((limits, Snapshot { path, .. }))) = (saver, saved) {
         let _ = saver.await; // what it writes now is whole before the last one is begun
-        let keys = snapshot::write(path, &limits).map_err(|error| format!("{}: {error}", path.display()))?;
+        let keys = snapshot::write(&path, &limits).map_err(|error| format!("{}: {error}", path.display()))?;
         tracing::info!(keys, "limits were saved");
     }
     Ok(())

@@ -67,11 +67,10 @@ pub(crate) fn read(verb: Verb, body: &[u8]) -> Result<(Command, Option<OnError>)
         reserve(&fields, &mut words)?;
     }
     if !verb.decides() {
-        return Ok((Command::new(verb, words)?, None));
+        return Ok((Command::new(verb, words, [])?, None));
     }
-    wait(&fields, &mut words)?;
-    let on_error = fields.on_error()?;
-    Ok((Command::new(verb, words)?, on_error))
+    let (wait, on_error) = (wait(&fields)?, fields.on_error()?);
+    Ok((Command::new(verb, words, wait)?, on_error))
 }
 
 const fn expected(verb: Verb) -> &'static [&'static str] {
@@ -183,16 +182,13 @@ fn reserve(fields: &Fields<'_>, words: &mut Vec<Word>) -> Result<()> {
     }
 }
 
-fn wait(fields: &Fields<'_>, words: &mut Vec<Word>) -> Result<()> {
+fn wait(fields: &Fields<'_>) -> Result<Vec<Word>> {
     match (fields.get("wait"), fields.get("priority")) {
-        (Some(time), priority) => {
-            words.extend([word("WAIT"), time.duration(Fault::Wait)?]);
-            if let Some(priority) = priority {
-                words.extend([word("PRIORITY"), priority.lane()?]);
-            }
-            Ok(())
+        (Some(time), None) => Ok(vec![word("WAIT"), time.duration(Fault::Wait)?]),
+        (Some(time), Some(lane)) => {
+            Ok(vec![word("WAIT"), time.duration(Fault::Wait)?, word("PRIORITY"), lane.lane()?])
         }
         (None, Some(_)) => Err(Problem::request("priority may stand with wait only")),
-        (None, None) => Ok(()),
+        (None, None) => Ok(Vec::new()),
     }
 }

@@ -4,6 +4,7 @@
 mod decide;
 mod embedded;
 mod keys;
+mod redis;
 mod shard;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use rl_core::quota::shape::Shape;
 
 pub(crate) use self::embedded::{Embedded, Settings};
+pub(crate) use self::redis::Redis;
 use crate::command::Command;
 use crate::reply;
 
@@ -18,13 +20,24 @@ use crate::reply;
 pub(crate) enum Backend {
     /// In this process.
     Embedded(Arc<Embedded>),
+    /// In a Redis or Valkey server with the module.
+    Redis(Box<Redis>),
 }
 
 impl Backend {
+    /// Starts what runs beside requests, for as long as the program does.
+    pub(crate) fn start(&self) {
+        match self {
+            Self::Embedded(embedded) => embedded.start(),
+            Self::Redis(_) => {}
+        }
+    }
+
     /// Runs a command. If it waits, so does this; whoever drops the future consumes nothing.
     pub(crate) async fn run(&self, command: &Arc<Command>) -> reply::Result {
         match self {
             Self::Embedded(embedded) => embedded.run(command).await,
+            Self::Redis(redis) => redis.run(command).await,
         }
     }
 
@@ -32,6 +45,7 @@ impl Backend {
     pub(crate) fn policy(&self, name: &[u8]) -> Option<Arc<Shape>> {
         match self {
             Self::Embedded(embedded) => embedded.policy(name),
+            Self::Redis(_) => None, // they are that server's own
         }
     }
 
@@ -39,6 +53,7 @@ impl Backend {
     pub(crate) async fn fill(&self, key: &[u8]) -> Option<(&'static str, reply::Reply)> {
         match self {
             Self::Embedded(embedded) => embedded.fill(key),
+            Self::Redis(redis) => redis.fill(key).await,
         }
     }
 
@@ -46,6 +61,7 @@ impl Backend {
     pub(crate) fn keys(&self) -> usize {
         match self {
             Self::Embedded(embedded) => embedded.keys(),
+            Self::Redis(_) => 0,
         }
     }
 
@@ -53,6 +69,7 @@ impl Backend {
     pub(crate) const fn kind(&self) -> &'static str {
         match self {
             Self::Embedded(_) => "embedded",
+            Self::Redis(_) => "redis",
         }
     }
 
@@ -60,6 +77,7 @@ impl Backend {
     pub(crate) async fn is_up(&self) -> bool {
         match self {
             Self::Embedded(_) => true,
+            Self::Redis(redis) => redis.is_up().await,
         }
     }
 
@@ -67,6 +85,7 @@ impl Backend {
     pub(crate) fn close(&self) {
         match self {
             Self::Embedded(embedded) => embedded.close(),
+            Self::Redis(redis) => redis.close(),
         }
     }
 }

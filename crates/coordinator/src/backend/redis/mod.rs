@@ -1,0 +1,249 @@
+//! The limits in a Redis or Valkey server with the module: each request is the command that it mirrors.
+//!
+//! Requests that are answered at once share one connection. One that waits blocks its connection, so it has one of its
+//! own, of which there are so many at most; if its client goes, that connection is closed, and the module forgets the
+//! request. So that no connection is taken for what is admitted at once, it is asked without waiting first.
+//! Not in the lane `low`, though: those who wait there would be passed, since what does not wait is in `normal`.
+//!
+//! While the server is down, it is tried again every 250 ms, by one request; the others are told at once.
+
+mod reply;
+mod source;
+
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use redis::{Cmd, RedisError, Value};
+use rl_core::fault::Fault;
+use rl_core::lanes::{Lane, Wait};
+use tokio::sync::{Semaphore, watch};
+
+use self::source::{Link, Source, Use};
+use crate::clock;
+use crate::command::Command;
+use crate::config::{self, Wrong};
+use crate::crowd::Crowd;
+use crate::reply::{Failure, Reply, Result};
+
+/// How long a server that was down is left alone.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// See the head of this file.
+pub(crate) struct Redis {
+    source: Source,
+    timeout: Duration,
+    shared: Mutex<Shared>,
+    /// Whoever connects holds it.
+    connects: tokio::sync::Mutex<()>,
+    /// Connections of those who have waited.
+    idle: Mutex<Vec<Link>>,
+    seats: Semaphore,
+    crowd: Arc<Crowd>,
+    is_up: AtomicBool,
+    ending: watch::Sender<bool>,
+}
+
+#[derive(Default)]
+struct Shared {
+    link: Option<Link>,
+    /// Which it is, of all there were.
+    number: u64,
+    /// When the last try to connect failed.
+    failed: Option<Instant>,
+}
+
+impl Redis {
+    /// The server of a configuration; nobody is asked yet.
+    ///
+    /// # Errors
+    /// What is wrong with the configuration.
+    pub(crate) fn new(config: &config::Redis, crowd: Arc<Crowd>) -> std::result::Result<Self, Wrong> {
+        let read = |path: &std::path::PathBuf| {
+            std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))
+        };
+        let ca = config.ca.as_ref().map(read).transpose()?;
+        Ok(Self {
+            source: Source::new(&config.url, ca, config.timeout.0)?,
+            timeout: config.timeout.0,
+            shared: Mutex::default(),
+            connects: tokio::sync::Mutex::default(),
+            idle: Mutex::default(),
+            seats: Semaphore::new(config.wait_connections),
+            crowd,
+            is_up: AtomicBool::new(true),
+            ending: watch::Sender::new(false),
+        })
+    }
+
+    /// Runs a command.
+    pub(crate) async fn run(&self, command: &Command) -> Result {
+        let now = words(command.words_at_once());
+        let Some(wait) = command.wait() else { return self.at_once(command, &now).await };
+        if wait.lane != Lane::Low {
+            let reply = self.at_once(command, &now).await?;
+            if reply.allowed() != Some(false) || reply.retry_after_ms() < 0 {
+                return Ok(reply);
+            }
+        }
+        let _seat = self.crowd.enter(command.key(), wait.lane)?;
+        let _own = self.seats.try_acquire().map_err(|_| Fault::Busy)?;
+        let mut ending = self.ending.subscribe();
+        let waited = tokio::select! {
+            biased;
+            result = self.waits(command, wait) => Some(result),
+            _ = ending.wait_for(|ends| *ends) => None,
+        };
+        match waited {
+            Some(result) => result,
+            // Its connection is closed by now, and so it takes nothing; it is told how things are.
+            None => self.at_once(command, &now).await,
+        }
+    }
+
+    async fn at_once(&self, command: &Command, words: &Cmd) -> Result {
+        let value = self.ask(words).await?;
+        reply::read(command.verb(), &value).ok_or(Failure::Strange)
+    }
+
+    /// Asks on the connection that all share.
+    async fn ask(&self, words: &Cmd) -> std::result::Result<Value, Failure> {
+        let (mut link, number) = self.link().await?;
+        let result = link.ask(words).await;
+        if let Err(error) = &result
+            && reply::is_over(error)
+        {
+            self.drop_link(number, error);
+        }
+        result.map_err(|error| reply::failure(&error))
+    }
+
+    /// The connection that all share, which is made if there is none.
+    async fn link(&self) -> std::result::Result<(Link, u64), Failure> {
+        if let Some(known) = self.known()? {
+            return Ok(known);
+        }
+        let _connecting = self.connects.lock().await;
+        if let Some(known) = self.known()? {
+            return Ok(known); // another one made it meanwhile, or could not
+        }
+        let made = tokio::time::timeout(self.timeout, self.source.connect(Use::Shared, self.timeout)).await;
+        let made = made.map_err(|_| None).and_then(|made| made.map_err(Some));
+        let mut shared = self.shared();
+        match made {
+            Ok(link) => {
+                shared.number = shared.number.saturating_add(1);
+                shared.link = Some(link.clone());
+                shared.failed = None;
+                self.is_now(true, None);
+                Ok((link, shared.number))
+            }
+            Err(error) => {
+                shared.failed = Some(Instant::now());
+                self.is_now(false, error.as_ref());
+                Err(Failure::Down)
+            }
+        }
+    }
+
+    /// The connection that there is; none if it is to be made.
+    fn known(&self) -> std::result::Result<Option<(Link, u64)>, Failure> {
+        let shared = self.shared();
+        match (&shared.link, shared.failed) {
+            (Some(link), _) => Ok(Some((link.clone(), shared.number))),
+            (None, Some(at)) if at.elapsed() < PAUSE => Err(Failure::Down),
+            (None, _) => Ok(None),
+        }
+    }
+
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner) // each change is one assignment
+    }
+
+    /// Drops the connection of that number, if another has not taken its place.
+    fn drop_link(&self, number: u64, error: &RedisError) {
+        let mut shared = self.shared();
+        if shared.number == number && shared.link.take().is_some() {
+            self.idle().clear(); // they lead to the same server
+            tracing::warn!(kind = ?error.kind(), "the connection to Redis is given up");
+        }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Link>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_now(&self, up: bool, error: Option<&RedisError>) {
+        if self.is_up.swap(up, Relaxed) != up {
+            if up {
+                tracing::info!("Redis answers again");
+            } else {
+                tracing::error!(kind = ?error.map(RedisError::kind), "Redis does not answer");
+            }
+        }
+    }
+
+    /// Waits on a connection of its own.
+    async fn waits(&self, command: &Command, wait: Wait) -> Result {
+        let words = words(command.words());
+        let most = clock::duration(wait.time).saturating_add(self.timeout);
+        let known = self.idle().pop();
+        if let Some(mut link) = known {
+            match tokio::time::timeout(most, link.ask(&words)).await {
+                // It may have been of no more use for long.
+                Ok(Err(error)) if error.is_connection_dropped() => {}
+                Ok(result) => return self.done(command, link, result),
+                Err(_) => return Err(Failure::Down),
+            }
+        }
+        let made = tokio::time::timeout(self.timeout, self.source.connect(Use::Waiting, self.timeout)).await;
+        let mut link = made.map_err(|_| Failure::Down)?.map_err(|_| Failure::Down)?;
+        let result = tokio::time::timeout(most, link.ask(&words)).await.map_err(|_| Failure::Down)?;
+        self.done(command, link, result)
+    }
+
+    /// Keeps a connection on which somebody has waited, for the next one.
+    fn done(&self, command: &Command, link: Link, result: redis::RedisResult<Value>) -> Result {
+        match result {
+            Ok(value) => {
+                self.idle().push(link); // there are as many as have waited at one time, which is bounded
+                reply::read(command.verb(), &value).ok_or(Failure::Strange)
+            }
+            Err(error) => {
+                if !reply::is_over(&error) {
+                    self.idle().push(link);
+                }
+                Err(reply::failure(&error))
+            }
+        }
+    }
+
+    /// How a key stands, and by which algorithm.
+    pub(crate) async fn fill(&self, key: &[u8]) -> Option<(&'static str, Reply)> {
+        let mut info = redis::cmd("RL.INFO");
+        info.arg(key);
+        let mut peek = redis::cmd("RL.PEEK");
+        peek.arg(key).arg("COST").arg(0);
+        let algorithm = reply::algorithm(&self.ask(&info).await.ok()?)?;
+        let reply = reply::read(crate::command::Verb::Peek, &self.ask(&peek).await.ok()?)?;
+        Some((algorithm, reply))
+    }
+
+    /// Whether it answers.
+    pub(crate) async fn is_up(&self) -> bool {
+        self.ask(&redis::cmd("PING")).await.is_ok()
+    }
+
+    /// Answers all who wait, and lets nobody wait from now on.
+    pub(crate) fn close(&self) {
+        self.ending.send_replace(true);
+    }
+}
+
+fn words<'a>(words: impl IntoIterator<Item = &'a Box<[u8]>>) -> Cmd {
+    let mut command = Cmd::new();
+    for word in words {
+        command.arg(&**word);
+    }
+    command
+}

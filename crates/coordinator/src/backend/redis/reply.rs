@@ -1,0 +1,132 @@
+//! What the module answers, as this program has it; and what became of a request that has no answer.
+
+use redis::{ErrorKind, RedisError, ServerErrorKind, Value};
+use rl_core::fault::Fault;
+
+use crate::command::Verb;
+use crate::reply::{Failure, Quota, Reply, Row};
+
+/// The reply to a command; `None` if it is none that the module gives.
+pub(super) fn read(verb: Verb, value: &Value) -> Option<Reply> {
+    match verb {
+        Verb::Slide | Verb::Window | Verb::Bucket => row(list(value)?).map(Reply::Limit),
+        Verb::Quota => quota(list(value)?).map(Reply::Quota),
+        Verb::Peek => match value {
+            Value::Nil => Some(Reply::None),
+            Value::Array(all) if matches!(all.get(2), Some(Value::Int(_))) => row(all).map(Reply::Limit),
+            Value::Array(all) => quota(all).map(Reply::Quota),
+            _ => None,
+        },
+        Verb::Refund => count(value).map(Reply::Remaining),
+        Verb::Settle | Verb::Cancel | Verb::Renew => flag(value).map(Reply::Done),
+    }
+}
+
+/// The algorithm that RL.INFO tells of.
+pub(super) fn algorithm(value: &Value) -> Option<&'static str> {
+    let [field, algorithm, ..] = list(value)? else { return None };
+    let algorithm = text(algorithm).filter(|_| text(field).as_deref() == Some("algorithm"))?;
+    ["slide", "window", "bucket", "quota"].into_iter().find(|known| *known == algorithm)
+}
+
+fn list(value: &Value) -> Option<&[Value]> {
+    if let Value::Array(all) = value { Some(all) } else { None }
+}
+
+fn signed(value: &Value) -> Option<i64> {
+    if let Value::Int(number) = value { Some(*number) } else { None }
+}
+
+fn count(value: &Value) -> Option<u64> {
+    signed(value).and_then(|number| u64::try_from(number).ok())
+}
+
+fn flag(value: &Value) -> Option<bool> {
+    match value {
+        Value::Int(0) => Some(false),
+        Value::Int(1) => Some(true),
+        _ => None,
+    }
+}
+
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::BulkString(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+        Value::SimpleString(text) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+/// The five integers.
+fn row(all: &[Value]) -> Option<Row> {
+    let [allowed, limit, remaining, retry, reset] = all else { return None };
+    Some(Row {
+        allowed: flag(allowed)?,
+        limit: count(limit)?,
+        remaining: count(remaining)?,
+        retry_after_ms: signed(retry).filter(|ms| *ms >= -1)?,
+        reset_after_ms: count(reset)?,
+    })
+}
+
+/// Allowed, retry_after_ms, what blocks, a row for each limit, and maybe the reservation.
+fn quota(all: &[Value]) -> Option<Quota> {
+    let [allowed, retry, blocking, rows, rest @ ..] = all else { return None };
+    let blocking: Vec<String> = list(blocking)?.iter().map(text).collect::<Option<_>>()?;
+    let named = |row: &Value| {
+        let [name, limit, remaining, retry, reset] = list(row)? else { return None };
+        let name = text(name)?;
+        let row = Row {
+            allowed: !blocking.contains(&name),
+            limit: count(limit)?,
+            remaining: count(remaining)?,
+            retry_after_ms: signed(retry).filter(|ms| *ms >= -1)?,
+            reset_after_ms: count(reset)?,
+        };
+        Some((name, row))
+    };
+    let limits = list(rows)?.iter().map(named).collect::<Option<_>>()?;
+    let reservation = match rest {
+        [] => None,
+        [Value::Nil] => Some(None),
+        [id] => Some(Some(text(id)?)),
+        _ => return None,
+    };
+    let retry_after_ms = signed(retry).filter(|ms| *ms >= -1)?;
+    Some(Quota { allowed: flag(allowed)?, retry_after_ms, blocking, limits, reservation })
+}
+
+/// Why there is no reply. What a server says reaches no client: only what this program knows by its text does.
+pub(super) fn failure(error: &RedisError) -> Failure {
+    let code = error.code().unwrap_or_default();
+    let said = |fault: &&Fault| {
+        let text = fault.text().to_str().unwrap_or_default();
+        text.split_once(' ') == Some((code, error.detail().unwrap_or_default()))
+    };
+    if let Some(fault) = Fault::ALL.iter().find(said) {
+        return Failure::Fault(*fault);
+    }
+    match (error.kind(), code) {
+        (_, "NOPERM") => Failure::Fault(Fault::NoPermission),
+        (_, "OOM") => Failure::Fault(Fault::OutOfMemory),
+        (_, "RLBUSY") => Failure::Fault(Fault::Busy),
+        (_, "WRONGTYPE") => Failure::Fault(Fault::WrongType),
+        // It is there, and cannot decide now.
+        (_, "UNBLOCKED" | "MISCONF" | "NOREPLICAS" | "BUSY") => Failure::Down,
+        (ErrorKind::Server(ServerErrorKind::ResponseError) | ErrorKind::Extension, _) => Failure::Strange,
+        (ErrorKind::UnexpectedReturnType | ErrorKind::Parse, _) => Failure::Strange,
+        _ => Failure::Down,
+    }
+}
+
+/// Whether the connection is of no more use, or leads to the wrong server.
+pub(super) fn is_over(error: &RedisError) -> bool {
+    error.is_io_error()
+        || error.is_unrecoverable_error()
+        || error.is_timeout()
+        || matches!(
+            error.kind(),
+            ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown)
+                | ErrorKind::ClusterConnectionNotFound
+        )
+}

@@ -1,0 +1,193 @@
+//! Where the server is, and how to get a connection to it.
+//!
+//! ```text
+//! redis://[user:password@]host[:port][/db]                        one server; rediss:// with TLS
+//! redis-sentinel://[user:password@]host[:port],host[:port]/name   whoever is the primary of that name by now
+//! redis-cluster://[user:password@]host[:port],host[:port]         a cluster, found from any of these
+//! rediss-sentinel://, rediss-cluster://                           the same with TLS
+//! ```
+//! Name and password are for the servers; sentinels are asked without.
+
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::cluster::{ClusterClient, ClusterClientBuilder};
+use redis::cluster_async::ClusterConnection;
+use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, IntoConnectionInfo as _, RedisResult,
+    TlsCertificates, TlsMode, Value,
+};
+use tokio::sync::Mutex;
+
+use crate::config::Wrong;
+
+/// A sentinel's port where none is named.
+const SENTINEL_PORT: u16 = 26_379;
+/// How often a cluster is asked again where a key has moved, or a node is gone.
+const RETRIES: u32 = 3;
+
+/// See the head of this file.
+pub(super) enum Source {
+    /// One server.
+    Single(Client),
+    /// The primary that sentinels know.
+    Sentinel(Mutex<SentinelClient>),
+    /// A cluster: for requests that are answered at once, and for those that wait.
+    Cluster(ClusterClient, ClusterClient),
+}
+
+/// A connection.
+#[derive(Clone)]
+pub(super) enum Link {
+    /// To one server.
+    Single(MultiplexedConnection),
+    /// To all nodes of a cluster.
+    Cluster(ClusterConnection),
+}
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Use {
+    /// Requests that are answered at once; many share it.
+    Shared,
+    /// One that waits, for so long as its user cares to.
+    Waiting,
+}
+
+impl Link {
+    /// Sends a command.
+    pub(super) async fn ask(&mut self, command: &Cmd) -> RedisResult<Value> {
+        match self {
+            Self::Single(link) => command.query_async(link).await,
+            Self::Cluster(link) => command.query_async(link).await,
+        }
+    }
+}
+
+impl Source {
+    /// What a URL says, with the certificates of a file where there is one.
+    ///
+    /// # Errors
+    /// What is wrong with it, without what it says: there may be a password in it.
+    pub(super) fn new(url: &str, ca: Option<Vec<u8>>, timeout: Duration) -> Result<Self, Wrong> {
+        let wrong =
+            |error: redis::RedisError| format!("the URL of Redis is none that is understood: {}", error);
+        let certificates =
+            ca.map(|root_cert| TlsCertificates { client_tls: None, root_cert: Some(root_cert) });
+        let (scheme, rest) =
+            url.split_once("://").ok_or("the URL of Redis must begin with redis://, or another of --help")?;
+        let is_tls = scheme.starts_with("rediss");
+        match scheme {
+            "redis" | "rediss" => {
+                let client = match certificates.filter(|_| is_tls) {
+                    Some(certificates) => Client::build_with_tls(url, certificates),
+                    None => Client::open(url),
+                };
+                Ok(Self::Single(client.map_err(wrong)?))
+            }
+            "redis-cluster" | "rediss-cluster" => {
+                let Parts { login, hosts, rest } = Parts::of(rest);
+                if !rest.is_empty() {
+                    return Err("the URL of a cluster ends with its hosts".into());
+                }
+                let scheme = if is_tls { "rediss" } else { "redis" };
+                let nodes: Vec<String> = hosts.map(|host| format!("{scheme}://{login}{host}")).collect();
+                let build = |response: Duration| {
+                    let builder =
+                        ClusterClientBuilder::new(nodes.iter().map(String::as_str)).retries(RETRIES);
+                    let builder = builder.connection_timeout(timeout).response_timeout(response);
+                    let builder = if is_tls { builder.tls(TlsMode::Secure) } else { builder };
+                    match certificates.clone().filter(|_| is_tls) {
+                        Some(certificates) => builder.certs(certificates).build(),
+                        None => builder.build(),
+                    }
+                };
+                Ok(Self::Cluster(build(timeout).map_err(wrong)?, build(FOREVER).map_err(wrong)?))
+            }
+            "redis-sentinel" | "rediss-sentinel" => {
+                let Parts { login, hosts, rest: name } = Parts::of(rest);
+                let login =
+                    format!("redis://{login}localhost").as_str().into_connection_info().map_err(wrong)?;
+                let name = Some(name).filter(|name| !name.is_empty() && !name.contains('/'));
+                let name = name.ok_or("the URL of sentinels must end with /name, that of the primary")?;
+                let hosts = hosts.map(|host| address(host, is_tls)).collect::<Option<Vec<_>>>();
+                let hosts = hosts.ok_or("a port in the URL of Redis is none")?;
+                let mut builder =
+                    SentinelClientBuilder::new(hosts, name, SentinelServerType::Master).map_err(wrong)?;
+                if let Some(user) = login.redis_settings().username() {
+                    builder = builder.set_client_to_redis_username(user);
+                }
+                if let Some(password) = login.redis_settings().password() {
+                    builder = builder.set_client_to_redis_password(password);
+                }
+                if is_tls {
+                    builder = builder.set_client_to_redis_tls_mode(TlsMode::Secure);
+                    if let Some(certificates) = certificates {
+                        builder = builder
+                            .set_client_to_redis_certificates(certificates.clone())
+                            .set_client_to_sentinel_certificates(certificates);
+                    }
+                }
+                Ok(Self::Sentinel(Mutex::new(builder.build().map_err(wrong)?)))
+            }
+            _ => Err("the URL of Redis must begin with redis://, or another of --help".into()),
+        }
+    }
+
+    /// A new connection.
+    pub(super) async fn connect(&self, purpose: Use, timeout: Duration) -> RedisResult<Link> {
+        let response = if purpose == Use::Shared { Some(timeout) } else { None };
+        let config =
+            AsyncConnectionConfig::new().set_connection_timeout(Some(timeout)).set_response_timeout(response);
+        match self {
+            Self::Single(client) => {
+                client.get_multiplexed_async_connection_with_config(&config).await.map(Link::Single)
+            }
+            Self::Sentinel(client) => {
+                let mut client = client.lock().await;
+                client.get_async_connection_with_config(&config).await.map(Link::Single)
+            }
+            Self::Cluster(shared, waiting) => {
+                let client = if purpose == Use::Shared { shared } else { waiting };
+                client.get_async_connection().await.map(Link::Cluster)
+            }
+        }
+    }
+}
+
+/// Longer than anyone waits: whoever uses such a connection sets an end to it.
+const FOREVER: Duration = Duration::from_secs(3_651 * 24 * 60 * 60);
+
+/// What stands behind the scheme of a URL.
+struct Parts<'a, H> {
+    /// With the `@`, if it is there.
+    login: &'a str,
+    hosts: H,
+    /// What follows the first `/`.
+    rest: &'a str,
+}
+
+impl<'a> Parts<'a, std::str::Split<'a, char>> {
+    fn of(text: &'a str) -> Self {
+        let (login, text) = text.rsplit_once('@').map_or(("", text), |(login, rest)| {
+            (text.get(..login.len().saturating_add(1)).unwrap_or_default(), rest)
+        });
+        let (hosts, rest) = text.split_once('/').unwrap_or((text, ""));
+        Self { login, hosts: hosts.split(','), rest }
+    }
+}
+
+/// A sentinel's address; `None` where its port is none.
+fn address(host: &str, is_tls: bool) -> Option<ConnectionAddr> {
+    let (host, port) = match host.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()?),
+        _ => (host, SENTINEL_PORT),
+    };
+    let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+    Some(if is_tls {
+        ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None }
+    } else {
+        ConnectionAddr::Tcp(host, port)
+    })
+}
