@@ -14,8 +14,6 @@ pub(crate) type Hash = [u8; 32];
 /// One token.
 #[derive(Clone, Debug)]
 pub(crate) struct Token {
-    /// What the log calls it.
-    pub(crate) name: String,
     /// What it is known by.
     pub(crate) hash: Hash,
     /// What the keys begin with that it may ask about; all keys where there is none.
@@ -45,11 +43,6 @@ impl Access {
     /// Whether it is about all keys.
     pub(crate) fn sees_all(&self) -> bool {
         self.0.as_ref().is_none_or(|token| token.prefixes.is_empty())
-    }
-
-    /// What the log calls it.
-    pub(crate) fn name(&self) -> &str {
-        self.0.as_ref().map_or("", |token| &token.name)
     }
 }
 

@@ -334,7 +334,7 @@ fn token(file: TokenFile) -> Result<Token> {
     if prefixes.iter().any(String::is_empty) {
         return Err(wrong("a prefix must not be empty: without prefixes the token is for all keys"));
     }
-    Ok(Token { name, hash: given, prefixes })
+    Ok(Token { hash: given, prefixes })
 }
 
 /// What a token is known by that nobody guesses.

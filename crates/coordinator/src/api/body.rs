@@ -16,8 +16,10 @@ use crate::app::OnError;
 pub(super) type Word = Box<[u8]>;
 type Result<T> = std::result::Result<T, Problem>;
 
-/// A key has so many bytes at most.
-pub(crate) const KEY_MAX: usize = 1_024;
+/// A key has so many characters at most.
+const KEY_MAX: usize = 1_024;
+/// A reservation's id, likewise.
+const ID_MAX: usize = 128;
 
 /// What a body says, each field once.
 pub(super) struct Fields<'a> {
@@ -91,9 +93,9 @@ impl<'a> Fields<'a> {
 
     /// The key.
     pub(super) fn key(&self) -> Result<Word> {
-        let key = self.need("key")?.text().map(String::into_bytes);
-        let key = key.filter(|key| (1..=KEY_MAX).contains(&key.len()));
-        key.map(Into::into).ok_or_else(|| Problem::request("key must be a string of 1 to 1024 bytes"))
+        let key = self.need("key")?.text().filter(|key| (1..=KEY_MAX).contains(&key.chars().count()));
+        let key = key.map(|key| key.into_bytes().into());
+        key.ok_or_else(|| Problem::request("key must be a string of 1 to 1024 characters"))
     }
 
     /// What is to be done while the back end is down.
@@ -126,19 +128,29 @@ impl<'a> Field<'a> {
         if is_number { Ok(whole(self.raw).as_bytes().into()) } else { Err(fault.into()) }
     }
 
-    /// A duration: a number of seconds, or a string such as `5m`. One that begins with a letter is none, and could be
-    /// taken for an option.
+    /// A duration: a whole number of seconds, or a string such as `5m` or `0.25`. One that begins with a letter is
+    /// none, and could be taken for an option.
     pub(super) fn duration(self, fault: Fault) -> Result<Word> {
         match self.text() {
             Some(text) if text.starts_with(|first: char| first.is_ascii_alphabetic()) => Err(fault.into()),
             Some(text) => Ok(text.into_bytes().into()),
-            None => self.number(fault),
+            None => self
+                .number(fault)
+                .and_then(|number| if number.contains(&b'.') { Err(fault.into()) } else { Ok(number) }),
         }
     }
 
     /// A string that names something.
     pub(super) fn name(self, fault: Fault) -> Result<Word> {
         self.text().map(|text| text.into_bytes().into()).ok_or_else(|| fault.into())
+    }
+
+    /// A reservation's id. It comes back in answers and stands in logs, so it is plain text.
+    pub(super) fn id(self) -> Result<Word> {
+        let plain = |id: &String| id.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        let id = self.text().filter(|id| (1..=ID_MAX).contains(&id.len()) && plain(id));
+        let id = id.map(|id| id.into_bytes().into());
+        id.ok_or_else(|| Problem::request("id must be 1 to 128 printable ASCII characters"))
     }
 
     /// A lane: its name or its number.

@@ -47,9 +47,9 @@ pub(crate) fn read(verb: Verb, body: &[u8]) -> Result<(Command, Option<OnError>)
         }
         Verb::Quota => limits(&fields, &mut words)?,
         Verb::Refund => words.push(fields.need("cost")?.number(Fault::Refund)?),
-        Verb::Settle | Verb::Cancel => words.push(fields.need("id")?.name(Fault::Id)?),
+        Verb::Settle | Verb::Cancel => words.push(fields.need("id")?.id()?),
         Verb::Renew => {
-            words.push(fields.need("id")?.name(Fault::Id)?);
+            words.push(fields.need("id")?.id()?);
             words.push(fields.need("ttl")?.duration(Fault::Ttl)?);
         }
         Verb::Peek => {}
@@ -73,7 +73,8 @@ pub(crate) fn read(verb: Verb, body: &[u8]) -> Result<(Command, Option<OnError>)
     Ok((Command::new(verb, words, wait)?, on_error))
 }
 
-const fn expected(verb: Verb) -> &'static [&'static str] {
+/// The fields that a body may have.
+pub(super) const fn expected(verb: Verb) -> &'static [&'static str] {
     match verb {
         Verb::Slide => &["key", "limit", "window", "cost", "wait", "priority", "on_error"],
         Verb::Window => &["key", "limit", "window", "offset", "cost", "wait", "priority", "on_error"],
@@ -173,7 +174,7 @@ fn reserve(fields: &Fields<'_>, words: &mut Vec<Word>) -> Result<()> {
         (Some(ttl), id) => {
             words.extend([word("RESERVE"), ttl.duration(Fault::Ttl)?]);
             if let Some(id) = id {
-                words.extend([word("ID"), id.name(Fault::Id)?]);
+                words.extend([word("ID"), id.id()?]);
             }
             Ok(())
         }

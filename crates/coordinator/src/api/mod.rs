@@ -4,6 +4,7 @@ mod allow;
 mod answer;
 mod body;
 mod commands;
+mod openapi;
 mod page;
 mod problem;
 
@@ -39,7 +40,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     let open = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
-        .merge(page::router());
+        .merge(page::router())
+        .merge(openapi::router());
     asks.merge(open)
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "not_found", "there is no such path") })
         .method_not_allowed_fallback(|| async {

@@ -59,7 +59,11 @@ impl From<Fault> for Problem {
                 Self::new(StatusCode::CONFLICT, "key_is_full", text(fault))
             }
             Fault::NeedsReserve => Self::request("a quota with an inflight limit needs reserve"),
-            Fault::PeekSyntax => Self::request("the key holds one limit, so cost must be an integer"),
+            Fault::PeekSyntax => Self::new(
+                StatusCode::CONFLICT,
+                "wrong_algorithm",
+                "the key holds one limit, so cost must be an integer",
+            ),
             Fault::MaxWindow => Self::request("window or period is longer than this server allows"),
             Fault::NoPermission => {
                 Self::new(StatusCode::BAD_GATEWAY, "back_end_refuses", "the back end refuses the command")
