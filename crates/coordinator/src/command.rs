@@ -140,6 +140,15 @@ impl Command {
         self.wait
     }
 
+    /// Waits no longer than this.
+    pub(crate) fn at_most(&mut self, most: Span) {
+        let Some(wait) = self.wait.as_mut().filter(|wait| wait.time > most) else { return };
+        wait.time = most;
+        if let Some(time) = self.words.get_mut(self.at_once.saturating_add(1)) {
+            *time = most.to_string().into_bytes().into();
+        }
+    }
+
     /// All words, its name first.
     pub(crate) fn words(&self) -> &[Box<[u8]>] {
         &self.words

@@ -140,6 +140,8 @@ pub(crate) struct Bounds {
     pub(crate) waiters: usize,
     /// Of these, for one key.
     pub(crate) waiters_per_key: usize,
+    /// How long one waits at most, however long it would.
+    pub(crate) wait: Time,
     /// Streams of `/v1/watch`.
     pub(crate) watchers: i64,
     /// Connections.
@@ -159,6 +161,7 @@ impl Default for Bounds {
             keys: 1_000_000,
             waiters: 100_000,
             waiters_per_key: 10_000,
+            wait: Time(Duration::from_secs(3_600)),
             watchers: 64,
             connections: 16_384,
             header_timeout: Time(Duration::from_secs(30)),
@@ -196,7 +199,8 @@ struct TokenFile {
 pub(crate) struct Time(pub(crate) Duration);
 
 impl Time {
-    fn span(self) -> Span {
+    /// As limits have it.
+    pub(crate) fn span(self) -> Span {
         Span::from_ms(u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX))
     }
 }
@@ -232,7 +236,11 @@ impl Config {
     }
 
     fn of(args: &Args, file: File) -> Result<Self> {
-        let redis = args.redis.clone().map(Redis::at).or(file.redis);
+        let redis = match (args.redis.clone(), file.redis) {
+            (Some(url), Some(file)) => Some(Redis { url, ..file }),
+            (Some(url), None) => Some(Redis::at(url)),
+            (None, file) => file,
+        };
         let path = args.snapshot.clone().or(file.snapshot.path);
         let interval = match &args.snapshot_interval {
             Some(text) => Some(time(text).ok_or("--snapshot-interval must be a duration such as 10s")?),

@@ -278,9 +278,15 @@ impl Conn {
     }
 }
 
-/// The module beside the tests: `target/<profile>/deps/<this>` and `target/<profile>/libredis_rl.so`.
+/// The module beside the tests: `target/<profile>/deps/<this>` and `target/<profile>/libredis_rl.so`; else the one
+/// of the release profile.
 pub fn module() -> PathBuf {
-    let beside = || env::current_exe().unwrap().ancestors().nth(2).unwrap().join(library());
+    let beside = || {
+        let this = env::current_exe().unwrap();
+        let of = |profile: &Path| profile.join(library());
+        let own = of(this.ancestors().nth(2).unwrap());
+        if own.exists() { own } else { of(&this.ancestors().nth(3).unwrap().join("release")) }
+    };
     let path = env::var_os("REDIS_RL_MODULE").map_or_else(beside, PathBuf::from);
     let path = path.canonicalize().unwrap_or(path);
     assert!(path.exists(), "{} is missing: `cargo build` with the tests' profile makes it", path.display());

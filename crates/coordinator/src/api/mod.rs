@@ -57,7 +57,8 @@ async fn ask(verb: Verb, app: Arc<App>, access: Access, headers: HeaderMap, body
     let asked = async {
         of_json(&headers)?;
         let body = receive(&app, body).await?;
-        let (command, on_error) = commands::read(verb, &body)?;
+        let (mut command, on_error) = commands::read(verb, &body)?;
+        command.at_most(app.bounds.wait.span());
         if access.sees(command.key()) { Ok((Arc::new(command), on_error)) } else { Err(forbidden()) }
     };
     match asked.await {

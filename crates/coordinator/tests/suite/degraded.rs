@@ -1,0 +1,68 @@
+//! The back end is down: what was said for that case is done, and can be seen.
+
+use serde_json::json;
+
+use crate::common::{Client, Coordinator, wait_until};
+
+fn metric(client: &mut Client, line: &str) -> u64 {
+    let text = client.get("/metrics").is(200).text();
+    let value = text.lines().find_map(|known| known.strip_prefix(line));
+    value.unwrap_or_else(|| panic!("{line} is not in {text}")).trim().parse().unwrap()
+}
+
+#[test]
+fn it_is_open_or_closed_as_was_said() {
+    let mut coordinator = Coordinator::on_redis("[redis]\nurl = \"redis://unused\"\ntimeout = \"500ms\"\n");
+    let mut client = coordinator.client();
+    let slide = json!({"key": "k", "limit": 5, "window": "1h"});
+    client.v1("slide", &slide).is(200);
+    client.get("/readyz").is(200);
+    coordinator.redis.as_mut().unwrap().kill();
+
+    let denied = client.v1("slide", &slide).is_problem(503, "back_end_down");
+    assert_eq!((denied.field("rl-degraded"), denied.field("retry-after")), (Some("deny"), Some("1")));
+    assert_eq!((&denied.json()["allowed"], &denied.json()["degraded"]), (&json!(false), &json!(true)));
+    let open = json!({"key": "k", "limit": 5, "window": "1h", "on_error": "allow", "wait": "1h"});
+    let allowed = client.v1("slide", &open).is(200);
+    assert_eq!(allowed.field("rl-degraded"), Some("allow"));
+    assert_eq!(allowed.json(), json!({"allowed": true, "degraded": true}));
+    // What gives back cannot be made up.
+    client.v1("settle", &json!({"key": "k", "id": "x"})).is_problem(503, "back_end_down");
+    client.v1("peek", &json!({"key": "k"})).is_problem(503, "back_end_down");
+    client.get("/readyz").is_problem(503, "back_end_down");
+    client.get("/healthz").is(200);
+    assert_eq!(metric(&mut client, "rl_requests_total{command=\"slide\",outcome=\"degraded_deny\"}"), 1);
+    assert_eq!(metric(&mut client, "rl_requests_total{command=\"slide\",outcome=\"degraded_allow\"}"), 1);
+    assert_eq!(metric(&mut client, "rl_backend_up"), 0);
+}
+
+#[test]
+fn it_goes_on_when_the_server_is_there_again() {
+    let port = crate::common::server::free_port();
+    let url = format!("redis://127.0.0.1:{port}");
+    let coordinator = Coordinator::start("on_error = \"allow\"", &["--redis", &url]);
+    let mut client = coordinator.client();
+    let slide = json!({"key": "k", "limit": 5, "window": "1h"});
+    assert_eq!(client.v1("slide", &slide).is(200).field("rl-degraded"), Some("allow"));
+    assert_eq!(client.ask("POST", "/allow", "").is(200).json(), json!({"allowed": true, "degraded": true}));
+    let line = format!("port {port}");
+    let server = crate::common::Server::start(&[&line]);
+    wait_until("it asks the server", || client.v1("slide", &slide).field("rl-degraded").is_none());
+    assert_eq!(client.v1("peek", &json!({"key": "k"})).json()["remaining"], 4);
+    drop(server);
+}
+
+#[test]
+fn a_server_that_hangs_holds_nobody_up_for_long() {
+    let coordinator = Coordinator::on_redis("[redis]\nurl = \"redis://unused\"\ntimeout = \"200ms\"\n");
+    let mut client = coordinator.client();
+    let slide = json!({"key": "k", "limit": 5, "window": "1h"});
+    client.v1("slide", &slide).is(200);
+    let mut conn = coordinator.redis.as_ref().unwrap().connect();
+    conn.send(&["DEBUG", "SLEEP", "3"]);
+    let (answer, took) = crate::common::coordinator::timed(|| client.v1("slide", &slide));
+    answer.is_problem(503, "back_end_down");
+    assert!(took.as_millis() < 2_000, "{took:?}");
+    conn.receive();
+    wait_until("it is asked again", || client.v1("slide", &slide).status == 200);
+}

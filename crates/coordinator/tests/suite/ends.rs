@@ -1,0 +1,138 @@
+//! How it ends: nothing is lost when it is told to, and no more than the interval when it is killed.
+
+use std::fs;
+
+use serde_json::json;
+
+use crate::common::coordinator::{folder, timed};
+use crate::common::{Client, Coordinator, on_each, wait_until};
+
+fn remaining(client: &mut Client, key: &str) -> u64 {
+    client.v1("peek", &json!({"key": key})).is(200).json()["remaining"].as_u64().unwrap()
+}
+
+fn use_some(client: &mut Client) {
+    client.v1("slide", &json!({"key": "slide", "limit": 100, "window": "1h", "cost": 7})).is(200);
+    client.v1("window", &json!({"key": "window", "limit": 100, "window": "1mo", "cost": 8})).is(200);
+    client
+        .v1("bucket", &json!({"key": "bucket", "capacity": 100, "refill": 1, "period": "1h", "cost": 9}))
+        .is(200);
+    let limits = json!([{"name": "a", "limit": 50, "window": "1h"}, {"name": "b", "inflight": 5}]);
+    client.v1("quota", &json!({"key": "quota", "limits": limits, "reserve": "1h", "id": "kept"})).is(200);
+}
+
+fn is_all_there(client: &mut Client) {
+    assert_eq!(["slide", "window", "bucket"].map(|key| remaining(client, key)), [93, 92, 91]);
+    let rows = client.v1("peek", &json!({"key": "quota"})).is(200).json();
+    assert_eq!((&rows["limits"][0]["remaining"], &rows["limits"][1]["remaining"]), (&json!(49), &json!(4)));
+    assert_eq!(
+        client.v1("cancel", &json!({"key": "quota", "id": "kept"})).is(200).json(),
+        json!({"done": true})
+    );
+}
+
+#[test]
+fn told_to_end_it_loses_nothing() {
+    let mut coordinator = Coordinator::start("[snapshot]\npath = \"limits\"\ninterval = \"1h\"\n", &[]);
+    use_some(&mut coordinator.client());
+    assert!(coordinator.end().success());
+    coordinator.restart();
+    is_all_there(&mut coordinator.client());
+    // Nor by the other signal.
+    coordinator.client().v1("slide", &json!({"key": "slide", "limit": 100, "window": "1h"})).is(200);
+    coordinator.signal("-INT");
+    assert!(coordinator.ended().success());
+    coordinator.restart();
+    assert_eq!(remaining(&mut coordinator.client(), "slide"), 92);
+}
+
+#[test]
+fn killed_it_loses_no_more_than_the_interval() {
+    let mut coordinator = Coordinator::start("[snapshot]\npath = \"limits\"\ninterval = \"100ms\"\n", &[]);
+    use_some(&mut coordinator.client());
+    let written = || fs::metadata(coordinator.dir().join("limits")).and_then(|file| file.modified()).unwrap();
+    // Of two snapshots that are written from now on, the second was begun after all of that.
+    for _ in 0..2 {
+        let before = written();
+        wait_until("a snapshot is written", || written() > before);
+    }
+    coordinator.kill();
+    coordinator.restart();
+    is_all_there(&mut coordinator.client());
+}
+
+#[test]
+fn killed_at_any_moment_it_starts_again() {
+    let mut coordinator = Coordinator::start("[snapshot]\npath = \"limits\"\ninterval = \"10ms\"\n", &[]);
+    let body = |key: usize| json!({"key": format!("key-{key}"), "limit": 100, "window": "1h"});
+    for round in 0..20 {
+        let mut client = coordinator.client();
+        for key in 0..200 {
+            client.v1("slide", &body(key)).is(if round < 100 { 200 } else { 429 });
+        }
+        coordinator.kill();
+        coordinator.restart();
+    }
+    // What was saved stays saved: the first round's requests are long older than the interval.
+    let used = 100 - remaining(&mut coordinator.client(), "key-0");
+    assert!((19..=20).contains(&used), "{used}");
+}
+
+#[test]
+fn a_damaged_snapshot_is_refused_and_left_alone() {
+    let mut coordinator = Coordinator::start("[snapshot]\npath = \"limits\"\n", &[]);
+    use_some(&mut coordinator.client());
+    coordinator.end();
+    let file = coordinator.dir().join("limits");
+    let sound = fs::read(&file).unwrap();
+    let dir = folder();
+    let config = "[snapshot]\npath = \"limits\"\n";
+    for at in (0..sound.len()).step_by(7) {
+        let mut damaged = sound.clone();
+        damaged[at] ^= 1;
+        if at > 150 && at % 21 != 0 {
+            continue; // each takes a process
+        }
+        fs::write(dir.join("limits"), &damaged).unwrap();
+        let log = Coordinator::try_start(&dir, config, &[]).err().expect("it is refused");
+        assert!(log.contains("limits: this is no snapshot, or one that is damaged"), "{at}: {log}");
+        assert_eq!(fs::read(dir.join("limits")).unwrap(), damaged);
+    }
+    for length in [0, 1, 31, 32, sound.len() - 1] {
+        fs::write(dir.join("limits"), &sound[..length]).unwrap();
+        assert!(Coordinator::try_start(&dir, config, &[]).is_err(), "{length}");
+    }
+    // What is left half written of another is of no interest.
+    fs::write(dir.join("limits"), &sound).unwrap();
+    fs::write(dir.join("limits.new"), b"half").unwrap();
+    is_all_there(&mut Coordinator::start_in(&dir, config, &[]).client());
+}
+
+#[test]
+fn those_who_wait_are_answered_when_it_ends() {
+    on_each("", |coordinator| {
+        let mut client = coordinator.client();
+        let body = json!({"key": "k", "limit": 1, "window": "1h"});
+        client.v1("slide", &body).is(200);
+        let mut waits = body.clone();
+        waits["wait"] = json!("1h");
+        let mut waiting: Vec<Client> = (0..20).map(|_| coordinator.client()).collect();
+        for client in &mut waiting {
+            client.send("POST", "/v1/slide", &waits.to_string());
+        }
+        wait_until("all wait", || waits_now(&mut client) == 20);
+        coordinator.signal("-TERM");
+        for client in &mut waiting {
+            let answer = client.receive().is(429);
+            assert!(answer.json()["retry_after_ms"].as_u64().unwrap() > 3_000_000);
+        }
+        let (status, took) = timed(|| coordinator.ended());
+        assert!(status.success() && took.as_secs() < 5, "{took:?}");
+    });
+}
+
+/// How many wait, as the metrics have it.
+pub fn waits_now(client: &mut Client) -> u64 {
+    let text = client.get("/metrics").is(200).text();
+    text.lines().find_map(|line| line.strip_prefix("rl_waiting ")).unwrap().parse().unwrap()
+}

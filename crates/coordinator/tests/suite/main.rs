@@ -1,0 +1,27 @@
+//! rl-coordinator from outside: the program itself, real Redis servers with the module, a file per concern.
+//!
+//! The module is that of the release profile (`cargo build --release`), or `REDIS_RL_MODULE`; the server is
+//! `redis-server`, or `REDIS_RL_SERVER`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test that panics has failed, as it should"
+)]
+#![allow(unreachable_pub, reason = "nothing here is meant for another crate")]
+
+mod common;
+
+mod answers;
+mod auth;
+mod degraded;
+mod ends;
+mod hostile;
+mod oracle;
+mod recipe;
+mod servers;
+mod waiting;
+mod watching;

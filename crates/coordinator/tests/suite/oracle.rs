@@ -1,0 +1,232 @@
+//! 10,000 random requests, and one oracle that is too simple to be wrong: what the program answers over HTTP from memory,
+//! what it answers from a server, and what the module itself answers must be what the oracle says.
+//!
+//! A decision was made at some millisecond between the sending of a request and the coming of its answer, on the clock
+//! that the test reads as well. So the oracle keeps every history that explains all answers until now; one must be left.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value as Json, json};
+
+use crate::common::log::Log;
+use crate::common::{Client, Conn, Coordinator, Random};
+
+/// What is asked of a key; its number says by which algorithm.
+#[derive(Clone, Copy, Debug)]
+struct Request {
+    key: usize,
+    limit: u64,
+    cost: u64,
+}
+
+/// Allowed, limit, remaining, retry_after_ms, reset_after_ms.
+type Five = [i64; 5];
+
+const KEYS: usize = 24;
+/// Of windows and periods, by the number of the key: some end while the test runs.
+const LENGTHS: [u64; 4] = [200, 1_000, 60_000, 86_400_000];
+const REFILL: u64 = 7;
+
+impl Request {
+    fn random(random: &mut Random) -> Self {
+        let key = random.below(KEYS);
+        // Buckets keep their capacity; the others are held to what the moment says.
+        let limit = if key % 3 == 2 { 40 } else { u64::try_from(random.between(1, 60)).unwrap() };
+        let cost = u64::try_from(random.between(0, 9)).unwrap();
+        Self { key, limit, cost }
+    }
+
+    fn length(&self) -> u64 {
+        LENGTHS[self.key / 3 % LENGTHS.len()]
+    }
+
+    fn name(&self) -> String {
+        format!("key-{}", self.key)
+    }
+
+    fn http(&self) -> (&'static str, Json) {
+        let Self { limit, cost, .. } = self;
+        let length = format!("{}ms", self.length());
+        match self.key % 3 {
+            0 => ("slide", json!({"key": self.name(), "limit": limit, "window": length, "cost": cost})),
+            1 => (
+                "window",
+                json!({"key": self.name(), "limit": limit, "window": length, "cost": cost, "offset": "-7ms"}),
+            ),
+            _ => (
+                "bucket",
+                json!({"key": self.name(), "capacity": limit, "refill": REFILL, "period": length, "cost": cost}),
+            ),
+        }
+    }
+
+    fn command(&self) -> String {
+        let (Self { limit, cost, .. }, length, key) = (self, self.length(), self.name());
+        match self.key % 3 {
+            0 => format!("RL.SLIDE {key} {limit} {length}ms COST {cost}"),
+            1 => format!("RL.WINDOW {key} {limit} {length}ms OFFSET -7ms COST {cost}"),
+            _ => format!("RL.BUCKET {key} {limit} {REFILL} {length}ms COST {cost}"),
+        }
+    }
+
+    /// What is answered at `now` by a key that has admitted this.
+    fn expected(&self, log: &Log, now: u64) -> Five {
+        let (length, limit, cost) = (self.length(), u128::from(self.limit), u128::from(self.cost));
+        if self.key % 3 == 2 {
+            return self.bucket(log, now);
+        }
+        let fixed = self.key % 3 == 1;
+        let used =
+            |at: u64| if fixed { log.used_fixed(at, length, -7) } else { log.used_sliding(at, length) };
+        let boundary = now + length - (now + 7) % length;
+        // From when on it is asked whether there is less.
+        let leaves = |at: u64| if fixed { boundary } else { at + length };
+        let mut later: Vec<u64> = log
+            .0
+            .iter()
+            .filter(|(at, _)| !fixed || *at + 2 * length > now)
+            .map(|(at, _)| leaves(*at))
+            .filter(|at| *at > now)
+            .collect();
+        later.sort_unstable();
+        let allowed = cost == 0 || used(now) + cost <= limit;
+        let after = if allowed { used(now) + cost } else { used(now) };
+        let retry = match later.iter().find(|at| used(**at) + cost <= limit) {
+            _ if allowed => 0,
+            _ if cost > limit => -1,
+            Some(at) => signed(at - now),
+            None => panic!("nothing leaves"),
+        };
+        let reset = if allowed && cost > 0 {
+            leaves(now) - now
+        } else {
+            later.iter().rev().find(|at| used(**at - 1) > 0).map_or(0, |at| at - now)
+        };
+        let remaining = i64::try_from(limit.saturating_sub(after)).unwrap();
+        [i64::from(allowed), signed(self.limit), remaining, retry, if after == 0 { 0 } else { signed(reset) }]
+    }
+
+    fn bucket(&self, log: &Log, now: u64) -> Five {
+        let unit = u128::from(self.length()); // of these ticks a token is made, and a ms gives REFILL of them back
+        let refill = u128::from(REFILL);
+        let (mut missing, mut last) = (0_u128, 0);
+        for (at, cost) in &log.0 {
+            missing = missing.saturating_sub(u128::from(at - last) * refill) + u128::from(*cost) * unit;
+            last = *at;
+        }
+        missing = missing.saturating_sub(u128::from(now - last) * refill);
+        let (full, wanted) = (u128::from(self.limit) * unit, missing + u128::from(self.cost) * unit);
+        let allowed = self.cost == 0 || wanted <= full;
+        let retry = match wanted.checked_sub(full) {
+            _ if allowed => 0,
+            _ if self.cost > self.limit => -1,
+            excess => i64::try_from(excess.unwrap().div_ceil(refill)).unwrap(),
+        };
+        let after = if allowed { wanted } else { missing };
+        let remaining = i64::try_from((full - after.min(full)) / unit).unwrap();
+        let reset = i64::try_from(after.div_ceil(refill)).unwrap();
+        [i64::from(allowed), signed(self.limit), remaining, retry, reset]
+    }
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap()
+}
+
+fn now() -> u64 {
+    u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
+}
+
+/// Every history of each key that explains all that was answered.
+struct Oracle(Vec<Vec<Log>>);
+
+impl Oracle {
+    fn new() -> Self {
+        Self(vec![vec![Log::default()]; KEYS])
+    }
+
+    fn hears(&mut self, request: &Request, from: u64, to: u64, answer: Five, who: &str) {
+        let mut left: Vec<Log> = Vec::new();
+        let mut expected = Vec::new();
+        for log in &self.0[request.key] {
+            for at in from.max(log.0.last().map_or(0, |(at, _)| *at))..=to {
+                let told = request.expected(log, at);
+                expected.push(told);
+                if told != answer {
+                    continue;
+                }
+                let mut log = log.clone();
+                if answer[0] == 1 && request.cost > 0 {
+                    log.admit(at, request.cost);
+                }
+                // What is over for good changes no answer.
+                if request.key % 3 != 2 {
+                    log.0.retain(|(then, _)| then + 2 * request.length() > at);
+                }
+                if !left.iter().any(|other| other.0 == log.0) {
+                    left.push(log);
+                }
+            }
+        }
+        assert!(!left.is_empty(), "{who}: {request:?} from {from} to {to}: {answer:?}, not {expected:?}");
+        left.truncate(32);
+        self.0[request.key] = left;
+    }
+}
+
+fn over_http(client: &mut Client, request: &Request) -> Five {
+    let (command, body) = request.http();
+    let answer = client.v1(command, &body);
+    let told = answer.json();
+    let allowed = told["allowed"].as_bool().unwrap_or_else(|| panic!("{told}"));
+    assert_eq!(answer.status, if allowed { 200 } else { 429 });
+    let number = |field: &str| told[field].as_i64().unwrap();
+    let five = [
+        i64::from(allowed),
+        number("limit"),
+        number("remaining"),
+        number("retry_after_ms"),
+        number("reset_after_ms"),
+    ];
+    let wait = (five[3] > 0).then(|| ((five[3] + 999) / 1_000).to_string());
+    assert_eq!(answer.field("retry-after"), wait.as_deref());
+    let header = format!("\"default\";r={};t={}", five[2], (five[4] + 999) / 1_000);
+    assert_eq!(answer.field("ratelimit"), Some(&*header));
+    five
+}
+
+fn over_redis(conn: &mut Conn, request: &Request) -> Five {
+    conn.ask(&request.command()).five()
+}
+
+#[test]
+fn ten_thousand_random_requests_are_answered_as_the_module_answers_them() {
+    let embedded = Coordinator::start("", &[]);
+    let redis = Coordinator::on_redis("");
+    let module = crate::common::Server::start(&[]);
+    let (mut one, mut two, mut three) = (embedded.client(), redis.client(), module.connect());
+    let mut oracles = [Oracle::new(), Oracle::new(), Oracle::new()];
+    let seed = now();
+    let mut random = Random::new(seed);
+    let mut outcomes = [0_u32; 4];
+    for _ in 0..10_000 {
+        let request = Request::random(&mut random);
+        for (at, oracle) in oracles.iter_mut().enumerate() {
+            let from = now();
+            let answer = match at {
+                0 => over_http(&mut one, &request),
+                1 => over_http(&mut two, &request),
+                _ => over_redis(&mut three, &request),
+            };
+            let who = ["embedded", "redis", "module"][at];
+            oracle.hears(&request, from, now(), answer, &format!("seed {seed}, {who}"));
+            let outcome = match answer {
+                [1, ..] => 0,
+                [_, _, _, -1, _] => 1,
+                _ => 2,
+            };
+            outcomes[outcome] += 1;
+        }
+    }
+    assert!(outcomes[..3].iter().all(|count| *count > 300), "not all kinds of answers came: {outcomes:?}");
+}

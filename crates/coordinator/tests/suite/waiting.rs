@@ -1,0 +1,162 @@
+//! Requests that wait: their turn, their order, and what becomes of them when they do not.
+
+use std::time::Duration;
+
+use serde_json::{Value as Json, json};
+
+use crate::common::coordinator::timed;
+use crate::common::{Client, Coordinator, on_each, wait_until};
+use crate::ends::waits_now;
+
+fn slide(limit: u64, window: &str, wait: &str, priority: &str) -> Json {
+    json!({"key": "k", "limit": limit, "window": window, "wait": wait, "priority": priority})
+}
+
+fn send(coordinator: &Coordinator, body: &Json) -> Client {
+    let mut client = coordinator.client();
+    client.send("POST", "/v1/slide", &body.to_string());
+    client
+}
+
+#[test]
+fn a_waiter_is_admitted_at_its_moment() {
+    on_each("", |coordinator| {
+        let mut client = coordinator.client();
+        client.v1("slide", &slide(1, "500ms", "10s", "normal")).is(200);
+        let (answer, took) = timed(|| client.v1("slide", &slide(1, "500ms", "10s", "normal")).is(200));
+        assert_eq!(answer.json()["allowed"], true);
+        assert!((400..5_000).contains(&took.as_millis()), "{took:?}");
+    });
+}
+
+#[test]
+fn a_waiter_is_denied_when_its_time_is_over() {
+    on_each("", |coordinator| {
+        let mut client = coordinator.client();
+        client.v1("slide", &slide(1, "1h", "10s", "normal")).is(200);
+        let (answer, took) = timed(|| client.v1("slide", &slide(1, "1h", "300ms", "low")).is(429));
+        assert!(answer.json()["retry_after_ms"].as_u64().unwrap() > 3_500_000, "{answer:?}");
+        assert!((290..5_000).contains(&took.as_millis()), "{took:?}");
+        // What never can be admitted does not wait.
+        let body = json!({"key": "k", "limit": 1, "window": "1h", "cost": 2, "wait": "1h"});
+        assert_eq!(client.v1("slide", &body).is(429).json()["retry_after_ms"], -1);
+    });
+}
+
+#[test]
+fn the_more_urgent_goes_first_and_nobody_barges_in() {
+    on_each("", |coordinator| {
+        let mut client = coordinator.client();
+        let body = |wait, priority| slide(1, "1h", wait, priority);
+        client.v1("slide", &body("1h", "normal")).is(200);
+        let mut waiting = Vec::new();
+        for (at, priority) in (1..).zip(["low", "normal", "critical", "high", "normal"]) {
+            waiting.push(send(coordinator, &body("1h", priority)));
+            wait_until("it waits", || waits_now(&mut client) == at);
+        }
+        for next in [2, 3, 1, 4, 0] {
+            client.v1("refund", &json!({"key": "k", "cost": 1})).is(200);
+            waiting[next].receive().is(200);
+        }
+        // While one waits, what would take what it waits for is denied, though there is enough of it.
+        let large = json!({"key": "w", "limit": 3, "window": "1h", "cost": 3, "wait": "1h"});
+        client.v1("slide", &json!({"key": "w", "limit": 3, "window": "1h"})).is(200);
+        let mut large = send(coordinator, &large);
+        wait_until("it waits", || waits_now(&mut client) == 1);
+        client.v1("slide", &json!({"key": "w", "limit": 3, "window": "1h"})).is(429);
+        client.v1("refund", &json!({"key": "w", "cost": 1})).is(200);
+        large.receive().is(200);
+    });
+}
+
+#[test]
+fn who_goes_takes_nothing() {
+    on_each("", |coordinator| {
+        let mut client = coordinator.client();
+        client.v1("slide", &slide(1, "1h", "1h", "normal")).is(200);
+        let first = send(coordinator, &slide(1, "1h", "1h", "normal"));
+        wait_until("it waits", || waits_now(&mut client) == 1);
+        let mut second = send(coordinator, &slide(1, "1h", "1h", "normal"));
+        wait_until("it waits", || waits_now(&mut client) == 2);
+        first.close();
+        wait_until("it has gone", || waits_now(&mut client) == 1);
+        client.v1("refund", &json!({"key": "k", "cost": 1})).is(200);
+        second.receive().is(200);
+        if let Some(redis) = &coordinator.redis {
+            wait_until("the module knows", || {
+                redis.connect().info_number("rl_waiters_gone") == 1
+                    && redis.connect().info_number("rl_waiting_normal") == 0
+            });
+        }
+        // Nor does one whose turn would have come later.
+        let third = send(coordinator, &slide(1, "1h", "1h", "low"));
+        wait_until("it waits", || waits_now(&mut client) == 1);
+        third.close();
+        wait_until("it has gone", || waits_now(&mut client) == 0);
+        if let Some(redis) = &coordinator.redis {
+            wait_until("the module knows", || redis.connect().info_number("rl_waiters_gone") == 2);
+        }
+        client.v1("refund", &json!({"key": "k", "cost": 1})).is(200);
+        assert_eq!(client.v1("peek", &json!({"key": "k"})).json()["remaining"], 1);
+    });
+}
+
+#[test]
+fn reservations_that_run_out_or_are_settled_let_others_go_on() {
+    on_each("", |coordinator| {
+        let mut client = coordinator.client();
+        let body = |ttl: &str, id: &str| json!({"key": "q", "limits": [{"name": "calls", "inflight": 1}], "reserve": ttl, "id": id, "wait": "1h"});
+        client.v1("quota", &body("400ms", "a")).is(200);
+        client.v1("quota", &body("1h", "b")).is(200); // when the first has run out
+        let mut third = coordinator.client();
+        third.send("POST", "/v1/quota", &body("1h", "c").to_string());
+        wait_until("it waits", || waits_now(&mut client) == 1);
+        client.v1("settle", &json!({"key": "q", "id": "b"})).is(200);
+        assert_eq!(third.receive().is(200).json()["reservation"], "c");
+    });
+}
+
+#[test]
+fn no_more_than_the_limit_goes_on_of_a_crowd() {
+    on_each("", |coordinator| {
+        let body = json!({"key": "k", "limit": 10, "window": "1s", "wait": "60s"});
+        let (admitted, took) = timed(|| {
+            let mut clients: Vec<Client> = (0..50).map(|_| send(coordinator, &body)).collect();
+            clients.iter_mut().map(|client| u32::from(client.receive().status == 200)).sum::<u32>()
+        });
+        assert_eq!(admitted, 50);
+        assert!(took >= Duration::from_millis(3_900) && took < Duration::from_secs(30), "{took:?}");
+    });
+}
+
+/// Many at a time, each with a connection of its own: as many as the system lets a process of this test have.
+#[test]
+fn ten_thousand_are_held() {
+    let coordinator = Coordinator::start("[bounds]\nconnections = 11000\nwaiters = 10000\n", &[]);
+    many(&coordinator, 10_000);
+}
+
+#[test]
+fn a_thousand_are_held_in_a_server() {
+    let coordinator = Coordinator::on_redis("");
+    many(&coordinator, 1_000);
+}
+
+fn many(coordinator: &Coordinator, count: u64) {
+    let mut client = coordinator.client();
+    client.v1("slide", &json!({"key": "k", "limit": count, "window": "1h", "cost": count})).is(200);
+    let before = coordinator.resident();
+    let body = json!({"key": "k", "limit": count, "window": "1h", "wait": "1h"});
+    let mut waiting: Vec<Client> = (0..count).map(|_| send(coordinator, &body)).collect();
+    wait_until("all wait", || waits_now(&mut client) == count);
+    let each = (coordinator.resident() - before) / usize::try_from(count).unwrap();
+    assert!(each < 100_000, "{each} bytes each");
+    // Meanwhile others are served.
+    let (_, took) = timed(|| client.ask("POST", "/allow", "").is(200));
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    client.v1("refund", &json!({"key": "k", "cost": count})).is(200);
+    for client in &mut waiting {
+        client.receive().is(200);
+    }
+    assert_eq!(client.v1("peek", &json!({"key": "k"})).json()["remaining"], 0);
+}
