@@ -2,7 +2,7 @@
 //! what it answers from a server, and what the module itself answers must be what the oracle says.
 //!
 //! A decision was made at some millisecond between the sending of a request and the coming of its answer, on the clock
-//! that the test reads as well. So the oracle keeps every history that explains all answers until now; one must be left.
+//! that the test reads as well. By so much, and no more, what is told of time may differ; what is counted may not.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -24,7 +24,7 @@ type Five = [i64; 5];
 
 const KEYS: usize = 24;
 /// Of windows and periods, by the number of the key: some end while the test runs.
-const LENGTHS: [u64; 4] = [200, 1_000, 60_000, 86_400_000];
+const LENGTHS: [u64; 4] = [500, 1_000, 60_000, 86_400_000];
 const REFILL: u64 = 7;
 
 impl Request {
@@ -137,40 +137,43 @@ fn now() -> u64 {
     u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
 }
 
-/// Every history of each key that explains all that was answered.
-struct Oracle(Vec<Vec<Log>>);
+/// What each key has admitted, and how many ms it may be wrong about when.
+struct Oracle(Vec<(Log, u64)>);
+
+/// The clocks of two processors may differ by a little, and that may be from one ms to the next.
+const SKEW: u64 = 1;
 
 impl Oracle {
     fn new() -> Self {
-        Self(vec![vec![Log::default()]; KEYS])
+        Self(vec![(Log::default(), 0); KEYS])
     }
 
     fn hears(&mut self, request: &Request, from: u64, to: u64, answer: Five, who: &str) {
-        let mut left: Vec<Log> = Vec::new();
-        let mut expected = Vec::new();
-        for log in &self.0[request.key] {
-            for at in from.max(log.0.last().map_or(0, |(at, _)| *at))..=to {
-                let told = request.expected(log, at);
-                expected.push(told);
-                if told != answer {
-                    continue;
-                }
-                let mut log = log.clone();
-                if answer[0] == 1 && request.cost > 0 {
-                    log.admit(at, request.cost);
-                }
-                // What is over for good changes no answer.
-                if request.key % 3 != 2 {
-                    log.0.retain(|(then, _)| then + 2 * request.length() > at);
-                }
-                if !left.iter().any(|other| other.0 == log.0) {
-                    left.push(log);
-                }
-            }
+        let (log, slack) = &mut self.0[request.key];
+        let slack_now = (*slack).max(to - from) + SKEW;
+        let last = log.0.last().map_or(0, |(at, _)| *at);
+        let near = |told: i64, expected: i64| {
+            told == expected || (told > 0 && expected > 0 && told.abs_diff(expected) <= 2 * slack_now)
+        };
+        let explains = |at: u64| {
+            let [allowed, limit, remaining, retry, reset] = request.expected(log, at.max(last));
+            [allowed, limit, remaining] == answer[..3] && near(answer[3], retry) && near(answer[4], reset)
+        };
+        let mut all = from - slack_now..=to + slack_now;
+        let expected = request.expected(log, to.max(last));
+        let context = || format!("{who}: {request:?} from {from} to {to}: {answer:?}, not {expected:?}");
+        assert!(all.any(explains), "{}", context());
+        if answer[0] == 1 && request.cost > 0 {
+            // The end of a fixed window, and what a bucket gains, tell when it was.
+            let exactly = |at: &u64| request.expected(log, (*at).max(last)) == answer;
+            let at = (from - SKEW..=to + SKEW).rev().find(exactly).unwrap_or(to);
+            log.admit(at.max(last), request.cost);
+            *slack = (*slack).max(to - from);
         }
-        assert!(!left.is_empty(), "{who}: {request:?} from {from} to {to}: {answer:?}, not {expected:?}");
-        left.truncate(32);
-        self.0[request.key] = left;
+        // What is over for good changes no answer.
+        if request.key % 3 != 2 {
+            log.0.retain(|(then, _)| then + 2 * request.length() > from);
+        }
     }
 }
 
@@ -228,5 +231,10 @@ fn ten_thousand_random_requests_are_answered_as_the_module_answers_them() {
             outcomes[outcome] += 1;
         }
     }
+    // Most was answered within a millisecond or two, so that most was held to that.
+    let mut slack: Vec<u64> =
+        oracles.iter().flat_map(|oracle| oracle.0.iter().map(|(_, slack)| *slack)).collect();
+    slack.sort_unstable();
+    eprintln!("slack by key: median {} ms, most {} ms", slack[slack.len() / 2], slack[slack.len() - 1]);
     assert!(outcomes[..3].iter().all(|count| *count > 300), "not all kinds of answers came: {outcomes:?}");
 }

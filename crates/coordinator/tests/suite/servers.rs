@@ -37,10 +37,7 @@ fn works(coordinator: &Coordinator, keys: &[&str]) {
 
 #[test]
 fn a_server_with_a_password_and_a_user() {
-    let redis = Server::start_tcp(&[
-        "user default on >other ~* +@all",
-        "user limits on >s3cret:/@ ~* +@all -flushall",
-    ]);
+    let redis = Server::start_tcp(&["user limits on >s3cret:/@ ~* +@all -flushall"]);
     let url = format!("redis://limits:s3cret%3A%2F%40@127.0.0.1:{}", redis.port());
     works(&Coordinator::start("", &["--redis", &url]), &["a"]);
     let wrong = format!("redis://limits:no@127.0.0.1:{}", redis.port());

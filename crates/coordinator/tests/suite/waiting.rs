@@ -132,7 +132,8 @@ fn no_more_than_the_limit_goes_on_of_a_crowd() {
 /// Many at a time, each with a connection of its own: as many as the system lets a process of this test have.
 #[test]
 fn ten_thousand_are_held() {
-    let coordinator = Coordinator::start("[bounds]\nconnections = 11000\nwaiters = 10000\n", &[]);
+    let coordinator =
+        Coordinator::start("[bounds]\nconnections = 11000\nwaiters = 10000\nheader_timeout = \"10m\"\n", &[]);
     many(&coordinator, 10_000);
 }
 

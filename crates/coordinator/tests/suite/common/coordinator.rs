@@ -18,6 +18,7 @@ pub struct Coordinator {
     child: Child,
     pub port: u16,
     log: Arc<Mutex<Vec<String>>>,
+    reader: Option<thread::JoinHandle<()>>,
     arguments: Vec<String>,
     dir: PathBuf,
     /// The server that it asks.
@@ -62,8 +63,16 @@ impl Coordinator {
             all.extend(["--listen".to_owned(), "127.0.0.1:0".to_owned()]);
         }
         all.extend(arguments.iter().map(|&argument| argument.to_owned()));
-        let (child, log) = spawn(dir, &all);
-        let mut this = Self { child, port: 0, log, arguments: all, dir: dir.to_owned(), redis: None };
+        let (child, log, reader) = spawn(dir, &all);
+        let mut this = Self {
+            child,
+            port: 0,
+            log,
+            reader: Some(reader),
+            arguments: all,
+            dir: dir.to_owned(),
+            redis: None,
+        };
         this.listens()?;
         Ok(this)
     }
@@ -79,7 +88,7 @@ impl Coordinator {
             ended || self.port != 0
         });
         if self.port == 0 {
-            thread::sleep(Duration::from_millis(20)); // for the last of what it wrote to be read
+            let _ = self.reader.take().map(thread::JoinHandle::join); // it has written all it will
             return Err(self.log());
         }
         Ok(())
@@ -138,7 +147,8 @@ impl Coordinator {
     /// Starts it once more, on what it left.
     #[track_caller]
     pub fn restart(&mut self) {
-        (self.child, self.log) = spawn(&self.dir, &self.arguments);
+        let (child, log, reader) = spawn(&self.dir, &self.arguments);
+        (self.child, self.log, self.reader) = (child, log, Some(reader));
         self.port = 0;
         self.listens().unwrap_or_else(|log| panic!("it does not start again: {log}"));
     }
@@ -153,7 +163,9 @@ impl Drop for Coordinator {
             eprintln!("the coordinator's log:\n{log}");
         } else {
             assert!(!log.contains("panicked"), "{log}");
-            let _ = fs::remove_dir_all(&self.dir);
+            if self.port != 0 {
+                let _ = fs::remove_dir_all(&self.dir);
+            }
         }
     }
 }
@@ -167,7 +179,8 @@ pub fn folder() -> PathBuf {
     dir
 }
 
-fn spawn(dir: &Path, arguments: &[String]) -> (Child, Arc<Mutex<Vec<String>>>) {
+/// The process, what it writes, and who reads that.
+fn spawn(dir: &Path, arguments: &[String]) -> (Child, Arc<Mutex<Vec<String>>>, thread::JoinHandle<()>) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_rl-coordinator"))
         .args(arguments)
         .current_dir(dir)
@@ -178,12 +191,12 @@ fn spawn(dir: &Path, arguments: &[String]) -> (Child, Arc<Mutex<Vec<String>>>) {
         .unwrap();
     let log = Arc::new(Mutex::new(Vec::new()));
     let (stderr, lines) = (child.stderr.take().unwrap(), Arc::clone(&log));
-    thread::spawn(move || {
+    let reader = thread::spawn(move || {
         for line in BufReader::new(stderr).lines().map_while(Result::ok) {
             lines.lock().unwrap().push(line);
         }
     });
-    (child, log)
+    (child, log, reader)
 }
 
 /// How long something takes.
