@@ -2,7 +2,7 @@
 # What each target does stands in .ci/, one script a task.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test test-matrix test-pages test-clients test-cell-clients bench bench-guard chaos sanitize memcheck lint fuzz miri package test-package docker test-docker test-kubernetes test-monitoring clean
+.PHONY: help setup build run test test-matrix test-pages test-coordinator test-clients test-cell-clients bench bench-coordinator bench-guard lint fuzz chaos sanitize memcheck miri package test-package docker test-docker test-kubernetes test-monitoring clean
 SHELL := /bin/bash
 
 suffix := $(if $(filter Darwin,$(shell uname)),dylib,so)
@@ -23,13 +23,16 @@ run: ## start a server with the module on 127.0.0.1:6379, or PORT=
 
 test: setup build ## run all tests on this system's server, or REDIS_RL_SERVER=
 	@.ci/setup.sh languages
-	REDIS_RL_SERVER="$$(.ci/server.sh)" cargo test --workspace --release
+	REDIS_RL_SERVER="$$(.ci/server.sh)" cargo test --workspace --exclude rl-coordinator --release
+	REDIS_RL_SERVER="$$(.ci/server.sh)" cargo test -p rl-coordinator
 
 test-matrix: build ## run the integration tests on many servers, or MATRIX="redis-8.0 valkey-9.1"
 	@.ci/matrix.sh
 
 test-pages: ## type the shell lines of README.md and docs/ as they stand
 	@.ci/pages.sh
+test-coordinator: ## rl-coordinator against its own OpenAPI document, with schemathesis
+	@.ci/test-coordinator.sh
 
 test-clients: setup build ## run the examples in each language, then all of them together for CLIENT_SECONDS=20
 	@.ci/clients.sh
@@ -41,6 +44,11 @@ bench: setup build ## compare with SET and with other limiters: writes docs/COMP
 	@.ci/setup.sh valgrind
 	cargo bench -p rl-core --bench decisions --bench growth -- --noplot
 	REDIS_RL_SERVER="$$(.ci/server.sh)" benches/compare.py
+
+bench-coordinator: ## rl-coordinator beside a server of Python's standard library, on one processor
+	@.ci/setup.sh build wrk
+	cargo build --release -p rl-coordinator
+	benches/coordinator.py
 
 bench-guard: setup build ## count the instructions of each command, and fail where one costs 3 % more than it did
 	@.ci/setup.sh valgrind

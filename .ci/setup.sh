@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing of what it is asked for:  setup.sh build|server|languages|clients|shellcheck|valgrind|debootstrap|pip|venv|docker|compose ...
+# Installs what is missing of what it is asked for:  setup.sh build|server|languages|clients|shellcheck|wrk|valgrind|debootstrap|pip|venv|docker|compose ...
 # Says what it installs, with which command; silent and fast when nothing is missing. Also runs in the bash 3.2 of macOS.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -63,6 +63,7 @@ for thing in "$@"; do
       ruby -e 'require "redis"' 2>/dev/null || missing="$missing ruby"
       pkg-config --exists hiredis 2>/dev/null || missing="$missing hiredis"
       ;;
+    wrk) command -v wrk >/dev/null || missing="$missing wrk" ;;
     shellcheck) command -v shellcheck >/dev/null || missing="$missing shellcheck" ;;
     valgrind) { command -v valgrind && command -v python3; } >/dev/null || missing="$missing valgrind" ;;
     debootstrap) command -v debootstrap >/dev/null || missing="$missing debootstrap" ;;
@@ -118,6 +119,7 @@ for thing in $missing; do
     brew/pip) packages="$packages python" ;;
     */debootstrap) echo "missing: debootstrap, on Debian or Ubuntu" >&2; exit 1 ;;
     */shellcheck) packages="$packages shellcheck" ;;
+    */wrk) packages="$packages wrk" ;;
   esac
 done
 
@@ -141,6 +143,7 @@ No package manager that this script knows (apt-get, dnf, brew) is here. Please i
   python3     Python 3
   perl        Perl with IO::Socket::UNIX
   shellcheck  shellcheck
+  wrk         wrk, a load generator for HTTP
   valgrind    valgrind and python3, to count instructions
   pip         Python 3 with pip
   docker      Docker's engine; compose: its plugin

@@ -44,6 +44,8 @@ pub(crate) struct App {
     pub(crate) backend: Backend,
     /// Who may ask.
     pub(crate) auth: Auth,
+    /// Whether nobody needs a token, and only this machine is served.
+    pub(crate) is_local: bool,
     /// Who waits.
     pub(crate) crowd: Arc<Crowd>,
     /// What is counted.

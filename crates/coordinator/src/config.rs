@@ -349,3 +349,44 @@ fn token(file: TokenFile) -> Result<Token> {
 fn secret(token: &str) -> Option<auth::Hash> {
     (token.len() >= 16).then(|| auth::hash(token.as_bytes()))
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    fn config(text: &str, arguments: &[&str]) -> Result<Config> {
+        let args = Args::parse_from([&["rl-coordinator"], arguments].concat());
+        Config::of(&args, toml::from_str(text).map_err(|error| error.to_string())?)
+    }
+
+    #[test]
+    fn the_example_has_the_defaults() {
+        let example = include_str!("../../../examples/rl-coordinator.toml");
+        let mut told = config(example, &[]).unwrap();
+        let snapshot = told.snapshot.take().unwrap();
+        assert_eq!(snapshot.interval, Duration::from_secs(10));
+        assert_eq!(format!("{told:?}"), format!("{:?}", config("", &[]).unwrap()));
+        // What is commented out there is right as well.
+        let uncomment = |line: &str| line.strip_prefix("# ").unwrap_or(line).to_owned();
+        let is_setting = |line: &&str| line.contains(" = ") || line.trim_start_matches("# ").starts_with('[');
+        let all: Vec<String> = example.lines().filter(is_setting).map(uncomment).collect();
+        let all = all.join("\n").replace('…', &"0".repeat(64));
+        let file = toml::from_str::<File>(&all).unwrap();
+        assert_eq!(file.token.len(), 2);
+        let redis = file.redis.unwrap();
+        let defaults = Redis::at(redis.url.clone());
+        assert_eq!((redis.timeout, redis.wait_connections), (defaults.timeout, defaults.wait_connections));
+    }
+
+    #[test]
+    fn the_command_line_prevails() {
+        let file = "listen = \"127.0.0.1:1\"\n[redis]\nurl = \"redis://a\"\ntimeout = \"7s\"\n";
+        let told = config(file, &["--listen", "127.0.0.1:2", "--redis", "redis://b", "--on-error", "allow"])
+            .unwrap();
+        let redis = told.redis.unwrap();
+        assert_eq!((told.listen.port(), &*redis.url, redis.timeout.0.as_secs()), (2, "redis://b", 7));
+        assert_eq!(told.on_error, OnError::Allow);
+    }
+}

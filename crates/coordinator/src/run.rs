@@ -72,6 +72,7 @@ async fn serve(config: Config) -> Result<(), Wrong> {
     backend.start();
     let app = Arc::new(App {
         backend,
+        is_local: listen.ip().is_loopback() && tokens.is_empty(),
         auth: Auth::new(tokens),
         crowd,
         metrics: Arc::clone(&metrics),

@@ -8,10 +8,12 @@ mod openapi;
 mod page;
 mod problem;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -123,22 +125,39 @@ async fn let_in(State(app): State<Arc<App>>, mut request: Request, next: Next) -
 }
 
 /// Refuses what pages of other sites make a browser send: it would use up limits in the name of whoever looks at them.
+///
+/// Where nobody needs a token, a page could also have its own name lead here; so then only names of this machine are
+/// answered to.
 async fn own_origin(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let headers = request.headers();
-    let host = headers.get(header::HOST).map(|host| host.as_bytes());
-    let host = host.or_else(|| request.uri().authority().map(|host| host.as_str().as_bytes()));
-    let own = match headers.get(header::ORIGIN).map(|origin| origin.as_bytes()) {
-        None => true,
-        Some(origin) => {
-            let bare = origin.strip_prefix(b"http://").or_else(|| origin.strip_prefix(b"https://"));
-            bare.is_some() && bare == host
-        }
-    };
-    if own {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = host.or_else(|| request.uri().authority().map(Authority::as_str));
+    let own = headers.get(header::ORIGIN).is_none_or(|origin| {
+        let origin = origin.to_str().unwrap_or_default();
+        let bare = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+        bare.is_some() && bare == host
+    });
+    let known = !app.is_local || host.is_none_or(is_this_machine);
+    if own && known {
         return next.run(request).await;
     }
-    app.metrics.refuse("other_origin");
-    Problem::new(StatusCode::FORBIDDEN, "other_origin", "pages of other sites may not ask").into_response()
+    let (code, detail) = if own {
+        ("other_host", "without tokens only names of this machine are answered to: localhost, or an address")
+    } else {
+        ("other_origin", "pages of other sites may not ask")
+    };
+    app.metrics.refuse(code);
+    Problem::new(StatusCode::FORBIDDEN, code, detail).into_response()
+}
+
+/// Whether a `Host` is an address, or `localhost`.
+fn is_this_machine(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let bare = name.trim_start_matches('[').trim_end_matches(']');
+    bare.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok()
 }
 
 /// `GET /metrics`

@@ -11,34 +11,36 @@ fn one_limit_is_answered_with_five_numbers() {
     on_each("", |coordinator| {
         let mut client = coordinator.client();
         let slide = json!({"key": "k", "limit": 5, "window": "1h", "cost": 3});
-        let answer = client.v1("slide", &slide).is(200);
+        let answer = client.v1("slide", &slide).status(200);
         let expected = json!({"allowed": true, "limit": 5, "remaining": 2, "retry_after_ms": 0, "reset_after_ms": 3_600_000});
         assert_eq!(answer.json(), expected);
         assert_eq!(answer.field("ratelimit"), Some("\"default\";r=2;t=3600"));
         assert_eq!(answer.field("ratelimit-policy"), Some("\"default\";q=5;w=3600"));
         assert_eq!(answer.field("retry-after"), None);
 
-        let denied = client.v1("slide", &slide).is(429);
+        let denied = client.v1("slide", &slide).status(429);
         let body = denied.json();
         assert_eq!((&body["allowed"], &body["remaining"]), (&json!(false), &json!(2)));
         let retry = body["retry_after_ms"].as_u64().unwrap();
         assert!((3_590_000..=3_600_000).contains(&retry), "{body}");
         assert_eq!(denied.field("retry-after").unwrap(), retry.div_ceil(1_000).to_string());
 
-        let never = client.v1("slide", &json!({"key": "k", "limit": 5, "window": "1h", "cost": 6})).is(429);
+        let never =
+            client.v1("slide", &json!({"key": "k", "limit": 5, "window": "1h", "cost": 6})).status(429);
         assert_eq!((never.json()["retry_after_ms"].as_i64(), never.field("retry-after")), (Some(-1), None));
         assert_eq!(
-            client.v1("refund", &json!({"key": "k", "cost": 2})).is(200).json(),
+            client.v1("refund", &json!({"key": "k", "cost": 2})).status(200).json(),
             json!({"remaining": 4})
         );
-        assert_eq!(client.v1("peek", &json!({"key": "k"})).is(200).json()["remaining"], 4);
+        assert_eq!(client.v1("peek", &json!({"key": "k"})).status(200).json()["remaining"], 4);
 
         let bucket =
-            client.v1("bucket", &json!({"key": "b", "capacity": 50, "refill": 8.33, "cost": 50})).is(200);
+            client.v1("bucket", &json!({"key": "b", "capacity": 50, "refill": 8.33, "cost": 50})).status(200);
         assert_eq!(bucket.json()["reset_after_ms"], 6_003); // 50 / 8.33 s, rounded up
         assert_eq!(bucket.field("ratelimit-policy"), Some("\"default\";q=50;w=7"));
-        let month =
-            client.v1("window", &json!({"key": "m", "limit": 9, "window": "1mo", "offset": "-8h"})).is(200);
+        let month = client
+            .v1("window", &json!({"key": "m", "limit": 9, "window": "1mo", "offset": "-8h"}))
+            .status(200);
         assert_eq!(month.field("ratelimit-policy"), Some("\"default\";q=9"));
     });
 }
@@ -55,7 +57,7 @@ fn a_quota_is_all_or_nothing_and_can_be_settled() {
         ]);
         let body =
             json!({"key": "q", "limits": limits, "cost": {"tokens": 500}, "reserve": "2m", "id": "first"});
-        let answer = client.v1("quota", &body).is(200);
+        let answer = client.v1("quota", &body).status(200);
         let told = answer.json();
         assert_eq!(
             (&told["allowed"], &told["blocking"], &told["reservation"]),
@@ -72,24 +74,27 @@ fn a_quota_is_all_or_nothing_and_can_be_settled() {
         assert_eq!(answer.field("ratelimit-policy"), Some(policy));
 
         // The same id is the same request.
-        assert_eq!(client.v1("quota", &body).is(200).json()["limits"][3]["remaining"], 0);
+        assert_eq!(client.v1("quota", &body).status(200).json()["limits"][3]["remaining"], 0);
         let other = json!({"key": "q", "limits": limits, "cost": {"tokens": 500}, "reserve": "2m"});
-        let denied = client.v1("quota", &other).is(429).json();
+        let denied = client.v1("quota", &other).status(429).json();
         assert_eq!((&denied["blocking"], &denied["reservation"]), (&json!(["tpm", "calls"]), &json!(null)));
         assert_eq!(denied["limits"][0]["allowed"], true);
 
         assert_eq!(
-            client.v1("renew", &json!({"key": "q", "id": "first", "ttl": "5m"})).is(200).json(),
+            client.v1("renew", &json!({"key": "q", "id": "first", "ttl": "5m"})).status(200).json(),
             json!({"done": true})
         );
         let settle = json!({"key": "q", "id": "first", "cost": {"tokens": 100}});
-        assert_eq!(client.v1("settle", &settle).is(200).json(), json!({"done": true}));
-        assert_eq!(client.v1("settle", &settle).is(200).json(), json!({"done": false}));
-        let made = client.v1("quota", &other).is(200).json();
+        assert_eq!(client.v1("settle", &settle).status(200).json(), json!({"done": true}));
+        assert_eq!(client.v1("settle", &settle).status(200).json(), json!({"done": false}));
+        let made = client.v1("quota", &other).status(200).json();
         let id = made["reservation"].as_str().unwrap();
         assert_eq!(id.len(), 32);
-        assert_eq!(client.v1("cancel", &json!({"key": "q", "id": id})).is(200).json(), json!({"done": true}));
-        let peek = client.v1("peek", &json!({"key": "q", "cost": {"tokens": 4950}})).is(200).json();
+        assert_eq!(
+            client.v1("cancel", &json!({"key": "q", "id": id})).status(200).json(),
+            json!({"done": true})
+        );
+        let peek = client.v1("peek", &json!({"key": "q", "cost": {"tokens": 4950}})).status(200).json();
         assert_eq!((&peek["allowed"], &peek["blocking"]), (&json!(false), &json!(["tpm", "day"])));
     });
 }
@@ -178,24 +183,19 @@ fn errors_are_problems_in_the_same_words() {
                 "id must be 1 to 128 printable ASCII characters",
             ),
         ] {
-            let answer = client.v1(command, &body).is_problem(400, "invalid_request");
+            let answer = client.v1(command, &body).problem(400, "invalid_request");
             assert_eq!(answer.json()["detail"], detail, "{body}");
         }
-        let twice = client.ask("POST", "/v1/cancel", r#"{"key": "k", "id": "a", "id": "b"}"#).is(400);
+        let twice = client.ask("POST", "/v1/cancel", r#"{"key": "k", "id": "a", "id": "b"}"#).status(400);
         assert_eq!(twice.json()["detail"], "the body has a field twice");
 
-        client.v1("slide", &json!({"key": "s", "limit": 1, "window": 60})).is(200);
-        client
-            .v1("bucket", &json!({"key": "s", "capacity": 1, "refill": 1}))
-            .is_problem(409, "wrong_algorithm");
-        client.v1("peek", &json!({"key": "s", "cost": {"tokens": 1}})).is_problem(409, "wrong_algorithm");
-        client.v1("quota", &json!({"key": "p", "policy": "nope"})).is_problem(409, "no_such_policy");
-        client.v1("peek", &json!({"key": "nope"})).is_problem(404, "no_such_key");
-        client.get("/nope").is_problem(404, "not_found");
-        assert_eq!(
-            client.get("/v1/slide").is_problem(405, "method_not_allowed").field("allow"),
-            Some("POST")
-        );
+        client.v1("slide", &json!({"key": "s", "limit": 1, "window": 60})).status(200);
+        client.v1("bucket", &json!({"key": "s", "capacity": 1, "refill": 1})).problem(409, "wrong_algorithm");
+        client.v1("peek", &json!({"key": "s", "cost": {"tokens": 1}})).problem(409, "wrong_algorithm");
+        client.v1("quota", &json!({"key": "p", "policy": "nope"})).problem(409, "no_such_policy");
+        client.v1("peek", &json!({"key": "nope"})).problem(404, "no_such_key");
+        client.get("/nope").problem(404, "not_found");
+        assert_eq!(client.get("/v1/slide").problem(405, "method_not_allowed").field("allow"), Some("POST"));
     });
 }
 
@@ -235,9 +235,9 @@ fn policies_have_names_here_and_there() {
     for coordinator in [&mut embedded, &mut redis] {
         let mut client = coordinator.client();
         let body = json!({"key": "q", "policy": "chat", "cost": {"tokens": 400}});
-        assert_eq!(client.v1("quota", &body).is(200).json()["limits"][1]["remaining"], 600);
-        client.v1("quota", &body).is(200);
-        assert_eq!(client.v1("quota", &body).is(429).json()["blocking"], json!(["tpm"]));
+        assert_eq!(client.v1("quota", &body).status(200).json()["limits"][1]["remaining"], 600);
+        client.v1("quota", &body).status(200);
+        assert_eq!(client.v1("quota", &body).status(429).json()["blocking"], json!(["tpm"]));
     }
 }
 

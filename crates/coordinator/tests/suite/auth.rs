@@ -28,27 +28,26 @@ fn a_token_is_for_keys_that_begin_so() {
     on_each(&tokens(), |coordinator| {
         let mut nobody = coordinator.client();
         for path in ["/v1/slide", "/allow"] {
-            let answer =
-                nobody.ask("POST", path, &slide("team:a").to_string()).is_problem(401, "unauthorized");
+            let answer = nobody.ask("POST", path, &slide("team:a").to_string()).problem(401, "unauthorized");
             assert_eq!(answer.field("www-authenticate"), Some("Bearer"));
         }
         for path in ["/v1/watch", "/metrics"] {
-            nobody.get(path).is_problem(401, "unauthorized");
+            nobody.get(path).problem(401, "unauthorized");
         }
         for path in ["/healthz", "/readyz", "/openapi.json", "/"] {
-            nobody.get(path).is(200);
+            nobody.get(path).status(200);
         }
         for wrong in ["", "a-token-for-all-key", "a-token-for-all-keyss", "A-TOKEN-FOR-ALL-KEYS"] {
-            coordinator.client().with_token(wrong).v1("slide", &slide("team:a")).is(401);
+            coordinator.client().with_token(wrong).v1("slide", &slide("team:a")).status(401);
         }
         let mut all = coordinator.client().with_token(ALL);
-        all.v1("slide", &slide("anything")).is(200);
-        all.ask("POST", "/allow", "").is(200);
-        all.get("/metrics").is(200);
+        all.v1("slide", &slide("anything")).status(200);
+        all.ask("POST", "/allow", "").status(200);
+        all.get("/metrics").status(200);
 
         let mut team = coordinator.client().with_token(TEAM);
-        team.v1("slide", &slide("team:a")).is(200);
-        team.v1("slide", &slide("shared:a")).is(200);
+        team.v1("slide", &slide("team:a")).status(200);
+        team.v1("slide", &slide("shared:a")).status(200);
         for (command, body) in [
             ("slide", slide("team")),
             ("slide", slide("other:team:")),
@@ -56,10 +55,10 @@ fn a_token_is_for_keys_that_begin_so() {
             ("refund", json!({"key": "anything", "cost": 1})),
             ("settle", json!({"key": "anything", "id": "x"})),
         ] {
-            team.v1(command, &body).is_problem(403, "key_forbidden");
+            team.v1(command, &body).problem(403, "key_forbidden");
         }
-        team.ask("POST", "/allow", "").is_problem(403, "key_forbidden");
-        team.get("/metrics").is_problem(403, "key_forbidden");
+        team.ask("POST", "/allow", "").problem(403, "key_forbidden");
+        team.get("/metrics").problem(403, "key_forbidden");
         assert_eq!(all.v1("peek", &json!({"key": "anything"})).json()["remaining"], 999);
     });
 }
@@ -68,8 +67,8 @@ fn a_token_is_for_keys_that_begin_so() {
 fn a_token_sees_its_own_keys_only() {
     on_each(&tokens(), |coordinator| {
         let mut all = coordinator.client().with_token(ALL);
-        all.v1("slide", &slide("secret")).is(200);
-        all.v1("slide", &slide("team:a")).is(200);
+        all.v1("slide", &slide("secret")).status(200);
+        all.v1("slide", &slide("team:a")).status(200);
         for (token, sees) in [(ALL, true), (TEAM, false)] {
             let mut watcher = coordinator.client().with_token(token);
             watcher.send("GET", "/v1/watch", "");
@@ -91,8 +90,8 @@ fn nobody_else_is_served_without_a_token() {
     Coordinator::start("", &["--listen", "0.0.0.0:0", "--insecure-bind-anyway"])
         .client()
         .get("/healthz")
-        .is(200);
-    Coordinator::start(&tokens(), &["--listen", "0.0.0.0:0"]).client().get("/healthz").is(200);
+        .status(200);
+    Coordinator::start(&tokens(), &["--listen", "0.0.0.0:0"]).client().get("/healthz").status(200);
 }
 
 #[test]
@@ -106,11 +105,33 @@ fn pages_of_other_sites_may_not_ask() {
     ] {
         let mut client = coordinator.client();
         client.fields.push(format!("Origin: {origin}"));
-        client.ask("POST", "/allow", "").is(status);
+        client.ask("POST", "/allow", "").status(status);
+    }
+    // Nor may one whose own name leads here: where there are no tokens, names are of this machine.
+    for (host, open, status) in [
+        ("evil.example", true, 403),
+        ("evil.example:8765", true, 403),
+        ("127.0.0.1:1", true, 200),
+        ("[::1]:1", true, 200),
+        ("LOCALHOST", true, 200),
+        ("evil.example", false, 401),
+    ] {
+        let guarded;
+        let asked = if open {
+            &coordinator
+        } else {
+            guarded = Coordinator::start(&tokens(), &[]);
+            &guarded
+        };
+        let mut client = asked.client();
+        client.send_bytes(
+            format!("POST /allow HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\n\r\n").as_bytes(),
+        );
+        client.receive().status(status);
     }
     let mut client = coordinator.client();
     client.fields.push("Content-Type: text/plain".to_owned());
-    client.v1("slide", &slide("k")).is_problem(415, "not_json");
+    client.v1("slide", &slide("k")).problem(415, "not_json");
 }
 
 #[test]

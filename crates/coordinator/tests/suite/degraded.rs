@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::common::{Client, Coordinator, wait_until};
 
 fn metric(client: &mut Client, line: &str) -> u64 {
-    let text = client.get("/metrics").is(200).text();
+    let text = client.get("/metrics").status(200).text();
     let value = text.lines().find_map(|known| known.strip_prefix(line));
     value.unwrap_or_else(|| panic!("{line} is not in {text}")).trim().parse().unwrap()
 }
@@ -15,22 +15,22 @@ fn it_is_open_or_closed_as_was_said() {
     let mut coordinator = Coordinator::on_redis("[redis]\nurl = \"redis://unused\"\ntimeout = \"500ms\"\n");
     let mut client = coordinator.client();
     let slide = json!({"key": "k", "limit": 5, "window": "1h"});
-    client.v1("slide", &slide).is(200);
-    client.get("/readyz").is(200);
+    client.v1("slide", &slide).status(200);
+    client.get("/readyz").status(200);
     coordinator.redis.as_mut().unwrap().kill();
 
-    let denied = client.v1("slide", &slide).is_problem(503, "back_end_down");
+    let denied = client.v1("slide", &slide).problem(503, "back_end_down");
     assert_eq!((denied.field("rl-degraded"), denied.field("retry-after")), (Some("deny"), Some("1")));
     assert_eq!((&denied.json()["allowed"], &denied.json()["degraded"]), (&json!(false), &json!(true)));
     let open = json!({"key": "k", "limit": 5, "window": "1h", "on_error": "allow", "wait": "1h"});
-    let allowed = client.v1("slide", &open).is(200);
+    let allowed = client.v1("slide", &open).status(200);
     assert_eq!(allowed.field("rl-degraded"), Some("allow"));
     assert_eq!(allowed.json(), json!({"allowed": true, "degraded": true}));
     // What gives back cannot be made up.
-    client.v1("settle", &json!({"key": "k", "id": "x"})).is_problem(503, "back_end_down");
-    client.v1("peek", &json!({"key": "k"})).is_problem(503, "back_end_down");
-    client.get("/readyz").is_problem(503, "back_end_down");
-    client.get("/healthz").is(200);
+    client.v1("settle", &json!({"key": "k", "id": "x"})).problem(503, "back_end_down");
+    client.v1("peek", &json!({"key": "k"})).problem(503, "back_end_down");
+    client.get("/readyz").problem(503, "back_end_down");
+    client.get("/healthz").status(200);
     assert_eq!(metric(&mut client, "rl_requests_total{command=\"slide\",outcome=\"degraded_deny\"}"), 1);
     assert_eq!(metric(&mut client, "rl_requests_total{command=\"slide\",outcome=\"degraded_allow\"}"), 1);
     assert_eq!(metric(&mut client, "rl_backend_up"), 0);
@@ -43,8 +43,11 @@ fn it_goes_on_when_the_server_is_there_again() {
     let coordinator = Coordinator::start("on_error = \"allow\"", &["--redis", &url]);
     let mut client = coordinator.client();
     let slide = json!({"key": "k", "limit": 5, "window": "1h"});
-    assert_eq!(client.v1("slide", &slide).is(200).field("rl-degraded"), Some("allow"));
-    assert_eq!(client.ask("POST", "/allow", "").is(200).json(), json!({"allowed": true, "degraded": true}));
+    assert_eq!(client.v1("slide", &slide).status(200).field("rl-degraded"), Some("allow"));
+    assert_eq!(
+        client.ask("POST", "/allow", "").status(200).json(),
+        json!({"allowed": true, "degraded": true})
+    );
     let line = format!("port {port}");
     let server = crate::common::Server::start(&[&line]);
     wait_until("it asks the server", || client.v1("slide", &slide).field("rl-degraded").is_none());
@@ -57,7 +60,7 @@ fn a_server_that_hangs_holds_nobody_up_for_long() {
     let coordinator = Coordinator::on_redis("[redis]\nurl = \"redis://unused\"\ntimeout = \"200ms\"\n");
     let mut client = coordinator.client();
     let slide = json!({"key": "k", "limit": 100000, "window": "1h"});
-    client.v1("slide", &slide).is(200);
+    client.v1("slide", &slide).status(200);
     let mut conn = coordinator.redis.as_ref().unwrap().connect();
     conn.send(&["DEBUG", "SLEEP", "3"]);
     conn.flush().unwrap();

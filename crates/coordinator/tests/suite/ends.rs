@@ -8,25 +8,25 @@ use crate::common::coordinator::{folder, timed};
 use crate::common::{Client, Coordinator, on_each, wait_until};
 
 fn remaining(client: &mut Client, key: &str) -> u64 {
-    client.v1("peek", &json!({"key": key})).is(200).json()["remaining"].as_u64().unwrap()
+    client.v1("peek", &json!({"key": key})).status(200).json()["remaining"].as_u64().unwrap()
 }
 
 fn use_some(client: &mut Client) {
-    client.v1("slide", &json!({"key": "slide", "limit": 100, "window": "1h", "cost": 7})).is(200);
-    client.v1("window", &json!({"key": "window", "limit": 100, "window": "1mo", "cost": 8})).is(200);
+    client.v1("slide", &json!({"key": "slide", "limit": 100, "window": "1h", "cost": 7})).status(200);
+    client.v1("window", &json!({"key": "window", "limit": 100, "window": "1mo", "cost": 8})).status(200);
     client
         .v1("bucket", &json!({"key": "bucket", "capacity": 100, "refill": 1, "period": "1h", "cost": 9}))
-        .is(200);
+        .status(200);
     let limits = json!([{"name": "a", "limit": 50, "window": "1h"}, {"name": "b", "inflight": 5}]);
-    client.v1("quota", &json!({"key": "quota", "limits": limits, "reserve": "1h", "id": "kept"})).is(200);
+    client.v1("quota", &json!({"key": "quota", "limits": limits, "reserve": "1h", "id": "kept"})).status(200);
 }
 
 fn is_all_there(client: &mut Client) {
     assert_eq!(["slide", "window", "bucket"].map(|key| remaining(client, key)), [93, 92, 91]);
-    let rows = client.v1("peek", &json!({"key": "quota"})).is(200).json();
+    let rows = client.v1("peek", &json!({"key": "quota"})).status(200).json();
     assert_eq!((&rows["limits"][0]["remaining"], &rows["limits"][1]["remaining"]), (&json!(49), &json!(4)));
     assert_eq!(
-        client.v1("cancel", &json!({"key": "quota", "id": "kept"})).is(200).json(),
+        client.v1("cancel", &json!({"key": "quota", "id": "kept"})).status(200).json(),
         json!({"done": true})
     );
 }
@@ -39,7 +39,7 @@ fn told_to_end_it_loses_nothing() {
     coordinator.restart();
     is_all_there(&mut coordinator.client());
     // Nor by the other signal.
-    coordinator.client().v1("slide", &json!({"key": "slide", "limit": 100, "window": "1h"})).is(200);
+    coordinator.client().v1("slide", &json!({"key": "slide", "limit": 100, "window": "1h"})).status(200);
     coordinator.signal("-INT");
     assert!(coordinator.ended().success());
     coordinator.restart();
@@ -71,11 +71,11 @@ fn killed_at_any_moment_it_starts_again() {
     let body = |key: usize| json!({"key": format!("key-{key}"), "limit": 1000, "window": "1h"});
     for round in 1..=10 {
         let mut client = coordinator.client();
-        client.v1("slide", &body(0)).is(200);
+        client.v1("slide", &body(0)).status(200);
         is_saved(&coordinator);
         // While a snapshot follows the other, at a moment that is another one each time.
         for key in 0..round * 37 {
-            client.v1("slide", &body(key % 100 + 1)).is(200);
+            client.v1("slide", &body(key % 100 + 1)).status(200);
         }
         coordinator.kill();
         coordinator.restart();
@@ -118,7 +118,7 @@ fn those_who_wait_are_answered_when_it_ends() {
     on_each("", |coordinator| {
         let mut client = coordinator.client();
         let body = json!({"key": "k", "limit": 1, "window": "1h"});
-        client.v1("slide", &body).is(200);
+        client.v1("slide", &body).status(200);
         let mut waits = body.clone();
         waits["wait"] = json!("1h");
         let mut waiting: Vec<Client> = (0..20).map(|_| coordinator.client()).collect();
@@ -128,7 +128,7 @@ fn those_who_wait_are_answered_when_it_ends() {
         wait_until("all wait", || waits_now(&mut client) == 20);
         coordinator.signal("-TERM");
         for client in &mut waiting {
-            let answer = client.receive().is(429);
+            let answer = client.receive().status(429);
             assert!(answer.json()["retry_after_ms"].as_u64().unwrap() > 3_000_000);
         }
         let (status, took) = timed(|| coordinator.ended());
@@ -138,6 +138,6 @@ fn those_who_wait_are_answered_when_it_ends() {
 
 /// How many wait, as the metrics have it.
 pub fn waits_now(client: &mut Client) -> u64 {
-    let text = client.get("/metrics").is(200).text();
+    let text = client.get("/metrics").status(200).text();
     text.lines().find_map(|line| line.strip_prefix("rl_waiting ")).unwrap().parse().unwrap()
 }

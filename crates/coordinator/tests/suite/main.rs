@@ -18,6 +18,7 @@ mod common;
 mod answers;
 mod auth;
 mod degraded;
+mod docs;
 mod ends;
 mod hostile;
 mod oracle;

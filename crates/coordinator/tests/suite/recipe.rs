@@ -104,7 +104,7 @@ fn the_answer_has_what_the_recipe_has() {
         let mut client = coordinator.client();
         for count in [1, 2, 2] {
             // With a body of any kind, or none, and without a type.
-            let answer = client.ask("POST", "/allow", if count == 1 { "" } else { "no JSON" }).is(200);
+            let answer = client.ask("POST", "/allow", if count == 1 { "" } else { "no JSON" }).status(200);
             assert_eq!(answer.field("content-type"), Some("application/json"));
             let told = answer.json();
             assert_eq!((told["count"].as_u64(), told["max"].as_u64()), (Some(count), Some(2)));

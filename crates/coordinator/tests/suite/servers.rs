@@ -16,8 +16,8 @@ fn works(coordinator: &Coordinator, keys: &[&str]) {
     let mut client = coordinator.client();
     for key in keys {
         let body = |wait: Option<&str>| json!({"key": key, "limit": 1, "window": "1h", "wait": wait.unwrap_or("1ms")});
-        client.v1("slide", &body(None)).is(200);
-        client.v1("slide", &body(None)).is(429);
+        client.v1("slide", &body(None)).status(200);
+        client.v1("slide", &body(None)).status(429);
         let gone = {
             let mut gone = coordinator.client();
             gone.send("POST", "/v1/slide", &body(Some("1h")).to_string());
@@ -29,9 +29,9 @@ fn works(coordinator: &Coordinator, keys: &[&str]) {
         wait_until("it waits", || waits_now(&mut client) == 2);
         gone.close();
         wait_until("it has gone", || waits_now(&mut client) == 1);
-        client.v1("refund", &json!({"key": key, "cost": 1})).is(200);
-        waits.receive().is(200);
-        assert_eq!(client.v1("peek", &json!({"key": key})).is(200).json()["remaining"], 0);
+        client.v1("refund", &json!({"key": key, "cost": 1})).status(200);
+        waits.receive().status(200);
+        assert_eq!(client.v1("peek", &json!({"key": key})).status(200).json()["remaining"], 0);
     }
 }
 
@@ -43,7 +43,7 @@ fn a_server_with_a_password_and_a_user() {
     let wrong = format!("redis://limits:no@127.0.0.1:{}", redis.port());
     let coordinator = Coordinator::start("", &["--redis", &wrong]);
     let slide = json!({"key": "a", "limit": 1, "window": 1});
-    coordinator.client().v1("slide", &slide).is_problem(503, "back_end_down");
+    coordinator.client().v1("slide", &slide).problem(503, "back_end_down");
     assert!(!coordinator.log().contains("s3cret"));
 }
 
@@ -53,12 +53,12 @@ fn a_user_without_the_right_is_told_so() {
     let url = format!("redis://limits:secret@127.0.0.1:{}", redis.port());
     let coordinator = Coordinator::start("", &["--redis", &url]);
     let slide = json!({"key": "a", "limit": 1, "window": 1});
-    coordinator.client().v1("slide", &slide).is_problem(502, "back_end_refuses");
+    coordinator.client().v1("slide", &slide).problem(502, "back_end_refuses");
     redis.connect().done("SET s text");
     coordinator
         .client()
         .v1("bucket", &json!({"key": "s", "capacity": 1, "refill": 1}))
-        .is_problem(409, "wrong_algorithm");
+        .problem(409, "wrong_algorithm");
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn a_server_with_tls() {
     works(&Coordinator::start_in(&dir, config, &["--redis", &url]), &["a"]);
     // Not with a certificate of somebody else.
     let coordinator = Coordinator::start("", &["--redis", &url]);
-    coordinator.client().ask("POST", "/allow", "").is(503);
+    coordinator.client().ask("POST", "/allow", "").status(503);
     drop(redis);
 }
 
@@ -105,8 +105,8 @@ fn a_cluster() {
     let target = (cluster.owner(slot) + 1) % 3;
     cluster.migrate(slot, &cluster.nodes[target]);
     let mut client = coordinator.client();
-    client.v1("slide", &json!({"key": "a", "limit": 1, "window": "1h"})).is(429);
-    assert_eq!(client.v1("refund", &json!({"key": "a", "cost": 1})).is(200).json()["remaining"], 1);
+    client.v1("slide", &json!({"key": "a", "limit": 1, "window": "1h"})).status(429);
+    assert_eq!(client.v1("refund", &json!({"key": "a", "cost": 1})).status(200).json()["remaining"], 1);
 }
 
 /// A sentinel, which ends with the test.
@@ -150,13 +150,13 @@ fn sentinels_lead_to_whoever_is_the_primary() {
     let coordinator = Coordinator::start("", &["--redis", &url]);
     works(&coordinator, &["a"]);
     let mut client = coordinator.client();
-    client.v1("slide", &json!({"key": "b", "limit": 5, "window": "1h", "cost": 2})).is(200);
+    client.v1("slide", &json!({"key": "b", "limit": 5, "window": "1h", "cost": 2})).status(200);
     wait_until("the replica has it", || replica.connect().ask("EXISTS b").int() == 1);
     primary.kill();
     // It finds the other one by itself, where the limit is as it was.
     wait_until("the other is the primary", || {
         client.v1("slide", &json!({"key": "b", "limit": 5, "window": "1h"})).status == 200
     });
-    assert_eq!(client.v1("peek", &json!({"key": "b"})).is(200).json()["remaining"], 2);
+    assert_eq!(client.v1("peek", &json!({"key": "b"})).status(200).json()["remaining"], 2);
     let _ = fs::remove_dir_all(dir);
 }

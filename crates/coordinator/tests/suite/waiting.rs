@@ -22,8 +22,8 @@ fn send(coordinator: &Coordinator, body: &Json) -> Client {
 fn a_waiter_is_admitted_at_its_moment() {
     on_each("", |coordinator| {
         let mut client = coordinator.client();
-        client.v1("slide", &slide(1, "500ms", "10s", "normal")).is(200);
-        let (answer, took) = timed(|| client.v1("slide", &slide(1, "500ms", "10s", "normal")).is(200));
+        client.v1("slide", &slide(1, "500ms", "10s", "normal")).status(200);
+        let (answer, took) = timed(|| client.v1("slide", &slide(1, "500ms", "10s", "normal")).status(200));
         assert_eq!(answer.json()["allowed"], true);
         assert!((400..5_000).contains(&took.as_millis()), "{took:?}");
     });
@@ -33,13 +33,13 @@ fn a_waiter_is_admitted_at_its_moment() {
 fn a_waiter_is_denied_when_its_time_is_over() {
     on_each("", |coordinator| {
         let mut client = coordinator.client();
-        client.v1("slide", &slide(1, "1h", "10s", "normal")).is(200);
-        let (answer, took) = timed(|| client.v1("slide", &slide(1, "1h", "300ms", "low")).is(429));
+        client.v1("slide", &slide(1, "1h", "10s", "normal")).status(200);
+        let (answer, took) = timed(|| client.v1("slide", &slide(1, "1h", "300ms", "low")).status(429));
         assert!(answer.json()["retry_after_ms"].as_u64().unwrap() > 3_500_000, "{answer:?}");
         assert!((290..5_000).contains(&took.as_millis()), "{took:?}");
         // What never can be admitted does not wait.
         let body = json!({"key": "k", "limit": 1, "window": "1h", "cost": 2, "wait": "1h"});
-        assert_eq!(client.v1("slide", &body).is(429).json()["retry_after_ms"], -1);
+        assert_eq!(client.v1("slide", &body).status(429).json()["retry_after_ms"], -1);
     });
 }
 
@@ -48,24 +48,24 @@ fn the_more_urgent_goes_first_and_nobody_barges_in() {
     on_each("", |coordinator| {
         let mut client = coordinator.client();
         let body = |wait, priority| slide(1, "1h", wait, priority);
-        client.v1("slide", &body("1h", "normal")).is(200);
+        client.v1("slide", &body("1h", "normal")).status(200);
         let mut waiting = Vec::new();
         for (at, priority) in (1..).zip(["low", "normal", "critical", "high", "normal"]) {
             waiting.push(send(coordinator, &body("1h", priority)));
             wait_until("it waits", || waits_now(&mut client) == at);
         }
         for next in [2, 3, 1, 4, 0] {
-            client.v1("refund", &json!({"key": "k", "cost": 1})).is(200);
-            waiting[next].receive().is(200);
+            client.v1("refund", &json!({"key": "k", "cost": 1})).status(200);
+            waiting[next].receive().status(200);
         }
         // While one waits, what would take what it waits for is denied, though there is enough of it.
         let large = json!({"key": "w", "limit": 3, "window": "1h", "cost": 3, "wait": "1h"});
-        client.v1("slide", &json!({"key": "w", "limit": 3, "window": "1h"})).is(200);
+        client.v1("slide", &json!({"key": "w", "limit": 3, "window": "1h"})).status(200);
         let mut large = send(coordinator, &large);
         wait_until("it waits", || waits_now(&mut client) == 1);
-        client.v1("slide", &json!({"key": "w", "limit": 3, "window": "1h"})).is(429);
-        client.v1("refund", &json!({"key": "w", "cost": 1})).is(200);
-        large.receive().is(200);
+        client.v1("slide", &json!({"key": "w", "limit": 3, "window": "1h"})).status(429);
+        client.v1("refund", &json!({"key": "w", "cost": 1})).status(200);
+        large.receive().status(200);
     });
 }
 
@@ -73,15 +73,15 @@ fn the_more_urgent_goes_first_and_nobody_barges_in() {
 fn who_goes_takes_nothing() {
     on_each("", |coordinator| {
         let mut client = coordinator.client();
-        client.v1("slide", &slide(1, "1h", "1h", "normal")).is(200);
+        client.v1("slide", &slide(1, "1h", "1h", "normal")).status(200);
         let first = send(coordinator, &slide(1, "1h", "1h", "normal"));
         wait_until("it waits", || waits_now(&mut client) == 1);
         let mut second = send(coordinator, &slide(1, "1h", "1h", "normal"));
         wait_until("it waits", || waits_now(&mut client) == 2);
         first.close();
         wait_until("it has gone", || waits_now(&mut client) == 1);
-        client.v1("refund", &json!({"key": "k", "cost": 1})).is(200);
-        second.receive().is(200);
+        client.v1("refund", &json!({"key": "k", "cost": 1})).status(200);
+        second.receive().status(200);
         if let Some(redis) = &coordinator.redis {
             wait_until("the module knows", || {
                 redis.connect().info_number("rl_waiters_gone") == 1
@@ -96,7 +96,7 @@ fn who_goes_takes_nothing() {
         if let Some(redis) = &coordinator.redis {
             wait_until("the module knows", || redis.connect().info_number("rl_waiters_gone") == 2);
         }
-        client.v1("refund", &json!({"key": "k", "cost": 1})).is(200);
+        client.v1("refund", &json!({"key": "k", "cost": 1})).status(200);
         assert_eq!(client.v1("peek", &json!({"key": "k"})).json()["remaining"], 1);
     });
 }
@@ -106,13 +106,13 @@ fn reservations_that_run_out_or_are_settled_let_others_go_on() {
     on_each("", |coordinator| {
         let mut client = coordinator.client();
         let body = |ttl: &str, id: &str| json!({"key": "q", "limits": [{"name": "calls", "inflight": 1}], "reserve": ttl, "id": id, "wait": "1h"});
-        client.v1("quota", &body("400ms", "a")).is(200);
-        client.v1("quota", &body("1h", "b")).is(200); // when the first has run out
+        client.v1("quota", &body("400ms", "a")).status(200);
+        client.v1("quota", &body("1h", "b")).status(200); // when the first has run out
         let mut third = coordinator.client();
         third.send("POST", "/v1/quota", &body("1h", "c").to_string());
         wait_until("it waits", || waits_now(&mut client) == 1);
-        client.v1("settle", &json!({"key": "q", "id": "b"})).is(200);
-        assert_eq!(third.receive().is(200).json()["reservation"], "c");
+        client.v1("settle", &json!({"key": "q", "id": "b"})).status(200);
+        assert_eq!(third.receive().status(200).json()["reservation"], "c");
     });
 }
 
@@ -145,7 +145,7 @@ fn a_thousand_are_held_in_a_server() {
 
 fn many(coordinator: &Coordinator, count: u64) {
     let mut client = coordinator.client();
-    client.v1("slide", &json!({"key": "k", "limit": count, "window": "1h", "cost": count})).is(200);
+    client.v1("slide", &json!({"key": "k", "limit": count, "window": "1h", "cost": count})).status(200);
     let before = coordinator.resident();
     let body = json!({"key": "k", "limit": count, "window": "1h", "wait": "1h"});
     let mut waiting: Vec<Client> = (0..count).map(|_| send(coordinator, &body)).collect();
@@ -153,11 +153,11 @@ fn many(coordinator: &Coordinator, count: u64) {
     let each = (coordinator.resident() - before) / usize::try_from(count).unwrap();
     assert!(each < 100_000, "{each} bytes each");
     // Meanwhile others are served.
-    let (_, took) = timed(|| client.ask("POST", "/allow", "").is(200));
+    let (_, took) = timed(|| client.ask("POST", "/allow", "").status(200));
     assert!(took < Duration::from_secs(1), "{took:?}");
-    client.v1("refund", &json!({"key": "k", "cost": count})).is(200);
+    client.v1("refund", &json!({"key": "k", "cost": count})).status(200);
     for client in &mut waiting {
-        client.receive().is(200);
+        client.receive().status(200);
     }
     assert_eq!(client.v1("peek", &json!({"key": "k"})).json()["remaining"], 0);
 }

@@ -19,7 +19,7 @@ fn a_state_comes_at_once_and_then_each_second() {
     on_each("", |coordinator| {
         let mut client = coordinator.client();
         let quota = json!({"key": "q", "limits": [{"name": "rpm", "limit": 1000, "window": 60}, {"name": "calls", "inflight": 5}], "reserve": "1m"});
-        client.v1("quota", &quota).is(200);
+        client.v1("quota", &quota).status(200);
         for _ in 0..3 {
             client.v1("bucket", &json!({"key": "b", "capacity": 1, "refill": 1, "period": "1h"}));
         }
@@ -83,12 +83,12 @@ fn the_metrics_count_what_was_answered() {
     on_each("", |coordinator| {
         let mut client = coordinator.client();
         for status in [200, 429] {
-            client.v1("slide", &json!({"key": "k", "limit": 1, "window": "1h"})).is(status);
+            client.v1("slide", &json!({"key": "k", "limit": 1, "window": "1h"})).status(status);
         }
-        client.v1("slide", &json!({"key": "k"})).is(400);
-        client.v1("bucket", &json!({"key": "k", "capacity": 1, "refill": 1})).is(409);
-        client.v1("refund", &json!({"key": "k", "cost": 1})).is(200);
-        let text = client.get("/metrics").is(200).text();
+        client.v1("slide", &json!({"key": "k"})).status(400);
+        client.v1("bucket", &json!({"key": "k", "capacity": 1, "refill": 1})).status(409);
+        client.v1("refund", &json!({"key": "k", "cost": 1})).status(200);
+        let text = client.get("/metrics").status(200).text();
         for line in [
             "rl_requests_total{command=\"slide\",outcome=\"admitted\"} 1",
             "rl_requests_total{command=\"slide\",outcome=\"denied\"} 1",
@@ -113,7 +113,7 @@ fn the_page_is_served_and_may_load_nothing_from_elsewhere() {
             ("/app.js", "text/javascript; charset=utf-8"),
             ("/style.css", "text/css; charset=utf-8"),
         ] {
-            let file = client.get(path).is(200);
+            let file = client.get(path).status(200);
             assert_eq!(file.field("content-type"), Some(kind));
             assert!(
                 file.field("content-security-policy")
@@ -121,6 +121,6 @@ fn the_page_is_served_and_may_load_nothing_from_elsewhere() {
                     .starts_with("default-src 'none'; script-src 'self';")
             );
         }
-        assert_eq!(client.get("/openapi.json").is(200).json()["openapi"], "3.1.0");
+        assert_eq!(client.get("/openapi.json").status(200).json()["openapi"], "3.1.0");
     });
 }

@@ -30,11 +30,11 @@ const RETRIES: u32 = 3;
 /// See the head of this file.
 pub(super) enum Source {
     /// One server.
-    Single(Client),
+    Single(Box<Client>),
     /// The primary that sentinels know.
-    Sentinel(Mutex<SentinelClient>),
+    Sentinel(Box<Mutex<SentinelClient>>),
     /// A cluster: for requests that are answered at once, and for those that wait.
-    Cluster(ClusterClient, ClusterClient),
+    Cluster(Box<[ClusterClient; 2]>),
 }
 
 /// A connection.
@@ -84,7 +84,7 @@ impl Source {
                     Some(certificates) => Client::build_with_tls(url, certificates),
                     None => Client::open(url),
                 };
-                Ok(Self::Single(client.map_err(wrong)?))
+                Ok(Self::Single(Box::new(client.map_err(wrong)?)))
             }
             "redis-cluster" | "rediss-cluster" => {
                 let Parts { login, hosts, rest } = Parts::of(rest);
@@ -103,7 +103,7 @@ impl Source {
                         None => builder.build(),
                     }
                 };
-                Ok(Self::Cluster(build(timeout).map_err(wrong)?, build(FOREVER).map_err(wrong)?))
+                Ok(Self::Cluster(Box::new([build(timeout).map_err(wrong)?, build(FOREVER).map_err(wrong)?])))
             }
             "redis-sentinel" | "rediss-sentinel" => {
                 let Parts { login, hosts, rest: name } = Parts::of(rest);
@@ -129,7 +129,7 @@ impl Source {
                             .set_client_to_sentinel_certificates(certificates);
                     }
                 }
-                Ok(Self::Sentinel(Mutex::new(builder.build().map_err(wrong)?)))
+                Ok(Self::Sentinel(Box::new(Mutex::new(builder.build().map_err(wrong)?))))
             }
             _ => Err("the URL of Redis must begin with redis://, or another of --help".into()),
         }
@@ -148,7 +148,8 @@ impl Source {
                 let mut client = client.lock().await;
                 client.get_async_connection_with_config(&config).await.map(Link::Single)
             }
-            Self::Cluster(shared, waiting) => {
+            Self::Cluster(clients) => {
+                let [shared, waiting] = &**clients;
                 let client = if purpose == Use::Shared { shared } else { waiting };
                 client.get_async_connection().await.map(Link::Cluster)
             }

@@ -133,15 +133,15 @@ impl Answer {
 
     /// Fails unless it has this status.
     #[track_caller]
-    pub fn is(self, status: u16) -> Self {
+    pub fn status(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{} {:?}", self.text(), self.fields);
         self
     }
 
     /// Fails unless it is a problem of this kind.
     #[track_caller]
-    pub fn is_problem(self, status: u16, code: &str) -> Self {
-        let this = self.is(status);
+    pub fn problem(self, status: u16, code: &str) -> Self {
+        let this = self.status(status);
         assert_eq!(this.field("content-type"), Some("application/problem+json"));
         let body = this.json();
         assert_eq!(

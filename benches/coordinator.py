@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+"""POST /allow of rl-coordinator beside a coordinator made with Python's standard library alone, as the usual recipe has it.
+
+    benches/coordinator.py [--rounds 5] [--seconds 3] [--connections 8] [--guard]
+
+Each server has one processor, the same one in turn, and wrk another. A connection is for one request, as in the recipe's
+client; and, where the server keeps them (the standard library's does not), for many. A figure is the median of the rounds,
+a ratio the median of the rounds' ratios: each round measures both. --guard fails where the ratio is below five, or the 99th
+percentile is no better.
+"""
+
+import argparse
+import os
+import re
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+RECIPE = r'''
+import json, sys, threading, time
+from collections import deque
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+class QuotaState:
+    def __init__(self, max_rpm):
+        self.max_rpm, self.requests, self.lock = max_rpm, deque(), threading.Lock()
+
+    def allow(self):
+        now = time.time()
+        window_start = now - 60.0
+        with self.lock:
+            while self.requests and self.requests[0] < window_start:
+                self.requests.popleft()
+            count = len(self.requests)
+            if count < self.max_rpm:
+                self.requests.append(now)
+                return True, count + 1, 0.0
+            return False, count, self.requests[0] + 60.0 - now + 0.1
+
+quota = QuotaState(500)
+
+class Handler(BaseHTTPRequestHandler):
+    def do_POST(self):
+        if self.path != "/allow":
+            self.send_response(404)
+            self.end_headers()
+            return
+        allowed, count, retry_after = quota.allow()
+        response = json.dumps({"allowed": allowed, "count": count, "max": quota.max_rpm, "retry_after": retry_after}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(response)
+
+    def log_message(self, format, *args):
+        pass
+
+HTTPServer(("localhost", int(sys.argv[1])), Handler).serve_forever()
+'''
+
+
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+class Server:
+    """A server on one processor, for as long as the block lasts."""
+
+    def __init__(self, command, cpu):
+        self.port = free_port()
+        self.process = subprocess.Popen(
+            ["taskset", "-c", str(cpu), *[word.format(port=self.port) for word in command]],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def __enter__(self):
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return self
+            except OSError:
+                if time.monotonic() > deadline or self.process.poll() is not None:
+                    raise RuntimeError("a server does not start") from None
+                time.sleep(0.02)
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait()
+
+    def load(self, options, cpu, script):
+        command = ["taskset", "-c", str(cpu), "wrk", "-t1", f"-c{options.connections}", f"-d{options.seconds}s", "--latency", "-s", script]
+        out = subprocess.run([*command, f"http://127.0.0.1:{self.port}/allow"], check=True, capture_output=True, text=True).stdout
+        errors = re.search(r"Non-2xx|Socket errors: connect (?!0, read \d+, write 0, timeout 0)", out)
+        if errors:
+            raise RuntimeError(out)
+        value, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)", out).groups()
+        return float(re.search(r"Requests/sec:\s+([\d.]+)", out)[1]), float(value) * {"us": 1e-3, "ms": 1, "s": 1e3}[unit]
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--seconds", type=int, default=3)
+    options.add_argument("--connections", type=int, default=8)
+    options.add_argument("--guard", action="store_true")
+    options.add_argument("--program", default="target/release/rl-coordinator")
+    options = options.parse_args()
+    cpus = sorted(os.sched_getaffinity(0))
+    if len(cpus) < 2:
+        sys.exit("two processors are needed: one for the servers, one for the load")
+    with tempfile.TemporaryDirectory() as work:
+        recipe, once, kept = (os.path.join(work, name) for name in ("recipe.py", "once.lua", "kept.lua"))
+        open(recipe, "w").write(RECIPE)
+        open(once, "w").write('wrk.method = "POST"\nwrk.headers["Connection"] = "close"\n')
+        open(kept, "w").write('wrk.method = "POST"\n')
+        ours = [options.program, "--listen", "127.0.0.1:{port}"]
+        kinds = {
+            "recipe, a connection each": ([sys.executable, recipe, "{port}"], once),
+            "rl-coordinator, a connection each": (ours, once),
+            "rl-coordinator, connections kept": (ours, kept),
+        }
+        found = {kind: [] for kind in kinds}
+        for _ in range(options.rounds):
+            for kind, (command, script) in kinds.items():
+                with Server(command, cpus[0]) as server:
+                    found[kind].append(server.load(options, cpus[1], script))
+    first = found["recipe, a connection each"]
+    print(f"{'':36} {'requests/s':>10} {'99 % within':>12}  {'beside the recipe':>17}")
+    good = True
+    for kind, figures in found.items():
+        rate, tail = (statistics.median(column) for column in zip(*figures))
+        ratio = statistics.median(one[0] / other[0] for one, other in zip(figures, first))
+        tails = statistics.median(one[1] / other[1] for one, other in zip(figures, first))
+        print(f"{kind:36} {rate:10.0f} {tail:9.2f} ms  {ratio:16.1f}x")
+        good &= kind.startswith("recipe") or (ratio >= 5 and tails <= 1)
+    if options.guard and not good:
+        sys.exit("less than five times the recipe's, or slower at the 99th percentile")
+
+
+if __name__ == "__main__":
+    main()
