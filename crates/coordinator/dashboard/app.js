@@ -1,1 +1,145 @@
-"use strict";
+// The page: its buttons, its connection, and what it shows when.
+//
+// What is connected here is in files of its own: stream.js (states from the server), history.js (what was), view.js (the
+// numbers), plot.js (the drawings), text.js (how things are written).
+
+import { History } from "./history.js";
+import { Watch } from "./stream.js";
+import { time } from "./text.js";
+import { show } from "./view.js";
+
+const TOKEN = "rl-coordinator-token";
+const THEME = "rl-coordinator-theme";
+/** Those who asked for less motion see plots move this often, in ms. */
+const CALM = 10_000;
+
+const at = (id) => document.getElementById(id);
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
+
+/** A storage may be forbidden: then nothing is kept. */
+const kept = {
+  get: (storage, name) => { try { return window[storage].getItem(name) ?? ""; } catch { return ""; } },
+  set: (storage, name, value) => { try { window[storage].setItem(name, value); } catch { /* not kept */ } },
+};
+
+let history = new History();
+/** The last state, and the one on the page, which is older while paused. */
+let last = null;
+let shown = null;
+let plotted = 0;
+let paused = false;
+let token = kept.get("sessionStorage", TOKEN);
+/** What the connection is: its name and details, as stream.js tells them. */
+let connection = { name: "connecting" };
+
+const watch = new Watch("v1/watch", {
+  state(state) {
+    last = state;
+    history.add(state);
+    if (!paused && !document.hidden) render();
+  },
+  connection(name, detail = {}) {
+    if (name === "token" && connection.name !== "token") ask(detail.refused);
+    connection = { name, ...detail };
+    if (name === "live") at("entry").hidden = true;
+    at("forget").hidden = token === "" || name === "token";
+    at("again").hidden = name !== "lost";
+    status();
+  },
+});
+
+function render() {
+  const now = Date.now();
+  const still = calm.matches && now - plotted < CALM;
+  if (!still) plotted = now;
+  shown = last;
+  at("numbers").hidden = false;
+  show(shown, history, !still);
+  status();
+}
+
+/** Says what the connection is, and of when the numbers are. Written only where it changes, since it is spoken then. */
+function status() {
+  const words = {
+    connecting: ["Connecting", "wait"],
+    live: paused ? ["Paused", "wait"] : ["Live", "good"],
+    lost: [`${connection.reason}. Trying again`, "bad"],
+    token: ["A token is needed", "bad"],
+  };
+  const [text, state] = words[connection.name];
+  const lamp = at("connection");
+  if (lamp.textContent !== text) lamp.textContent = text;
+  lamp.dataset.state = state;
+  const parts = [];
+  if (connection.name === "lost") parts.push(`in ${Math.max(0, Math.ceil((connection.until - Date.now()) / 1_000))} s`);
+  if (shown && connection.name !== "token") parts.push(`as of ${time(shown.at)}`);
+  at("when").textContent = parts.join(", ");
+}
+
+/** Shows the form, in place of the numbers. */
+function ask(refused) {
+  at("entry").hidden = false;
+  at("numbers").hidden = true;
+  at("entry-error").textContent = refused ? "This token is not one that may watch." : "";
+  at("token").value = "";
+  at("token").focus();
+}
+
+function enter(event) {
+  event.preventDefault();
+  const given = at("token").value.trim();
+  // What cannot stand in a header is no token.
+  if (!/^[\x21-\x7e]+$/.test(given)) {
+    at("entry-error").textContent = "A token is made of visible ASCII characters, without spaces.";
+    return;
+  }
+  at("entry-error").textContent = "";
+  become(given);
+}
+
+/** Watches with this token, and nothing that another one was shown. */
+function become(given) {
+  token = given;
+  kept.set("sessionStorage", TOKEN, token);
+  [history, last, shown, plotted] = [new History(), null, null, 0];
+  at("numbers").hidden = true;
+  connection = { name: "connecting" };
+  watch.start(token);
+}
+
+function pause() {
+  paused = !paused;
+  at("pause").textContent = paused ? "Resume" : "Pause";
+  if (!paused && last) render();
+  else status();
+}
+
+function theme() {
+  const chosen = at("theme").value;
+  if (chosen) document.documentElement.dataset.theme = chosen;
+  else delete document.documentElement.dataset.theme;
+  kept.set("localStorage", THEME, chosen);
+}
+
+at("theme").value = kept.get("localStorage", THEME);
+if (at("theme").selectedIndex < 0) at("theme").value = "";
+theme();
+at("theme").addEventListener("change", theme);
+at("pause").addEventListener("click", pause);
+at("again").addEventListener("click", () => watch.again());
+at("forget").addEventListener("click", () => become(""));
+at("entry").addEventListener("submit", enter);
+at("example").textContent = `curl ${new URL("v1/slide", location.href)} \\\n  -H 'content-type: application/json' \\\n  -d '{"key":"hello","limit":5,"window":"60s"}'`;
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden && !paused && last) render();
+});
+let width = innerWidth;
+addEventListener("resize", () => {
+  // Drawings are as wide as the page: anew at once, rather than stretched until the next second.
+  if (width === innerWidth || paused || !shown) return;
+  width = innerWidth;
+  plotted = 0;
+  render();
+});
+setInterval(status, 1_000);
+watch.start(token);

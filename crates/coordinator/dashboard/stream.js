@@ -1,0 +1,141 @@
+// The stream of states from the server, kept up.
+//
+// EventSource cannot send a token, so this reads text/event-stream itself, from fetch. It begins anew when the
+// stream ends, fails, or says nothing for so long that it must be dead: at once at first, then ever more slowly, so that a thousand
+// open pages do not fall upon a server that has just come back.
+
+/** No event is longer, in characters: what is, is not from this server. */
+const EVENT_MAX = 4 * 1024 * 1024;
+/** A state comes each second; after so many ms without one the connection is given up. */
+const SILENCE_MAX = 10_000;
+/** Before the first new attempt, and at most, in ms. */
+const WAIT_FIRST = 500;
+const WAIT_MAX = 30_000;
+
+/** The events in a stream of bytes, as the HTML standard splits them: `{type, data}`. */
+export async function* events(body) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  let type = "";
+  let data = [];
+  let size = 0;
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return; // What no empty line has ended is no event.
+      rest += value;
+      // A line ends with CR LF, LF or CR. A CR at the very end may be half of a CR LF: it is left for the next piece.
+      const lines = rest.split(/\r\n|\n|\r(?!$)/);
+      rest = lines.pop();
+      for (const line of lines) {
+        if (line === "") {
+          if (data.length > 0) yield { type: type || "message", data: data.join("\n") };
+          [type, data, size] = ["", [], 0];
+          continue;
+        }
+        const [, name, text] = /^([^:]*)(?:: ?(.*))?$/s.exec(line);
+        if (name === "event") type = text ?? "";
+        else if (name === "data") {
+          data.push(text ?? "");
+          size += line.length;
+        }
+      }
+      if (rest.length + size > EVENT_MAX) throw new Error("an event without end");
+    }
+  } finally {
+    await reader.cancel().catch(() => {});
+  }
+}
+
+/** How long to wait before attempt number `failures` (1, 2, …), in ms: doubled each time, and a fifth of it by chance. */
+export function pause(failures) {
+  const most = Math.min(WAIT_MAX, WAIT_FIRST * 2 ** Math.min(failures - 1, 10));
+  return most * (0.8 + 0.2 * Math.random());
+}
+
+/**
+ * Reads the stream at `url` until `stop`. Calls
+ * `on.state(object)` for each state, `on.connection(name, detail)` when that changes:
+ * `connecting`; `live`; `lost` with `{reason, until}`, the latter by Date.now(); `token` with `{refused}` where the server wants another
+ * token, or one at all, after which nothing is tried until `start`.
+ */
+export class Watch {
+  #url;
+  #on;
+  #abort = null;
+  #wake = () => {};
+
+  constructor(url, on) {
+    this.#url = url;
+    this.#on = on;
+    // The network is back: no need to wait.
+    addEventListener("online", () => this.again());
+  }
+
+  /** Begins anew, with this token or none. */
+  start(token) {
+    this.stop();
+    this.#abort = new AbortController();
+    this.#run(token, this.#abort.signal);
+  }
+
+  stop() {
+    this.#abort?.abort();
+    this.#wake();
+  }
+
+  /** Ends the wait before the next attempt. */
+  again() {
+    this.#wake();
+  }
+
+  async #run(token, stopped) {
+    let failures = 0;
+    this.#on.connection("connecting");
+    while (!stopped.aborted) {
+      const end = await this.#attempt(token, stopped, () => (failures = 0));
+      if (stopped.aborted) return;
+      if (end.refused) return this.#on.connection("token", { refused: Boolean(token) });
+      failures += 1;
+      const wait = pause(failures);
+      this.#on.connection("lost", { reason: end.reason, until: Date.now() + wait });
+      await new Promise((resolve) => {
+        this.#wake = resolve;
+        setTimeout(resolve, wait);
+      });
+    }
+  }
+
+  /** One connection, to its end: why it ended. */
+  async #attempt(token, stopped, works) {
+    const abort = new AbortController();
+    const silence = () => abort.abort();
+    let timer = setTimeout(silence, SILENCE_MAX);
+    const signal = AbortSignal.any([stopped, abort.signal]);
+    try {
+      const headers = { accept: "text/event-stream" };
+      if (token) headers.authorization = `Bearer ${token}`;
+      const reply = await fetch(this.#url, { headers, signal, cache: "no-store", credentials: "same-origin" });
+      if (reply.status === 401 || reply.status === 403) return { refused: true };
+      if (!reply.ok) return { reason: `The server answers ${reply.status}` };
+      if (!/^text\/event-stream\b/.test(reply.headers.get("content-type") ?? "")) return { reason: "This is no stream of states" };
+      for await (const event of events(reply.body)) {
+        clearTimeout(timer);
+        timer = setTimeout(silence, SILENCE_MAX);
+        if (event.type !== "state") continue;
+        const state = JSON.parse(event.data);
+        works();
+        this.#on.connection("live");
+        this.#on.state(state);
+      }
+      return { reason: "The server has ended the connection" };
+    } catch (error) {
+      if (abort.signal.aborted) return { reason: "The server is silent" };
+      if (error instanceof SyntaxError) return { reason: "The server sends what this page cannot read" };
+      return { reason: "The server cannot be reached" };
+    } finally {
+      clearTimeout(timer);
+      abort.abort();
+    }
+  }
+}
