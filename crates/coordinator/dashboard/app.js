@@ -3,7 +3,7 @@
 // What is connected here is in files of its own: stream.js (states from the server), history.js (what was), view.js (the
 // numbers), plot.js (the drawings), text.js (how things are written).
 
-import { History } from "./history.js";
+import { History, moment } from "./history.js";
 import { Watch } from "./stream.js";
 import { time } from "./text.js";
 import { show } from "./view.js";
@@ -50,7 +50,7 @@ const watch = new Watch("v1/watch", {
 
 function render() {
   const now = Date.now();
-  const still = calm.matches && now - plotted < CALM;
+  const still = calm.matches && now - plotted < CALM && history.rates.length > 2;
   if (!still) plotted = now;
   shown = last;
   at("numbers").hidden = false;
@@ -72,7 +72,7 @@ function status() {
   lamp.dataset.state = state;
   const parts = [];
   if (connection.name === "lost") parts.push(`in ${Math.max(0, Math.ceil((connection.until - Date.now()) / 1_000))} s`);
-  if (shown && connection.name !== "token") parts.push(`as of ${time(shown.at)}`);
+  if (shown && connection.name !== "token") parts.push(`as of ${time(moment(shown.at))}`);
   at("when").textContent = parts.join(", ");
 }
 

@@ -8,11 +8,22 @@ const STEP_MIN = 500;
 const STEP_MAX = 5_000;
 /** One row of the table. */
 export const SLOT = 10_000;
+/** So many keys, and limits of a key, are looked at, whatever the server sends. */
+export const KEYS_MAX = 20;
+export const LIMITS_MAX = 32;
 /** So many limits are remembered; the least recently seen goes first. */
-const SERIES_MAX = 400;
+const SERIES_MAX = KEYS_MAX * LIMITS_MAX;
+
+/** The last moment that a Date can be, less some. */
+const END = 8e15;
 
 /** A number from the server, whatever it sent: finite and not negative. */
 export const count = (value) => (Number.isFinite(value) && value > 0 ? value : 0);
+/** A moment from the server, whatever it sent. */
+export const moment = (value) => Math.min(END, Math.floor(count(value)));
+/** The first of a list of objects from the server, whatever it sent. */
+export const few = (value, most) =>
+  Array.isArray(value) ? value.slice(0, most).filter((item) => typeof item === "object" && item !== null) : [];
 
 export class History {
   /** `{at, admitted, denied}` a second, both null where nothing is known of the time before it. */
@@ -23,11 +34,11 @@ export class History {
   #series = new Map();
 
   add(state) {
-    const now = { at: count(state.at), uptime: count(state.uptime_s), admitted: count(state.totals?.admitted), denied: count(state.totals?.denied) };
+    const now = { at: moment(state.at), uptime: count(state.uptime_s), admitted: count(state.totals?.admitted), denied: count(state.totals?.denied) };
     if (this.#base && now.at < this.#base.at) this.#forget(); // its clock was set back
     this.#count(now);
-    for (const { key, kind, limits } of state.fill ?? []) {
-      for (const limit of limits ?? []) this.#remember(key, kind, limit, now.at);
+    for (const { key, kind, limits } of few(state.fill, KEYS_MAX)) {
+      for (const limit of few(limits, LIMITS_MAX)) this.#remember(key, kind, limit, now.at);
     }
     const from = now.at - SPAN;
     drop(this.rates, from);

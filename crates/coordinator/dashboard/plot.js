@@ -6,6 +6,7 @@ import { number, rate } from "./text.js";
 const SVG = "http://www.w3.org/2000/svg";
 const RATES_HEIGHT = 190;
 const FILL_HEIGHT = 44;
+const NARROW = 420;
 
 export function draw(element, attributes, text) {
   const drawn = document.createElementNS(SVG, element);
@@ -18,12 +19,13 @@ export function draw(element, attributes, text) {
 export function plotRates(svg, points, now) {
   const width = size(svg, RATES_HEIGHT);
   const most = top(Math.max(0, ...points.map((point) => Math.max(point.admitted ?? 0, point.denied ?? 0))));
-  const left = 14 + 7 * scale(most).length;
+  const values = [0, most / 2, most];
+  const left = 10 + 7.5 * Math.max(...values.map((value) => scale(value).length));
   const area = { left, right: width - 10, top: 10, bottom: RATES_HEIGHT - 22 };
   const x = (at) => area.right - ((now - at) / SPAN) * (area.right - area.left);
   const y = (value) => area.bottom - (value / most) * (area.bottom - area.top);
   const parts = [];
-  for (const value of [0, most / 2, most]) {
+  for (const value of values) {
     parts.push(draw("path", { class: "grid", d: `M${area.left} ${y(value)}H${area.right}` }));
     parts.push(draw("text", { class: "tick", x: left - 6, y: y(value) + 4, "text-anchor": "end" }, scale(value)));
   }
@@ -32,6 +34,7 @@ export function plotRates(svg, points, now) {
     const at = x(now - minutes * 60_000);
     const anchor = minutes === 0 ? "end" : minutes === 5 ? "start" : "middle";
     parts.push(draw("path", { class: "grid", d: `M${at} ${area.bottom}v4` }));
+    if (width < NARROW && minutes % 2 === 1) continue; // no place for its label
     parts.push(draw("text", { class: "tick", x: at, y: RATES_HEIGHT - 5, "text-anchor": anchor }, label));
   }
   for (const [series, value] of [["admitted", (p) => p.admitted], ["denied", (p) => p.denied]]) {

@@ -124,6 +124,7 @@ export class Watch {
         timer = setTimeout(silence, SILENCE_MAX);
         if (event.type !== "state") continue;
         const state = JSON.parse(event.data);
+        if (typeof state !== "object" || state === null) throw new SyntaxError("no state");
         works();
         this.#on.connection("live");
         this.#on.state(state);

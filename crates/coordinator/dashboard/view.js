@@ -1,18 +1,14 @@
 // A state of the server, put on the page. What is there already is changed in place, so that a selection, the reading
 // position of a screen reader, and an open table survive the next second.
 
-import { count, full, SLOT } from "./history.js";
+import { count, few, full, KEYS_MAX, LIMITS_MAX, moment, SLOT } from "./history.js";
 import { draw, plotFill, plotRates } from "./plot.js";
 import { duration, name, number, percent, rate, time } from "./text.js";
 
-/** More are not shown, whatever the server sends. */
-const KEYS_MAX = 20;
-const LIMITS_MAX = 32;
 const LANES = ["critical", "high", "normal", "low"];
 const KINDS = { slide: "sliding window", window: "fixed window", bucket: "token bucket", quota: "quota" };
 
 const at = (id) => document.getElementById(id);
-const few = (list, most) => (Array.isArray(list) ? list.slice(0, most) : []);
 
 /** Shows `state`, and what `history` knows of the time before it; its plots only if `plots`. */
 export function show(state, history, plots) {
@@ -47,7 +43,7 @@ function rates(state, history, plots) {
     };
     write(at("rates-summary"), `Admitted: ${say("admitted")}. Denied: ${say("denied")}.`);
   }
-  if (plots) plotRates(at("rates"), history.rates, count(state.at));
+  if (plots) plotRates(at("rates"), history.rates, moment(state.at));
   const rows = [...history.slots].reverse();
   list(at("rates-rows"), rows, ([start]) => start, () => row(2), (line, [start, slot]) => {
     write(line.cells[0], `${time(start)} – ${time(start + SLOT)}`);
@@ -85,7 +81,7 @@ function fill(keys, state, history, plots) {
     write(element.querySelector(".more"), hidden > 0 ? `and ${number(hidden)} more limits` : "");
     list(element.querySelector("ul"), limits, (limit) => limit.name, (limit) => gauge(item, limit), (gauge, limit) => {
       measure(gauge, limit);
-      if (plots) plotFill(gauge.querySelector(".plot"), history.fill(item.key, item.kind, limit.name), count(state.at));
+      if (plots) plotFill(gauge.querySelector(".plot"), history.fill(item.key, item.kind, limit.name), moment(state.at));
     });
   });
 }
@@ -121,8 +117,8 @@ function measure(element, limit) {
   write(element.querySelector(".level"), level === "full" ? "full" : `${percent(part)} used`);
   element.querySelector(".used").setAttribute("width", part * 100);
   const reset = count(limit.reset_after_ms);
-  const empty = reset > 0 ? `, all of it in ${duration(reset)}` : "";
-  write(element.querySelector(".counts"), `${number(Math.max(0, most - remaining))} of ${number(most)}; ${number(remaining)} left${empty}`);
+  const empty = reset > 0 ? `; empty again in ${duration(reset)}` : "";
+  write(element.querySelector(".counts"), `${number(Math.max(0, most - remaining))} of ${number(most)}, ${number(remaining)} left${empty}`);
 }
 
 /** A table's row with so many numbers after its head: a key, or text that comes later. */
@@ -133,6 +129,9 @@ function row(numbers, key) {
   if (key !== undefined) head.append(...name(key));
   line.append(head);
   for (let i = 0; i < numbers; i += 1) line.append(make("td", "number"));
+  // As in index.html, for the narrow page.
+  line.setAttribute("role", "row");
+  for (const [i, cell] of [...line.cells].entries()) cell.setAttribute("role", i === 0 ? "rowheader" : "cell");
   return line;
 }
 

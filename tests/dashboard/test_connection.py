@@ -1,0 +1,121 @@
+"""The page keeps its connection, and says what became of it."""
+
+import re
+import signal
+
+from playwright.sync_api import expect
+
+SECRET = "s3cret-of-the-test"
+
+
+def live(page):
+    expect(page.locator("#connection")).to_have_text("Live")
+
+
+def test_paused_numbers_stand_still_and_catch_up(server, visit):
+    page = visit(server.url)
+    live(page)
+    page.get_by_role("button", name="Pause").click()
+    expect(page.locator("#connection")).to_have_text("Paused")
+    seen = page.locator("#when").text_content()
+    other = visit(server.url)
+    server.slide("k", 10, 3)
+    # Once another page shows them, this one has been told, too.
+    expect(other.locator("#admitted")).to_have_text("3")
+    page.wait_for_timeout(1_500)
+    expect(page.locator("#admitted")).to_have_text("0")
+    assert page.locator("#when").text_content() == seen
+    page.get_by_role("button", name="Resume").click()
+    live(page)
+    expect(page.locator("#admitted")).to_have_text("3")
+    # What came while it stood still is in the rates, as if it had not.
+    assert page.locator("#rates-rows").evaluate("body => [...body.rows].reduce((sum, row) => sum + Number(row.cells[1].textContent), 0)") == 3
+
+
+def test_a_server_that_goes_and_comes_is_found_again(server, visit):
+    page = visit(server.url)
+    live(page)
+    server.slide("k", 10, 4)
+    expect(page.locator("#admitted")).to_have_text("4")
+    server.kill()
+    expect(page.locator("#connection")).to_have_text(re.compile("Trying again"))
+    expect(page.locator("#when")).to_have_text(re.compile(r"^in \d+ s, as of \d\d:\d\d:\d\d$"))
+    # The last numbers stay, and are said to be of then.
+    expect(page.locator("#admitted")).to_have_text("4")
+    server.start()
+    live(page)
+    server.slide("new", 10, 1)
+    expect(page.locator("#top > tr", has_text="new")).to_be_visible()
+    # Counters that begin anew are no requests of less than nothing.
+    assert "-" not in page.locator("#rates-summary").text_content()
+    assert page.locator("#rates .line").evaluate_all("lines => lines.every(line => !line.getAttribute('d').includes('NaN'))")
+
+
+def test_it_tries_ever_more_seldom_and_at_once_when_told(server, visit):
+    page = visit(server.url)
+    live(page)
+    server.kill()
+    tries = []
+    page.on("requestfailed", lambda request: tries.append(request.url))
+    expect(page.locator("#when")).to_have_text(re.compile(r"^in [45] s"))
+    assert 3 <= len(tries) <= 5, tries
+    server.start()
+    page.get_by_role("button", name="Try now").click()
+    expect(page.locator("#connection")).to_have_text("Live", timeout=2_000)
+    expect(page.get_by_role("button", name="Try now")).to_be_hidden()
+
+
+def test_a_server_that_hangs_is_given_up(server, visit):
+    page = visit(server.url)
+    live(page)
+    server.signal(signal.SIGSTOP)
+    expect(page.locator("#connection")).to_have_text("The server is silent. Trying again")
+    server.signal(signal.SIGCONT)
+    live(page)
+
+
+def test_no_token_a_wrong_one_the_right_one(protected, visit):
+    page = visit(protected.url)
+    field = page.get_by_label("Token")
+    expect(field).to_be_focused()
+    expect(page.locator("#connection")).to_have_text("A token is needed")
+    expect(page.locator("#numbers")).to_be_hidden()
+
+    field.fill("wrong")
+    field.press("Enter")
+    expect(page.get_by_role("alert")).to_have_text("This token is not one that may watch.")
+    expect(field).to_be_focused()
+    expect(field).to_have_value("")
+
+    field.fill("tök en")
+    field.press("Enter")
+    expect(page.get_by_role("alert")).to_have_text("A token is made of visible ASCII characters, without spaces.")
+
+    field.fill(SECRET)
+    field.press("Enter")
+    live(page)
+    expect(field).to_be_hidden()
+    expect(page.locator("#numbers")).to_be_visible()
+    assert SECRET not in page.content()
+    assert SECRET not in page.url
+
+    # It is kept for this tab, and for no other.
+    page.reload()
+    live(page)
+    assert page.evaluate("[...Array(localStorage.length).keys()].map(i => localStorage.getItem(localStorage.key(i)))") == [""]
+    other = visit(protected.url)
+    expect(other.get_by_label("Token")).to_be_visible()
+
+    page.get_by_role("button", name="Forget the token").click()
+    expect(page.get_by_label("Token")).to_be_visible()
+    assert page.evaluate("Object.values(sessionStorage)") == [""]
+
+
+def test_a_token_with_a_prefix_shows_its_own_keys_only(protected, visit):
+    protected.slide("mine:k", 5, 1, token=SECRET)
+    protected.slide("other:k", 5, 1, token=SECRET)
+    page = visit(protected.url)
+    page.get_by_label("Token").fill("only-mine")
+    page.get_by_role("button", name="Watch").click()
+    expect(page.locator("#top .name")).to_have_text(["mine:k"])
+    expect(page.locator("#fill h3")).to_have_text(["mine:k"])

@@ -1,0 +1,109 @@
+"""What the page says is what was sent."""
+
+import re
+import subprocess
+import threading
+
+from playwright.sync_api import expect
+
+
+def rows(page, table):
+    """The text of each cell of a table's body, once it has rows."""
+    expect(page.locator(f"{table} > tr").first).to_be_visible()
+    return page.locator(table).evaluate("body => [...body.rows].map(row => [...row.cells].map(cell => cell.textContent))")
+
+
+def test_a_server_that_nobody_asked_says_so_and_how_to(server, visit):
+    page = visit(server.url)
+    expect(page.locator("#connection")).to_have_text("Live")
+    expect(page.locator("#backend")).to_have_text("embedded, up")
+    for number in ("admitted", "denied", "errors", "waiting"):
+        expect(page.locator(f"#{number}")).to_have_text("0")
+    expect(page.get_by_text("No requests yet.")).to_be_visible()
+    expect(page.get_by_text("Nobody waits.")).to_be_visible()
+    expect(page.get_by_text("No key holds anything.")).to_be_visible()
+    assert page.locator("table:visible").count() == 0
+
+    # Its line for the shell, as it stands there, is a first request.
+    answer = subprocess.run(["sh", "-c", page.locator("#example").text_content()], capture_output=True, text=True, check=True)
+    assert '"allowed":' in answer.stdout, answer
+    expect(page.locator("#admitted")).to_have_text("1")
+    assert rows(page, "#top") == [["hello", "1", "0", "0 %"]]
+
+
+def test_totals_top_keys_and_rates_are_those_of_what_was_sent(server, visit):
+    page = visit(server.url)
+    expect(page.locator("#connection")).to_have_text("Live")
+    sent = {"heavy": server.slide("heavy", 30, 50), "light": server.slide("light", 100, 7), "never": server.slide("never", 1, 12, cost=2)}
+    assert sent == {"heavy": (30, 20), "light": (7, 0), "never": (0, 12)}
+    expect(page.locator("#admitted")).to_have_text("37")
+    expect(page.locator("#denied")).to_have_text("32")
+    expect(page.locator("#errors")).to_have_text("0")
+    # Keys with as many requests as each other may come in any order; these have not.
+    assert rows(page, "#top") == [["heavy", "30", "20", "40 %"], ["never", "0", "12", "100 %"], ["light", "7", "0", "0 %"]]
+
+    # All of them were sent after the page was opened: so the table of each 10 seconds sums up to them.
+    page.get_by_text("As a table").click()
+    table = rows(page, "#rates-rows")
+    assert sum(int(row[1]) for row in table) == 37
+    assert sum(int(row[2]) for row in table) == 32
+    expect(page.locator("#rates-summary")).to_contain_text(re.compile(r"Admitted: .* at most\. Denied: .* at most\."))
+    assert page.locator("#rates .line.admitted").count() == 1
+    assert page.locator("#rates .line.denied").count() == 1
+
+
+def test_errors_are_counted(server, visit):
+    page = visit(server.url)
+    expect(page.locator("#errors")).to_have_text("0")
+    status, _ = server.post("/v1/slide", {"key": "k", "limit": 0, "window": "1h"})
+    assert status == 400
+    expect(page.locator("#errors")).to_have_text("1")
+    expect(page.locator("#admitted")).to_have_text("0")
+
+
+def test_each_limit_of_a_quota_is_shown_as_full_as_it_is(server, visit):
+    limits = [
+        {"name": "rpm", "limit": 4, "window": "1h"},
+        {"name": "tpm", "limit": 1000, "window": "1h", "unit": "tokens"},
+    ]
+    for _ in range(3):
+        status, _ = server.post("/v1/quota", {"key": "q:team", "limits": limits, "cost": {"tokens": 333}})
+        assert status == 200
+    server.slide("full", 5, 6)
+    page = visit(server.url)
+    cards = page.locator("#fill > li")
+    expect(cards).to_have_count(2)
+    # The key with most requests comes first.
+    expect(cards.nth(0).locator("h3")).to_have_text("full")
+    expect(cards.nth(0)).to_contain_text("sliding window")
+    expect(cards.nth(0).locator(".level")).to_have_text("full")
+    expect(cards.nth(0).locator(".counts")).to_contain_text("5 of 5, 0 left; empty again in ")
+    expect(cards.nth(1).locator("h3")).to_have_text("q:team")
+    gauges = cards.nth(1).locator(".gauge")
+    expect(gauges.locator(".title .name")).to_have_text(["rpm", "tpm"])
+    expect(gauges.locator(".level")).to_have_text(["75 % used", "> 99 % used"])
+    expect(gauges.nth(0).locator(".counts")).to_contain_text("3 of 4, 1 left")
+    expect(gauges.nth(1).locator(".counts")).to_contain_text("999 of 1,000, 1 left")
+    # The bars are as long as the numbers say, of 100; and each plot has its line, at the height of the bar.
+    bars = page.locator(".used").evaluate_all("bars => bars.map(bar => Number(bar.getAttribute('width')))")
+    assert [round(bar, 1) for bar in bars] == [100, 75, 99.9]
+    expect(page.locator(".gauge .plot .line")).to_have_count(3)
+
+
+def test_who_waits_is_shown_by_lane_and_gone_when_served(server, visit):
+    page = visit(server.url)
+    server.slide("line", 1, 1)
+    body = {"key": "line", "limit": 1, "window": "1h", "wait": "1m"}
+    waiting = ["low", "normal", "normal", "critical"]
+    clients = [threading.Thread(target=server.post, args=("/v1/slide", body | {"priority": lane}), daemon=True) for lane in waiting]
+    for client in clients:
+        client.start()
+    expect(page.locator("#waiting")).to_have_text("4")
+    assert rows(page, "#lanes") == [["line", "1", "0", "2", "1", "4"]]
+    # A higher limit admits them all at once.
+    server.slide("line", 100, 1)
+    for client in clients:
+        client.join()
+    expect(page.locator("#waiting")).to_have_text("0")
+    expect(page.get_by_text("Nobody waits.")).to_be_visible()
+    assert page.locator("#lanes > tr").count() == 0
