@@ -2,7 +2,7 @@
 # What each target does stands in .ci/, one script a task.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test test-matrix test-pages test-coordinator test-clients test-cell-clients bench bench-coordinator bench-guard lint fuzz chaos sanitize memcheck miri package test-package docker test-docker test-kubernetes test-monitoring clean
+.PHONY: help setup build run test test-matrix test-pages test-coordinator test-clients test-cell-clients bench bench-coordinator bench-guard lint fuzz chaos sanitize memcheck miri package test-package docker test-docker test-kubernetes test-monitoring test-dashboard clean
 SHELL := /bin/bash
 
 suffix := $(if $(filter Darwin,$(shell uname)),dylib,so)
@@ -90,6 +90,9 @@ test-kubernetes: build ## examples/kubernetes against Kubernetes' schemas, and a
 
 test-monitoring: build ## examples/prometheus and examples/grafana with a server, redis_exporter and Prometheus
 	@.ci/test-monitoring.sh
+
+test-dashboard: ## the coordinator's page in a headless browser; pictures of it in .cache/dashboard/pictures
+	@.ci/test-dashboard.sh
 
 clean: ## remove all that was built or fetched
 	cargo clean

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing of what it is asked for:  setup.sh build|server|languages|clients|shellcheck|wrk|valgrind|debootstrap|pip|venv|docker|compose ...
+# Installs what is missing of what it is asked for:  setup.sh build|server|languages|clients|shellcheck|wrk|valgrind|debootstrap|pip|venv|chromium|docker|compose ...
 # Says what it installs, with which command; silent and fast when nothing is missing. Also runs in the bash 3.2 of macOS.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -68,6 +68,7 @@ for thing in "$@"; do
     valgrind) { command -v valgrind && command -v python3; } >/dev/null || missing="$missing valgrind" ;;
     debootstrap) command -v debootstrap >/dev/null || missing="$missing debootstrap" ;;
     venv) python3 -c 'import ensurepip' 2>/dev/null || missing="$missing venv" ;;
+    chromium) command -v chromium chromium-browser google-chrome >/dev/null || missing="$missing chromium" ;;
     docker) command -v dockerd >/dev/null || missing="$missing docker" ;;
     compose) docker compose version >/dev/null 2>&1 || command -v docker-compose >/dev/null || missing="$missing compose" ;;
     pip) python3 -m pip --version >/dev/null 2>&1 || missing="$missing pip" ;;
@@ -92,6 +93,7 @@ for thing in $missing; do
     apt/compose) packages="$packages docker-compose" ;;
     apt/pip) packages="$packages python3-pip" ;;
     apt/venv) packages="$packages python3-venv" ;;
+    apt/chromium | dnf/chromium) packages="$packages chromium" ;;
     apt/node) packages="$packages nodejs npm" ;;
     apt/go) packages="$packages golang-go" ;;
     apt/java) packages="$packages default-jdk-headless maven" ;;
@@ -102,6 +104,7 @@ for thing in $missing; do
       echo "missing: ${thing#*/}, see examples/README.md; only on Debian and Ubuntu is it installed for you" >&2
       exit 1
       ;;
+    brew/chromium) echo "missing: Chromium or Chrome; name the program in RL_BROWSER" >&2; exit 1 ;;
     dnf/docker | dnf/compose | brew/docker | brew/compose)
       echo "missing: Docker's engine with compose; only on Debian and Ubuntu is it installed for you" >&2
       exit 1
@@ -146,6 +149,7 @@ No package manager that this script knows (apt-get, dnf, brew) is here. Please i
   wrk         wrk, a load generator for HTTP
   valgrind    valgrind and python3, to count instructions
   pip         Python 3 with pip
+  chromium    Chromium or Chrome (else set RL_BROWSER)
   docker      Docker's engine; compose: its plugin
   venv, node, go, java, php, ruby, hiredis
               what examples/README.md names for each language

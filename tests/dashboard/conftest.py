@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
+SECRET = "s3cret-of-this-test"
+ONLY_MINE = "only-mine-of-this-test"
 PATIENCE = 20  # seconds, for a program to start or a number to arrive
 expect.set_options(timeout=PATIENCE * 1000)
 
@@ -92,8 +94,11 @@ def server(coordinator):
 
 
 @pytest.fixture
-def protected(coordinator):
-    return coordinator("--tokens")
+def protected(coordinator, tmp_path):
+    """A server that asks for a token: there is one for all keys, and one for some."""
+    tokens = f'[[token]]\nname = "all"\ntoken = "{SECRET}"\n\n[[token]]\nname = "mine"\ntoken = "{ONLY_MINE}"\nprefixes = ["mine:"]\n'
+    (tmp_path / "tokens.toml").write_text(tokens)
+    return coordinator("--config", tmp_path / "tokens.toml")
 
 
 @pytest.fixture(scope="session")

@@ -3,9 +3,8 @@
 import re
 import signal
 
+from conftest import ONLY_MINE, SECRET
 from playwright.sync_api import expect
-
-SECRET = "s3cret-of-the-test"
 
 
 def live(page):
@@ -115,7 +114,7 @@ def test_a_token_with_a_prefix_shows_its_own_keys_only(protected, visit):
     protected.slide("mine:k", 5, 1, token=SECRET)
     protected.slide("other:k", 5, 1, token=SECRET)
     page = visit(protected.url)
-    page.get_by_label("Token").fill("only-mine")
+    page.get_by_label("Token").fill(ONLY_MINE)
     page.get_by_role("button", name="Watch").click()
     expect(page.locator("#top .name")).to_have_text(["mine:k"])
     expect(page.locator("#fill h3")).to_have_text(["mine:k"])

@@ -28,7 +28,8 @@ def test_hostile_keys_stay_text_in_their_place(server, visit, width):
     assert status == 200
     page = visit(server.url, viewport={"width": width, "height": 800})
     expect(page.locator("#top > tr")).to_have_count(len(KEYS) + 1)
-    expect(page.locator("#fill > li")).to_have_count(len(KEYS) + 1)
+    # A server keeps 256 bytes of the names of its heaviest keys: of those that are longer it does not say how full they are.
+    expect(page.locator("#fill > li")).to_have_count(1 + sum(len(key.encode()) <= 256 for key in KEYS.values()))
     names = page.locator("#top > tr > th").evaluate_all("cells => cells.map(cell => cell.textContent)")
 
     assert names[0] == KEYS["markup"]

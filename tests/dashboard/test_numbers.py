@@ -2,7 +2,7 @@
 
 import re
 import subprocess
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 from playwright.sync_api import expect
 
@@ -92,18 +92,16 @@ def test_each_limit_of_a_quota_is_shown_as_full_as_it_is(server, visit):
 
 def test_who_waits_is_shown_by_lane_and_gone_when_served(server, visit):
     page = visit(server.url)
-    server.slide("line", 1, 1)
-    body = {"key": "line", "limit": 1, "window": "1h", "wait": "1m"}
-    waiting = ["low", "normal", "normal", "critical"]
-    clients = [threading.Thread(target=server.post, args=("/v1/slide", body | {"priority": lane}), daemon=True) for lane in waiting]
-    for client in clients:
-        client.start()
-    expect(page.locator("#waiting")).to_have_text("4")
-    assert rows(page, "#lanes") == [["line", "1", "0", "2", "1", "4"]]
-    # A higher limit admits them all at once.
-    server.slide("line", 100, 1)
-    for client in clients:
-        client.join()
+    body = {"key": "line", "limit": 4, "window": "6s"}
+    assert server.post("/v1/slide", body | {"cost": 4})[0] == 200
+    lanes = ["low", "normal", "normal", "critical"]
+    with ThreadPoolExecutor() as clients:
+        answers = [clients.submit(server.post, "/v1/slide", body | {"wait": "1m", "priority": lane}) for lane in lanes]
+        expect(page.locator("#waiting")).to_have_text("4")
+        assert rows(page, "#lanes") == [["line", "1", "0", "2", "1", "4"]]
+        # All of them are admitted as the first request leaves the window.
+        assert [answer.result()[0] for answer in answers] == [200] * 4
     expect(page.locator("#waiting")).to_have_text("0")
     expect(page.get_by_text("Nobody waits.")).to_be_visible()
     assert page.locator("#lanes > tr").count() == 0
+    expect(page.locator("#admitted")).to_have_text("5")
