@@ -1,13 +1,25 @@
-//! The page to watch limits on, as it was compiled in: three files that ask for nothing from elsewhere.
+//! The page to watch limits on, as it was compiled in: files that ask for nothing from elsewhere.
 
 use axum::Router;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
-const HTML: &str = include_str!("../../dashboard/index.html");
-const SCRIPT: &str = include_str!("../../dashboard/app.js");
-const STYLE: &str = include_str!("../../dashboard/style.css");
+const HTML: &str = "text/html; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const STYLE: &str = "text/css; charset=utf-8";
+
+/// The path of each, what it is, and its text.
+const FILES: [(&str, &str, &str); 8] = [
+    ("/", HTML, include_str!("../../dashboard/index.html")),
+    ("/style.css", STYLE, include_str!("../../dashboard/style.css")),
+    ("/app.js", SCRIPT, include_str!("../../dashboard/app.js")),
+    ("/history.js", SCRIPT, include_str!("../../dashboard/history.js")),
+    ("/plot.js", SCRIPT, include_str!("../../dashboard/plot.js")),
+    ("/stream.js", SCRIPT, include_str!("../../dashboard/stream.js")),
+    ("/text.js", SCRIPT, include_str!("../../dashboard/text.js")),
+    ("/view.js", SCRIPT, include_str!("../../dashboard/view.js")),
+];
 
 /// Nothing but these files runs or is shown, and nobody may frame them.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
@@ -15,11 +27,9 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
 
 /// The ways to them.
 pub(super) fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
-    let file = |kind: &'static str, text: &'static str| get(move || async move { respond(kind, text) });
-    Router::new()
-        .route("/", file("text/html; charset=utf-8", HTML))
-        .route("/app.js", file("text/javascript; charset=utf-8", SCRIPT))
-        .route("/style.css", file("text/css; charset=utf-8", STYLE))
+    FILES.into_iter().fold(Router::new(), |router, (path, kind, text)| {
+        router.route(path, get(move || async move { respond(kind, text) }))
+    })
 }
 
 fn respond(kind: &'static str, text: &'static str) -> Response {
