@@ -53,19 +53,19 @@ class Coordinator:
         self.process.kill()
         self.process.wait()
 
-    def post(self, path, body, token=None):
+    def post(self, path, body, token=None, patience=PATIENCE):
         """The status and the JSON of an answer."""
         headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {token}"} if token else {})
         request = urllib.request.Request(self.url + path, json.dumps(body).encode(), headers)
         try:
-            with urllib.request.urlopen(request, timeout=PATIENCE) as reply:
+            with urllib.request.urlopen(request, timeout=patience) as reply:
                 return reply.status, json.load(reply)
         except urllib.error.HTTPError as error:
             return error.code, json.load(error)
 
-    def slide(self, key, limit, times, **more):
+    def slide(self, key, limit, times, token=None, **more):
         """Asks so often for one of so many in an hour: how many were admitted, how many denied."""
-        statuses = [self.post("/v1/slide", {"key": key, "limit": limit, "window": "1h", **more})[0] for _ in range(times)]
+        statuses = [self.post("/v1/slide", {"key": key, "limit": limit, "window": "1h", **more}, token)[0] for _ in range(times)]
         assert set(statuses) <= {200, 429}, statuses
         return statuses.count(200), statuses.count(429)
 

@@ -1,25 +1,32 @@
 """The page can be read, by eye, by ear, and without a mouse. Pictures of it are taken to be looked at."""
 
+import math
+import os
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from conftest import PATIENCE
 from playwright.sync_api import expect
 
 SCHEMES = ["light", "dark"]
+LIMITS = [
+    {"name": "rpm", "limit": 60, "window": "1m"},
+    {"name": "tpm", "limit": 80_000, "window": "1m", "unit": "tokens"},
+    {"name": "tpd", "limit": 2_000_000, "window": "1d", "unit": "tokens"},
+]
+# Of traffic before pictures are taken; five minutes fill the plots.
+SECONDS = int(os.environ.get("RL_PICTURES_SECONDS", "10"))
 WIDTHS = {"desktop": 1280, "phone": 390}
 
 
 @pytest.fixture
 def busy(server):
     """A server that was asked this and that."""
-    limits = [
-        {"name": "rpm", "limit": 60, "window": "1m"},
-        {"name": "tpm", "limit": 80_000, "window": "1m", "unit": "tokens"},
-        {"name": "tpd", "limit": 2_000_000, "window": "1d", "unit": "tokens"},
-    ]
     for i in range(40):
-        server.post("/v1/quota", {"key": "llm:claude", "limits": limits, "cost": {"tokens": 1_900}})
+        server.post("/v1/quota", {"key": "llm:claude", "limits": LIMITS, "cost": {"tokens": 1_900}})
         server.slide("api:anthropic", 30, 1)
         server.slide(f"user:{i % 9}", 6, 1)
         server.post("/v1/bucket", {"key": "api:openai", "capacity": 50, "refill": 1, "period": "10s"})
@@ -34,20 +41,51 @@ def settled(page):
     expect(page.locator("#rates .line.admitted")).to_have_count(1)
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("scheme", SCHEMES)
-def test_nothing_is_wrong_by_axe_nor_wider_than_the_window(busy, visit, pictures, scheme, width):
-    page = visit(busy.url, color_scheme=scheme, viewport={"width": WIDTHS[width], "height": 844})
-    settled(page)
-    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    assert (sum(map(int, re.findall(r"\d+", background)[:3])) > 384) == (scheme == "light"), background
-    page.get_by_text("As a table").click()
-    assert page.evaluate("document.documentElement.scrollWidth") == WIDTHS[width]
-    found = Axe().run(page, options={"resultTypes": ["violations", "incomplete"]})
-    assert found.violations_count == 0, found.generate_report()
-    assert len(found.response["passes"]) > 20, "axe looked at nothing"
-    page.get_by_text("As a table").click()
-    page.screenshot(path=pictures / f"{scheme}-{width}.png", full_page=True)
+def test_nothing_is_wrong_by_axe_nor_wider_than_the_window(busy, visit, pictures):
+    """All sizes and themes at once, while there is traffic."""
+    pages = {
+        (scheme, width): visit(busy.url, color_scheme=scheme, viewport={"width": WIDTHS[width], "height": 844})
+        for scheme in SCHEMES
+        for width in WIDTHS
+    }
+    line = {"key": "line", "limit": 1, "window": "1h"}
+    assert busy.post("/v1/slide", line)[0] == 200
+    with ThreadPoolExecutor(10) as clients:
+        for lane in ["critical", "normal", "normal", "normal", "low"]:
+            clients.submit(busy.post, "/v1/slide", line | {"wait": "1h", "priority": lane}, patience=3_600)
+        stop = threading.Event()
+        clients.submit(traffic, busy, stop)
+        try:
+            for (scheme, width), page in pages.items():
+                settled(page)
+                expect(page.locator("#rates-rows > tr")).to_have_count(min(31, SECONDS // 10 + 1), timeout=(SECONDS + PATIENCE) * 1000)
+                expect(page.locator("#lanes > tr")).to_have_count(1)
+                background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+                assert (sum(map(int, re.findall(r"\d+", background)[:3])) > 384) == (scheme == "light"), background
+                page.get_by_text("As a table").click()
+                assert page.evaluate("document.documentElement.scrollWidth") == WIDTHS[width]
+                found = Axe().run(page)
+                assert found.violations_count == 0, found.generate_report()
+                assert len(found.response["passes"]) > 20, "axe looked at nothing"
+                page.get_by_text("As a table").click()
+                page.screenshot(path=pictures / f"{scheme}-{width}.png", full_page=True)
+        finally:
+            stop.set()
+            busy.kill()
+
+
+def traffic(server, stop):
+    """Comes and goes, until told to stop."""
+    second = 0
+    while not stop.wait(0.1):
+        second += 0.1
+        try:
+            for _ in range(int(3 + 2.5 * math.sin(second / 8))):
+                server.slide("api:anthropic", 30, 1)
+                server.post("/v1/bucket", {"key": "api:openai", "capacity": 50, "refill": 9, "period": "1s"})
+            server.post("/v1/quota", {"key": "llm:claude", "limits": LIMITS, "cost": {"tokens": int(90 + 80 * math.sin(second / 9))}})
+        except OSError:
+            return  # the server has ended
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

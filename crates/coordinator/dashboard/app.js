@@ -44,6 +44,7 @@ const watch = new Watch("v1/watch", {
     if (name === "live") at("entry").hidden = true;
     at("forget").hidden = token === "" || name === "token";
     at("again").hidden = name !== "lost";
+    at("pause").hidden = name === "token";
     status();
   },
 });

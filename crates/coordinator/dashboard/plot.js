@@ -97,4 +97,4 @@ const short = (value) => Math.round(value * 10) / 10;
 // A run of one point is a line of no length, which its round ends make a dot.
 const line = (run, x, y) => run.map((p, i) => `${i === 0 ? "M" : "L"}${short(x(p))} ${short(y(p))}`).join("") + (run.length === 1 ? "h0" : "");
 
-const closed = (d, run, x, foot) => `${d}L${short(x(run.at(-1).at))} ${short(foot)}L${short(x(run[0].at))} ${short(foot)}Z`;
+const closed = (d, run, x, foot) => (run.length === 1 ? "" : `${d}L${short(x(run.at(-1).at))} ${short(foot)}L${short(x(run[0].at))} ${short(foot)}Z`);
