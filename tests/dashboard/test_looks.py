@@ -205,9 +205,9 @@ def test_a_screen_reader_finds_landmarks_headings_and_tables(busy, visit, width)
         "Requests per second, last 5 minutes",
         "Waiting lanes",
         "Top keys",
-        "How full the limits of these keys are",
+        "How much of their limits is used",
     ]
-    for title in ("Since the server started", "Top keys", "Waiting lanes", "How full the limits of these keys are"):
+    for title in ("Since the server started", "Top keys", "Waiting lanes", "How much of their limits is used"):
         assert page.get_by_role("region", name=title).count() == 1
     assert page.get_by_role("img", name="Requests per second, last 5 minutes").count() == 1
     # Also where rows are laid out as no table.

@@ -21,7 +21,7 @@ def test_a_server_that_nobody_asked_says_so_and_how_to(server, visit):
         expect(page.locator(f"#{number}")).to_have_text("0")
     expect(page.get_by_text("No requests yet.")).to_be_visible()
     expect(page.get_by_text("Nobody waits.")).to_be_visible()
-    expect(page.get_by_text("No key holds anything.")).to_be_visible()
+    expect(page.get_by_text("Nothing is used.")).to_be_visible()
     assert page.locator("table:visible").count() == 0
 
     # Its line for the shell, as it stands there, is a first request.
@@ -69,15 +69,15 @@ def test_each_limit_of_a_quota_is_shown_as_full_as_it_is(server, visit):
     for _ in range(3):
         status, _ = server.post("/v1/quota", {"key": "q:team", "limits": limits, "cost": {"tokens": 333}})
         assert status == 200
-    server.slide("full", 5, 6)
+    server.slide("all", 5, 6)
     page = visit(server.url)
     cards = page.locator("#fill > li")
     expect(cards).to_have_count(2)
     # The key with most requests comes first.
-    expect(cards.nth(0).locator("h3")).to_have_text("full")
+    expect(cards.nth(0).locator("h3")).to_have_text("all")
     expect(cards.nth(0)).to_contain_text("sliding window")
-    expect(cards.nth(0).locator(".level")).to_have_text("full")
-    expect(cards.nth(0).locator(".counts")).to_contain_text("5 of 5, 0 left; empty again in ")
+    expect(cards.nth(0).locator(".level")).to_have_text("used up")
+    expect(cards.nth(0).locator(".counts")).to_contain_text("5 of 5, 0 left; all back in ")
     expect(cards.nth(1).locator("h3")).to_have_text("q:team")
     gauges = cards.nth(1).locator(".gauge")
     expect(gauges.locator(".title .name")).to_have_text(["rpm", "tpm"])

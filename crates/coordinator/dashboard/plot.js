@@ -47,7 +47,7 @@ export function plotRates(svg, points, now) {
   svg.replaceChildren(...parts);
 }
 
-/** How full one limit was over the last five minutes before `now`. */
+/** How much of one limit was used over the last five minutes before `now`. */
 export function plotFill(svg, points, now) {
   const width = size(svg, FILL_HEIGHT);
   const x = (at) => width - 2 - ((now - at) / SPAN) * (width - 4);

@@ -114,11 +114,11 @@ function measure(element, limit) {
   const [most, remaining] = [count(limit.limit), count(limit.remaining)];
   const level = part >= 1 ? "full" : part >= 0.8 ? "high" : "low";
   element.dataset.level = level;
-  write(element.querySelector(".level"), level === "full" ? "full" : `${percent(part)} used`);
+  write(element.querySelector(".level"), level === "full" ? "used up" : `${percent(part)} used`);
   element.querySelector(".used").setAttribute("width", part * 100);
   const reset = count(limit.reset_after_ms);
-  const empty = reset > 0 ? `; empty again in ${duration(reset)}` : "";
-  write(element.querySelector(".counts"), `${number(Math.max(0, most - remaining))} of ${number(most)}, ${number(remaining)} left${empty}`);
+  const back = reset > 0 ? `; all back in ${duration(reset)}` : "";
+  write(element.querySelector(".counts"), `${number(Math.max(0, most - remaining))} of ${number(most)}, ${number(remaining)} left${back}`);
 }
 
 /** A table's row with so many numbers after its head: a key, or text that comes later. */
