@@ -91,7 +91,7 @@ test-kubernetes: build ## examples/kubernetes against Kubernetes' schemas, and a
 test-monitoring: build ## examples/prometheus and examples/grafana with a server, redis_exporter and Prometheus
 	@.ci/test-monitoring.sh
 
-test-dashboard: ## the coordinator's page in a headless browser; pictures of it in .cache/dashboard/pictures
+test-dashboard: setup build ## the coordinator's page in a headless browser; pictures of it in .cache/dashboard/pictures
 	@.ci/test-dashboard.sh
 
 clean: ## remove all that was built or fetched

@@ -6,14 +6,16 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-.ci/setup.sh build venv
+.ci/setup.sh build server venv
 browser() { command -v "${RL_BROWSER:-chromium}" chromium-browser google-chrome google-chrome-stable | head -n 1; }
 [ -n "$(browser)" ] || .ci/setup.sh chromium
 RL_BROWSER=$(browser)
 export RL_BROWSER RL_PICTURES=${RL_PICTURES:-$PWD/.cache/dashboard/pictures}
 
 cargo build -p rl-coordinator
-export RL_COORDINATOR=${CARGO_TARGET_DIR:-$PWD/target}/debug/rl-coordinator
+RL_REDIS_SERVER=$(.ci/server.sh)
+: "${REDIS_RL_MODULE:=$PWD/target/release/libredis_rl.so}"
+export RL_REDIS_SERVER REDIS_RL_MODULE RL_COORDINATOR=${CARGO_TARGET_DIR:-$PWD/target}/debug/rl-coordinator
 
 python=$PWD/.cache/dashboard/bin/python
 [ -x "$python" ] || python3 -m venv .cache/dashboard

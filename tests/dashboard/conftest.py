@@ -1,6 +1,7 @@
 """A real rl-coordinator and a real browser, for the tests of its page.
 
-RL_COORDINATOR names the program, RL_BROWSER the browser (Chromium); pictures go to the folder RL_PICTURES.
+RL_COORDINATOR names the program, RL_BROWSER the browser (Chromium), RL_REDIS_SERVER and REDIS_RL_MODULE the server for
+the other back end; pictures go to the folder RL_PICTURES.
 """
 
 import json
@@ -22,14 +23,18 @@ PATIENCE = 20  # seconds, for a program to start or a number to arrive
 expect.set_options(timeout=PATIENCE * 1000)
 
 
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
 class Coordinator:
     """One server, which may be stopped and started again on its port."""
 
     def __init__(self, folder, *options):
         self.folder, self.options, self.process = folder, options, None
-        with socket.socket() as listener:
-            listener.bind(("127.0.0.1", 0))
-            self.port = listener.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
 
     def start(self):

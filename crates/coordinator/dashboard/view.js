@@ -75,6 +75,7 @@ function lanes(keys) {
 function fill(keys, state, history, plots) {
   const held = keys.filter((item) => few(item.limits, 1).length > 0);
   at("fill-none").hidden = held.length > 0;
+  write(at("fill-none"), state.backend?.up === true ? "Nothing is used." : "The back end is down: how much is used is not known.");
   list(at("fill"), held, (item) => JSON.stringify([item.key, item.kind]), card, (element, item) => {
     const limits = few(item.limits, LIMITS_MAX);
     const hidden = item.limits.length - limits.length;
