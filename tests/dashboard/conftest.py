@@ -70,7 +70,9 @@ class Coordinator:
 
     def slide(self, key, limit, times, token=None, **more):
         """Asks so often for one of so many in an hour: how many were admitted, how many denied."""
-        statuses = [self.post("/v1/slide", {"key": key, "limit": limit, "window": "1h", **more}, token)[0] for _ in range(times)]
+        statuses = [
+            self.post("/v1/slide", {"key": key, "limit": limit, "window": "1h", **more}, token)[0] for _ in range(times)
+        ]
         assert set(statuses) <= {200, 429}, statuses
         return statuses.count(200), statuses.count(429)
 
@@ -101,8 +103,15 @@ def server(coordinator):
 @pytest.fixture
 def protected(coordinator, tmp_path):
     """A server that asks for a token: there is one for all keys, and one for some."""
-    tokens = f'[[token]]\nname = "all"\ntoken = "{SECRET}"\n\n[[token]]\nname = "mine"\ntoken = "{ONLY_MINE}"\nprefixes = ["mine:"]\n'
-    (tmp_path / "tokens.toml").write_text(tokens)
+    (tmp_path / "tokens.toml").write_text(f"""
+        [[token]]
+        name = "all"
+        token = "{SECRET}"
+        [[token]]
+        name = "mine"
+        token = "{ONLY_MINE}"
+        prefixes = ["mine:"]
+    """)
     return coordinator("--config", tmp_path / "tokens.toml")
 
 
@@ -127,7 +136,9 @@ def visit(browser):
         page = context.new_page()
         page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
         page.on("dialog", lambda dialog: (wrong.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-        page.on("request", lambda request: wrong.append(request.url) if not request.url.startswith((url, "data:")) else None)
+        page.on(
+            "request", lambda request: wrong.append(request.url) if not request.url.startswith((url, "data:")) else None
+        )
         page.add_init_script(
             "addEventListener('securitypolicyviolation', (event) => setTimeout(() => {"
             " throw new Error(`policy: ${event.violatedDirective} ${event.blockedURI}`) }))"

@@ -14,7 +14,17 @@ def redis(tmp_path):
     port, running = free_port(), []
 
     def start():
-        command = [os.environ["RL_REDIS_SERVER"], "--loadmodule", os.environ["REDIS_RL_MODULE"], "--port", str(port), "--save", "", "--dir", tmp_path]
+        command = [
+            os.environ["RL_REDIS_SERVER"],
+            "--loadmodule",
+            os.environ["REDIS_RL_MODULE"],
+            "--port",
+            str(port),
+            "--save",
+            "",
+            "--dir",
+            tmp_path,
+        ]
         running.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
         for line in running[-1].stdout:
             if "Ready to accept connections" in line:

@@ -1,7 +1,9 @@
 """The page keeps its connection, and says what became of it."""
 
+import os
 import re
 import signal
+import subprocess
 
 from conftest import ONLY_MINE, SECRET
 from playwright.sync_api import expect
@@ -28,7 +30,12 @@ def test_paused_numbers_stand_still_and_catch_up(server, visit):
     live(page)
     expect(page.locator("#admitted")).to_have_text("3")
     # What came while it stood still is in the rates, as if it had not.
-    assert page.locator("#rates-rows").evaluate("body => [...body.rows].reduce((sum, row) => sum + Number(row.cells[1].textContent), 0)") == 3
+    assert (
+        page.locator("#rates-rows").evaluate(
+            "body => [...body.rows].reduce((sum, row) => sum + Number(row.cells[1].textContent), 0)"
+        )
+        == 3
+    )
 
 
 def test_a_server_that_goes_and_comes_is_found_again(server, visit):
@@ -47,7 +54,9 @@ def test_a_server_that_goes_and_comes_is_found_again(server, visit):
     expect(page.locator("#top > tr", has_text="new")).to_be_visible()
     # Counters that begin anew are no requests of less than nothing.
     assert "-" not in page.locator("#rates-summary").text_content()
-    assert page.locator("#rates .line").evaluate_all("lines => lines.every(line => !line.getAttribute('d').includes('NaN'))")
+    assert page.locator("#rates .line").evaluate_all(
+        "lines => lines.every(line => !line.getAttribute('d').includes('NaN'))"
+    )
 
 
 def test_it_tries_ever_more_seldom_and_at_once_when_told(server, visit):
@@ -95,13 +104,20 @@ def test_no_token_a_wrong_one_the_right_one(protected, visit):
     live(page)
     expect(field).to_be_hidden()
     expect(page.locator("#numbers")).to_be_visible()
+    # The line for the shell works with a token, too.
+    asked = subprocess.run(
+        ["sh", "-c", page.locator("#example").text_content()], capture_output=True, env=os.environ | {"TOKEN": SECRET}
+    )
+    assert b'"allowed":true' in asked.stdout, asked
     assert SECRET not in page.content()
     assert SECRET not in page.url
 
     # It is kept for this tab, and for no other.
     page.reload()
     live(page)
-    assert page.evaluate("[...Array(localStorage.length).keys()].map(i => localStorage.getItem(localStorage.key(i)))") == [""]
+    assert page.evaluate(
+        "[...Array(localStorage.length).keys()].map(i => localStorage.getItem(localStorage.key(i)))"
+    ) == [""]
     other = visit(protected.url)
     expect(other.get_by_label("Token")).to_be_visible()
 

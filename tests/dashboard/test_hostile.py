@@ -25,11 +25,13 @@ def test_hostile_keys_stay_text_in_their_place(server, visit, width):
         answers = server.slide(key, 100, len(KEYS) + 1 - i)
         assert answers == (len(KEYS) + 1 - i, 0)
     assert server.post("/v1/slide", {"key": "k" * 10_000, "limit": 1, "window": "1h"})[0] == 400
-    status, _ = server.post("/v1/quota", {"key": KEYS["markup"] + "q", "limits": [{"name": "rpm", "limit": 9, "window": "1h"}]})
+    status, _ = server.post(
+        "/v1/quota", {"key": KEYS["markup"] + "q", "limits": [{"name": "rpm", "limit": 9, "window": "1h"}]}
+    )
     assert status == 200
     page = visit(server.url, viewport={"width": width, "height": 800})
     expect(page.locator("#top > tr")).to_have_count(len(KEYS) + 1)
-    # A server keeps 256 bytes of the names of its heaviest keys: of those that are longer it does not say how full they are.
+    # A server keeps 256 bytes of the names of its heaviest keys: of longer ones it does not say how much is used.
     expect(page.locator("#fill > li")).to_have_count(1 + sum(len(key.encode()) <= 256 for key in KEYS.values()))
     names = page.locator("#top > tr > th").evaluate_all("cells => cells.map(cell => cell.textContent)")
 
@@ -46,14 +48,17 @@ def test_hostile_keys_stay_text_in_their_place(server, visit, width):
     assert max(len(name) for name in names) < 250
 
     # No element of theirs, and no style: only what the page itself makes.
-    inside = page.locator("#numbers .name *").evaluate_all("all => all.map(element => element.tagName + '.' + element.className)")
+    inside = page.locator("#numbers .name *").evaluate_all(
+        "all => all.map(element => element.tagName + '.' + element.className)"
+    )
     assert set(inside) <= {"SPAN.unseen", "SPAN.note"}
     assert page.locator("#numbers :is(img, script, style, iframe, a, [onload], [onerror], [style])").count() == 0
 
     # The page is no wider than its window, no name wider than its card, and no line is much higher than its text.
     assert page.evaluate("document.documentElement.scrollWidth") == width
     beyond = page.locator("#numbers .name").evaluate_all(
-        "all => all.filter(name => { const card = name.closest('.card').getBoundingClientRect(), box = name.getBoundingClientRect();"
+        "all => all.filter(name => {"
+        " const card = name.closest('.card').getBoundingClientRect(), box = name.getBoundingClientRect();"
         " return box.left < card.left || box.right > card.right || box.height > 200 }).map(name => name.textContent)"
     )
     assert beyond == []
@@ -81,19 +86,22 @@ def test_a_page_told_nonsense_says_so_or_shows_nothing(server, visit):
         """async () => {
             const { show } = await import('./view.js'), { History } = await import('./history.js');
             const history = new History();
+            const limits = Array(500).fill(0).map((_, i) => ({ name: `l${i}`, limit: 0, remaining: -5 }));
             const nonsense = [
               {}, { at: 'x', totals: null, backend: null, top: null, fill: {}, lanes: 7 },
               { at: 1e300, totals: { admitted: -1, denied: NaN, errors: '<b>', waiting: Infinity } },
               { at: 5, top: Array(1000).fill(0).map((_, i) => ({ key: i, admitted: 'many' })) },
-              { at: 6, fill: [{ key: 'k', kind: '<i>', limits: Array(500).fill(0).map((_, i) => ({ name: `l${i}`, limit: 0, remaining: -5 })) }] },
+              { at: 6, fill: [{ key: 'k', kind: '<i>', limits }] },
               { at: 7, lanes: [{}, { key: null, low: 3 }, 'x', null] },
             ];
             for (const state of nonsense) { history.add(state); show(state, history, true); }
             history.add(nonsense[3]); show(nonsense[3], history, true);
             const rows = document.querySelectorAll('#top > tr').length;
             history.add(nonsense[4]); show(nonsense[4], history, true);
-            const cards = document.querySelector('#fill').textContent, gauges = document.querySelectorAll('.gauge').length;
-            const long = { at: 8, top: [{ key: 'k'.repeat(10_000) }], fill: [{ key: 'm', kind: 'quota', limits: [{ name: 'n'.repeat(10_000) }] }] };
+            const cards = document.querySelector('#fill').textContent;
+            const gauges = document.querySelectorAll('.gauge').length;
+            const much = [{ name: 'n'.repeat(10_000) }];
+            const long = { at: 8, top: [{ key: 'k'.repeat(10_000) }], fill: [{ key: 'm', kind: 'quota', limits: much }] };
             history.add(long); show(long, history, true);
             const wide = [document.documentElement.scrollWidth, document.querySelector('#top').textContent.length];
             return { wide, rows, cards, gauges, admitted: document.querySelector('#admitted').textContent };

@@ -58,7 +58,9 @@ def test_nothing_is_wrong_by_axe_nor_wider_than_the_window(busy, visit, pictures
         try:
             for (scheme, width), page in pages.items():
                 settled(page)
-                expect(page.locator("#rates-rows > tr")).to_have_count(min(31, SECONDS // 10 + 1), timeout=(SECONDS + PATIENCE) * 1000)
+                expect(page.locator("#rates-rows > tr")).to_have_count(
+                    min(31, SECONDS // 10 + 1), timeout=(SECONDS + PATIENCE) * 1000
+                )
                 expect(page.locator("#lanes > tr")).to_have_count(1)
                 background = page.evaluate("getComputedStyle(document.body).backgroundColor")
                 assert (sum(map(int, re.findall(r"\d+", background)[:3])) > 384) == (scheme == "light"), background
@@ -83,7 +85,10 @@ def traffic(server, stop):
             for _ in range(int(3 + 2.5 * math.sin(second / 8))):
                 server.slide("api:anthropic", 30, 1)
                 server.post("/v1/bucket", {"key": "api:openai", "capacity": 50, "refill": 9, "period": "1s"})
-            server.post("/v1/quota", {"key": "llm:claude", "limits": LIMITS, "cost": {"tokens": int(90 + 80 * math.sin(second / 9))}})
+            server.post(
+                "/v1/quota",
+                {"key": "llm:claude", "limits": LIMITS, "cost": {"tokens": int(90 + 80 * math.sin(second / 9))}},
+            )
         except OSError:
             return  # the server has ended
 
@@ -109,7 +114,8 @@ def contrast(one, other):
     return (light + 0.05) / (dark + 0.05)
 
 
-# Of linear RGB, for those who lack one kind of cone: Viénot, Brettel and Mollon 1999; Machado and others 2009 for the third.
+# Of linear RGB, for those who lack one kind of cone: two by Viénot, Brettel and Mollon (1999), one by Machado, Oliveira
+# and Fernandes (2009).
 BLIND = {
     "protanopia": ((0.11238, 0.88762, 0.0), (0.11238, 0.88762, 0.0), (0.00401, -0.00401, 1.0)),
     "deuteranopia": ((0.29275, 0.70725, 0.0), (0.29275, 0.70725, 0.0), (-0.02234, 0.02234, 1.0)),
@@ -170,8 +176,12 @@ def test_all_of_it_is_reached_by_keyboard_in_order_and_seen(busy, visit):
     reached = []
     for _ in range(4):
         page.keyboard.press("Tab")
-        reached.append(page.evaluate("document.activeElement.textContent.trim().split('\\n')[0] || document.activeElement.id"))
-        outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle + getComputedStyle(document.activeElement).outlineWidth")
+        reached.append(
+            page.evaluate("document.activeElement.textContent.trim().split('\\n')[0] || document.activeElement.id")
+        )
+        outline = page.evaluate(
+            "(({ outlineStyle, outlineWidth }) => outlineStyle + outlineWidth)(getComputedStyle(document.activeElement))"
+        )
         assert outline == "solid3px", (reached, outline)
         box = page.evaluate("(({ left, top }) => [left, top])(document.activeElement.getBoundingClientRect())")
         assert min(box) >= 0, (reached, box)
@@ -212,7 +222,12 @@ def test_a_screen_reader_finds_landmarks_headings_and_tables(busy, visit, width)
     assert page.get_by_role("img", name="Requests per second, last 5 minutes").count() == 1
     # Also where rows are laid out as no table.
     top = page.get_by_role("table", name="The keys with most requests, heaviest first")
-    assert [head.strip() for head in top.get_by_role("columnheader").all_text_contents()] == ["Key", "Admitted", "Denied", "Share denied"]
+    assert [head.strip() for head in top.get_by_role("columnheader").all_text_contents()] == [
+        "Key",
+        "Admitted",
+        "Denied",
+        "Share denied",
+    ]
     row = top.get_by_role("row").filter(has_text="llm:claude")
     assert row.get_by_role("rowheader").all_text_contents() == ["llm:claude"]
     assert row.get_by_role("cell").all_text_contents() == ["40", "0", "0 %"]
@@ -222,11 +237,14 @@ def test_a_screen_reader_finds_landmarks_headings_and_tables(busy, visit, width)
 def test_only_changes_of_state_are_spoken(busy, visit):
     page = visit(busy.url)
     settled(page)
-    live = page.locator("[aria-live], [role=status], [role=alert], output").evaluate_all("all => all.map(element => element.id)")
+    live = page.locator("[aria-live], [role=status], [role=alert], output").evaluate_all(
+        "all => all.map(element => element.id)"
+    )
     assert live == ["connection", "entry-error", "backend"]
     page.evaluate(
         "window.spoken = []; for (const id of ['connection', 'entry-error', 'backend'])"
-        " new MutationObserver((changes) => spoken.push(...changes)).observe(document.getElementById(id), { childList: true, characterData: true, subtree: true })"
+        " new MutationObserver((changes) => spoken.push(...changes))"
+        ".observe(document.getElementById(id), { childList: true, characterData: true, subtree: true })"
     )
     before = page.locator("#when").text_content()
     busy.slide("extra", 100, 3)

@@ -10,7 +10,9 @@ from playwright.sync_api import expect
 def rows(page, table):
     """The text of each cell of a table's body, once it has rows."""
     expect(page.locator(f"{table} > tr").first).to_be_visible()
-    return page.locator(table).evaluate("body => [...body.rows].map(row => [...row.cells].map(cell => cell.textContent))")
+    return page.locator(table).evaluate(
+        "body => [...body.rows].map(row => [...row.cells].map(cell => cell.textContent))"
+    )
 
 
 def test_a_server_that_nobody_asked_says_so_and_how_to(server, visit):
@@ -25,7 +27,9 @@ def test_a_server_that_nobody_asked_says_so_and_how_to(server, visit):
     assert page.locator("table:visible").count() == 0
 
     # Its line for the shell, as it stands there, is a first request.
-    answer = subprocess.run(["sh", "-c", page.locator("#example").text_content()], capture_output=True, text=True, check=True)
+    answer = subprocess.run(
+        ["sh", "-c", page.locator("#example").text_content()], capture_output=True, text=True, check=True
+    )
     assert '"allowed":' in answer.stdout, answer
     expect(page.locator("#admitted")).to_have_text("1")
     assert rows(page, "#top") == [["hello", "1", "0", "0 %"]]
@@ -34,13 +38,21 @@ def test_a_server_that_nobody_asked_says_so_and_how_to(server, visit):
 def test_totals_top_keys_and_rates_are_those_of_what_was_sent(server, visit):
     page = visit(server.url)
     expect(page.locator("#connection")).to_have_text("Live")
-    sent = {"heavy": server.slide("heavy", 30, 50), "light": server.slide("light", 100, 7), "never": server.slide("never", 1, 12, cost=2)}
+    sent = {
+        "heavy": server.slide("heavy", 30, 50),
+        "light": server.slide("light", 100, 7),
+        "never": server.slide("never", 1, 12, cost=2),
+    }
     assert sent == {"heavy": (30, 20), "light": (7, 0), "never": (0, 12)}
     expect(page.locator("#admitted")).to_have_text("37")
     expect(page.locator("#denied")).to_have_text("32")
     expect(page.locator("#errors")).to_have_text("0")
     # Keys with as many requests as each other may come in any order; these have not.
-    assert rows(page, "#top") == [["heavy", "30", "20", "40 %"], ["never", "0", "12", "100 %"], ["light", "7", "0", "0 %"]]
+    assert rows(page, "#top") == [
+        ["heavy", "30", "20", "40 %"],
+        ["never", "0", "12", "100 %"],
+        ["light", "7", "0", "0 %"],
+    ]
 
     # All of them were sent after the page was opened: so the table of each 10 seconds sums up to them.
     page.get_by_text("As a table").click()

@@ -20,7 +20,13 @@ def test_events_are_split_as_the_standard_says_wherever_the_pieces_end(call):
         ": a comment\n\nevent: state\ndata: one\n\nevent:state\r\ndata:two\r\ndata:  lines €\U0001f600\r\n\r\n"
         "id: 7\rretry: 5\rdata\r\rdata: untyped\n\nevent: nothing\n\nunknown: field\ndata: last\n\ndata: never ended"
     )
-    wanted = [["state", "one"], ["state", "two\n lines €\U0001f600"], ["message", ""], ["message", "untyped"], ["message", "last"]]
+    wanted = [
+        ["state", "one"],
+        ["state", "two\n lines €\U0001f600"],
+        ["message", ""],
+        ["message", "untyped"],
+        ["message", "last"],
+    ]
     found = call(
         "stream.js",
         """
@@ -59,12 +65,18 @@ def test_an_event_without_end_takes_no_memory_without_end(call, piece):
 
 def test_pauses_double_up_to_half_a_minute(call):
     pauses = call("stream.js", "return [1, 2, 3, 4, 5, 6, 7, 8, 50, 5000].map(m.pause)")
-    for wait, most in zip(pauses, [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000, 30_000], strict=True):
+    for wait, most in zip(
+        pauses, [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000, 30_000], strict=True
+    ):
         assert 0.8 * most <= wait <= most
 
 
 def test_numbers_and_durations_in_words(call):
-    written = call("text.js", "return [[0, 0.999, 999, 59e3, 60e3, 3599e3, 3600e3, 90061e3, 31.5e10].map(m.duration), [0, 0.001, 0.5, 0.999, 1].map(m.percent)]")
+    written = call(
+        "text.js",
+        "return [[0, 0.999, 999, 59e3, 60e3, 3599e3, 3600e3, 90061e3, 31.5e10].map(m.duration),"
+        " [0, 0.001, 0.5, 0.999, 1].map(m.percent)]",
+    )
     assert written == [
         ["0 ms", "1 ms", "999 ms", "59 s", "1 min", "59 min 59 s", "1 h", "1 d 1 h", "3645 d 20 h"],
         ["0 %", "< 1 %", "50 %", "> 99 %", "100 %"],
@@ -72,7 +84,12 @@ def test_numbers_and_durations_in_words(call):
 
 
 def state(at, admitted, denied=0, uptime=None, fill=()):
-    return {"at": at, "uptime_s": at // 1000 if uptime is None else uptime, "totals": {"admitted": admitted, "denied": denied}, "fill": list(fill)}
+    return {
+        "at": at,
+        "uptime_s": at // 1000 if uptime is None else uptime,
+        "totals": {"admitted": admitted, "denied": denied},
+        "fill": list(fill),
+    }
 
 
 RATES = "const h = new m.History(); for (const s of a) h.add(s); return [h.rates.map((r) => r.admitted), [...h.slots]];"
@@ -108,12 +125,14 @@ def test_only_five_minutes_and_so_many_limits_are_kept(call):
         """
         const h = new m.History();
         for (let i = 0; i < 1000; i += 1) {
-          const fill = [...Array(19).keys()].map((k) => ({ key: `${i}:${k}`, kind: 'slide', limits: [{ name: '', limit: 4, remaining: 1 }] }));
-          fill.unshift({ key: 'stays', kind: 'slide', limits: [{ name: '', limit: 4, remaining: 1 }] });
+          const limits = [{ name: '', limit: 4, remaining: 1 }];
+          const fill = [...Array(19).keys()].map((k) => ({ key: `${i}:${k}`, kind: 'slide', limits }));
+          fill.unshift({ key: 'stays', kind: 'slide', limits });
           h.add({ at: i * 1000, uptime_s: i, totals: { admitted: i, denied: 0 }, fill });
         }
         const series = [...Array(1000).keys()].filter((i) => h.fill(`${i}:0`, 'slide', '').length > 0).length;
-        return [h.rates.length, h.slots.size, h.fill('stays', 'slide', '').length, h.fill('stays', 'slide', '')[0].full, series];
+        const stays = h.fill('stays', 'slide', '');
+        return [h.rates.length, h.slots.size, stays.length, stays[0].full, series];
         """,
     )
     assert kept[:4] == [301, 31, 301, 0.75]

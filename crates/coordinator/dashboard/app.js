@@ -1,7 +1,7 @@
 // The page: its buttons, its connection, and what it shows when.
 //
-// What is connected here is in files of its own: stream.js (states from the server), history.js (what was), view.js (the
-// numbers), plot.js (the drawings), text.js (how things are written).
+// What is connected here is in files of its own: stream.js (states from the server), history.js (what was), view.js
+// (the numbers), plot.js (the drawings), text.js (how things are written).
 
 import { History, moment } from "./history.js";
 import { Watch } from "./stream.js";
@@ -18,8 +18,20 @@ const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
 /** A storage may be forbidden: then nothing is kept. */
 const kept = {
-  get: (storage, name) => { try { return window[storage].getItem(name) ?? ""; } catch { return ""; } },
-  set: (storage, name, value) => { try { window[storage].setItem(name, value); } catch { /* not kept */ } },
+  get: (storage, name) => {
+    try {
+      return window[storage].getItem(name) ?? "";
+    } catch {
+      return "";
+    }
+  },
+  set: (storage, name, value) => {
+    try {
+      window[storage].setItem(name, value);
+    } catch {
+      /* not kept */
+    }
+  },
 };
 
 let history = new History();
@@ -77,6 +89,14 @@ function status() {
   at("when").textContent = parts.join(", ");
 }
 
+/** A line for the shell, for whoever has not asked anything yet. */
+function example() {
+  const words = [`curl ${new URL("v1/slide", location.href)}`, "-H 'Content-Type: application/json'"];
+  if (token) words.push('-H "Authorization: Bearer $TOKEN"');
+  words.push(`-d '{"key": "hello", "limit": 5, "window": "60s"}'`);
+  at("example").textContent = words.join(" \\\n  ");
+}
+
 /** Shows the form, in place of the numbers. */
 function ask(refused) {
   at("entry").hidden = false;
@@ -105,6 +125,7 @@ function become(given) {
   [history, last, shown, plotted] = [new History(), null, null, 0];
   at("numbers").hidden = true;
   connection = { name: "connecting" };
+  example();
   watch.start(token);
 }
 
@@ -130,7 +151,6 @@ at("pause").addEventListener("click", pause);
 at("again").addEventListener("click", () => watch.again());
 at("forget").addEventListener("click", () => become(""));
 at("entry").addEventListener("submit", enter);
-at("example").textContent = `curl ${new URL("v1/slide", location.href)} \\\n  -H 'content-type: application/json' \\\n  -d '{"key":"hello","limit":5,"window":"60s"}'`;
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden && !paused && last) render();
 });
@@ -143,4 +163,5 @@ addEventListener("resize", () => {
   render();
 });
 setInterval(status, 1_000);
+example();
 watch.start(token);

@@ -34,7 +34,12 @@ export class History {
   #series = new Map();
 
   add(state) {
-    const now = { at: moment(state.at), uptime: count(state.uptime_s), admitted: count(state.totals?.admitted), denied: count(state.totals?.denied) };
+    const now = {
+      at: moment(state.at),
+      uptime: count(state.uptime_s),
+      admitted: count(state.totals?.admitted),
+      denied: count(state.totals?.denied),
+    };
     if (this.#base && now.at < this.#base.at) this.#forget(); // its clock was set back
     this.#count(now);
     for (const { key, kind, limits } of few(state.fill, KEYS_MAX)) {

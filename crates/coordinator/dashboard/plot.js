@@ -37,9 +37,16 @@ export function plotRates(svg, points, now) {
     if (width < NARROW && minutes % 2 === 1) continue; // no place for its label
     parts.push(draw("text", { class: "tick", x: at, y: RATES_HEIGHT - 5, "text-anchor": anchor }, label));
   }
-  for (const [series, value] of [["admitted", (p) => p.admitted], ["denied", (p) => p.denied]]) {
+  for (const [series, value] of [
+    ["admitted", (p) => p.admitted],
+    ["denied", (p) => p.denied],
+  ]) {
     for (const run of runs(points, value)) {
-      const d = line(run, (p) => x(p.at), (p) => y(value(p)));
+      const d = line(
+        run,
+        (p) => x(p.at),
+        (p) => y(value(p)),
+      );
       if (series === "admitted") parts.push(draw("path", { class: "area", d: closed(d, run, x, area.bottom) }));
       parts.push(draw("path", { class: `line ${series}`, d }));
     }
@@ -54,8 +61,15 @@ export function plotFill(svg, points, now) {
   const y = (full) => FILL_HEIGHT - 3 - full * (FILL_HEIGHT - 6);
   const parts = [0, 1].map((full) => draw("path", { class: "grid", d: `M2 ${y(full)}H${width - 2}` }));
   for (const run of runs(points, (point) => point.full)) {
-    const d = line(run, (p) => x(p.at), (p) => y(p.full));
-    parts.push(draw("path", { class: "area", d: closed(d, run, x, y(0)) }), draw("path", { class: "line admitted", d }));
+    const d = line(
+      run,
+      (p) => x(p.at),
+      (p) => y(p.full),
+    );
+    parts.push(
+      draw("path", { class: "area", d: closed(d, run, x, y(0)) }),
+      draw("path", { class: "line admitted", d }),
+    );
   }
   svg.replaceChildren(...parts);
 }
@@ -95,6 +109,8 @@ function runs(points, value) {
 const short = (value) => Math.round(value * 10) / 10;
 
 // A run of one point is a line of no length, which its round ends make a dot.
-const line = (run, x, y) => run.map((p, i) => `${i === 0 ? "M" : "L"}${short(x(p))} ${short(y(p))}`).join("") + (run.length === 1 ? "h0" : "");
+const line = (run, x, y) =>
+  run.map((p, i) => `${i === 0 ? "M" : "L"}${short(x(p))} ${short(y(p))}`).join("") + (run.length === 1 ? "h0" : "");
 
-const closed = (d, run, x, foot) => (run.length === 1 ? "" : `${d}L${short(x(run.at(-1).at))} ${short(foot)}L${short(x(run[0].at))} ${short(foot)}Z`);
+const closed = (d, run, x, foot) =>
+  run.length === 1 ? "" : `${d}L${short(x(run.at(-1).at))} ${short(foot)}L${short(x(run[0].at))} ${short(foot)}Z`;

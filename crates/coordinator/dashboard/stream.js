@@ -1,8 +1,8 @@
 // The stream of states from the server, kept up.
 //
-// EventSource cannot send a token, so this reads text/event-stream itself, from fetch. It begins anew when the
-// stream ends, fails, or says nothing for so long that it must be dead: at once at first, then ever more slowly, so that a thousand
-// open pages do not fall upon a server that has just come back.
+// EventSource cannot send a token, so this reads text/event-stream itself, from fetch. It begins anew when the stream
+// ends, fails, or says nothing for so long that it must be dead: soon at first, then ever more slowly, so that many open
+// pages do not fall upon a server that has just come back.
 
 /** No event is longer, in characters: what is, is not from this server. */
 const EVENT_MAX = 4 * 1024 * 1024;
@@ -47,17 +47,18 @@ export async function* events(body) {
   }
 }
 
-/** How long to wait before attempt number `failures` (1, 2, …), in ms: doubled each time, and a fifth of it by chance. */
+/** How long to wait after so many failures (1, 2, …), in ms: doubled each time, and a fifth of it by chance. */
 export function pause(failures) {
   const most = Math.min(WAIT_MAX, WAIT_FIRST * 2 ** Math.min(failures - 1, 10));
   return most * (0.8 + 0.2 * Math.random());
 }
 
 /**
- * Reads the stream at `url` until `stop`. Calls
- * `on.state(object)` for each state, `on.connection(name, detail)` when that changes:
- * `connecting`; `live`; `lost` with `{reason, until}`, the latter by Date.now(); `token` with `{refused}` where the server wants another
- * token, or one at all, after which nothing is tried until `start`.
+ * Reads the stream at `url` until `stop`. Calls `on.state(object)` for each state, and `on.connection(name, detail)` with
+ * - `connecting`, as it begins;
+ * - `live`, with each state;
+ * - `lost` and `{reason, until}`, the latter as of Date.now(): when it is tried again;
+ * - `token` and `{refused}`, whether there was one: the server wants another, and nothing is tried until `start`.
  */
 export class Watch {
   #url;
@@ -118,7 +119,8 @@ export class Watch {
       const reply = await fetch(this.#url, { headers, signal, cache: "no-store", credentials: "same-origin" });
       if (reply.status === 401 || reply.status === 403) return { refused: true };
       if (!reply.ok) return { reason: `The server answers ${reply.status}` };
-      if (!/^text\/event-stream\b/.test(reply.headers.get("content-type") ?? "")) return { reason: "This is no stream of states" };
+      if (!/^text\/event-stream\b/.test(reply.headers.get("content-type") ?? ""))
+        return { reason: "This is no stream of states" };
       for await (const event of events(reply.body)) {
         clearTimeout(timer);
         timer = setTimeout(silence, SILENCE_MAX);

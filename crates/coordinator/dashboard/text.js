@@ -4,7 +4,7 @@
 /** So many characters of a name are shown, its first and its last. */
 const HEAD = 96;
 const TAIL = 24;
-/** Controls, formats (bidi marks are among them), surrogates without their other half, unassigned; every space but the usual one. */
+/** Controls, formats (bidi marks among them), halves of surrogates, what is unassigned; every space but the usual one. */
 const UNSEEN = /([\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs})/u;
 
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
@@ -30,7 +30,12 @@ export function duration(ms) {
   const seconds = Math.round(ms / 1_000);
   let rest = seconds;
   const parts = [];
-  for (const [unit, size] of [["d", 86_400], ["h", 3_600], ["min", 60], ["s", 1]]) {
+  for (const [unit, size] of [
+    ["d", 86_400],
+    ["h", 3_600],
+    ["min", 60],
+    ["s", 1],
+  ]) {
     const n = Math.floor(rest / size);
     rest -= n * size;
     if (n > 0) parts.push(`${n} ${unit}`);
@@ -46,7 +51,9 @@ export function name(value) {
   const write = (characters) => {
     for (const [i, piece] of characters.join("").split(UNSEEN).entries()) {
       if (piece === "") continue;
-      nodes.push(i % 2 === 0 ? piece : mark("unseen", `U+${piece.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`));
+      nodes.push(
+        i % 2 === 0 ? piece : mark("unseen", `U+${piece.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`),
+      );
     }
   };
   if (all.length === 0) return [mark("note", "(empty)")];

@@ -39,52 +39,87 @@ function rates(state, history, plots) {
   else {
     const say = (kind) => {
       const values = known.map((point) => point[kind]);
-      return `${rate(values.at(-1))} now, ${rate(values.reduce((sum, value) => sum + value, 0) / values.length)} on average, ${rate(Math.max(...values))} at most`;
+      const average = values.reduce((sum, value) => sum + value, 0) / values.length;
+      return `${rate(values.at(-1))} now, ${rate(average)} on average, ${rate(Math.max(...values))} at most`;
     };
     write(at("rates-summary"), `Admitted: ${say("admitted")}. Denied: ${say("denied")}.`);
   }
   if (plots) plotRates(at("rates"), history.rates, moment(state.at));
   const rows = [...history.slots].reverse();
-  list(at("rates-rows"), rows, ([start]) => start, () => row(2), (line, [start, slot]) => {
-    write(line.cells[0], `${time(start)} – ${time(start + SLOT)}`);
-    write(line.cells[1], number(slot.admitted));
-    write(line.cells[2], number(slot.denied));
-  });
+  list(
+    at("rates-rows"),
+    rows,
+    ([start]) => start,
+    () => row(2),
+    (line, [start, slot]) => {
+      write(line.cells[0], `${time(start)} – ${time(start + SLOT)}`);
+      write(line.cells[1], number(slot.admitted));
+      write(line.cells[2], number(slot.denied));
+    },
+  );
 }
 
 function top(keys) {
   toggle("top", keys.length > 0);
-  list(at("top"), keys, (item) => item.key, (item) => row(3, item.key), (line, item) => {
-    const [admitted, denied] = [count(item.admitted), count(item.denied)];
-    const part = admitted + denied === 0 ? 0 : denied / (admitted + denied);
-    write(line.cells[1], number(admitted));
-    write(line.cells[2], number(denied));
-    write(line.cells[3], percent(part));
-  });
+  list(
+    at("top"),
+    keys,
+    (item) => item.key,
+    (item) => row(3, item.key),
+    (line, item) => {
+      const [admitted, denied] = [count(item.admitted), count(item.denied)];
+      const part = admitted + denied === 0 ? 0 : denied / (admitted + denied);
+      write(line.cells[1], number(admitted));
+      write(line.cells[2], number(denied));
+      write(line.cells[3], percent(part));
+    },
+  );
 }
 
 function lanes(keys) {
   toggle("lanes", keys.length > 0);
-  list(at("lanes"), keys, (item) => item.key, (item) => row(5, item.key), (line, item) => {
-    const waiting = LANES.map((lane) => count(item[lane]));
-    waiting.push(waiting.reduce((sum, n) => sum + n, 0));
-    for (const [i, n] of waiting.entries()) write(line.cells[i + 1], number(n));
-  });
+  list(
+    at("lanes"),
+    keys,
+    (item) => item.key,
+    (item) => row(5, item.key),
+    (line, item) => {
+      const waiting = LANES.map((lane) => count(item[lane]));
+      waiting.push(waiting.reduce((sum, n) => sum + n, 0));
+      for (const [i, n] of waiting.entries()) write(line.cells[i + 1], number(n));
+    },
+  );
 }
 
 function fill(keys, state, history, plots) {
   const held = keys.filter((item) => few(item.limits, 1).length > 0);
   at("fill-none").hidden = held.length > 0;
-  write(at("fill-none"), state.backend?.up === true ? "Nothing is used." : "The back end is down: how much is used is not known.");
-  list(at("fill"), held, (item) => JSON.stringify([item.key, item.kind]), card, (element, item) => {
-    const limits = few(item.limits, LIMITS_MAX);
-    const hidden = item.limits.length - limits.length;
-    write(element.querySelector(".more"), hidden > 0 ? `and ${number(hidden)} more limits` : "");
-    list(element.querySelector("ul"), limits, (limit) => limit.name, (limit) => gauge(item, limit), (gauge, limit) => {
-      measure(gauge, limit);
-      if (plots) plotFill(gauge.querySelector(".plot"), history.fill(item.key, item.kind, limit.name), moment(state.at));
-    });
-  });
+  write(
+    at("fill-none"),
+    state.backend?.up === true ? "Nothing is used." : "The back end is down: how much is used is not known.",
+  );
+  list(
+    at("fill"),
+    held,
+    (item) => JSON.stringify([item.key, item.kind]),
+    card,
+    (element, item) => {
+      const limits = few(item.limits, LIMITS_MAX);
+      const hidden = item.limits.length - limits.length;
+      write(element.querySelector(".more"), hidden > 0 ? `and ${number(hidden)} more limits` : "");
+      list(
+        element.querySelector("ul"),
+        limits,
+        (limit) => limit.name,
+        (limit) => gauge(item, limit),
+        (gauge, limit) => {
+          measure(gauge, limit);
+          if (plots)
+            plotFill(gauge.querySelector(".plot"), history.fill(item.key, item.kind, limit.name), moment(state.at));
+        },
+      );
+    },
+  );
 }
 
 /** One key with its limits. */
@@ -104,7 +139,10 @@ function gauge(item, limit) {
   if (item.kind === "quota") title.append(...inside(make("span", "name"), name(limit.name)), " ");
   title.append(make("span", "level"));
   const bar = draw("svg", { class: "bar", viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" });
-  bar.append(draw("rect", { class: "track", width: 100, height: 10 }), draw("rect", { class: "used", width: 0, height: 10 }));
+  bar.append(
+    draw("rect", { class: "track", width: 100, height: 10 }),
+    draw("rect", { class: "used", width: 0, height: 10 }),
+  );
   // What both drawings show is said in words beside them, but for the past.
   element.append(title, bar, make("p", "counts"), draw("svg", { class: "plot", "aria-hidden": "true" }));
   return element;
@@ -119,7 +157,10 @@ function measure(element, limit) {
   element.querySelector(".used").setAttribute("width", part * 100);
   const reset = count(limit.reset_after_ms);
   const back = reset > 0 ? `; all back in ${duration(reset)}` : "";
-  write(element.querySelector(".counts"), `${number(Math.max(0, most - remaining))} of ${number(most)}, ${number(remaining)} left${back}`);
+  write(
+    element.querySelector(".counts"),
+    `${number(Math.max(0, most - remaining))} of ${number(most)}, ${number(remaining)} left${back}`,
+  );
 }
 
 /** A table's row with so many numbers after its head: a key, or text that comes later. */
