@@ -77,6 +77,20 @@ class Coordinator:
         return statuses.count(200), statuses.count(429)
 
 
+def expect_rows(page, table, rows):
+    """A table's body has, or comes to have, these rows of text."""
+    expect(page.locator(f"{table} > tr > *")).to_have_text([cell for row in rows for cell in row])
+
+
+def expect_requests(page, admitted, denied):
+    """The table of each 10 seconds sums up, or comes to sum up, to these."""
+    summed = "body => [1, 2].map(i => [...body.rows].reduce((sum, row) => sum + Number(row.cells[i].textContent), 0))"
+    end = time.monotonic() + PATIENCE
+    while (found := page.locator("#rates-rows").evaluate(summed)) != [admitted, denied]:
+        assert time.monotonic() < end, found
+        page.wait_for_timeout(100)
+
+
 @pytest.fixture
 def coordinator(tmp_path):
     """Starts a server with these options."""

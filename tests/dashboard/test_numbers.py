@@ -4,15 +4,8 @@ import re
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
+from conftest import expect_requests, expect_rows
 from playwright.sync_api import expect
-
-
-def rows(page, table):
-    """The text of each cell of a table's body, once it has rows."""
-    expect(page.locator(f"{table} > tr").first).to_be_visible()
-    return page.locator(table).evaluate(
-        "body => [...body.rows].map(row => [...row.cells].map(cell => cell.textContent))"
-    )
 
 
 def test_a_server_that_nobody_asked_says_so_and_how_to(server, visit):
@@ -32,7 +25,7 @@ def test_a_server_that_nobody_asked_says_so_and_how_to(server, visit):
     )
     assert '"allowed":' in answer.stdout, answer
     expect(page.locator("#admitted")).to_have_text("1")
-    assert rows(page, "#top") == [["hello", "1", "0", "0 %"]]
+    expect_rows(page, "#top", [["hello", "1", "0", "0 %"]])
 
 
 def test_totals_top_keys_and_rates_are_those_of_what_was_sent(server, visit):
@@ -48,17 +41,19 @@ def test_totals_top_keys_and_rates_are_those_of_what_was_sent(server, visit):
     expect(page.locator("#denied")).to_have_text("32")
     expect(page.locator("#errors")).to_have_text("0")
     # Keys with as many requests as each other may come in any order; these have not.
-    assert rows(page, "#top") == [
-        ["heavy", "30", "20", "40 %"],
-        ["never", "0", "12", "100 %"],
-        ["light", "7", "0", "0 %"],
-    ]
+    expect_rows(
+        page,
+        "#top",
+        [
+            ["heavy", "30", "20", "40 %"],
+            ["never", "0", "12", "100 %"],
+            ["light", "7", "0", "0 %"],
+        ],
+    )
 
     # All of them were sent after the page was opened: so the table of each 10 seconds sums up to them.
     page.get_by_text("As a table").click()
-    table = rows(page, "#rates-rows")
-    assert sum(int(row[1]) for row in table) == 37
-    assert sum(int(row[2]) for row in table) == 32
+    expect_requests(page, 37, 32)
     expect(page.locator("#rates-summary")).to_contain_text(re.compile(r"Admitted: .* at most\. Denied: .* at most\."))
     assert page.locator("#rates .line.admitted").count() == 1
     assert page.locator("#rates .line.denied").count() == 1
@@ -110,7 +105,7 @@ def test_who_waits_is_shown_by_lane_and_gone_when_served(server, visit):
     with ThreadPoolExecutor() as clients:
         answers = [clients.submit(server.post, "/v1/slide", body | {"wait": "1m", "priority": lane}) for lane in lanes]
         expect(page.locator("#waiting")).to_have_text("4")
-        assert rows(page, "#lanes") == [["line", "1", "0", "2", "1", "4"]]
+        expect_rows(page, "#lanes", [["line", "1", "0", "2", "1", "4"]])
         # All of them are admitted as the first request leaves the window.
         assert [answer.result()[0] for answer in answers] == [200] * 4
     expect(page.locator("#waiting")).to_have_text("0")
