@@ -69,7 +69,7 @@ def test_nothing_is_wrong_by_axe_nor_wider_than_the_window(busy, visit, pictures
                 assert found.violations_count == 0, found.generate_report()
                 assert len(found.response["passes"]) > 20, "axe looked at nothing"
                 page.get_by_text("As a table").click()
-                page.screenshot(path=pictures / f"{scheme}-{width}.png", full_page=True)
+                page.screenshot(path=pictures / f"{scheme}-{width}.png", full_page=True, animations="disabled")
         finally:
             stop.set()
             busy.kill()
