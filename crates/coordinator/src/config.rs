@@ -17,6 +17,7 @@ use crate::args::{Args, LogFormat};
 use crate::auth::{self, Token};
 use crate::command::{Command, Verb};
 use crate::hex;
+use crate::rls::{self, Envoy};
 
 /// Why it is not right, for the operator.
 pub(crate) type Wrong = String;
@@ -37,6 +38,7 @@ pub(crate) struct Config {
     pub(crate) bounds: Bounds,
     pub(crate) tls: Option<Tls>,
     pub(crate) tokens: Vec<Token>,
+    pub(crate) envoy: Option<Envoy>,
     pub(crate) log: LogFormat,
     pub(crate) insecure_bind_anyway: bool,
 }
@@ -73,6 +75,7 @@ struct File {
     bounds: Bounds,
     tls: Option<Tls>,
     token: Vec<TokenFile>,
+    envoy: Option<rls::File>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -260,6 +263,8 @@ impl Config {
         if redis.is_some() && path.is_some() {
             return Err("with Redis there is nothing to save here: the limits are in that server".into());
         }
+        let known = redis.is_none().then_some(&policies); // else they are that server's
+        let envoy = file.envoy.map(|envoy| Envoy::new(envoy, max_window, known)).transpose()?;
         let config = Self {
             listen: args.listen.or(file.listen).unwrap_or_else(|| (Ipv4Addr::LOCALHOST, 8765).into()),
             threads: file.threads.filter(|threads| *threads > 0),
@@ -273,6 +278,7 @@ impl Config {
             bounds: file.bounds,
             tls: file.tls,
             tokens: file.token.into_iter().map(token).collect::<Result<_>>()?,
+            envoy,
             log: args.log.or(file.log).unwrap_or_default(),
             insecure_bind_anyway: args.insecure_bind_anyway || file.insecure_bind_anyway,
         };
@@ -283,18 +289,18 @@ impl Config {
     /// Nobody else may be served who could use up every limit.
     fn is_safe(&self) -> Result<()> {
         let certificates = self.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
-        if self.listen.ip().is_loopback()
-            || certificates
-            || !self.tokens.is_empty()
-            || self.insecure_bind_anyway
-        {
+        if certificates || !self.tokens.is_empty() || self.insecure_bind_anyway {
             return Ok(());
         }
-        Err(format!(
-            "listening on {} serves other machines, and nobody would need a token or a certificate: \
-             add [[token]] or tls.client_ca to the configuration, or --insecure-bind-anyway",
-            self.listen
-        ))
+        let envoy = self.envoy.as_ref().map(|envoy| envoy.listen);
+        let elsewhere = |listen: &SocketAddr| !listen.ip().is_loopback();
+        match std::iter::once(self.listen).chain(envoy).find(elsewhere) {
+            None => Ok(()),
+            Some(listen) => Err(format!(
+                "listening on {listen} serves other machines, and nobody would need a token or a certificate: \
+                 add [[token]] or tls.client_ca to the configuration, or --insecure-bind-anyway"
+            )),
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! | `args.rs`, `config.rs` | what it is set to |
 //! | `serve.rs`, `tls.rs` | connections |
 //! | `api/` | the ways in: JSON to commands, replies to JSON and header fields |
+//! | `rls/` | the way in over gRPC, for Envoy |
 //! | `auth.rs` | who may ask |
 //! | `command.rs`, `reply.rs` | what is asked and answered, whoever asks and whoever decides |
 //! | `app.rs` | asking, counting, and what to do where nobody decides |
@@ -27,6 +28,7 @@ mod crowd;
 mod hex;
 mod metrics;
 mod reply;
+mod rls;
 mod run;
 mod serve;
 mod snapshot;

@@ -25,6 +25,12 @@ struct Reason {
     reason: &'static str,
 }
 
+/// What became of a call of Envoy's.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Called {
+    outcome: &'static str,
+}
+
 /// What became of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -58,12 +64,48 @@ impl Outcome {
     }
 }
 
+/// A rule of Envoy's, and what became of a descriptor.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RuleLabels {
+    rule: String,
+    outcome: &'static str,
+}
+
+/// What became of a descriptor of Envoy's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Descriptor {
+    /// It is within its limit, or has none.
+    Ok,
+    /// It is over.
+    OverLimit,
+    /// It is over, but its rule only counts.
+    Shadow,
+    /// The back end was down, and it was allowed.
+    DegradedAllow,
+    /// The back end was down, and it was denied.
+    DegradedDeny,
+}
+
+impl Descriptor {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::OverLimit => "over_limit",
+            Self::Shadow => "shadow",
+            Self::DegradedAllow => "degraded_allow",
+            Self::DegradedDeny => "degraded_deny",
+        }
+    }
+}
+
 /// See the head of this file.
 pub(crate) struct Metrics {
     registry: Registry,
     /// By command, then by outcome, in the order of both.
     requests: Vec<(Verb, Vec<(Outcome, Counter)>)>,
     refused: Family<Reason, Counter>,
+    calls: Family<Called, Counter>,
+    descriptors: Family<RuleLabels, Counter>,
     seconds: Histogram,
     waiting: Gauge,
     keys: Gauge,
@@ -110,6 +152,11 @@ impl Metrics {
             "Requests that no limit was asked about, by reason",
             refused.clone(),
         );
+        let calls = Family::<Called, Counter>::default();
+        registry.register("envoy_calls", "Calls of Envoy's, by what they were answered", calls.clone());
+        let descriptors = Family::<RuleLabels, Counter>::default();
+        let help = "Descriptors of Envoy's, by rule and what they were answered";
+        registry.register("envoy_descriptors", help, descriptors.clone());
         let seconds = Histogram::new(exponential_buckets(0.000_1, 4.0, 10));
         registry.register("decision_seconds", "How long decisions took that did not wait", seconds.clone());
         let mut gauge = |name: &str, help: &str| {
@@ -129,6 +176,8 @@ impl Metrics {
             registry,
             requests: counters,
             refused,
+            calls,
+            descriptors,
             seconds,
             waiting,
             keys,
@@ -162,6 +211,16 @@ impl Metrics {
         self.refused.get_or_create(&Reason { reason }).inc();
         let [.., errors] = &self.totals;
         errors.fetch_add(1, Relaxed);
+    }
+
+    /// One more call of Envoy's was answered.
+    pub(crate) fn call(&self, outcome: &'static str) {
+        self.calls.get_or_create(&Called { outcome }).inc();
+    }
+
+    /// One more descriptor of Envoy's was answered; rules are those of the configuration.
+    pub(crate) fn descriptor(&self, rule: &str, outcome: Descriptor) {
+        self.descriptors.get_or_create(&RuleLabels { rule: rule.to_owned(), outcome: outcome.name() }).inc();
     }
 
     /// How long a decision took.

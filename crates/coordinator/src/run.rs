@@ -1,5 +1,6 @@
 //! The program's life: it is set up, serves, and ends when it is told to.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use crate::config::{Config, Snapshot, Wrong};
 use crate::crowd::Crowd;
 use crate::metrics::Metrics;
 use crate::serve::Server;
-use crate::{snapshot, tls};
+use crate::{rls, snapshot, tls};
 
 /// Runs it until it is told to end.
 ///
@@ -68,7 +69,11 @@ async fn serve(config: Config) -> Result<(), Wrong> {
         (None, _) => {}
     }
     let acceptor = config.tls.as_ref().map(tls::acceptor).transpose()?;
-    let listener = TcpListener::bind(listen).await.map_err(|error| format!("{listen}: {error}"))?;
+    let listener = bind(listen).await?;
+    let envoy = match config.envoy {
+        Some(envoy) => Some((bind(envoy.listen).await?, Arc::new(envoy))),
+        None => None,
+    };
     backend.start();
     let app = Arc::new(App {
         backend,
@@ -95,18 +100,34 @@ async fn serve(config: Config) -> Result<(), Wrong> {
         tls: acceptor,
         metrics: Arc::clone(&metrics),
     };
+    let serving_envoy = match envoy {
+        Some((listener, envoy)) => {
+            let address = listener.local_addr().map_err(|error| error.to_string())?;
+            tracing::info!("Envoy is answered on {scheme}://{address}");
+            let server = Server { router: rls::router(&app, envoy), ..server.clone() };
+            Some(tokio::spawn(server.run(listener, ending.clone())))
+        }
+        None => None,
+    };
     let serving = tokio::spawn(server.run(listener, ending));
     told_to_end().await?;
     tracing::info!("ending: those who wait are answered");
     end.send_replace(true);
     app.backend.close();
     let _ = serving.await; // a panic of it was logged
+    if let Some(serving) = serving_envoy {
+        let _ = serving.await;
+    }
     if let (Some(saver), Some((limits, Snapshot { path, .. }))) = (saver, saved) {
         let _ = saver.await; // what it writes now is whole before the last one is begun
         let keys = snapshot::write(&path, &limits).map_err(|error| format!("{}: {error}", path.display()))?;
         tracing::info!(keys, "limits were saved");
     }
     Ok(())
+}
+
+async fn bind(listen: SocketAddr) -> Result<TcpListener, Wrong> {
+    TcpListener::bind(listen).await.map_err(|error| format!("{listen}: {error}"))
 }
 
 /// Waits for SIGTERM or SIGINT.

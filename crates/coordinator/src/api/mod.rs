@@ -21,6 +21,7 @@ use axum::routing::{get, post};
 use axum::{Extension, Router};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
+pub(crate) use self::answer::{DEGRADED, seconds};
 pub(crate) use self::problem::Problem;
 use crate::app::App;
 use crate::auth::Access;

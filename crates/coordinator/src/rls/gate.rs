@@ -1,0 +1,63 @@
+//! What a call must be before it is looked at: gRPC, in time, and from somebody who may ask.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, Version, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use tonic::Status;
+
+use crate::app::App;
+
+/// Refuses what is no call, and what does not come in time.
+///
+/// A page of another site cannot make a browser send this content type without being allowed to, which it never is.
+pub(super) async fn is_call(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    if request.version() != Version::HTTP_2 {
+        app.metrics.refuse("grpc_not_http2");
+        return (StatusCode::HTTP_VERSION_NOT_SUPPORTED, "gRPC needs HTTP/2\n").into_response();
+    }
+    if !is_grpc(request.headers()) {
+        app.metrics.refuse("not_grpc");
+        return (StatusCode::UNSUPPORTED_MEDIA_TYPE, "this port speaks gRPC\n").into_response();
+    }
+    // No call waits for its turn, so this is the time that its message takes, and a back end.
+    match tokio::time::timeout(app.bounds.read_timeout.0, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            app.metrics.refuse("grpc_too_slow");
+            refuse(Status::deadline_exceeded("the message did not come in time"))
+        }
+    }
+}
+
+/// Lets those in who may ask; what they may ask about goes with the request.
+pub(super) async fn let_in(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+    let given = request.headers().get(header::AUTHORIZATION).map(|value| value.as_bytes());
+    match app.auth.check(given) {
+        Some(access) => {
+            request.extensions_mut().insert(access);
+            next.run(request).await
+        }
+        None => {
+            app.metrics.refuse("unauthorized");
+            refuse(Status::unauthenticated("a bearer token is needed in the metadata authorization"))
+        }
+    }
+}
+
+/// What any other path is told.
+pub(super) async fn no_such_service() -> Response {
+    refuse(Status::unimplemented("there is no such service"))
+}
+
+fn is_grpc(headers: &HeaderMap) -> bool {
+    const GRPC: &[u8] = b"application/grpc";
+    let kind = headers.get(header::CONTENT_TYPE).map_or(&[][..], |kind| kind.as_bytes());
+    kind.strip_prefix(GRPC).is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
+}
+
+fn refuse(status: Status) -> Response {
+    status.into_http::<axum::body::Body>()
+}
