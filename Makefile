@@ -2,7 +2,7 @@
 # What each target does stands in .ci/, one script a task.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test test-matrix test-pages test-coordinator test-clients test-cell-clients bench bench-coordinator bench-guard lint fuzz chaos sanitize memcheck miri package test-package docker test-docker test-kubernetes test-monitoring test-dashboard clean
+.PHONY: help setup build run test test-matrix test-pages test-coordinator test-clients test-cell-clients bench bench-coordinator bench-guard lint fuzz chaos sanitize memcheck miri package test-package docker test-docker test-kubernetes test-monitoring test-dashboard test-rls clean
 SHELL := /bin/bash
 
 suffix := $(if $(filter Darwin,$(shell uname)),dylib,so)
@@ -93,6 +93,8 @@ test-monitoring: build ## examples/prometheus and examples/grafana with a server
 
 test-dashboard: setup build ## the coordinator's page in a headless browser; pictures of it in .cache/dashboard/pictures
 	@.ci/test-dashboard.sh
+test-rls: build ## rl-coordinator's service for Envoy, with a client of Envoy's description and with Envoy itself
+	@.ci/test-rls.sh
 
 clean: ## remove all that was built or fetched
 	cargo clean

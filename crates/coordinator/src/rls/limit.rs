@@ -81,6 +81,15 @@ impl Asked {
         let words = [command.key(), id.as_bytes(), b"COST", REQUESTS, hits.as_bytes()];
         Command::new(Verb::Settle, words.map(Into::into), [])
     }
+
+    /// What says when there is room for so many hits at the key of [`command`](Self::command).
+    ///
+    /// # Errors
+    /// [`Fault::Cost`].
+    pub(super) fn peek(command: &Command, hits: u64) -> Result<Command> {
+        let hits = hits.to_string();
+        Command::new(Verb::Peek, [command.key(), b"COST", hits.as_bytes()].map(Into::into), [])
+    }
 }
 
 /// The limit that a descriptor brings: so many in any time of that length.

@@ -170,7 +170,15 @@ impl Service {
             }
         }
         let verdict = Verdict::of(&reply, plan.rule, asked.unit, hits, asked.overdraw);
-        verdict.map(Told::Verdict).ok_or_else(|| failed(Failure::Strange))
+        let mut verdict = verdict.ok_or_else(|| failed(Failure::Strange))?;
+        if verdict.is_over && (hits == 0 || asked.overdraw) {
+            // The back end was asked for nothing, which it has admitted, so it has not said when there is something.
+            let peek = Asked::peek(command, hits.max(1)).map_err(fault_status)?;
+            if let Some(reply) = self.asked(&Arc::new(peek)).await? {
+                verdict.later(&reply);
+            }
+        }
+        Ok(Told::Verdict(verdict))
     }
 
     /// Asks the back end; `None` if it is down, and Envoy is to be told something all the same.

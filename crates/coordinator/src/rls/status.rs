@@ -66,11 +66,19 @@ impl Verdict {
             limit_remaining: whole(remaining),
             duration_until_reset: Some(duration(row.reset_after_ms)),
         };
-        let retry_after_ms = u64::try_from(reply.retry_after_ms()).ok().filter(|ms| is_over && *ms > 0);
-        Some(Self { status, is_over, retry_after_ms })
+        let mut verdict = Self { status, is_over, retry_after_ms: None };
+        if is_over {
+            verdict.later(reply);
+        }
+        Some(verdict)
     }
 
-    /// How far it is from being over, and in how many seconds that is over.
+    /// It is admitted when this reply says.
+    pub(super) fn later(&mut self, reply: &Reply) {
+        self.retry_after_ms = u64::try_from(reply.retry_after_ms()).ok().filter(|ms| *ms > 0);
+    }
+
+    /// How far it is from being over; `None` if it never is.
     pub(super) fn distance(&self) -> Option<(bool, u32)> {
         self.status.current_limit.as_ref().map(|_| (!self.is_over, self.status.limit_remaining))
     }

@@ -223,6 +223,8 @@ class Checks:
         self.ask(descriptor(("user", user)), hits=3)
         answer = self.ask(descriptor(("user", user), hits=0))
         assert (answer.overall_code, answer.statuses[0].limit_remaining) == (OVER, 0), answer
+        fields = {field.key: field.value for field in answer.response_headers_to_add}
+        assert HOUR - 10 < int(fields["retry-after"]) <= HOUR, fields
 
     def check_a_descriptor_may_bring_its_limit(self):
         user = new()
@@ -265,6 +267,8 @@ class Checks:
             assert (answer.overall_code, answer.statuses[0].limit_remaining) == (OVER, 0), (key, answer)
             answer = self.ask(before)
             assert (answer.overall_code, answer.statuses[0].limit_remaining) == (OVER, 0), (key, answer)
+            fields = {field.key: field.value for field in answer.response_headers_to_add}
+            assert 0 < int(fields["retry-after"]) <= 86_400, (key, fields)
             answer = self.ask(after(2000))
             assert (answer.overall_code, answer.statuses[0].limit_remaining) == (OVER, 0), (key, answer)
 
