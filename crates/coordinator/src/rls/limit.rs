@@ -8,8 +8,8 @@ use super::key::key;
 use super::proto::envoy::extensions::common::ratelimit::v3::rate_limit_descriptor::{
     Entry, RateLimitOverride,
 };
-use super::proto::envoy::r#type::v3::RateLimitUnit;
 use super::proto::envoy::service::ratelimit::v3::rate_limit_response::rate_limit::Unit;
+use super::proto::envoy::r#type::v3::RateLimitUnit;
 use crate::command::{Command, Verb};
 
 /// How long a reservation may take from being made to being settled, which is done at once.

@@ -44,8 +44,8 @@ const HEALTH_MAX: usize = 1_024;
 pub(crate) fn router(app: &Arc<App>, envoy: Arc<Envoy>) -> Router {
     let service = rls::RateLimitServiceServer::new(Service::new(Arc::clone(app), envoy))
         .max_decoding_message_size(app.bounds.body_bytes);
-    let health = health_server::HealthServer::new(Health::new(Arc::clone(app)))
-        .max_decoding_message_size(HEALTH_MAX);
+    let health =
+        health_server::HealthServer::new(Health::new(Arc::clone(app))).max_decoding_message_size(HEALTH_MAX);
     let asks = Router::new()
         .route_service(&format!("/{}/{{method}}", rls::SERVICE_NAME), service)
         .route_layer(middleware::from_fn_with_state(Arc::clone(app), gate::let_in));

@@ -45,9 +45,7 @@ impl Rules {
         let mut node = self.domains.entry(domain.to_owned()).or_default();
         for (key, value) in entries {
             node = match value {
-                Some(value) => {
-                    node.valued.entry(key.clone()).or_default().entry(value.clone()).or_default()
-                }
+                Some(value) => node.valued.entry(key.clone()).or_default().entry(value.clone()).or_default(),
                 None => node.any.entry(key.clone()).or_default(),
             };
         }

@@ -20,6 +20,7 @@ mod auth;
 mod degraded;
 mod docs;
 mod ends;
+mod envoy;
 mod hostile;
 mod oracle;
 mod recipe;
