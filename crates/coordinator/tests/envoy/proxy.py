@@ -7,6 +7,8 @@ import pathlib
 import threading
 import time
 
+import yaml
+
 import programs
 
 EXAMPLES = pathlib.Path(__file__).parents[4] / "examples" / "envoy"
@@ -30,9 +32,9 @@ class Service(http.server.BaseHTTPRequestHandler):
 
 
 class Proxy:
-    """Envoy, asking at `rls`."""
+    """Envoy, asking at `rls`, as envoy.yaml has it, or, with `istio`, as the patches in istio.yaml do."""
 
-    def __init__(self, service, rls, token=None):
+    def __init__(self, service, rls, token=None, istio=False):
         self.port = programs.free_port()
         config = (EXAMPLES / "envoy.yaml").read_text()
         changes = [("port_value: 10000", f"port_value: {self.port}"), ("port_value: 8081", f"port_value: {rls}"),
@@ -43,6 +45,8 @@ class Proxy:
         for old, new in changes:
             assert old in config, old
             config = config.replace(old, new)
+        if istio:
+            config = yaml.dump(patched(yaml.safe_load(config), rls, token))
         path = programs.WORK / f"envoy-{self.port}.yaml"
         path.write_text(config)
         self.program = programs.start("envoy", os.environ["ENVOY"], "-c", str(path), "--use-dynamic-base-id",
@@ -66,6 +70,23 @@ class Proxy:
         return answer.status, fields
 
 
+def patched(config, rls, token):
+    """The configuration with what Istio would make of it."""
+    text = (EXAMPLES / "istio.yaml").read_text()
+    for old, new in (("rl-coordinator.limits.svc.cluster.local", "127.0.0.1"), ("port_value: 8081", f"port_value: {rls}"),
+                     ("the-token-of-the-gateway", token)):
+        assert old in text, old
+        text = text.replace(old, new)
+    patches = {patch["applyTo"]: patch["patch"]["value"] for patch in yaml.safe_load(text)["spec"]["configPatches"]}
+    static = config["static_resources"]
+    static["clusters"] = [patches["CLUSTER"], *(cluster for cluster in static["clusters"] if cluster["name"] == "service")]
+    manager = static["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
+    manager["http_filters"][0] = patches["HTTP_FILTER"]
+    [host] = manager["route_config"]["virtual_hosts"]
+    host.update(patches["VIRTUAL_HOST"])
+    return config
+
+
 def main():
     service = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Service)
     threading.Thread(target=service.serve_forever, daemon=True).start()
@@ -79,6 +100,8 @@ def main():
     at = [coordinator.envoy.split(":")[1] for coordinator in (embedded, on_redis)]
     proxies = {"embedded": Proxy(port, at[0]), "redis": Proxy(port, at[1], TOKEN)}
     without_token = Proxy(port, at[1])
+    by_istio = programs.Coordinator(tokens + rules)
+    proxy_of_istio = Proxy(port, by_istio.envoy.split(":")[1], TOKEN, istio=True)
 
     def limited(proxy):
         began = time.monotonic()
@@ -122,7 +145,7 @@ def main():
         programs.until("health checks fail", lambda: "NOT_SERVING" in health(on_redis.envoy), 20)
 
     def ends():
-        for coordinator in (embedded, on_redis):
+        for coordinator in (embedded, on_redis, by_istio):
             coordinator.end()
         assert proxies["embedded"].get("eve")[0] == 500, "nobody answers Envoy"
 
@@ -131,7 +154,8 @@ def main():
         for check in (limited, burst, tokens_of):
             label = f"Envoy with {name}: {check.__name__.replace('_', ' ')}"
             checks.append((label, lambda check=check, proxy=proxy: check(proxy)))
-    checks += [("Envoy without a token", no_token), ("Envoy with redis: back end down", back_end_down),
+    checks += [("Envoy with the patches for Istio: limited", lambda: limited(proxy_of_istio)),
+               ("Envoy without a token", no_token), ("Envoy with redis: back end down", back_end_down),
                ("they end as they should", ends)]
     programs.run_all(checks)
 
