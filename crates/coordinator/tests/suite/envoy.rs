@@ -152,7 +152,7 @@ fn those_who_say_nothing_leave_room_for_others() {
     // It stands behind them, until they have been sent away.
     is(&Envoy::of(&coordinator).user("x").unwrap(), Limited::Ok);
     // The other port has room of its own.
-    coordinator.client().get("/healthz").is(200);
+    coordinator.client().get("/healthz").status(200);
     drop(silent);
 }
 
