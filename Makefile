@@ -31,6 +31,7 @@ test-matrix: build ## run the integration tests on many servers, or MATRIX="redi
 
 test-pages: ## type the shell lines of README.md and docs/ as they stand
 	@.ci/pages.sh
+
 test-coordinator: ## rl-coordinator against its own OpenAPI document, with schemathesis
 	@.ci/test-coordinator.sh
 
@@ -93,6 +94,7 @@ test-monitoring: build ## examples/prometheus and examples/grafana with a server
 
 test-dashboard: setup build ## the coordinator's page in a headless browser; pictures of it in .cache/dashboard/pictures
 	@.ci/test-dashboard.sh
+
 test-rls: build ## rl-coordinator's service for Envoy, with a client of Envoy's description and with Envoy itself
 	@.ci/test-rls.sh
 

@@ -38,7 +38,12 @@ pub(super) async fn let_in(State(app): State<Arc<App>>, mut request: Request, ne
     match app.auth.check(given) {
         Some(access) => {
             request.extensions_mut().insert(access);
-            next.run(request).await
+            let response = next.run(request).await;
+            // Only an error has a status where header fields are; it may be one of a message that could not be read.
+            if response.headers().contains_key("grpc-status") {
+                app.metrics.call("error");
+            }
+            response
         }
         None => {
             app.metrics.refuse("unauthorized");

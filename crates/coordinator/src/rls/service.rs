@@ -75,8 +75,7 @@ impl Service {
                         (true, false) => Descriptor::OverLimit,
                     };
                     if outcome == Descriptor::Shadow {
-                        verdict.status.code = Code::Ok.into();
-                        verdict.retry_after_ms = None;
+                        verdict.let_pass();
                     }
                     verdicts.push(verdict.clone());
                     (verdict.status, outcome)
@@ -164,8 +163,10 @@ impl Service {
             // Where the limit is over by so much that not even nothing is admitted, it need not be more over.
             if let Some(Some(id)) = &quota.reservation {
                 let settle = Asked::settle(command, id, hits).map_err(fault_status)?;
-                if self.asked(&Arc::new(settle)).await?.is_none() {
-                    return Ok(Told::Degraded);
+                match self.asked(&Arc::new(settle)).await? {
+                    Some(Reply::Done(true)) => {}
+                    Some(_) => return Err(failed(Failure::Strange)), // it was made a moment ago
+                    None => return Ok(Told::Degraded),
                 }
             }
         }
@@ -183,7 +184,8 @@ impl Service {
 
     /// Asks the back end; `None` if it is down, and Envoy is to be told something all the same.
     async fn asked(&self, command: &Arc<Command>) -> Result<Option<Reply>, Status> {
-        match self.app.ask(command, self.envoy.on_error).await {
+        let on_error = self.envoy.on_error.unwrap_or(OnError::Deny); // as Envoy is told, so it is counted
+        match self.app.ask(command, Some(on_error)).await {
             Answer::Reply(reply) => Ok(Some(reply)),
             Answer::Degraded(_) | Answer::Failure(Failure::Down) => match self.envoy.on_error {
                 None => Err(failed(Failure::Down)),
@@ -239,12 +241,9 @@ impl RateLimitService for Service {
     ) -> Result<Response<RateLimitResponse>, Status> {
         let access = request.extensions().get::<Access>().cloned();
         let access = access.ok_or_else(|| Status::unauthenticated("a token is needed"))?;
-        let decided = self.decide(&access, request.get_ref()).await;
-        self.app.metrics.call(match &decided {
-            Ok(response) if response.overall_code() == Code::OverLimit => "over_limit",
-            Ok(_) => "ok",
-            Err(_) => "error",
-        });
-        decided.map(Response::new)
+        let response = self.decide(&access, request.get_ref()).await?;
+        let is_over = response.overall_code() == Code::OverLimit;
+        self.app.metrics.call(if is_over { "over_limit" } else { "ok" });
+        Ok(Response::new(response))
     }
 }

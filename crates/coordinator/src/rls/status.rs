@@ -78,6 +78,12 @@ impl Verdict {
         self.retry_after_ms = u64::try_from(reply.retry_after_ms()).ok().filter(|ms| *ms > 0);
     }
 
+    /// It may go on although it is over.
+    pub(super) fn let_pass(&mut self) {
+        self.status.code = Code::Ok.into();
+        (self.is_over, self.retry_after_ms) = (false, None);
+    }
+
     /// How far it is from being over; `None` if it never is.
     pub(super) fn distance(&self) -> Option<(bool, u32)> {
         self.status.current_limit.as_ref().map(|_| (!self.is_over, self.status.limit_remaining))

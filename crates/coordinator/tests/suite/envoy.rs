@@ -233,8 +233,11 @@ fn what_it_answers_is_counted() {
         is(&envoy.user("x").unwrap(), code);
         is(&envoy.user("y").unwrap(), Limited::Ok);
     }
+    envoy.refuses(request(Vec::new()), Code::InvalidArgument);
+    envoy.refuses(request(vec![of(&"x".repeat(70_000))]), Code::OutOfRange);
     let metrics = coordinator.client().get("/metrics").text();
     for line in [
+        "rl_envoy_calls_total{outcome=\"error\"} 2",
         "rl_envoy_calls_total{outcome=\"ok\"} 5",
         "rl_envoy_calls_total{outcome=\"over_limit\"} 1",
         "rl_envoy_descriptors_total{rule=\"per-user\",outcome=\"over_limit\"} 1",
