@@ -62,6 +62,12 @@ capacity = 4
 
 [[envoy.rule]]
 domain = "shop"
+descriptor = [{ key = "a" }, { key = "b" }]
+limit = 1
+window = "1h"
+
+[[envoy.rule]]
+domain = "shop"
 descriptor = [{ key = "shadow" }]
 limit = 1
 window = "1h"
@@ -274,6 +280,9 @@ class Checks:
 
     def check_no_value_is_taken_for_another(self):
         one, value = new(), new()
+        pairs = (f"{one}:b={value}", value), (one, f"{value}:b={value}"), (one, f"{value}%3ab={value}")
+        for a, b in pairs:
+            assert self.codes(2, descriptor(("a", a), ("b", b))) == [OK, OVER], (a, b)
         first = descriptor(("user", f"{one}:x={value}"))
         assert self.codes(3, first) == [OK] * 3
         for other in f"{one}%3ax%3d{value}", f"{one}:x={value}:", f"{one}", f"{one}:x", f"{{{one}}}:x={value}":
