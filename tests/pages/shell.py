@@ -2,8 +2,9 @@
 """The shell lines in README.md, docs/ and examples/README.md: each is run as it stands in a shell, in the order of its page.
 
 What a line says of where things are is true in the shell that it is run in, by programs of the same names in front of the PATH: `redis-cli` asks, and
-`redis-server` and `make run` start, a server on a free port; `pip` and `python3` are those of a virtual environment. A line that is known
-to nobody fails: it is to be run here, or by a script that ELSEWHERE names, which has to read it from its page.
+`redis-server` and `make run` start, a server on a free port; `cargo run -p rl-coordinator` and `curl` likewise; `pip` and `python3` are those of a virtual
+environment. A line that is known to nobody fails: it is to be run here, or by a script that ELSEWHERE names, which has to read it from its page.
+What curl is shown to be answered it has to be answered. And files of the coordinator's that are shown have to be right.
 
 What is typed at `redis-cli` alone is tests/server/pages.rs's, which compares the answers too; lines behind `> ` likewise.
 
@@ -25,38 +26,67 @@ import time
 ROOT = os.path.abspath(f"{os.path.dirname(__file__)}/../..")
 # A line that begins so is one for a shell.
 PROGRAMS = "make docker pip python3 python redis-cli redis-server redis_exporter valkey-server valkey-cli cargo npm node go mvn java php ruby curl"
-PROGRAMS += " kubectl helm apt apt-get dpkg git cd export sudo systemctl sh bash rl-coordinator"
-ELSEWHERE = {"docker": ".ci/test-docker.sh", "redis_exporter": "tests/monitoring/run.py"}
+PROGRAMS += " kubectl helm apt apt-get dpkg git cd export sudo systemctl sh bash rl-coordinator envoy"
+ENVOY = "crates/coordinator/tests/envoy/proxy.py"
+ELSEWHERE = {"docker": ".ci/test-docker.sh", "redis_exporter": "tests/monitoring/run.py", "envoy": ENVOY, "rl-coordinator": ENVOY}
+ELSEWHERE["curl -i -H 'x-user: ann' localhost:10000"] = ENVOY
+COORDINATOR = "cargo run -p rl-coordinator"
 SERVERS = ("make run", "redis-server ")
 
 
-def lines(page):
-    """The shell lines of a page."""
+def blocks(page, language):
     with open(f"{ROOT}/{page}") as file:
-        blocks = re.findall(r"^ *```(?:sh|bash|console)?\n(.*?)^ *```", file.read(), re.DOTALL | re.MULTILINE)
-    stripped = [line.strip() for block in blocks for line in block.splitlines()]
-    return [line for line in stripped if line.split(" ")[0] in PROGRAMS.split()]
+        return re.findall(rf"^ *```{language}\n(.*?)^ *```", file.read(), re.DOTALL | re.MULTILINE)
+
+
+def is_whole(line):
+    return subprocess.run(["bash", "-n", "-c", line], capture_output=True).returncode == 0
+
+
+def lines(page):
+    """The shell lines of a page, each with what is set before it in its block, and what stands below it as the answer."""
+    for block in blocks(page, "(?:sh|bash|console)?"):
+        rest, setting = [line.strip() for line in block.splitlines()], ""
+        while rest:
+            line = rest.pop(0)
+            if re.match(r"\w+='", line):
+                setting += line + "\n"
+            if line.split(" ")[0] not in PROGRAMS.split():
+                continue
+            while rest and not is_whole(line):
+                line += "\n" + rest.pop(0)
+            answer = []
+            while rest and rest[0].startswith("{"):
+                answer.append(rest.pop(0))
+            yield re.sub(r"\s+# .*", "", line), setting, "\n".join(answer)
 
 
 def is_of_redis_cli(line):
     return line.startswith("redis-cli ") and "|" not in line and line != "redis-cli RL.SLIDE key 500 60"
 
 
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
+
+
 class Shell:
-    """A folder of programs to stand before the others, and the server that is asked."""
+    """A folder of programs to stand before the others, the server that is asked, and the coordinator."""
 
     def __init__(self, options):
         self.folder = tempfile.mkdtemp(prefix="rl-pages-")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = str(probe.getsockname()[1])
+        self.port, self.http = free_port(), free_port()
         self.cli = [shutil.which("redis-cli"), "-p", self.port]
         self.program("redis-cli", f'exec "{self.cli[0]}" -p {self.port} "$@"')
         server = os.path.abspath(options.server)
         self.program("redis-server", f'exec "{server}" "$@" --port {self.port} --save ""')
+        cargo, curl = shutil.which("cargo"), shutil.which("curl")
+        self.program("cargo", f'[ "$*" != "run -p rl-coordinator" ] || set -- "$@" -- --listen 127.0.0.1:{self.http}\nexec "{cargo}" "$@"')
+        self.program("curl", f'exec bash -c \'exec "{curl}" -sS --fail-with-body "${{@//localhost:8765/127.0.0.1:{self.http}}}"\' bash "$@"')
         path = f"{self.folder}/bin:{options.venv}/bin:{os.environ['PATH']}"
         self.environment = {**os.environ, "PATH": path, "PORT": self.port, "REDIS_URL": f"redis://127.0.0.1:{self.port}"}
-        self.started = None
+        self.started = self.coordinator = None
 
     def program(self, name, text):
         os.makedirs(f"{self.folder}/bin", exist_ok=True)
@@ -82,6 +112,19 @@ class Shell:
             time.sleep(0.1)  # it builds, and may be long about it
         assert self.ask("RL.PEEK", "nobody") == [""], f"{line}: no module"
 
+    def start_coordinator(self):
+        self.stop_coordinator()
+        self.coordinator = subprocess.Popen(["bash", "-c", COORDINATOR], cwd=ROOT, env=self.environment, stderr=subprocess.DEVNULL, start_new_session=True)
+        while subprocess.run(["curl", "-sf", f"http://127.0.0.1:{self.http}/healthz"], stdout=subprocess.DEVNULL).returncode != 0:
+            assert self.coordinator.poll() is None, f"{COORDINATOR}: ended with {self.coordinator.returncode}"
+            time.sleep(0.2)  # as above
+
+    def stop_coordinator(self):
+        if self.coordinator:
+            os.killpg(self.coordinator.pid, signal.SIGTERM)
+            self.coordinator.wait(30)
+        self.coordinator = None
+
     def stop(self):
         if self.started:
             self.ask("SHUTDOWN", "NOSAVE")
@@ -89,8 +132,9 @@ class Shell:
         self.started = None
 
     def close(self):
-        if self.started and self.started.poll() is None:
-            os.killpg(self.started.pid, signal.SIGKILL)
+        for process in filter(None, (self.started, self.coordinator)):
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
         shutil.rmtree(self.folder)
 
 
@@ -129,23 +173,34 @@ CHECKED = {
 }
 
 
-def do(shell, page, line):
-    line = re.sub(r"\s+#.*", "", line)
+def do(shell, page, line, setting, answer):
     if is_of_redis_cli(line):
         return
-    program = line.split(" ")[0]
-    if program in ELSEWHERE:
-        with open(f"{ROOT}/{ELSEWHERE[program]}") as file:
-            assert os.path.basename(page) in file.read(), f"{ELSEWHERE[program]} does not read {page}: {line}"
+    elsewhere = ELSEWHERE.get(line) or ELSEWHERE.get(line.split(" ")[0])
+    if elsewhere:
+        with open(f"{ROOT}/{elsewhere}") as file:
+            assert os.path.basename(page) in file.read(), f"{elsewhere} does not read {page}: {line}"
         return
     print(f"{page}: {line}", flush=True)
     if line.startswith(SERVERS):
         shell.start(line)
-        return
-    assert line in CHECKED, f"{page}: nobody runs this: {line}"
-    if not shell.started:
-        shell.start("make run")
-    CHECKED[line](shell, line)
+    elif line == COORDINATOR:
+        shell.start_coordinator()
+    elif line.startswith("curl "):
+        answered = shell.run(setting + line).rstrip("\n")
+        assert answered and (not answer or answered == answer), f"{line}: {answered}"
+    else:
+        assert line in CHECKED, f"{page}: nobody runs this: {line}"
+        if not shell.started:
+            shell.start("make run")
+        CHECKED[line](shell, line)
+
+
+def check_file(shell, text):
+    """A configuration of the coordinator's."""
+    with open(f"{shell.folder}/coordinator.toml", "w") as file:
+        file.write(text)
+    shell.run(f"cargo run -q -p rl-coordinator -- --config {shell.folder}/coordinator.toml --check")
 
 
 def main():
@@ -155,11 +210,15 @@ def main():
     shell = Shell(options.parse_args())
     pages = ["README.md", *sorted(glob.glob("docs/*.md", root_dir=ROOT)), "examples/README.md"]
     try:
-        found = [(page, line) for page in pages for line in lines(page)]
-        missing = set(CHECKED) - {re.sub(r"\s+#.*", "", line) for _, line in found}
+        found = [(page, *line) for page in pages for line in lines(page)]
+        missing = set(CHECKED) - {line for _, line, *_ in found}
         assert not missing, f"on no page: {missing}"
-        for page, line in found:
-            do(shell, page, line)
+        for page, *line in found:
+            do(shell, page, *line)
+        for page in ("docs/coordinator.md", "docs/envoy.md"):
+            for text in blocks(page, "toml"):
+                check_file(shell, text)
+        shell.stop_coordinator()
         shell.stop()
     except AssertionError as error:
         sys.exit(f"shell.py: {error}")

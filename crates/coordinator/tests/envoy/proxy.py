@@ -13,6 +13,9 @@ import programs
 
 EXAMPLES = pathlib.Path(__file__).parents[4] / "examples" / "envoy"
 TOKEN = "a-token-that-nobody-guesses"
+# What docs/envoy.md shows to be typed is what is done here, on other ports.
+SHOWN = ["rl-coordinator --config examples/envoy/rl-coordinator.toml", "envoy -c examples/envoy/envoy.yaml",
+         "curl -i -H 'x-user: ann' localhost:10000"]
 
 
 class Service(http.server.BaseHTTPRequestHandler):
@@ -88,6 +91,8 @@ def patched(config, rls, token):
 
 
 def main():
+    page = (EXAMPLES.parents[1] / "docs" / "envoy.md").read_text().splitlines()
+    assert [line.split("   ")[0] for line in page if line.split(" ")[0] in ("rl-coordinator", "envoy", "curl")] == SHOWN
     service = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Service)
     threading.Thread(target=service.serve_forever, daemon=True).start()
     port = service.server_port
