@@ -111,6 +111,7 @@ fn the_page_is_served_and_may_load_nothing_from_elsewhere() {
         for (path, kind) in [
             ("/", "text/html; charset=utf-8"),
             ("/app.js", "text/javascript; charset=utf-8"),
+            ("/view.js", "text/javascript; charset=utf-8"),
             ("/style.css", "text/css; charset=utf-8"),
         ] {
             let file = client.get(path).status(200);
