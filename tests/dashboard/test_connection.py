@@ -41,10 +41,12 @@ def test_a_server_that_goes_and_comes_is_found_again(server, visit):
     server.kill()
     expect(page.locator("#connection")).to_have_text(re.compile("Trying again"))
     expect(page.locator("#when")).to_have_text(re.compile(r"^in \d+ s, as of \d\d:\d\d:\d\d$"))
-    # The last numbers stay, and are said to be of then.
+    # The last numbers stay, and are said to be of then; but not that all is well.
+    expect(page.locator("#backend")).to_have_text("not known")
     expect(page.locator("#admitted")).to_have_text("4")
     server.start()
     live(page)
+    expect(page.locator("#backend")).to_have_text("embedded, up")
     server.slide("new", 10, 1)
     expect(page.locator("#top > tr", has_text="new")).to_be_visible()
     # Counters that begin anew are no requests of less than nothing.

@@ -6,7 +6,7 @@
 import { History, moment } from "./history.js";
 import { Watch } from "./stream.js";
 import { time } from "./text.js";
-import { show } from "./view.js";
+import { lose, show } from "./view.js";
 
 const TOKEN = "rl-coordinator-token";
 const THEME = "rl-coordinator-theme";
@@ -54,6 +54,7 @@ const watch = new Watch("v1/watch", {
     if (name === "token" && connection.name !== "token") ask(detail.refused);
     connection = { name, ...detail };
     if (name === "live") at("entry").hidden = true;
+    if (name === "lost") lose();
     at("forget").hidden = token === "" || name === "token";
     at("again").hidden = name !== "lost";
     at("pause").hidden = name === "token";

@@ -19,6 +19,12 @@ export function show(state, history, plots) {
   fill(few(state.fill, KEYS_MAX), state, history, plots);
 }
 
+/** Says that nothing is known of the back end, as while the server itself cannot be reached. */
+export function lose() {
+  write(at("backend"), "not known");
+  delete at("backend").dataset.state;
+}
+
 function totals(state, history) {
   const up = state.backend?.up === true;
   const kind = state.backend?.kind === "redis" ? "Redis" : "embedded";
