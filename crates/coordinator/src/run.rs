@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use crate::api;
 use crate::app::App;
@@ -48,6 +49,7 @@ fn log(format: LogFormat) {
 
 async fn serve(config: Config) -> Result<(), Wrong> {
     let Config { listen, policies, on_error, max_window, aging, allow, bounds, tokens, .. } = config;
+    let told = told_to_end()?;
     let crowd = Crowd::new(bounds.waiters, bounds.waiters_per_key);
     let metrics = Arc::new(Metrics::new());
     let (end, ending) = watch::channel(false);
@@ -100,45 +102,46 @@ async fn serve(config: Config) -> Result<(), Wrong> {
         tls: acceptor,
         metrics: Arc::clone(&metrics),
     };
-    let serving_envoy = match envoy {
-        Some((listener, envoy)) => {
-            let address = listener.local_addr().map_err(|error| error.to_string())?;
-            tracing::info!("Envoy is answered on {scheme}://{address}");
-            let server = Server { router: rls::router(&app, envoy), ..server.clone() };
-            Some(tokio::spawn(server.run(listener, ending.clone())))
-        }
-        None => None,
+    let mut serving = JoinSet::new();
+    if let Some((listener, envoy)) = envoy {
+        let address = listener.local_addr().map_err(|error| error.to_string())?;
+        tracing::info!("Envoy is answered on {scheme}://{address}");
+        let server = Server { router: rls::router(&app, envoy), ..server.clone() };
+        serving.spawn(server.run(listener, ending.clone()));
+    }
+    serving.spawn(server.run(listener, ending));
+    let failed = tokio::select! {
+        () = told => false,
+        _ = serving.join_next() => true, // a panic of it was logged
     };
-    let serving = tokio::spawn(server.run(listener, ending));
-    told_to_end().await?;
     tracing::info!("ending: those who wait are answered");
     end.send_replace(true);
     app.backend.close();
-    let _ = serving.await; // a panic of it was logged
-    if let Some(serving) = serving_envoy {
-        let _ = serving.await;
-    }
+    while serving.join_next().await.is_some() {}
     if let (Some(saver), Some((limits, Snapshot { path, .. }))) = (saver, saved) {
         let _ = saver.await; // what it writes now is whole before the last one is begun
         let keys = snapshot::write(&path, &limits).map_err(|error| format!("{}: {error}", path.display()))?;
         tracing::info!(keys, "limits were saved");
     }
-    Ok(())
+    if failed { Err("it could not serve any more".into()) } else { Ok(()) }
 }
 
 async fn bind(listen: SocketAddr) -> Result<TcpListener, Wrong> {
     TcpListener::bind(listen).await.map_err(|error| format!("{listen}: {error}"))
 }
 
-/// Waits for SIGTERM or SIGINT.
-async fn told_to_end() -> Result<(), Wrong> {
+/// SIGTERM, SIGINT, or the end of the terminal that it was started from: caught from now on, and waited for.
+fn told_to_end() -> Result<impl Future<Output = ()>, Wrong> {
     let of = |kind| signal(kind).map_err(|error| error.to_string());
     let (mut terminate, mut interrupt) = (of(SignalKind::terminate())?, of(SignalKind::interrupt())?);
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
+    let mut hangup = of(SignalKind::hangup())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    })
 }
 
 /// Saves the limits again and again, until the program ends.

@@ -190,8 +190,8 @@ impl Redis {
         let known = self.idle().pop();
         if let Some(mut link) = known {
             match tokio::time::timeout(most, link.ask(&words)).await {
-                // It may have been of no more use for long.
-                Ok(Err(error)) if error.is_connection_dropped() => {}
+                // It may have been of no more use for long, or lead to what was the primary once.
+                Ok(Err(error)) if reply::is_over(&error) => {}
                 Ok(result) => return self.done(command, link, result),
                 Err(_) => return Err(Failure::Down),
             }
