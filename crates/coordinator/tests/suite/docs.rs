@@ -49,3 +49,19 @@ fn the_help_has_examples_that_are_understood() {
     assert!(help.contains("Examples:") && help.contains("--insecure-bind-anyway"), "{help}");
     assert!(help.contains("curl -X POST localhost:8765/allow"));
 }
+
+#[test]
+fn the_log_is_for_programs_where_it_is_asked_for() {
+    let mut coordinator = Coordinator::start("", &["--log", "json"]);
+    coordinator.end();
+    let log = coordinator.log();
+    assert!(log.lines().count() >= 2, "{log}");
+    for line in log.lines() {
+        let line: serde_json::Value =
+            serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"));
+        assert!(
+            line["level"] == "INFO" && line["timestamp"].is_string() && line["message"].is_string(),
+            "{line}"
+        );
+    }
+}

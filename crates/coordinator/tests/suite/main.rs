@@ -24,6 +24,7 @@ mod envoy;
 mod hostile;
 mod oracle;
 mod recipe;
+mod same;
 mod servers;
 mod waiting;
 mod watching;

@@ -103,6 +103,27 @@ fn who_goes_takes_nothing() {
 }
 
 #[test]
+fn who_goes_takes_nothing_over_http_2_either() {
+    on_each("", |coordinator| {
+        let mut client = coordinator.client();
+        client.v1("slide", &slide(1, "1h", "1h", "normal")).status(200);
+        let url = format!("http://localhost:{}/v1/slide", coordinator.port);
+        let body = slide(1, "1h", "1h", "normal").to_string();
+        let kind = "Content-Type: application/json";
+        let mut curl = Command::new("curl")
+            .args(["-s", "--http2-prior-knowledge", &url, "-H", kind, "-d", &body])
+            .spawn()
+            .unwrap();
+        wait_until("it waits", || waits_now(&mut client) == 1);
+        curl.kill().unwrap();
+        curl.wait().unwrap();
+        wait_until("it has gone", || waits_now(&mut client) == 0);
+        client.v1("refund", &json!({"key": "k", "cost": 1})).status(200);
+        assert_eq!(client.v1("peek", &json!({"key": "k"})).json()["remaining"], 1);
+    });
+}
+
+#[test]
 fn reservations_that_run_out_or_are_settled_let_others_go_on() {
     on_each("", |coordinator| {
         let mut client = coordinator.client();

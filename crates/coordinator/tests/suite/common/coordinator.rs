@@ -82,8 +82,7 @@ impl Coordinator {
         wait_until("it listens", || {
             ended = self.child.try_wait().unwrap().is_some();
             let log = self.log();
-            let at = log.split("listening on ").nth(1).and_then(|rest| rest.split_whitespace().next());
-            let at = at.map(|at| at.trim_end_matches('"'));
+            let at = log.split("listening on ").nth(1).and_then(|rest| rest.split(['"', ' ', '\n']).next());
             self.port = at.and_then(|at| at.rsplit(':').next()).map_or(0, |port| port.parse().unwrap());
             ended || self.port != 0
         });
