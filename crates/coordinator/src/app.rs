@@ -6,7 +6,7 @@ use std::time::Instant;
 use rl_core::fault::Fault;
 use rl_core::time::Span;
 use serde::Deserialize;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::auth::Auth;
 use crate::backend::Backend;
@@ -60,6 +60,8 @@ pub(crate) struct App {
     pub(crate) on_error: OnError,
     /// The longest window that clients may ask for.
     pub(crate) max_window: Span,
+    /// Room for the bodies that are being read, a permit for each byte.
+    pub(crate) bodies: Semaphore,
     /// Whether the program ends.
     pub(crate) ending: watch::Receiver<bool>,
 }

@@ -137,6 +137,8 @@ impl Redis {
 pub(crate) struct Bounds {
     /// Bytes of a body.
     pub(crate) body_bytes: usize,
+    /// Bytes of all bodies that are being read.
+    pub(crate) bodies_bytes: usize,
     /// Keys in memory.
     pub(crate) keys: usize,
     /// Requests that wait.
@@ -161,6 +163,7 @@ impl Default for Bounds {
     fn default() -> Self {
         Self {
             body_bytes: 65_536,
+            bodies_bytes: 67_108_864,
             keys: 1_000_000,
             waiters: 100_000,
             waiters_per_key: 10_000,

@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::api;
@@ -20,6 +20,9 @@ use crate::metrics::Metrics;
 use crate::serve::Server;
 use crate::{rls, snapshot, tls};
 
+/// So many connections stand in the system's queue that were not taken yet, if it allows.
+const BACKLOG: u32 = 4_096;
+
 /// Runs it until it is told to end.
 ///
 /// # Errors
@@ -31,8 +34,13 @@ pub(crate) fn run(args: &Args) -> Result<(), Wrong> {
         return Ok(());
     }
     log(config.log);
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    if let Some(threads) = config.threads {
+    let threads = config.threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from));
+    let mut builder = match threads {
+        // No thread has to wake another: a quarter less for each request.
+        Some(1) => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    if let Some(threads) = threads {
         builder.worker_threads(threads);
     }
     let runtime = builder.enable_all().build().map_err(|error| error.to_string())?;
@@ -71,9 +79,9 @@ async fn serve(config: Config) -> Result<(), Wrong> {
         (None, _) => {}
     }
     let acceptor = config.tls.as_ref().map(tls::acceptor).transpose()?;
-    let listener = bind(listen).await?;
+    let listener = bind(listen)?;
     let envoy = match config.envoy {
-        Some(envoy) => Some((bind(envoy.listen).await?, Arc::new(envoy))),
+        Some(envoy) => Some((bind(envoy.listen)?, Arc::new(envoy))),
         None => None,
     };
     backend.start();
@@ -85,6 +93,7 @@ async fn serve(config: Config) -> Result<(), Wrong> {
         metrics: Arc::clone(&metrics),
         top: crate::top::Top::new(),
         allow,
+        bodies: Semaphore::new(bounds.bodies_bytes.min(Semaphore::MAX_PERMITS)),
         bounds: bounds.clone(),
         on_error,
         max_window,
@@ -126,8 +135,16 @@ async fn serve(config: Config) -> Result<(), Wrong> {
     if failed { Err("it could not serve any more".into()) } else { Ok(()) }
 }
 
-async fn bind(listen: SocketAddr) -> Result<TcpListener, Wrong> {
-    TcpListener::bind(listen).await.map_err(|error| format!("{listen}: {error}"))
+/// Listens, as [`TcpListener::bind`] does. Connections take over that nothing is held back until there is more to send.
+fn bind(listen: SocketAddr) -> Result<TcpListener, Wrong> {
+    let bound = || {
+        let socket = if listen.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        socket.set_reuseaddr(true)?;
+        socket.set_nodelay(true)?;
+        socket.bind(listen)?;
+        socket.listen(BACKLOG)
+    };
+    bound().map_err(|error: std::io::Error| format!("{listen}: {error}"))
 }
 
 /// SIGTERM, SIGINT, or the end of the terminal that it was started from: caught from now on, and waited for.

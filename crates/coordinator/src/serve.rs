@@ -22,6 +22,8 @@ use crate::metrics::Metrics;
 const HEAD_MAX: usize = 16_384;
 /// A connection in HTTP/2 has so many requests at a time.
 const STREAMS_MAX: u32 = 256;
+/// A connection in HTTP/2 sends so many bytes before they are read.
+const WINDOW: u32 = 65_535;
 /// How long the system may take to have files or memory for a connection again.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -76,7 +78,6 @@ impl Server {
     }
 
     async fn connection(&self, stream: TcpStream, watcher: Watcher) -> io::Result<()> {
-        stream.set_nodelay(true)?;
         let Some(acceptor) = &self.tls else {
             let is_http2 = timeout(self.bounds.header_timeout.0, begins_http2(&stream)).await??;
             return self.http(stream, is_http2, watcher).await;
@@ -97,6 +98,8 @@ impl Server {
             builder
                 .timer(TokioTimer::new())
                 .max_concurrent_streams(STREAMS_MAX)
+                .initial_stream_window_size(WINDOW)
+                .initial_connection_window_size(WINDOW)
                 .max_header_list_size(u32::try_from(HEAD_MAX).unwrap_or(u32::MAX))
                 .keep_alive_interval(idle)
                 .keep_alive_timeout(idle);

@@ -20,6 +20,7 @@ pub(super) async fn allow(
     body: Body,
 ) -> Response {
     if let Err(problem) = receive(&app, body).await {
+        app.metrics.refuse(problem.code);
         return problem.into_response();
     }
     if !access.sees(app.allow.command.key()) {

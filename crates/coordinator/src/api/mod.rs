@@ -12,6 +12,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
+use axum::body::HttpBody as _;
 use axum::extract::{Request, State};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -19,7 +20,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::BodyExt as _;
 
 pub(crate) use self::answer::{DEGRADED, seconds};
 pub(crate) use self::problem::Problem;
@@ -87,22 +88,41 @@ fn of_json(headers: &HeaderMap) -> Result<(), Problem> {
     Err(Problem::new(status, code, "the body must be sent as Content-Type: application/json"))
 }
 
-/// Reads a body that is neither too large nor too slow.
-async fn receive(app: &App, body: Body) -> Result<axum::body::Bytes, Problem> {
-    let limited = Limited::new(body, app.bounds.body_bytes).collect();
-    match tokio::time::timeout(app.bounds.read_timeout.0, limited).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            let most = app.bounds.body_bytes;
-            let detail = format!("the body may have {most} bytes");
-            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail))
-        }
-        Ok(Err(_)) => Err(Problem::request("the body did not come to its end")),
+/// Reads a body that is neither too large nor too slow; all that are read at a time have room for so much together.
+async fn receive(app: &App, body: Body) -> Result<Vec<u8>, Problem> {
+    match tokio::time::timeout(app.bounds.read_timeout.0, collect(app, body)).await {
+        Ok(result) => result,
         Err(_) => {
             let detail = "the body did not come in time";
             Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", detail))
         }
     }
+}
+
+async fn collect(app: &App, mut body: Body) -> Result<Vec<u8>, Problem> {
+    let most = app.bounds.body_bytes;
+    let too_large = || {
+        let detail = format!("the body may have {most} bytes");
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+    };
+    if body.size_hint().lower() > u64::try_from(most).unwrap_or(u64::MAX) {
+        return Err(too_large());
+    }
+    let (mut bytes, mut room) = (Vec::new(), Vec::new());
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Problem::request("the body did not come to its end"))?;
+        let Ok(data) = frame.into_data() else { continue }; // trailers, which say nothing
+        if bytes.len().saturating_add(data.len()) > most {
+            return Err(too_large());
+        }
+        let taken = app.bodies.try_acquire_many(u32::try_from(data.len()).unwrap_or(u32::MAX));
+        room.push(taken.map_err(|_| {
+            let (status, code) = (StatusCode::SERVICE_UNAVAILABLE, "too_many_bodies");
+            Problem::new(status, code, "too many bodies are being read").later(1)
+        })?);
+        bytes.extend_from_slice(&data);
+    }
+    Ok(bytes)
 }
 
 fn forbidden() -> Problem {

@@ -33,7 +33,8 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "invalid_request", detail)
     }
 
-    fn later(mut self, seconds: u64) -> Self {
+    /// It is worth asking again after so many seconds.
+    pub(super) const fn later(mut self, seconds: u64) -> Self {
         self.retry_after = Some(seconds);
         self
     }

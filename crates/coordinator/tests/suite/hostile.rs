@@ -29,6 +29,29 @@ fn a_body_that_is_too_large_is_not_read() {
 }
 
 #[test]
+fn bodies_that_are_read_have_so_much_room_together() {
+    let config = "[bounds]\nbodies_bytes = 100000\nread_timeout = \"30s\"\n";
+    let coordinator = Coordinator::start(config, &[]);
+    let slow = || {
+        let mut client = coordinator.client();
+        client.send_bytes(b"POST /allow HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60001\r\n\r\n");
+        client.send_bytes(&[b'x'; 60_000]);
+        client
+    };
+    let mut first = slow();
+    wait_until("the room is taken", || {
+        let (mut client, body) = (coordinator.client(), "x".repeat(50_000));
+        let answer = client.ask("POST", "/allow", &body);
+        answer.status == 503 && answer.json()["code"] == "too_many_bodies"
+    });
+    // What is small has room still, and the first has what it needs.
+    coordinator.client().ask("POST", "/allow", "small").status(200);
+    first.send_bytes(b"x");
+    first.receive().status(200);
+    coordinator.client().ask("POST", "/allow", &"x".repeat(60_000)).status(200);
+}
+
+#[test]
 fn a_head_that_is_too_large_is_refused() {
     let coordinator = Coordinator::start("", &[]);
     let mut client = coordinator.client();
