@@ -36,7 +36,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Wrong> {
     log(config.log);
     let threads = config.threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from));
     let mut builder = match threads {
-        // No thread has to wake another: a quarter less for each request.
+        // No thread has to wake another.
         Some(1) => tokio::runtime::Builder::new_current_thread(),
         _ => tokio::runtime::Builder::new_multi_thread(),
     };
