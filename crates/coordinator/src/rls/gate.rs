@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tonic::Status;
 
+use super::room::Roomed;
 use crate::app::App;
 
 /// Refuses what is no call, and what does not come in time.
@@ -22,6 +24,7 @@ pub(super) async fn is_call(State(app): State<Arc<App>>, request: Request, next:
         app.metrics.refuse("not_grpc");
         return (StatusCode::UNSUPPORTED_MEDIA_TYPE, "this port speaks gRPC\n").into_response();
     }
+    let request = request.map(|body| Body::new(Roomed::new(body, Arc::clone(&app))));
     // No call waits for its turn, so this is the time that its message takes, and a back end.
     match tokio::time::timeout(app.bounds.read_timeout.0, next.run(request)).await {
         Ok(response) => response,
@@ -64,5 +67,5 @@ fn is_grpc(headers: &HeaderMap) -> bool {
 }
 
 fn refuse(status: Status) -> Response {
-    status.into_http::<axum::body::Body>()
+    status.into_http::<Body>()
 }

@@ -7,7 +7,8 @@
 //! | `limit.rs` | that limit as a command |
 //! | `key.rs` | the key that a descriptor is counted by |
 //! | `service.rs`, `status.rs` | the request, and its answer |
-//! | `gate.rs`, `health.rs` | who may ask, and whether it is of use |
+//! | `gate.rs`, `room.rs` | who may ask, and how much at a time |
+//! | `health.rs` | whether it is of use |
 //! | `proto.rs` | what is generated from `proto/` |
 //!
 //! Envoy makes of each HTTP request some *descriptors*, each a list of entries of a key and a value. Each descriptor is
@@ -20,6 +21,7 @@ mod health;
 mod key;
 mod limit;
 mod proto;
+mod room;
 mod rules;
 mod service;
 mod settings;

@@ -144,6 +144,16 @@ fn a_message_that_does_not_come_is_not_waited_for() {
 }
 
 #[test]
+fn all_messages_that_are_read_have_so_much_room_together() {
+    let coordinator = Coordinator::start(&format!("[bounds]\nbodies_bytes = 2000\n{RULES}"), &[]);
+    let envoy = Envoy::of(&coordinator);
+    for round in 0..5 {
+        envoy.refuses(request(vec![of(&"x".repeat(3_000))]), Code::ResourceExhausted);
+        is(&envoy.user(&format!("{round}{}", "x".repeat(1_500))).unwrap(), Limited::Ok); // there is room again
+    }
+}
+
+#[test]
 fn those_who_say_nothing_leave_room_for_others() {
     let config = format!("[bounds]\nconnections = 50\nheader_timeout = \"500ms\"\n{RULES}");
     let coordinator = Coordinator::start(&config, &[]);
