@@ -2,7 +2,8 @@
 //!
 //! | file | what it is |
 //! |---|---|
-//! | `args.rs`, `config.rs` | what it is set to |
+//! | `args.rs`, `config/` | what it is set to |
+//! | `run.rs` | its life, from beginning to end |
 //! | `serve.rs`, `tls.rs` | connections |
 //! | `api/` | the ways in: JSON to commands, replies to JSON and header fields |
 //! | `rls/` | the way in over gRPC, for Envoy |

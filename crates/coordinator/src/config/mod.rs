@@ -1,23 +1,25 @@
 //! What the program is set to: the file, then the command line, then the defaults, each with its bounds.
 
+mod file;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rl_core::fault::Fault;
-use rl_core::number;
 use rl_core::quota::policies::Policies;
 use rl_core::quota::policy_file;
 use rl_core::time::Span;
-use serde::{Deserialize, Deserializer, de};
 
+use self::file::{AllowFile, File, TokenFile, time};
+pub(crate) use self::file::{Bounds, Redis, Time, Tls};
 use crate::app::OnError;
 use crate::args::{Args, LogFormat};
 use crate::auth::{self, Token};
 use crate::command::{Command, Verb};
 use crate::hex;
-use crate::rls::{self, Envoy};
+use crate::rls::Envoy;
 
 /// Why it is not right, for the operator.
 pub(crate) type Wrong = String;
@@ -55,174 +57,6 @@ pub(crate) struct Allow {
 pub(crate) struct Snapshot {
     pub(crate) path: PathBuf,
     pub(crate) interval: Duration,
-}
-
-/// The file, as it is written.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct File {
-    listen: Option<SocketAddr>,
-    threads: Option<usize>,
-    policies: Option<PathBuf>,
-    on_error: Option<OnError>,
-    max_window: Option<Time>,
-    lane_aging: Option<Time>,
-    insecure_bind_anyway: bool,
-    log: Option<LogFormat>,
-    allow: AllowFile,
-    snapshot: SnapshotFile,
-    redis: Option<Redis>,
-    bounds: Bounds,
-    tls: Option<Tls>,
-    token: Vec<TokenFile>,
-    envoy: Option<rls::File>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct AllowFile {
-    key: String,
-    limit: u64,
-    window: String,
-}
-
-impl Default for AllowFile {
-    fn default() -> Self {
-        Self { key: "allow".to_owned(), limit: 500, window: "60s".to_owned() }
-    }
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct SnapshotFile {
-    path: Option<PathBuf>,
-    interval: Option<Time>,
-}
-
-/// The server to ask.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Redis {
-    /// See `backend/redis`.
-    pub(crate) url: String,
-    /// How long to wait for a connection, and for an answer.
-    #[serde(default = "Redis::timeout")]
-    pub(crate) timeout: Time,
-    /// How many requests may wait at a time; each has a connection of its own.
-    #[serde(default = "Redis::wait_connections")]
-    pub(crate) wait_connections: usize,
-    /// Certificates of whoever may have signed the server's own, in PEM, in place of those that the system knows.
-    #[serde(default)]
-    pub(crate) ca: Option<PathBuf>,
-}
-
-impl Redis {
-    const fn timeout() -> Time {
-        Time(Duration::from_secs(1))
-    }
-
-    const fn wait_connections() -> usize {
-        1_000
-    }
-
-    /// A server at this address, and the defaults.
-    const fn at(url: String) -> Self {
-        Self { url, timeout: Self::timeout(), wait_connections: Self::wait_connections(), ca: None }
-    }
-}
-
-/// How much of everything there may be.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Bounds {
-    /// Bytes of a body.
-    pub(crate) body_bytes: usize,
-    /// Bytes of all bodies that are being read.
-    pub(crate) bodies_bytes: usize,
-    /// Keys in memory.
-    pub(crate) keys: usize,
-    /// Requests that wait.
-    pub(crate) waiters: usize,
-    /// Of these, for one key.
-    pub(crate) waiters_per_key: usize,
-    /// How long one waits at most, however long it would.
-    pub(crate) wait: Time,
-    /// Streams of `/v1/watch`.
-    pub(crate) watchers: i64,
-    /// Connections.
-    pub(crate) connections: usize,
-    /// How long the head of a request may take, from when it is waited for.
-    pub(crate) header_timeout: Time,
-    /// How long its body may take.
-    pub(crate) read_timeout: Time,
-    /// How long requests may take that are under way when the program ends.
-    pub(crate) shutdown_timeout: Time,
-}
-
-impl Default for Bounds {
-    fn default() -> Self {
-        Self {
-            body_bytes: 65_536,
-            bodies_bytes: 67_108_864,
-            keys: 1_000_000,
-            waiters: 100_000,
-            waiters_per_key: 10_000,
-            wait: Time(Duration::from_secs(3_600)),
-            watchers: 64,
-            connections: 16_384,
-            header_timeout: Time(Duration::from_secs(30)),
-            read_timeout: Time(Duration::from_secs(10)),
-            shutdown_timeout: Time(Duration::from_secs(10)),
-        }
-    }
-}
-
-/// TLS for those who ask.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Tls {
-    /// The server's certificate and those that lead to it, in PEM.
-    pub(crate) cert: PathBuf,
-    /// Its key, in PEM.
-    pub(crate) key: PathBuf,
-    /// Who may have signed the certificates of clients, in PEM: then each must have one.
-    pub(crate) client_ca: Option<PathBuf>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TokenFile {
-    name: String,
-    sha256: Option<String>,
-    token: Option<String>,
-    file: Option<PathBuf>,
-    #[serde(default)]
-    prefixes: Vec<String>,
-}
-
-/// A duration as commands have it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Time(pub(crate) Duration);
-
-impl Time {
-    /// As limits have it.
-    pub(crate) fn span(self) -> Span {
-        Span::from_ms(u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX))
-    }
-}
-
-impl<'de> Deserialize<'de> for Time {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        time(&text).ok_or_else(|| {
-            de::Error::custom("expected a duration such as \"250ms\", \"10s\", \"5m\" or \"1h\"")
-        })
-    }
-}
-
-fn time(text: &str) -> Option<Time> {
-    let span = number::duration(text.as_bytes(), Fault::Window).ok()?;
-    Some(Time(Duration::from_millis(span.ms())))
 }
 
 impl Config {
@@ -372,7 +206,7 @@ mod tests {
 
     #[test]
     fn the_example_has_the_defaults() {
-        let example = include_str!("../../../examples/rl-coordinator.toml");
+        let example = include_str!("../../../../examples/rl-coordinator.toml");
         let mut told = config(example, &[]).unwrap();
         let snapshot = told.snapshot.take().unwrap();
         assert_eq!(snapshot.interval, Duration::from_secs(10));
