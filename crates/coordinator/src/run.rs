@@ -30,6 +30,9 @@ const BACKLOG: u32 = 4_096;
 pub(crate) fn run(args: &Args) -> Result<(), Wrong> {
     let config = Config::read(args)?;
     if args.check {
+        // What is opened later is opened now, but for what would take connections or ask a server.
+        config.tls.as_ref().map(tls::acceptor).transpose()?;
+        config.redis.as_ref().map(|redis| Redis::new(redis, Crowd::new(0, 0))).transpose()?;
         println!("the configuration is right");
         return Ok(());
     }

@@ -257,3 +257,28 @@ fn a_wrong_file_is_refused_with_its_line() {
         assert!(log.contains(wanted), "{log}");
     }
 }
+
+#[test]
+fn a_configuration_can_be_checked() {
+    let check = |config: &str| {
+        let dir = crate::common::coordinator::folder();
+        std::fs::write(dir.join("config.toml"), config).unwrap();
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_rl-coordinator"))
+            .args(["--config", "config.toml", "--check"])
+            .current_dir(&dir)
+            .output()
+            .unwrap();
+        let _ = std::fs::remove_dir_all(dir);
+        (output.status.success(), String::from_utf8(output.stderr).unwrap())
+    };
+    assert_eq!(check("[redis]\nurl = \"redis-sentinel://h/name\"\n"), (true, String::new()));
+    for (config, wanted) in [
+        ("[tls]\ncert = \"nope.pem\"\nkey = \"nope.key\"\n", "nope.pem: "),
+        ("[redis]\nurl = \"redis-sentinel://h\"\n", "must end with /name"),
+        ("[redis]\nurl = \"redis://u:secret@:x\"\n", "the URL of Redis is none that is understood"),
+        ("[redis]\nurl = \"rediss://h\"\nca = \"nope.pem\"\n", "nope.pem: "),
+    ] {
+        let (is_right, said) = check(config);
+        assert!(!is_right && said.contains(wanted) && !said.contains("secret"), "{said}");
+    }
+}
