@@ -62,6 +62,17 @@ fn a_user_without_the_right_is_told_so() {
 }
 
 #[test]
+fn a_server_on_a_socket_and_one_without_the_module() {
+    let socket = |server: &Server| format!("redis+unix://{}", server.socket().display());
+    let redis = Server::start(&[]);
+    works(&Coordinator::start("", &["--redis", &socket(&redis)]), &["a"]);
+    let bare = Server::start_without_module();
+    let coordinator = Coordinator::start("on_error = \"allow\"", &["--redis", &socket(&bare)]);
+    let answer = coordinator.client().ask("POST", "/allow", "").problem(502, "back_end_strange");
+    assert!(answer.json()["detail"].as_str().unwrap().ends_with("is the module loaded?"));
+}
+
+#[test]
 fn a_server_with_tls() {
     let dir = folder();
     let script = "

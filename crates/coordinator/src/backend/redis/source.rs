@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! redis://[user:password@]host[:port][/db]                        one server; rediss:// with TLS
+//! redis+unix:///path/of/the/socket                                on this machine
 //! redis-sentinel://[user:password@]host[:port],host[:port]/name   whoever is the primary of that name by now
 //! redis-cluster://[user:password@]host[:port],host[:port]         a cluster, found from any of these
 //! rediss-sentinel://, rediss-cluster://                           the same with TLS
@@ -79,7 +80,7 @@ impl Source {
             url.split_once("://").ok_or("the URL of Redis must begin with redis://, or another of --help")?;
         let is_tls = scheme.starts_with("rediss");
         match scheme {
-            "redis" | "rediss" => {
+            "redis" | "rediss" | "redis+unix" => {
                 let client = match certificates.filter(|_| is_tls) {
                     Some(certificates) => Client::build_with_tls(url, certificates),
                     None => Client::open(url),
