@@ -132,6 +132,7 @@ async fn serve(config: Config) -> Result<(), Wrong> {
     while serving.join_next().await.is_some() {}
     if let (Some(saver), Some((limits, Snapshot { path, .. }))) = (saver, saved) {
         let _ = saver.await; // what it writes now is whole before the last one is begun
+        limits.seal(); // connections that did not end in time may still ask
         let keys = snapshot::write(&path, &limits).map_err(|error| format!("{}: {error}", path.display()))?;
         tracing::info!(keys, "limits were saved");
     }

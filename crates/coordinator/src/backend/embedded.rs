@@ -149,6 +149,13 @@ impl Embedded {
         }
     }
 
+    /// Decides nothing from now on; so what is saved after this is all that was ever admitted.
+    pub(crate) fn seal(&self) {
+        for part in &self.shards {
+            part.lock().seal();
+        }
+    }
+
     /// Puts a key that was saved; `false` where there is no room for it.
     pub(crate) fn put(&self, key: &[u8], value: Value, expires: At) -> bool {
         self.part(key).is_ok_and(|part| part.lock().keys.insert(key.into(), value, expires))
@@ -195,5 +202,30 @@ async fn serve(part: Arc<Part>) {
             }
             None => woken.await,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::Verb;
+
+    fn embedded() -> Embedded {
+        let settings = Settings { max_keys: 10, aging: None, policies: Policies::new() };
+        Embedded::new(settings, Crowd::new(10, 10))
+    }
+
+    fn slide(wait: &[&str]) -> Arc<Command> {
+        let word = |word: &&str| word.as_bytes().into();
+        let words = ["key", "1", "1h"];
+        Arc::new(Command::new(Verb::Slide, words.iter().map(word), wait.iter().map(word)).unwrap())
+    }
+
+    #[tokio::test]
+    async fn nothing_is_admitted_that_is_not_saved() {
+        let limits = embedded();
+        limits.seal();
+        assert_eq!(limits.run(&slide(&[])).await, Err(Failure::Down));
+        assert_eq!(limits.keys(), 0);
     }
 }

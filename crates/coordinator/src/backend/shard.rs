@@ -16,7 +16,7 @@ use super::decide::{Standing, Turn};
 use super::keys::{Keys, Room};
 use crate::clock::Now;
 use crate::command::Command;
-use crate::reply;
+use crate::reply::{self, Failure};
 
 /// There is one database.
 pub(super) const DB: i32 = 0;
@@ -36,6 +36,8 @@ pub(super) struct Shard {
     pub(super) policies: Arc<Policies>,
     /// Whether the program ends: nobody waits any more.
     is_closing: bool,
+    /// Whether nothing is decided any more.
+    is_sealed: bool,
     /// Whether the task sleeps until it is woken: there was nothing at all to do.
     pub(super) is_idle: bool,
     swept: At,
@@ -62,7 +64,8 @@ impl Shard {
     pub(super) fn new(room: Arc<Room>, policies: Arc<Policies>, aging: Option<Span>) -> Self {
         let mut waiting = Waiting::default();
         waiting.set_aging(aging);
-        Self { keys: Keys::new(room), waiting, policies, is_closing: false, is_idle: true, swept: At::MIN }
+        let (keys, is_closing, is_sealed, is_idle) = (Keys::new(room), false, false, true);
+        Self { keys, waiting, policies, is_closing, is_sealed, is_idle, swept: At::MIN }
     }
 
     /// Runs a request that has just come. If it is to wait, `enter` is asked whether it may.
@@ -72,6 +75,9 @@ impl Shard {
         now: Now,
         enter: impl FnOnce() -> rl_core::fault::Result<()>,
     ) -> Come {
+        if self.is_sealed {
+            return Come::Answer(Err(Failure::Down));
+        }
         let wait = command.wait();
         let lane = wait.map_or(Lane::default(), |wait| wait.lane);
         let claim = match self.run(command, Standing::Comes(lane), now) {
@@ -199,5 +205,9 @@ impl Shard {
         while let Some(ticket) = self.waiting.overdue(At::MAX) {
             self.end(ticket, now);
         }
+    }
+    /// Decides nothing from now on: what is answered after this would be in no snapshot.
+    pub(super) fn seal(&mut self) {
+        self.is_sealed = true;
     }
 }

@@ -48,6 +48,40 @@ fn told_to_end_it_loses_nothing() {
     }
 }
 
+#[test]
+fn what_is_answered_while_it_ends_is_saved() {
+    let config = "[snapshot]\npath = \"limits\"\ninterval = \"1h\"\n[bounds]\nshutdown_timeout = \"10ms\"\n";
+    let mut coordinator = Coordinator::start(config, &[]);
+    let body = |key: String| json!({"key": key, "limit": 5, "window": "1h"}).to_string();
+    let mut client = coordinator.client();
+    for key in 0..5_000 {
+        client.ask("POST", "/v1/slide", &body(format!("fills-the-snapshot-{key}"))).status(200);
+    }
+    // Requests that have not come to their end when it is told to end, and come to it while all is saved.
+    let late = |at: usize| {
+        let (mut client, body) = (coordinator.client(), body(format!("late-{at}")));
+        let kind = "Host: localhost\r\nContent-Type: application/json";
+        let head = format!("POST /v1/slide HTTP/1.1\r\n{kind}\r\nContent-Length: {}\r\n\r\n", body.len());
+        client.send_bytes(format!("{head}{}", body.strip_suffix('}').unwrap()).as_bytes());
+        client
+    };
+    let mut clients: Vec<Client> = (0..200).map(late).collect();
+    coordinator.signal("-TERM");
+    wait_until("it waits no longer", || coordinator.log().contains("cut"));
+    let mut admitted = Vec::new();
+    for (at, client) in clients.iter_mut().enumerate() {
+        if client.try_send_bytes(b"}").is_ok() && client.try_receive().is_ok_and(|answer| answer.status == 200) {
+            admitted.push(at);
+        }
+    }
+    assert!(coordinator.ended().success());
+    coordinator.restart();
+    let mut client = coordinator.client();
+    for at in admitted {
+        assert_eq!(remaining(&mut client, &format!("late-{at}")), 4);
+    }
+}
+
 /// Waits for two snapshots: the second was begun after all that was answered until now.
 fn is_saved(coordinator: &Coordinator) {
     let written = || fs::metadata(coordinator.dir().join("limits")).and_then(|file| file.modified()).ok();
