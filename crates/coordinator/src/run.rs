@@ -73,6 +73,7 @@ async fn serve(config: Config) -> Result<(), Wrong> {
         }
     };
     let saved = limits.zip(config.snapshot.clone());
+    let held = saved.as_ref().map(|(_, Snapshot { path, .. })| snapshot::hold(path)).transpose()?;
     match (&saved, backend.kind()) {
         (Some((limits, Snapshot { path, .. })), _) => {
             let keys = snapshot::restore(path, limits)?;
@@ -136,6 +137,7 @@ async fn serve(config: Config) -> Result<(), Wrong> {
         let keys = snapshot::write(&path, &limits).map_err(|error| format!("{}: {error}", path.display()))?;
         tracing::info!(keys, "limits were saved");
     }
+    drop(held);
     if failed { Err("it could not serve any more".into()) } else { Ok(()) }
 }
 

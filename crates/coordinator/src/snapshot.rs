@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use rl_core::time::{At, Span};
 use rl_core::value::Value;
+use rustix::fs::{FlockOperation, flock};
 use sha2::{Digest as _, Sha256};
 
 use crate::backend::Embedded;
@@ -23,17 +24,31 @@ const MAGIC: &[u8] = b"rl-coordinator snapshot 1\n";
 const END: u32 = u32::MAX;
 const HASH: usize = 32;
 
+/// Holds the snapshot for this process, until what is returned is dropped or the process ends, in whatever way: of two
+/// that begin with the same file each would admit everything, and the one that ends last would forget what the other did.
+///
+/// # Errors
+/// That another one has it, or what the system says, for the operator.
+pub(crate) fn hold(path: &Path) -> Result<File, String> {
+    let path = with_suffix(path, ".lock"); // the snapshot itself is another file each time that it is written
+    let wrong = |error: io::Error| match error.kind() {
+        io::ErrorKind::WouldBlock => {
+            format!("{}: another rl-coordinator uses this snapshot, or is about to end", path.display())
+        }
+        _ => format!("{}: {error}", path.display()),
+    };
+    let file = private().truncate(false).open(&path).map_err(wrong)?;
+    flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|error| wrong(error.into()))?;
+    Ok(file)
+}
+
 /// Writes all keys; how many there are.
 ///
 /// # Errors
 /// What the system says.
 pub(crate) fn write(path: &Path, limits: &Embedded) -> io::Result<u64> {
-    let beside = beside(path);
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600); // keys may be names of people
-    let file = options.open(&beside)?;
+    let beside = with_suffix(path, ".new");
+    let file = private().truncate(true).open(&beside)?;
     let mut writer = Hashing { file: BufWriter::new(file), hash: Sha256::new() };
     writer.write_all(MAGIC)?;
     let (mut count, mut result) = (0_u64, Ok(()));
@@ -68,11 +83,20 @@ fn records(keys: &mut dyn Iterator<Item = (&[u8], &Value, At)>) -> (Vec<u8>, u64
     (records, count)
 }
 
-/// The file that is written before it takes the place of the other.
-fn beside(path: &Path) -> PathBuf {
+/// A file beside the snapshot: `.new` is written before it takes its place.
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push(".new");
+    name.push(suffix);
     name.into()
+}
+
+/// How files are opened to be written, and made: keys may be names of people.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
 }
 
 fn push(record: &mut Vec<u8>, bytes: &[u8]) {

@@ -82,6 +82,20 @@ fn what_is_answered_while_it_ends_is_saved() {
     }
 }
 
+#[test]
+fn two_do_not_share_a_snapshot() {
+    let config = "[snapshot]\npath = \"limits\"\ninterval = \"1h\"\n";
+    let mut first = Coordinator::start(config, &[]);
+    use_some(&mut first.client());
+    let second = Coordinator::try_start(first.dir(), config, &[]);
+    let said = second.err().expect("the second one does not start");
+    assert!(said.contains("another rl-coordinator uses this snapshot"), "{said}");
+    is_all_there(&mut first.client());
+    // Whichever way the first one ends, the next one starts.
+    first.kill();
+    first.restart();
+}
+
 /// Waits for two snapshots: the second was begun after all that was answered until now.
 fn is_saved(coordinator: &Coordinator) {
     let written = || fs::metadata(coordinator.dir().join("limits")).and_then(|file| file.modified()).ok();
