@@ -215,9 +215,10 @@ mod tests {
         Embedded::new(settings, Crowd::new(10, 10))
     }
 
-    fn slide(wait: &[&str]) -> Arc<Command> {
+    /// One in a window at a time.
+    fn slide(window: &str, wait: &[&str]) -> Arc<Command> {
         let word = |word: &&str| word.as_bytes().into();
-        let words = ["key", "1", "1h"];
+        let words = ["key", "1", window];
         Arc::new(Command::new(Verb::Slide, words.iter().map(word), wait.iter().map(word)).unwrap())
     }
 
@@ -225,7 +226,25 @@ mod tests {
     async fn nothing_is_admitted_that_is_not_saved() {
         let limits = embedded();
         limits.seal();
-        assert_eq!(limits.run(&slide(&[])).await, Err(Failure::Down));
+        assert_eq!(limits.run(&slide("1h", &[])).await, Err(Failure::Down));
         assert_eq!(limits.keys(), 0);
+    }
+
+    #[tokio::test]
+    async fn who_has_gone_takes_nothing() {
+        let limits = embedded();
+        assert_eq!(limits.run(&slide("500ms", &[])).await.unwrap().allowed(), Some(true));
+        let part = limits.part(b"key").unwrap();
+        let mut shard = part.lock();
+        let waits = slide("500ms", &["WAIT", "10s"]);
+        let Come::Waits(_, told) = shard.come(&waits, Now::read(), || Ok(())) else { panic!("it waits") };
+        shard.serve();
+        drop(told); // so does a client that has gone, before it can have the lock to say it
+        while !shard.waiting.is_empty() {
+            shard.serve();
+        }
+        let told = shard.fill(b"key", Now::read());
+        let is_used = |reply: &Reply| matches!(reply, Reply::Limit(row) if row.remaining == 0);
+        assert!(!told.is_some_and(|(_, reply)| is_used(&reply)), "what the first one took has aged out");
     }
 }

@@ -157,8 +157,12 @@ impl Shard {
             let Some(ticket) = self.waiting.look(place, now.steady) else {
                 return self.waiting.sleep(place, now.steady, None);
             };
-            let command = self.waiting.get(ticket).map(|waiter| Arc::clone(&waiter.what.command));
-            let Some(command) = command else { return };
+            let Some(waiter) = self.waiting.get(ticket) else { return };
+            if waiter.what.answer.is_closed() {
+                self.waiting.leave(ticket); // its client has gone, and only waits for this lock to say so
+                continue;
+            }
+            let command = Arc::clone(&waiter.what.command);
             let result = match self.run(&command, Standing::First, now) {
                 Ok(Turn::Denied(wait, _, claim)) => {
                     if let Some(held) = self.waiting.what(ticket) {

@@ -70,7 +70,9 @@ fn what_is_answered_while_it_ends_is_saved() {
     wait_until("it waits no longer", || coordinator.log().contains("cut"));
     let mut admitted = Vec::new();
     for (at, client) in clients.iter_mut().enumerate() {
-        if client.try_send_bytes(b"}").is_ok() && client.try_receive().is_ok_and(|answer| answer.status == 200) {
+        if client.try_send_bytes(b"}").is_ok()
+            && client.try_receive().is_ok_and(|answer| answer.status == 200)
+        {
             admitted.push(at);
         }
     }
