@@ -17,6 +17,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::config::Bounds;
 use crate::metrics::Metrics;
+use crate::patience::Patience;
 
 /// The head of a request has so many bytes at most.
 const HEAD_MAX: usize = 16_384;
@@ -92,7 +93,8 @@ impl Server {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let service = TowerToHyperService::new(self.router.clone());
-        let (stream, idle) = (TokioIo::new(stream), self.bounds.header_timeout.0);
+        let stream = TokioIo::new(Patience::new(stream, self.bounds.write_timeout.0));
+        let idle = self.bounds.header_timeout.0;
         let served = if is_http2 {
             let mut builder = http2::Builder::new(TokioExecutor::new());
             builder
@@ -117,11 +119,13 @@ impl Server {
 async fn begins_http2(stream: &TcpStream) -> io::Result<bool> {
     const BEGIN: &[u8] = b"PRI";
     let mut begin = [0; BEGIN.len()];
+    let mut pause = Duration::from_millis(10);
     loop {
         let read = stream.peek(&mut begin).await?;
         if read == 0 || read == begin.len() || !BEGIN.starts_with(begin.get(..read).unwrap_or_default()) {
             return Ok(begin == *BEGIN);
         }
-        tokio::time::sleep(Duration::from_millis(10)).await; // there is something to read, but not all of it
+        tokio::time::sleep(pause).await; // there is something to read, but not all of it
+        pause = pause.saturating_mul(2); // nobody does so but to keep this busy
     }
 }

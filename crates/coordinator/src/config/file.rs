@@ -111,6 +111,8 @@ pub(crate) struct Bounds {
     pub(crate) header_timeout: Time,
     /// How long its body may take.
     pub(crate) read_timeout: Time,
+    /// For how long a client may take nothing of what it is sent.
+    pub(crate) write_timeout: Time,
     /// How long requests may take that are under way when the program ends.
     pub(crate) shutdown_timeout: Time,
 }
@@ -128,6 +130,7 @@ impl Default for Bounds {
             connections: 16_384,
             header_timeout: Time(Duration::from_secs(30)),
             read_timeout: Time(Duration::from_secs(10)),
+            write_timeout: Time(Duration::from_secs(30)),
             shutdown_timeout: Time(Duration::from_secs(10)),
         }
     }

@@ -85,6 +85,32 @@ fn who_is_slow_is_sent_away() {
 }
 
 #[test]
+fn who_never_reads_is_sent_away() {
+    let coordinator = Coordinator::start("[bounds]\nconnections = 1\nwrite_timeout = \"300ms\"\n", &[]);
+    let mut deaf = coordinator.client();
+    // More than systems keep for those who do not read.
+    while deaf.try_send_bytes(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n").is_ok() {}
+    coordinator.client().ask("POST", "/allow", "").status(200);
+}
+
+#[test]
+fn who_may_begin_http2_costs_next_to_nothing() {
+    let coordinator = Coordinator::start("", &[]);
+    let begin = || {
+        let mut client = coordinator.client();
+        client.send_bytes(b"P");
+        client
+    };
+    let clients: Vec<_> = (0..300).map(|_| begin()).collect();
+    coordinator.client().ask("POST", "/allow", "").status(200); // they have been taken
+    let before = coordinator.busy();
+    std::thread::sleep(Duration::from_secs(2)); // it is about time
+    let busy = coordinator.busy().saturating_sub(before);
+    assert!(busy < Duration::from_millis(150), "{busy:?}");
+    drop(clients);
+}
+
+#[test]
 fn many_slow_clients_leave_room_for_others() {
     let coordinator = Coordinator::start("[bounds]\nconnections = 50\nheader_timeout = \"500ms\"\n", &[]);
     let slow: Vec<_> = (0..200)

@@ -116,6 +116,14 @@ impl Coordinator {
         line.split_whitespace().next().unwrap().parse::<usize>().unwrap() * 1024
     }
 
+    /// How long it has had a processor.
+    pub fn busy(&self) -> Duration {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
+        let fields = stat.rsplit(')').next().unwrap().split_whitespace();
+        let ticks: u64 = fields.skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum();
+        Duration::from_millis(ticks * 10)
+    }
+
     /// kill -9.
     pub fn kill(&mut self) {
         let _ = self.child.kill();

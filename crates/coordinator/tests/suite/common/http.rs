@@ -27,6 +27,7 @@ impl Client {
         let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(90))).unwrap();
+        stream.set_write_timeout(Some(Duration::from_secs(90))).unwrap();
         Self { reader: BufReader::new(stream), fields: Vec::new() }
     }
 
