@@ -124,6 +124,23 @@ fn who_goes_takes_nothing_over_http_2_either() {
 }
 
 #[test]
+fn a_connection_that_is_lost_does_not_make_one_wait_anew() {
+    let coordinator = Coordinator::on_redis("[redis]\nurl = \"redis://unused\"\ntimeout = \"500ms\"\n");
+    let mut client = coordinator.client();
+    let other = json!({"key": "other", "limit": 1, "window": "1s", "wait": "10s"});
+    client.v1("slide", &other).status(200);
+    client.v1("slide", &other).status(200); // it has waited, and leaves a connection for the next one
+    client.v1("slide", &slide(1, "1h", "20s", "normal")).status(200);
+    let mut waits = send(&coordinator, &slide(1, "1h", "20s", "normal"));
+    wait_until("it waits", || waits_now(&mut client) == 1);
+    std::thread::sleep(Duration::from_secs(1)); // longer than a connection takes to be found of no more use
+    coordinator.redis.as_ref().unwrap().connect().ask("CLIENT KILL TYPE normal");
+    let (answer, took) = timed(|| waits.receive());
+    answer.problem(503, "back_end_down");
+    assert!(took < Duration::from_secs(10), "{took:?}");
+}
+
+#[test]
 fn reservations_that_run_out_or_are_settled_let_others_go_on() {
     on_each("", |coordinator| {
         let mut client = coordinator.client();

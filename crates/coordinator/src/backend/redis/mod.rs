@@ -187,6 +187,7 @@ impl Redis {
     async fn waits(&self, command: &Command, wait: Wait) -> Result {
         let words = words(command.words());
         let most = clock::duration(wait.time).saturating_add(self.timeout);
+        let began = Instant::now();
         let known = self.idle().pop();
         if let Some(mut link) = known {
             match tokio::time::timeout(most, link.ask(&words)).await {
@@ -194,6 +195,9 @@ impl Redis {
                 Ok(Err(error)) if reply::is_over(&error) => {}
                 Ok(result) => return self.done(command, link, result),
                 Err(_) => return Err(Failure::Down),
+            }
+            if began.elapsed() >= self.timeout {
+                return Err(Failure::Down); // it was lost while this waited, which is not to begin anew
             }
         }
         let made = tokio::time::timeout(self.timeout, self.source.connect(Use::Waiting, self.timeout)).await;
