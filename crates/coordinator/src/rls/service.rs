@@ -143,6 +143,9 @@ impl Service {
                 if !access.sees(command.key()) {
                     return Err(Status::permission_denied("this token is for keys that begin otherwise"));
                 }
+                if asked.overdraw {
+                    Asked::settle(&command, "id", hits).map_err(fault_status)?; // what comes later is right, too
+                }
                 Act::Ask(Arc::new(command), asked.clone(), hits)
             }
         };

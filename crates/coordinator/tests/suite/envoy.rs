@@ -282,6 +282,21 @@ fn a_limit_that_is_brought_is_no_longer_than_windows_may_be() {
 }
 
 #[test]
+fn where_one_descriptor_is_wrong_none_is_counted() {
+    let bytes = "[[envoy.rule]]\ndomain = \"shop\"\ndescriptor = [{ key = \"bytes\" }]\n\
+                 limit = 100\nwindow = \"1h\"\noverdraw = true\n";
+    let coordinator = Coordinator::start(&format!("{RULES}{bytes}"), &[]);
+    let envoy = Envoy::of(&coordinator);
+    let entry = Entry { key: "bytes".to_owned(), value: "x".to_owned() };
+    let too_many =
+        RateLimitDescriptor { entries: vec![entry], hits_addend: Some(1 << 60), ..Default::default() };
+    envoy.refuses(request(vec![of("ann"), too_many]), Code::InvalidArgument);
+    for _ in 0..2 {
+        is(&envoy.user("ann").unwrap(), Limited::Ok);
+    }
+}
+
+#[test]
 fn it_ends_while_envoy_is_connected() {
     let mut coordinator = Coordinator::start(RULES, &[]);
     let envoy = Envoy::of(&coordinator);
