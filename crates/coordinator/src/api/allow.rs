@@ -19,12 +19,11 @@ pub(super) async fn allow(
     Extension(access): Extension<Access>,
     body: Body,
 ) -> Response {
-    if let Err(problem) = receive(&app, body).await {
+    let sees = access.sees(app.allow.command.key());
+    let read = receive(&app, body).await.and_then(|_| if sees { Ok(()) } else { Err(super::forbidden()) });
+    if let Err(problem) = read {
         app.metrics.refuse(problem.code);
         return problem.into_response();
-    }
-    if !access.sees(app.allow.command.key()) {
-        return super::forbidden().into_response();
     }
     match app.ask(&app.allow.command, None).await {
         Answer::Reply(Reply::Limit(row)) => {

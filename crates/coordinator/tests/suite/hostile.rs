@@ -25,6 +25,8 @@ fn a_body_that_is_too_large_is_not_read() {
     }
     client.send_bytes(b"1\r\nx\r\n");
     client.receive().problem(413, "body_too_large");
+    let refused = "rl_http_refused_total{reason=\"body_too_large\"} 3\n";
+    assert!(coordinator.client().get("/metrics").text().contains(refused));
     assert!(coordinator.resident() < before + 20_000_000);
 }
 
