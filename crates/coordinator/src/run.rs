@@ -30,9 +30,7 @@ const BACKLOG: u32 = 4_096;
 pub(crate) fn run(args: &Args) -> Result<(), Wrong> {
     let config = Config::read(args)?;
     if args.check {
-        // What is opened later is opened now, but for what would take connections or ask a server.
-        config.tls.as_ref().map(tls::acceptor).transpose()?;
-        config.redis.as_ref().map(|redis| Redis::new(redis, Crowd::new(0, 0))).transpose()?;
+        check(&config)?;
         println!("the configuration is right");
         return Ok(());
     }
@@ -48,6 +46,14 @@ pub(crate) fn run(args: &Args) -> Result<(), Wrong> {
     }
     let runtime = builder.enable_all().build().map_err(|error| error.to_string())?;
     runtime.block_on(serve(config))
+}
+
+/// What is only looked at when it is used: addresses and certificates.
+fn check(config: &Config) -> Result<(), Wrong> {
+    let redis = config.redis.as_ref();
+    redis.map(|redis| Redis::new(redis, Crowd::new(0, 0))).transpose()?;
+    config.tls.as_ref().map(tls::acceptor).transpose()?;
+    Ok(())
 }
 
 fn log(format: LogFormat) {

@@ -102,6 +102,19 @@ impl Config {
         }
         let known = redis.is_none().then_some(&policies); // else they are that server's
         let envoy = file.envoy.map(|envoy| Envoy::new(envoy, max_window, known)).transpose()?;
+        if redis.is_some() && file.lane_aging.is_some() {
+            return Err("with Redis those who wait stand in that server: its setting is rl.lane-aging".into());
+        }
+        let tokens: Vec<Token> = file.token.into_iter().map(token).collect::<Result<_>>()?;
+        let are_same =
+            |(at, one): (usize, &Token)| tokens.iter().take(at).any(|other| other.hash == one.hash);
+        if tokens.iter().enumerate().any(are_same) {
+            return Err("[[token]]: one stands there twice, and may have one list of prefixes only".into());
+        }
+        let allow = allow(&file.allow)?;
+        if allow.command.longest() > max_window {
+            return Err("[allow]: the window is longer than max_window".into());
+        }
         let config = Self {
             listen: args.listen.or(file.listen).unwrap_or_else(|| (Ipv4Addr::LOCALHOST, 8765).into()),
             threads: file.threads.filter(|threads| *threads > 0),
@@ -109,18 +122,39 @@ impl Config {
             on_error: args.on_error.map(Into::into).or(file.on_error).unwrap_or(OnError::Deny),
             max_window,
             aging: file.lane_aging.map(Time::span),
-            allow: allow(&file.allow)?,
+            allow,
             snapshot: path.map(|path| Snapshot { path, interval }),
             redis,
             bounds: file.bounds,
             tls: file.tls,
-            tokens: file.token.into_iter().map(token).collect::<Result<_>>()?,
+            tokens,
             envoy,
             log: args.log.or(file.log).unwrap_or_default(),
             insecure_bind_anyway: args.insecure_bind_anyway || file.insecure_bind_anyway,
         };
+        config.is_in_bounds()?;
         config.is_safe()?;
         Ok(config)
+    }
+
+    /// What would serve nobody, or be more than a program can have.
+    fn is_in_bounds(&self) -> Result<()> {
+        const MANY: usize = 10_000_000;
+        let Bounds { connections, keys, body_bytes, .. } = self.bounds;
+        let wait_connections = self.redis.as_ref().map_or(0, |redis| redis.wait_connections);
+        let threads = self.threads.unwrap_or(1);
+        let all = [
+            ("bounds.connections", connections, 1..=MANY),
+            ("bounds.keys", keys, 1..=usize::MAX),
+            ("bounds.body_bytes", body_bytes, 1..=usize::MAX),
+            ("redis.wait_connections", wait_connections, 0..=MANY),
+            ("threads", threads, 1..=1_024),
+        ];
+        match all.iter().find(|(_, value, range)| !range.contains(value)) {
+            None => Ok(()),
+            Some((name, _, range)) if *range.end() == usize::MAX => Err(format!("{name} must be 1 or more")),
+            Some((name, _, range)) => Err(format!("{name} must be {} to {}", range.start(), range.end())),
+        }
     }
 
     /// Nobody else may be served who could use up every limit.
@@ -175,7 +209,7 @@ fn token(file: TokenFile) -> Result<Token> {
             hash.ok_or_else(|| wrong("sha256 must be 64 hexadecimal digits"))?
         }
         (None, Some(token), None) => {
-            secret(&token).ok_or_else(|| wrong("token must have 16 characters or more"))?
+            secret(token.trim()).ok_or_else(|| wrong("token must have 16 characters or more"))?
         }
         (None, None, Some(path)) => {
             secret(text(&path)?.trim()).ok_or_else(|| wrong("the file must have 16 characters or more"))?
@@ -231,5 +265,20 @@ mod tests {
         let redis = told.redis.unwrap();
         assert_eq!((told.listen.port(), &*redis.url, redis.timeout.0.as_secs()), (2, "redis://b", 7));
         assert_eq!(told.on_error, OnError::Allow);
+    }
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        let token = "[[token]]\nname = \"a\"\ntoken = \"0123456789abcdef\"\n";
+        let redis = "[redis]\nurl = \"redis://a\"\n";
+        let wrong = |text: &str| config(text, &[]).unwrap_err();
+        assert!(wrong(&format!("{token}{token}prefixes = [\"x:\"]\n")).contains("twice"));
+        assert!(wrong("max_window = \"10s\"\n").starts_with("[allow]"));
+        assert!(wrong(&format!("lane_aging = \"1s\"\n{redis}")).contains("rl.lane-aging"));
+        assert!(wrong("threads = 1000000\n").starts_with("threads must be 1 to 1024"));
+        assert!(wrong("[bounds]\nconnections = 0\n").starts_with("bounds.connections must be 1 to"));
+        assert!(wrong("[bounds]\nconnections = 9000000000000000000\n").starts_with("bounds.connections"));
+        assert!(wrong("[bounds]\nkeys = 0\n").starts_with("bounds.keys must be 1 or more"));
+        let many = format!("{redis}wait_connections = 9000000000000000000\n");
+        assert!(wrong(&many).starts_with("redis.wait_connections must be 0 to"));
     }
 }

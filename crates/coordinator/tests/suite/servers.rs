@@ -48,6 +48,19 @@ fn a_server_with_a_password_and_a_user() {
 }
 
 #[test]
+fn what_is_checked_is_what_is_used() {
+    let said = |config: &str| {
+        let dir = folder();
+        let ended = Coordinator::try_start(&dir, config, &["--check"]);
+        std::fs::remove_dir_all(dir).unwrap();
+        ended.err().expect("it ends")
+    };
+    assert_eq!(said("[redis]\nurl = \"redis://127.0.0.1:1\"\n"), "");
+    assert!(said("[redis]\nurl = \"http://127.0.0.1:1\"\n").contains("the URL of Redis"));
+    assert!(said("[tls]\ncert = \"not-there.pem\"\nkey = \"not-there.key\"\n").contains("not-there.pem"));
+}
+
+#[test]
 fn a_user_without_the_right_is_told_so() {
     let redis = Server::start_tcp(&["user limits on >secret ~* +@all -rl.slide"]);
     let url = format!("redis://limits:secret@127.0.0.1:{}", redis.port());
