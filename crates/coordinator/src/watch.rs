@@ -94,7 +94,9 @@ pub(crate) async fn watch(State(app): State<Arc<App>>, Extension(access): Extens
         return Problem::new(status, code, "as many watch as this server allows").into_response();
     };
     let ending = app.ending.clone();
-    let ticks = tokio::time::interval(EACH);
+    let mut ticks = tokio::time::interval(EACH);
+    // What a back end that was slow has held up is not made up for.
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let events = stream::unfold(
         (watching, access, ticks, ending),
         |(watching, access, mut ticks, mut ending)| async {
