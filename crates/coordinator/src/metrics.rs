@@ -220,7 +220,7 @@ impl Metrics {
 
     /// One more descriptor of Envoy's was answered; rules are those of the configuration.
     pub(crate) fn descriptor(&self, rule: &str, outcome: Descriptor) {
-        self.descriptors.get_or_create(&RuleLabels { rule: rule.to_owned(), outcome: outcome.name() }).inc();
+        self.descriptors.get_or_create(&RuleLabels { rule: label(rule), outcome: outcome.name() }).inc();
     }
 
     /// How long a decision took.
@@ -276,4 +276,23 @@ impl Metrics {
 
 fn signed(ms: u64) -> i64 {
     i64::try_from(ms).unwrap_or(i64::MAX)
+}
+
+/// The value of a label, which the library writes as it is.
+fn label(value: &str) -> String {
+    value.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_may_be_called_anything() {
+        let metrics = Metrics::new();
+        metrics.descriptor("a \"b\" \\ c\nd", Descriptor::Ok);
+        let text = metrics.text(0, 0, true);
+        let line = r#"rl_envoy_descriptors_total{rule="a \"b\" \\ c\nd",outcome="ok"} 1"#;
+        assert!(text.lines().any(|known| known == line), "{text}");
+    }
 }
