@@ -164,6 +164,7 @@ impl Redis {
     fn drop_link(&self, number: u64, error: &RedisError) {
         let mut shared = self.shared();
         if shared.number == number && shared.link.take().is_some() {
+            self.source.forget();
             self.idle().clear(); // they lead to the same server
             tracing::warn!(kind = ?error.kind(), "the connection to Redis is given up");
         }
@@ -201,7 +202,11 @@ impl Redis {
             }
         }
         let made = tokio::time::timeout(self.timeout, self.source.connect(Use::Waiting, self.timeout)).await;
-        let mut link = made.map_err(|_| Failure::Down)?.map_err(|_| Failure::Down)?;
+        let made = made.ok().and_then(std::result::Result::ok);
+        let Some(mut link) = made else {
+            self.source.forget();
+            return Err(Failure::Down);
+        };
         let result = tokio::time::timeout(most, link.ask(&words)).await.map_err(|_| Failure::Down)?;
         self.done(command, link, result)
     }
@@ -214,7 +219,9 @@ impl Redis {
                 reply::read(command.verb(), &value).ok_or(Failure::Strange)
             }
             Err(error) => {
-                if !reply::is_over(&error) {
+                if reply::is_over(&error) {
+                    self.source.forget();
+                } else {
                     self.idle().push(link);
                 }
                 Err(reply::failure(&error))

@@ -9,6 +9,7 @@
 //! ```
 //! Name and password are for the servers; sentinels are asked without.
 
+use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
@@ -33,9 +34,15 @@ pub(super) enum Source {
     /// One server.
     Single(Box<Client>),
     /// The primary that sentinels know.
-    Sentinel(Box<Mutex<SentinelClient>>),
+    Sentinel(Box<Sentinels>),
     /// A cluster: for requests that are answered at once, and for those that wait.
     Cluster(Box<[ClusterClient; 2]>),
+}
+
+/// Sentinels, and who the primary is by what they said last.
+pub(super) struct Sentinels {
+    client: Mutex<SentinelClient>,
+    primary: std::sync::Mutex<Option<Client>>,
 }
 
 /// A connection.
@@ -130,9 +137,17 @@ impl Source {
                             .set_client_to_sentinel_certificates(certificates);
                     }
                 }
-                Ok(Self::Sentinel(Box::new(Mutex::new(builder.build().map_err(wrong)?))))
+                let client = Mutex::new(builder.build().map_err(wrong)?);
+                Ok(Self::Sentinel(Box::new(Sentinels { client, primary: std::sync::Mutex::default() })))
             }
             _ => Err("the URL of Redis must begin with redis://, or another of --help".into()),
+        }
+    }
+
+    /// What was known of where the server is holds no longer.
+    pub(super) fn forget(&self) {
+        if let Self::Sentinel(sentinels) = self {
+            *sentinels.known() = None;
         }
     }
 
@@ -145,9 +160,9 @@ impl Source {
             Self::Single(client) => {
                 client.get_multiplexed_async_connection_with_config(&config).await.map(Link::Single)
             }
-            Self::Sentinel(client) => {
-                let mut client = client.lock().await;
-                client.get_async_connection_with_config(&config).await.map(Link::Single)
+            Self::Sentinel(sentinels) => {
+                let client = sentinels.primary(purpose).await?;
+                client.get_multiplexed_async_connection_with_config(&config).await.map(Link::Single)
             }
             Self::Cluster(clients) => {
                 let [shared, waiting] = &**clients;
@@ -155,6 +170,28 @@ impl Source {
                 client.get_async_connection().await.map(Link::Cluster)
             }
         }
+    }
+}
+
+impl Sentinels {
+    fn known(&self) -> MutexGuard<'_, Option<Client>> {
+        self.primary.lock().unwrap_or_else(PoisonError::into_inner) // each change is one assignment
+    }
+
+    /// Who the primary is. The sentinels are asked by one at a time, and it takes a while; so those who wait, who may be
+    /// many at once, go where the connection that all share has found it.
+    async fn primary(&self, purpose: Use) -> RedisResult<Client> {
+        let known = || self.known().clone().filter(|_| purpose == Use::Waiting);
+        if let Some(client) = known() {
+            return Ok(client);
+        }
+        let mut sentinels = self.client.lock().await;
+        if let Some(client) = known() {
+            return Ok(client); // another one has asked meanwhile
+        }
+        let client = sentinels.async_get_client().await?;
+        *self.known() = Some(client.clone());
+        Ok(client)
     }
 }
 
