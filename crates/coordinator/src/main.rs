@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `args.rs`, `config/` | what it is set to |
 //! | `run.rs` | its life, from beginning to end |
-//! | `serve.rs`, `patience.rs`, `tls.rs` | connections |
+//! | `serve.rs`, `patience.rs`, `files.rs`, `tls.rs` | connections |
 //! | `api/` | the ways in: JSON to commands, replies to JSON and header fields |
 //! | `rls/` | the way in over gRPC, for Envoy |
 //! | `auth.rs` | who may ask |
@@ -26,6 +26,7 @@ mod clock;
 mod command;
 mod config;
 mod crowd;
+mod files;
 mod hex;
 mod metrics;
 mod patience;

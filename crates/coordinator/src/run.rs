@@ -18,7 +18,7 @@ use crate::config::{Config, Snapshot, Wrong};
 use crate::crowd::Crowd;
 use crate::metrics::Metrics;
 use crate::serve::Server;
-use crate::{rls, snapshot, tls};
+use crate::{files, rls, snapshot, tls};
 
 /// So many connections stand in the system's queue that were not taken yet, if it allows.
 const BACKLOG: u32 = 4_096;
@@ -28,13 +28,14 @@ const BACKLOG: u32 = 4_096;
 /// # Errors
 /// Why it cannot serve.
 pub(crate) fn run(args: &Args) -> Result<(), Wrong> {
-    let config = Config::read(args)?;
+    let mut config = Config::read(args)?;
     if args.check {
         check(&config)?;
         println!("the configuration is right");
         return Ok(());
     }
     log(config.log);
+    files::suffice(&mut config);
     let threads = config.threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from));
     let mut builder = match threads {
         // No thread has to wake another.
