@@ -215,11 +215,11 @@ mod tests {
         Embedded::new(settings, Crowd::new(10, 10))
     }
 
-    /// One in a window at a time.
-    fn slide(window: &str, wait: &[&str]) -> Arc<Command> {
+    /// One of two in a window, or as these words say.
+    fn slide(window: &str, more: &[&str]) -> Arc<Command> {
         let word = |word: &&str| word.as_bytes().into();
-        let words = ["key", "1", window];
-        Arc::new(Command::new(Verb::Slide, words.iter().map(word), wait.iter().map(word)).unwrap())
+        let words = ["key", "2", window];
+        Arc::new(Command::new(Verb::Slide, words.iter().map(word), more.iter().map(word)).unwrap())
     }
 
     #[tokio::test]
@@ -236,7 +236,7 @@ mod tests {
         assert_eq!(limits.run(&slide("500ms", &[])).await.unwrap().allowed(), Some(true));
         let part = limits.part(b"key").unwrap();
         let mut shard = part.lock();
-        let waits = slide("500ms", &["WAIT", "10s"]);
+        let waits = slide("500ms", &["COST", "2", "WAIT", "10s"]);
         let Come::Waits(_, told) = shard.come(&waits, Now::read(), || Ok(())) else { panic!("it waits") };
         shard.serve();
         drop(told); // so does a client that has gone, before it can have the lock to say it
@@ -245,6 +245,9 @@ mod tests {
         }
         let told = shard.fill(b"key", Now::read());
         let is_used = |reply: &Reply| matches!(reply, Reply::Limit(row) if row.remaining == 0);
-        assert!(!told.is_some_and(|(_, reply)| is_used(&reply)), "what the first one took has aged out");
+        assert!(
+            !told.is_some_and(|(_, reply)| is_used(&reply)),
+            "there is room for both, and nobody takes it"
+        );
     }
 }
