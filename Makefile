@@ -2,7 +2,7 @@
 # What each target does stands in .ci/, one script a task.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test test-matrix test-pages test-coordinator test-clients test-cell-clients bench bench-coordinator bench-guard lint fuzz chaos sanitize memcheck miri package test-package docker test-docker test-kubernetes test-monitoring test-dashboard test-rls clean
+.PHONY: help setup build run test test-matrix test-pages test-coordinator test-clients test-cell-clients bench bench-coordinator bench-guard lint fuzz chaos sanitize memcheck miri package test-package docker test-docker test-docker-coordinator test-kubernetes test-monitoring test-dashboard test-rls clean
 SHELL := /bin/bash
 
 suffix := $(if $(filter Darwin,$(shell uname)),dylib,so)
@@ -82,6 +82,9 @@ test-package: package ## install the Debian package on a clean root, and ask the
 
 docker: ## build an image of REDIS_IMAGE= with the module: redis-rl
 	@.ci/with-docker.sh .ci/docker.sh
+
+test-docker-coordinator: ## build the image of rl-coordinator, and test a container of it
+	@.ci/with-docker.sh .ci/test-docker-coordinator.sh
 
 test-docker: ## build it, and test containers of it
 	@.ci/with-docker.sh .ci/test-docker.sh

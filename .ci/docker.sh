@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# make docker: builds the image redis-rl, which IMAGE= names too. REDIS_IMAGE and RUST_IMAGE are what it is built on, by default those
-# of the Dockerfile. Where no registry has those, stand-ins are made of Debian's packages, and of this machine's Rust.
+# make docker: builds the image redis-rl, which IMAGE= names too; docker.sh coordinator builds rl-coordinator. REDIS_IMAGE (BASE_IMAGE
+# for the latter) and RUST_IMAGE are what it is built on, by default those of the Dockerfile. Where no registry has those, stand-ins are made of Debian's packages, and of this machine's Rust.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+if [ "${1:-}" = coordinator ]; then name=rl-coordinator dockerfile=docker/Dockerfile.coordinator on=BASE_IMAGE
+else name=redis-rl dockerfile=docker/Dockerfile on=REDIS_IMAGE; fi
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 # An older client takes the builder that can do less unless it is told.
@@ -12,7 +14,7 @@ docker buildx version >/dev/null 2>&1 || docker build --help 2>&1 | grep -q -- -
 
 quietly() { "$@" >"$log" 2>&1 || { tail -n 60 "$log" >&2; echo "failed: ${*:0:6} …" >&2; exit 1; }; }
 has() { docker image inspect "$1" >/dev/null 2>&1; }
-default() { sed -n "s/^ARG $1=//p" docker/Dockerfile; }
+default() { sed -n "s/^ARG $1=//p" "$dockerfile"; }
 available() { has "$1" || timeout 300 docker pull -q "$1" >"$log" 2>&1; }
 
 # A Debian as docker.io/debian would be.
@@ -55,14 +57,20 @@ END
   rm -rf "$context"
 }
 
-redis=${REDIS_IMAGE:-$(default REDIS_IMAGE)}
+base=${!on:-$(default "$on")}
 rust=${RUST_IMAGE:-$(default RUST_IMAGE)}
 network=()
-if ! available "$redis"; then
-  [ -z "${REDIS_IMAGE:-}" ] || { cat "$log" >&2; exit 1; }
-  echo "$redis cannot be pulled: building on a stand-in with Debian's redis-server"
-  has redis-rl-local/redis || local_server
-  redis='redis-rl-local/redis'
+if ! available "$base"; then
+  [ -z "${!on:-}" ] || { cat "$log" >&2; exit 1; }
+  if [ "$on" = BASE_IMAGE ]; then
+    echo "$base cannot be pulled: building on a stand-in"
+    debian
+    base='redis-rl-local/debian'
+  else
+    echo "$base cannot be pulled: building on a stand-in with Debian's redis-server"
+    has redis-rl-local/redis || local_server
+    base='redis-rl-local/redis'
+  fi
 fi
 if ! available "$rust"; then
   [ -z "${RUST_IMAGE:-}" ] || { cat "$log" >&2; exit 1; }
@@ -73,9 +81,9 @@ if ! available "$rust"; then
 fi
 
 # BUILD is how it is built, as README.md says it, and no more than where it is built on is added.
-read -ra build <<<"${BUILD:-docker build -f docker/Dockerfile -t redis-rl .}"
+read -ra build <<<"${BUILD:-docker build -f $dockerfile -t $name .}"
 quietly "${build[@]:0:${#build[@]}-1}" ${IMAGE:+-t "$IMAGE"} "${network[@]}" \
-  --build-arg REDIS_IMAGE="$redis" --build-arg RUST_IMAGE="$rust" "${build[-1]}"
+  --build-arg "$on=$base" --build-arg RUST_IMAGE="$rust" "${build[-1]}"
 size() { docker image inspect --format '{{.Size}}' "$1"; }
-image=${IMAGE:-redis-rl}
-echo "built $image on $redis, to which it adds $(($(size "$image") - $(size "$redis"))) bytes"
+image=${IMAGE:-$name}
+echo "built $image on $base, to which it adds $(($(size "$image") - $(size "$base"))) bytes"
