@@ -199,5 +199,7 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
     if app.backend.is_up().await {
         return "ok\n".into_response();
     }
-    Problem::from(crate::reply::Failure::Down).into_response()
+    let mut problem = Problem::from(crate::reply::Failure::Down);
+    problem.detail = "the back end does not answer, or has not the module".into();
+    problem.into_response()
 }

@@ -81,8 +81,11 @@ fn a_server_on_a_socket_and_one_without_the_module() {
     works(&Coordinator::start("", &["--redis", &socket(&redis)]), &["a"]);
     let bare = Server::start_without_module();
     let coordinator = Coordinator::start("on_error = \"allow\"", &["--redis", &socket(&bare)]);
-    let answer = coordinator.client().ask("POST", "/allow", "").problem(502, "back_end_strange");
+    let mut client = coordinator.client();
+    let answer = client.ask("POST", "/allow", "").problem(502, "back_end_strange");
     assert!(answer.json()["detail"].as_str().unwrap().ends_with("is the module loaded?"));
+    client.get("/readyz").problem(503, "back_end_down");
+    assert!(client.get("/metrics").text().contains("rl_backend_up 0\n"));
 }
 
 #[test]

@@ -240,9 +240,11 @@ impl Redis {
         Some((algorithm, reply))
     }
 
-    /// Whether it answers.
+    /// Whether it answers, and has the module: a server that is being set up may not.
     pub(crate) async fn is_up(&self) -> bool {
-        self.ask(&redis::cmd("PING")).await.is_ok()
+        let mut help = redis::cmd("RL.POLICY");
+        help.arg("HELP");
+        matches!(self.ask(&help).await, Ok(_) | Err(Failure::Fault(Fault::NoPermission)))
     }
 
     /// Answers all who wait, and lets nobody wait from now on.
