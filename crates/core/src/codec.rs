@@ -50,14 +50,15 @@ struct Course<P> {
 #[must_use]
 pub fn encode(state: &State) -> Vec<u8> {
     let parts = state.parts();
+    let image = image_of(&parts);
+    let log = if let Image::Slide { bytes, .. } = &image { bytes.len() } else { 0 };
     // Writing to memory cannot fail. Nearly all have room in what is taken at first.
-    let room = Vec::with_capacity(packed(&parts).len().saturating_add(ROOM));
-    postcard::to_extend(&image(&parts), room).unwrap_or_default()
+    postcard::to_extend(&image, Vec::with_capacity(log.saturating_add(ROOM))).unwrap_or_default()
 }
 
-/// Whether these are the bytes of a state, without writing those.
-fn is_encoding(state: &State, bytes: &[u8]) -> bool {
-    postcard::serialize_with_flavor(&image(&state.parts()), Same(bytes)) == Ok(true)
+/// Whether these bytes are what an image is written as, without writing it.
+pub(crate) fn is_written(image: &impl Serialize, bytes: &[u8]) -> bool {
+    postcard::serialize_with_flavor(image, Same(bytes)) == Ok(true)
 }
 
 /// More bytes than most states have beside those of a log.
@@ -84,14 +85,7 @@ impl Flavor for Same<'_> {
     }
 }
 
-fn packed<'a>(parts: &'a Parts<'_>) -> &'a [u8] {
-    match parts {
-        Parts::Slide(slide) => slide.log.packed().1,
-        Parts::Window(_) | Parts::Bucket(_) => &[],
-    }
-}
-
-fn image<'a>(parts: &'a Parts<'_>) -> Image<'a> {
+fn image_of<'a>(parts: &'a Parts<'_>) -> Image<'a> {
     match parts {
         Parts::Slide(slide) => {
             let (head, bytes) = slide.log.packed();
@@ -135,7 +129,7 @@ pub fn decode(bytes: &[u8]) -> Option<State> {
         Image::Bucket(course) => State::from_bucket(counter(course)?),
     };
     // The same state in other words (a longer varint, say) would make equal states differ.
-    is_encoding(&state, bytes).then_some(state)
+    is_written(&image_of(&state.parts()), bytes).then_some(state)
 }
 
 /// A rule as an image has it.

@@ -59,6 +59,10 @@ struct Held<'a> {
 /// The bytes of a quota.
 #[must_use]
 pub fn encode(quota: &Quota) -> Vec<u8> {
+    postcard::to_stdvec(&image_of(quota)).unwrap_or_default() // writing to memory cannot fail
+}
+
+fn image_of(quota: &Quota) -> Image<'_> {
     let nested = |state: &Option<State>| state.as_ref().map(codec::encode).unwrap_or_default();
     let more = quota.more.as_deref().map(|more| MoreImage {
         retired: Bounded(more.retired.iter().map(LimitImage::of).collect()),
@@ -67,14 +71,13 @@ pub fn encode(quota: &Quota) -> Vec<u8> {
         slots: more.reservations.tracks().slots(),
         tracks: Bounded(more.reservations.tracks().list().iter().map(track).collect()),
     });
-    let image = Image {
+    Image {
         shape: quota.shape.bytes(),
         at: quota.at.ms(),
         ends: quota.ends.ms(),
         states: Bounded(quota.states.iter().map(nested).collect()),
         more,
-    };
-    postcard::to_stdvec(&image).unwrap_or_default() // writing to memory cannot fail
+    }
 }
 
 fn track(track: &Track) -> TrackImage {
@@ -139,7 +142,7 @@ pub fn decode(bytes: &[u8]) -> Option<Quota> {
     };
     let states = image.states.0.iter().zip(quota.limits()).map(nested).collect::<Option<_>>()?;
     quota.states = states;
-    (encode(&quota) == bytes).then_some(quota)
+    codec::is_written(&image_of(&quota), bytes).then_some(quota)
 }
 
 impl MoreImage<'_> {
