@@ -96,6 +96,7 @@ pub(crate) struct Command {
     /// How many of these there are before what says that it waits.
     at_once: usize,
     wait: Option<Wait>,
+    longest: Span,
 }
 
 impl Command {
@@ -112,7 +113,7 @@ impl Command {
         let mut words: Vec<Box<[u8]>> = std::iter::once(name).chain(words).collect();
         let at_once = words.len();
         words.extend(wait);
-        let mut command = Self { verb, words: words.into(), at_once, wait: None };
+        let mut command = Self { verb, words: words.into(), at_once, wait: None, longest: Span::default() };
         command.wait = match verb {
             Verb::Slide | Verb::Window | Verb::Bucket => command.limit()?.wait,
             Verb::Quota => quota::quota(&command)?.terms.wait,
@@ -122,6 +123,8 @@ impl Command {
             Verb::Cancel => quota::reservation(&command).map(|_| None)?,
             Verb::Renew => quota::renew(&command).map(|_| None)?,
         };
+        command.longest =
+            command.measures().iter().map(|one| longest(&one.measure)).max().unwrap_or_default();
         Ok(command)
     }
 
@@ -173,8 +176,8 @@ impl Command {
     }
 
     /// The longest window or period that it spells out.
-    pub(crate) fn longest(&self) -> Span {
-        self.measures().iter().map(|one| longest(&one.measure)).max().unwrap_or_default()
+    pub(crate) const fn longest(&self) -> Span {
+        self.longest
     }
 
     /// The limits that it spells out, with their names; that of a command with one limit is `default`.
