@@ -57,32 +57,37 @@ fn text(value: &Value) -> Option<String> {
     }
 }
 
+/// 0, so many ms, or -1.
+fn retry(value: &Value) -> Option<i64> {
+    signed(value).filter(|ms| *ms >= -1)
+}
+
 /// The five integers.
 fn row(all: &[Value]) -> Option<Row> {
-    let [allowed, limit, remaining, retry, reset] = all else { return None };
+    let [allowed, rest @ ..] = all else { return None };
+    row_of(flag(allowed)?, rest)
+}
+
+/// The four that stand behind what is said of admission, or behind a name.
+fn row_of(allowed: bool, rest: &[Value]) -> Option<Row> {
+    let [limit, remaining, retry_after, reset] = rest else { return None };
     Some(Row {
-        allowed: flag(allowed)?,
+        allowed,
         limit: count(limit)?,
         remaining: count(remaining)?,
-        retry_after_ms: signed(retry).filter(|ms| *ms >= -1)?,
+        retry_after_ms: retry(retry_after)?,
         reset_after_ms: count(reset)?,
     })
 }
 
 /// Allowed, retry_after_ms, what blocks, a row for each limit, and maybe the reservation.
 fn quota(all: &[Value]) -> Option<Quota> {
-    let [allowed, retry, blocking, rows, rest @ ..] = all else { return None };
+    let [allowed, retry_after, blocking, rows, rest @ ..] = all else { return None };
     let blocking: Vec<String> = list(blocking)?.iter().map(text).collect::<Option<_>>()?;
     let named = |row: &Value| {
-        let [name, limit, remaining, retry, reset] = list(row)? else { return None };
+        let [name, rest @ ..] = list(row)? else { return None };
         let name = text(name)?;
-        let row = Row {
-            allowed: !blocking.contains(&name),
-            limit: count(limit)?,
-            remaining: count(remaining)?,
-            retry_after_ms: signed(retry).filter(|ms| *ms >= -1)?,
-            reset_after_ms: count(reset)?,
-        };
+        let row = row_of(!blocking.contains(&name), rest)?;
         Some((name, row))
     };
     let limits = list(rows)?.iter().map(named).collect::<Option<_>>()?;
@@ -92,7 +97,7 @@ fn quota(all: &[Value]) -> Option<Quota> {
         [id] => Some(Some(text(id)?)),
         _ => return None,
     };
-    let retry_after_ms = signed(retry).filter(|ms| *ms >= -1)?;
+    let retry_after_ms = retry(retry_after)?;
     Some(Quota { allowed: flag(allowed)?, retry_after_ms, blocking, limits, reservation })
 }
 
