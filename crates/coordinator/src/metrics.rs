@@ -120,6 +120,14 @@ pub(crate) struct Metrics {
 /// Something that is counted while it is there.
 struct Counted(Gauge);
 
+impl Counted {
+    /// One more, and how many there were before.
+    fn new(gauge: &Gauge) -> (Self, i64) {
+        let before = gauge.inc();
+        (Self(gauge.clone()), before)
+    }
+}
+
 impl Drop for Counted {
     fn drop(&mut self) {
         self.0.dec();
@@ -235,22 +243,13 @@ impl Metrics {
 
     /// One more connection, for as long as this is there.
     pub(crate) fn connection(&self) -> impl Drop + use<> {
-        self.connections.inc();
-        Counted(self.connections.clone())
+        Counted::new(&self.connections).0
     }
 
-    /// One more stream, if there are fewer than so many.
-    pub(crate) fn watch(&self, most: i64) -> bool {
-        let begun = self.watchers.inc() < most;
-        if !begun {
-            self.watchers.dec();
-        }
-        begun
-    }
-
-    /// One stream less.
-    pub(crate) fn unwatch(&self) {
-        self.watchers.dec();
+    /// One more stream, for as long as this is there, if there are fewer than so many.
+    pub(crate) fn watch(&self, most: i64) -> Option<impl Drop + use<>> {
+        let (counted, before) = Counted::new(&self.watchers);
+        (before < most).then_some(counted)
     }
 
     /// A snapshot was written, or could not be.

@@ -89,7 +89,7 @@ struct Lanes {
 
 /// Answers it.
 pub(crate) async fn watch(State(app): State<Arc<App>>, Extension(access): Extension<Access>) -> Response {
-    let Some(watching) = Watching::begin(&app) else {
+    let Some(counted) = app.metrics.watch(app.bounds.watchers) else {
         let (status, code) = (StatusCode::SERVICE_UNAVAILABLE, "too_many_watchers");
         return Problem::new(status, code, "as many watch as this server allows").into_response();
     };
@@ -98,38 +98,21 @@ pub(crate) async fn watch(State(app): State<Arc<App>>, Extension(access): Extens
     // What a back end that was slow has held up is not made up for.
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let events = stream::unfold(
-        (watching, access, ticks, ending),
-        |(watching, access, mut ticks, mut ending)| async {
+        (app, counted, access, ticks, ending),
+        |(app, counted, access, mut ticks, mut ending)| async {
             tokio::select! {
                 biased;
                 _ = ending.wait_for(|ends| *ends) => return None,
                 _ = ticks.tick() => {}
             }
-            let event = event(&watching.app, &access).await;
+            let event = event(&app, &access).await;
             let text = serde_json::to_string(&event).unwrap_or_default(); // to memory
             let bytes = Bytes::from(format!("event: state\ndata: {text}\n\n"));
-            Some((Ok::<_, std::convert::Infallible>(bytes), (watching, access, ticks, ending)))
+            Some((Ok::<_, std::convert::Infallible>(bytes), (app, counted, access, ticks, ending)))
         },
     );
     let headers = [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-store")];
     (headers, Body::from_stream(events)).into_response()
-}
-
-/// One who watches, counted for as long as this is there.
-struct Watching {
-    app: Arc<App>,
-}
-
-impl Watching {
-    fn begin(app: &Arc<App>) -> Option<Self> {
-        app.metrics.watch(app.bounds.watchers).then(|| Self { app: Arc::clone(app) })
-    }
-}
-
-impl Drop for Watching {
-    fn drop(&mut self) {
-        self.app.metrics.unwatch();
-    }
 }
 
 async fn event(app: &App, access: &Access) -> Event {
