@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# make docker: builds the image redis-rl, which IMAGE= names too; docker.sh coordinator builds rl-coordinator. REDIS_IMAGE (BASE_IMAGE
-# for the latter) and RUST_IMAGE are what it is built on, by default those of the Dockerfile. Where no registry has those, stand-ins are made of Debian's packages, and of this machine's Rust.
+# make docker: builds the image redis-rl, which IMAGE= names too; docker.sh coordinator builds rl-coordinator. REDIS_IMAGE
+# (BASE_IMAGE for the latter) and RUST_IMAGE are what it is built on, by default those of the Dockerfile. Where no registry
+# has those, stand-ins are made of Debian's packages, and of this machine's Rust.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
