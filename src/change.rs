@@ -1,8 +1,8 @@
 //! How a change reaches a key: the same steps on the primary, on a replica and from an AOF.
 
-use rl_core::decision::Expiry;
-use rl_core::effect::Effect;
 use rl_core::fault::Result;
+use rl_core::limit::decision::Expiry;
+use rl_core::limit::effect::Effect;
 use rl_core::quota;
 use rl_core::value::Value;
 
@@ -35,7 +35,7 @@ impl Change for Effect {
     }
 }
 
-impl Change for quota::change::Change<'_> {
+impl Change for quota::effect::QuotaEffect<'_> {
     fn apply(&self, value: &mut Value) -> Result<Expiry> {
         Ok(Self::apply(self, value.quota_mut()?))
     }

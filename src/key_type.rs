@@ -2,8 +2,8 @@
 
 use std::ffi::CStr;
 
-use rl_core::codec;
-use rl_core::state::Relocate;
+use rl_core::limit::codec;
+use rl_core::limit::state::Relocate;
 use rl_core::value::Value;
 
 use crate::commands::apply;

@@ -15,7 +15,7 @@
 //! | `sys/` | the server's interface, and all that is unsafe |
 //!
 //! The limits themselves are the crate `rl-core`, which knows of no server. A request walks one way:
-//! words, [`rl_core::request::Request`], decision, effect, reply.
+//! words, [`rl_core::grammar::limit::Request`], decision, effect, reply.
 
 mod arguments;
 mod change;

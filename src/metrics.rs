@@ -3,9 +3,9 @@
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use rl_core::grammar::limit::Outcome;
 use rl_core::parameter_sets;
 use rl_core::quota::shape::shapes;
-use rl_core::request::Outcome;
 
 use crate::sys::info::{self, Info};
 use crate::{policies, waiting};

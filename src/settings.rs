@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
 use rl_core::fault::{Fault, Result};
+use rl_core::limit::rule::Rule;
 use rl_core::number;
-use rl_core::rule::Rule;
 use rl_core::time::Span;
 
 use crate::arguments::Arguments;

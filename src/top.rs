@@ -3,7 +3,7 @@
 //! Here is what this server decided itself; what a replica or a file is told of is no request.
 
 use foldhash::quality::RandomState;
-use rl_core::request::Outcome;
+use rl_core::grammar::limit::Outcome;
 use rl_core::top::{Heavy, Top};
 
 use crate::sys::context::{Arg, Context};

@@ -6,9 +6,9 @@
 
 use std::ffi::CStr;
 
-use rl_core::effect::Effect;
 use rl_core::fault::{Fault, Result};
-use rl_core::quota::change::Change;
+use rl_core::limit::effect::Effect;
+use rl_core::quota::effect::QuotaEffect as Change;
 use rl_core::value::Value;
 
 use super::{answer, key};

@@ -3,11 +3,11 @@
 use std::ffi::c_long;
 
 use rl_core::fault::Result;
-use rl_core::lanes::Lane;
+use rl_core::limit::state::State;
 use rl_core::number::COUNT_MAX;
+use rl_core::queue::Lane;
 use rl_core::quota::Quota;
 use rl_core::quota::decide::{self, Demand};
-use rl_core::state::State;
 use rl_core::time::At;
 use rl_core::value::Value;
 

@@ -1,13 +1,13 @@
 //! `RL.SLIDE`, `RL.WINDOW`, `RL.BUCKET`: one request against one limit.
 
-use rl_core::behind::{self, Ahead, Claim};
-use rl_core::decision::{Decision, Retry};
-use rl_core::effect::Effect;
+use rl_core::engine::forecast::{self as behind, Ahead, Claim};
 use rl_core::fault::Result;
-use rl_core::lanes::Lane;
-use rl_core::recent::Recent;
-use rl_core::request::{self, Outcome, Request};
-use rl_core::state::State;
+use rl_core::grammar::cache::Recent;
+use rl_core::grammar::limit::{self as request, Outcome, Request};
+use rl_core::limit::decision::{Decision, Retry};
+use rl_core::limit::effect::Effect;
+use rl_core::limit::state::State;
+use rl_core::queue::Lane;
 use rl_core::time::{At, Span};
 use rl_core::value::Value;
 

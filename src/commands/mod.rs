@@ -1,4 +1,4 @@
-//! One file a command. The grammar of each is in [`rl_core::request`].
+//! One file a command. The grammar of each is in [`rl_core::grammar::limit`].
 
 pub(crate) mod apply;
 mod info;

@@ -2,10 +2,10 @@
 
 use std::ffi::c_long;
 
-use rl_core::effect::decimal_text;
+use rl_core::limit::effect::decimal_text;
+use rl_core::limit::rule::Rule;
+use rl_core::limit::window::Length;
 use rl_core::quota::shape::{Limit, Measure};
-use rl_core::rule::Rule;
-use rl_core::window::Length;
 
 use crate::sys::reply::Reply;
 

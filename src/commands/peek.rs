@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use rl_core::behind::{self, QuotaClaim};
+use rl_core::engine::forecast::{self as behind, QuotaClaim};
 use rl_core::fault::{Fault, Result};
-use rl_core::lanes::Lane;
+use rl_core::grammar::limit::Request;
+use rl_core::grammar::quota::{self as request};
+use rl_core::queue::Lane;
+use rl_core::quota::costs::Costs;
 use rl_core::quota::decide::{self, Demand};
-use rl_core::quota::request::{self, Costs};
 use rl_core::quota::shape::REQUESTS;
-use rl_core::request::Request;
 use rl_core::time::Span;
 use rl_core::value::Value;
 

@@ -4,7 +4,7 @@
 use std::ffi::CStr;
 
 use rl_core::fault::Result;
-use rl_core::quota::request;
+use rl_core::grammar::quota as request;
 
 use super::{answer, len, parameters, reads};
 use crate::command_docs::policy as docs;

@@ -1,8 +1,8 @@
 //! `RL.REFUND key n`: gives back what was admitted and then not used.
 
-use rl_core::effect::Effect;
 use rl_core::fault::Result;
-use rl_core::request;
+use rl_core::grammar::limit as request;
+use rl_core::limit::effect::Effect;
 use rl_core::value::Value;
 
 use super::{answer, key};

@@ -3,8 +3,8 @@
 //! Each answers 1, or 0 where there is no such reservation (any more), and then changes nothing.
 
 use rl_core::fault::Result;
-use rl_core::quota::change::Change;
-use rl_core::quota::request;
+use rl_core::grammar::quota as request;
+use rl_core::quota::effect::QuotaEffect as Change;
 use rl_core::time::At;
 use rl_core::value::Value;
 

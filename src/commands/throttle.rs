@@ -1,10 +1,10 @@
 //! `CL.THROTTLE`: RL.BUCKET for clients that were written for redis-cell.
 
-use rl_core::decision::Decision;
 use rl_core::fault::Result;
-use rl_core::lanes::Lane;
-use rl_core::request::Request;
-use rl_core::throttle;
+use rl_core::grammar::cl_throttle as throttle;
+use rl_core::grammar::limit::Request;
+use rl_core::limit::decision::Decision;
+use rl_core::queue::Lane;
 use rl_core::value::Value;
 
 use super::{answer, key, limit};

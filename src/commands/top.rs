@@ -1,7 +1,7 @@
 //! `RL.TOP [RESET | [DENIED | ADMITTED] [COUNT n]]`: the keys that were asked for most often.
 
 use rl_core::fault::Result;
-use rl_core::request::{self, Top as Request};
+use rl_core::grammar::limit::{self as request, Top as Request};
 
 use super::{answer, len};
 use crate::metrics::TOP;

@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use rl_core::quota::policy_file;
+use rl_core::grammar::policy_file;
 use rl_core::quota::shape::Shape;
 
 use crate::settings;

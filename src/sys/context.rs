@@ -6,7 +6,7 @@ use std::ptr::{NonNull, null_mut};
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use redis_module::raw;
-use rl_core::request::Words;
+use rl_core::grammar::Words;
 use rl_core::time::{At, Span};
 
 use super::api::api;

@@ -4,7 +4,7 @@ use std::ffi::{CStr, c_int, c_void};
 use std::ptr::{NonNull, null_mut};
 
 use redis_module::raw;
-use rl_core::state::Relocate;
+use rl_core::limit::state::Relocate;
 
 use super::aof_rider;
 use super::api::api;

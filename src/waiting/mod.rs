@@ -1,6 +1,6 @@
 //! Clients that wait for their turn.
 //!
-//! The order of lines is [`rl_core::lanes`]; here are the clients that stand in them. A request that is
+//! The order of lines is [`rl_core::queue`]; here are the clients that stand in them. A request that is
 //! denied and would wait [joins](join) the lines of its keys. Everything that may let someone go on
 //! only *marks* a line ([`changed`], [`unlinked`], [`hear`], [`policies_changed`]); a timer then does
 //! what there is to do (`serve.rs`). So nobody is answered in the middle of another's command or
@@ -17,9 +17,9 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
-use rl_core::behind::{AHEAD_MAX, Ahead, Claim};
+use rl_core::engine::forecast::{AHEAD_MAX, Ahead, Claim};
 use rl_core::fault::{Fault, Result};
-use rl_core::lanes::{Lane, Line, Place, Ticket, Wait, Waiting};
+use rl_core::queue::{Lane, Line, Lines, Place, Ticket, Wait};
 use rl_core::time::{At, Span};
 use smallvec::SmallVec;
 
@@ -96,7 +96,7 @@ pub(crate) type Claims = SmallVec<[(usize, Claim); 1]>;
 /// All that wait.
 #[derive(Default)]
 struct Room {
-    waiting: Waiting<Held>,
+    waiting: Lines<Held>,
     /// Whose turn it will be, by what the server knows the client by.
     tickets: HashMap<Id, Ticket>,
     /// What clients are to be told that were released just now.

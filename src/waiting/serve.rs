@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rl_core::fault::Fault;
-use rl_core::lanes::{Place, Ticket};
+use rl_core::queue::{Place, Ticket};
 use rl_core::time::Span;
 
 use super::{Answer, Held, LONGEST_MS, Request, Standing, Turn, now, with};

@@ -1,8 +1,8 @@
 //! No bytes that files, replicas or tools bring in end the server: effects at any instant, and payloads
 //! in which anything may have been changed.
 
-use rl_core::quota::change::Change;
-use rl_core::quota::request::Costs;
+use rl_core::quota::costs::Costs;
+use rl_core::quota::effect::QuotaEffect as Change;
 use rl_core::time::At;
 
 use crate::common::payload::Payload;

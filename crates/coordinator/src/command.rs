@@ -1,5 +1,5 @@
 //! A request as both back ends know it: the words of a command of the module, whose grammar is
-//! [`rl_core::request`] and [`rl_core::quota::request`].
+//! [`rl_core::grammar::limit`] and [`rl_core::grammar::quota`].
 //!
 //! Every way in (JSON, Envoy, `/allow`) makes one of these, and it is read here before any back end sees it: so both
 //! answer the same errors, in the same words.
@@ -7,11 +7,12 @@
 use std::sync::Arc;
 
 use rl_core::fault::{Fault, Result};
-use rl_core::lanes::Wait;
-use rl_core::quota::request::{self as quota, Limits};
+use rl_core::grammar::Words;
+use rl_core::grammar::limit as request;
+use rl_core::grammar::quota::{self as quota, Limits};
+use rl_core::limit::rule::Rule;
+use rl_core::queue::Wait;
 use rl_core::quota::shape::{Draft, Limit, Measure, REQUESTS, Shape};
-use rl_core::request::{self, Words};
-use rl_core::rule::Rule;
 use rl_core::time::Span;
 
 /// What is asked.

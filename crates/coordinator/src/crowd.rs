@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rl_core::fault::{Fault, Result};
-use rl_core::lanes::Lane;
+use rl_core::queue::Lane;
 
 /// All who wait.
 #[derive(Debug)]

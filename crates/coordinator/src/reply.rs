@@ -1,7 +1,7 @@
 //! What a back end answers, the same from each.
 
-use rl_core::decision::Decision;
 use rl_core::fault::Fault;
+use rl_core::limit::decision::Decision;
 
 /// What a request is answered.
 #[derive(Clone, Debug, PartialEq, Eq)]

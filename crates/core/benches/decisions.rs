@@ -12,13 +12,13 @@ use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use rl_core::fault::Result;
+use rl_core::grammar::limit::{self as request, Request};
+use rl_core::grammar::quota::{self as quota_request, Limits};
+use rl_core::limit::state::State;
 use rl_core::quota::Quota;
-use rl_core::quota::change::{Admission, Change};
 use rl_core::quota::decide::{self, Demand};
-use rl_core::quota::request::{self as quota_request, Limits};
+use rl_core::quota::effect::{Admission, QuotaEffect as Change};
 use rl_core::quota::shape::Shape;
-use rl_core::request::{self, Request};
-use rl_core::state::State;
 use rl_core::time::At;
 
 const BEGIN: u64 = 1_764_000_000_000;

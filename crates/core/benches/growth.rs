@@ -9,14 +9,14 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use rl_core::bucket::BucketRule;
-use rl_core::codec;
+use rl_core::limit::bucket::BucketRule;
+use rl_core::limit::codec;
+use rl_core::limit::rule::Rule;
+use rl_core::limit::slide::SlideRule;
+use rl_core::limit::state::State;
+use rl_core::limit::window::{Length, WindowRule};
 use rl_core::number::{COUNT_MAX, Decimal};
-use rl_core::rule::Rule;
-use rl_core::slide::SlideRule;
-use rl_core::state::State;
 use rl_core::time::{At, Span};
-use rl_core::window::{Length, WindowRule};
 
 const BEGIN: u64 = 1_764_000_000_000;
 const ENTRIES: [u64; 4] = [1, 100, 10_000, 1_000_000];

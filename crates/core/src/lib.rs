@@ -14,32 +14,17 @@
 
 #![forbid(unsafe_code)]
 
-pub mod behind;
 mod bounded;
-pub mod bucket;
-mod calendar;
-pub mod codec;
-pub mod counter;
-pub mod decision;
-pub mod effect;
+pub mod engine;
 pub mod fault;
-mod intern;
-pub mod lanes;
-pub mod log;
-pub mod meter;
+pub mod grammar;
+pub mod limit;
 pub mod number;
-mod packed;
+pub mod queue;
 pub mod quota;
-pub mod recent;
-pub mod request;
-pub mod rule;
-pub mod slide;
-pub mod state;
-pub mod throttle;
 pub mod time;
 pub mod top;
 pub mod value;
 mod varint;
-pub mod window;
 
-pub use intern::parameter_sets;
+pub use limit::parameter_sets;

@@ -1,9 +1,9 @@
 //! The value of a key: one limit, or a quota of many.
 
-use crate::codec;
 use crate::fault::{Fault, Result};
+use crate::limit::codec;
+use crate::limit::state::{Relocate, State};
 use crate::quota::{self, Quota};
-use crate::state::{Relocate, State};
 
 /// See the head of this file.
 #[derive(Clone, Debug, PartialEq)]

@@ -12,13 +12,13 @@
 mod common;
 
 use common::{Key, TODAY, rule_limit, sound, span};
-use rl_core::bucket::BucketRule;
-use rl_core::decision::Retry;
+use rl_core::limit::bucket::BucketRule;
+use rl_core::limit::decision::Retry;
+use rl_core::limit::rule::Rule;
+use rl_core::limit::slide::SlideRule;
+use rl_core::limit::window::{Length, WindowRule};
 use rl_core::number::{self, COUNT_MAX};
-use rl_core::rule::Rule;
-use rl_core::slide::SlideRule;
 use rl_core::time::{At, Span};
-use rl_core::window::{Length, WindowRule};
 
 const LIMITS: [u64; 4] = [1, 2, COUNT_MAX - 1, COUNT_MAX];
 const COSTS: [u64; 5] = [0, 1, 2, COUNT_MAX - 1, COUNT_MAX];

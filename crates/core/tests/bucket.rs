@@ -14,12 +14,12 @@ mod common;
 use common::bucket::{BucketOracle, every_interval_keeps_the_bound, gain, token};
 use common::{Key, Step, TODAY, at, begin, cases, limits, sound, span, spans, steps};
 use proptest::prelude::*;
-use rl_core::bucket::BucketRule;
-use rl_core::decision::Retry;
-use rl_core::meter::Meter;
+use rl_core::limit::bucket::BucketRule;
+use rl_core::limit::decision::Retry;
+use rl_core::limit::meter::Meter;
+use rl_core::limit::rule::Rule;
+use rl_core::limit::state::{Parts, State};
 use rl_core::number::{self, COUNT_MAX};
-use rl_core::rule::Rule;
-use rl_core::state::{Parts, State};
 use rl_core::time::Span;
 
 /// Refills as clients write them: whole, decimal, a little, and as much as there is.

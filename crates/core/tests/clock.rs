@@ -16,13 +16,13 @@ use common::any::{bucket_rules, slide_rules, window_rules};
 use common::bucket::every_interval_keeps_the_bound;
 use common::{Key, TODAY, cases, rule_limit, sound, window};
 use proptest::prelude::*;
-use rl_core::bucket::BucketRule;
-use rl_core::decision::Retry;
+use rl_core::limit::bucket::BucketRule;
+use rl_core::limit::decision::Retry;
+use rl_core::limit::rule::Rule;
+use rl_core::limit::slide::SlideRule;
+use rl_core::limit::window::{Length, WindowRule};
 use rl_core::number;
-use rl_core::rule::Rule;
-use rl_core::slide::SlideRule;
 use rl_core::time::{At, Span};
-use rl_core::window::{Length, WindowRule};
 
 /// Steps of a clock, in thousandths of the rule's own span, some as long as the clock is old.
 fn steps() -> impl Strategy<Value = Vec<(i64, u64)>> {

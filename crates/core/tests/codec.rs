@@ -14,11 +14,11 @@ mod common;
 use common::any::{any_effect, rules};
 use common::{TODAY, at, cases, sound, span};
 use proptest::prelude::*;
-use rl_core::bucket::BucketRule;
-use rl_core::codec::{self, VERSION};
-use rl_core::effect::Effect;
+use rl_core::limit::bucket::BucketRule;
+use rl_core::limit::codec::{self, VERSION};
+use rl_core::limit::effect::Effect;
+use rl_core::limit::state::State;
 use rl_core::number;
-use rl_core::state::State;
 use rl_core::time::At;
 
 /// The state that these effects lead to, as a key has it.
@@ -194,7 +194,7 @@ fn values_that_no_command_lets_in_are_no_state() {
     };
     let good = [50, 833, 2, 1_000, TODAY, 300_000];
     let rule = BucketRule::new(50, number::refill(b"8.33").unwrap(), span(1_000)).unwrap();
-    assert_eq!(codec::decode(&bucket(good)).unwrap().rule(), rl_core::rule::Rule::Bucket(rule));
+    assert_eq!(codec::decode(&bucket(good)).unwrap().rule(), rl_core::limit::rule::Rule::Bucket(rule));
     for (word, value) in [
         (0, 0),
         (0, 1 << 53),

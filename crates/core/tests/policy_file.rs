@@ -16,10 +16,10 @@ use std::sync::Arc;
 use common::cases;
 use proptest::prelude::*;
 use rl_core::fault::{Fault, Result};
-use rl_core::quota::policy_file::{self, Wrong};
-use rl_core::quota::request;
+use rl_core::grammar::policy_file::{self, Wrong};
+use rl_core::grammar::quota as request;
+use rl_core::limit::rule::Rule;
 use rl_core::quota::shape::Shape;
-use rl_core::rule::Rule;
 
 fn any_rule(_: &Rule) -> Result<()> {
     Ok(())

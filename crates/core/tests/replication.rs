@@ -15,12 +15,12 @@ mod common;
 use common::any::{any_effect, any_rule, rules};
 use common::{Step, TODAY, at, begin, cases, rule_limit, sound, steps};
 use proptest::prelude::*;
-use rl_core::codec;
-use rl_core::decision::Expiry;
-use rl_core::effect::Effect;
 use rl_core::fault::Fault;
-use rl_core::rule::Rule;
-use rl_core::state::State;
+use rl_core::limit::codec;
+use rl_core::limit::decision::Expiry;
+use rl_core::limit::effect::Effect;
+use rl_core::limit::rule::Rule;
+use rl_core::limit::state::State;
 use rl_core::time::At;
 
 /// What the primary does with one step: the effect it sends, if any.

@@ -13,15 +13,15 @@ mod common;
 
 use common::{cases, span};
 use proptest::prelude::*;
-use rl_core::bucket::BucketRule;
 use rl_core::fault::{Fault, Result};
+use rl_core::grammar::cache::Recent;
+use rl_core::grammar::limit::{self as request, Request};
+use rl_core::limit::bucket::BucketRule;
+use rl_core::limit::rule::Rule;
+use rl_core::limit::slide::SlideRule;
+use rl_core::limit::window::{Length, WindowRule};
 use rl_core::number::{self, COUNT_MAX};
-use rl_core::recent::Recent;
-use rl_core::request::{self, Request};
-use rl_core::rule::Rule;
-use rl_core::slide::SlideRule;
 use rl_core::time::Span;
-use rl_core::window::{Length, WindowRule};
 
 /// What stands behind the command's name and the key.
 fn words(text: &str) -> Vec<&[u8]> {

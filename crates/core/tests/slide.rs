@@ -15,9 +15,9 @@ mod common;
 use common::slide::SlideOracle;
 use common::{Key, Step, TODAY, at, begin, cases, limits, sound, span, spans, steps};
 use proptest::prelude::*;
-use rl_core::rule::Rule;
-use rl_core::slide::SlideRule;
-use rl_core::state::Parts;
+use rl_core::limit::rule::Rule;
+use rl_core::limit::slide::SlideRule;
+use rl_core::limit::state::Parts;
 
 fn rule(limit: u64, window: u64) -> SlideRule {
     SlideRule { limit, window: span(window) }

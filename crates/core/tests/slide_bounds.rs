@@ -16,15 +16,15 @@ use std::time::{Duration, Instant};
 
 use common::{Step, TODAY, at, cases, sound, span, steps};
 use proptest::prelude::*;
-use rl_core::counter::COST_MAX;
-use rl_core::decision::Decision;
-use rl_core::decision::Retry;
-use rl_core::effect::Effect;
-use rl_core::log::{BYTES_MAX, ENTRIES_EXACT, ENTRIES_MAX, Log};
+use rl_core::limit::counter::COST_MAX;
+use rl_core::limit::decision::Decision;
+use rl_core::limit::decision::Retry;
+use rl_core::limit::effect::Effect;
+use rl_core::limit::rule::Rule;
+use rl_core::limit::slide::SlideRule;
+use rl_core::limit::slide::log::{BYTES_MAX, ENTRIES_EXACT, ENTRIES_MAX, Log};
+use rl_core::limit::state::{Parts, State};
 use rl_core::number::COUNT_MAX;
-use rl_core::rule::Rule;
-use rl_core::slide::SlideRule;
-use rl_core::state::{Parts, State};
 use rl_core::time::{At, Span};
 
 /// A list that is asked from its beginning each time.

@@ -14,10 +14,10 @@ mod common;
 use common::{Key, TODAY, at, begin, cases, steps};
 use proptest::prelude::*;
 use rl_core::fault::{Fault, Result};
+use rl_core::grammar::cl_throttle;
+use rl_core::grammar::limit::Request;
+use rl_core::limit::rule::Rule;
 use rl_core::number::COUNT_MAX;
-use rl_core::request::Request;
-use rl_core::rule::Rule;
-use rl_core::throttle;
 
 fn read(text: &str) -> Result<Request> {
     let words: Vec<&[u8]> =
@@ -143,7 +143,7 @@ fn a_probe_is_limited_while_more_is_used_than_a_smaller_burst() {
 #[test]
 fn its_arguments_are_those_of_a_bucket() {
     let words: [&[u8]; 5] = [b"RL.BUCKET", b"key", b"16", b"30", b"60"];
-    assert_eq!(read("15 30 60"), rl_core::request::bucket(words.as_slice()));
+    assert_eq!(read("15 30 60"), rl_core::grammar::limit::bucket(words.as_slice()));
     for text in ["+15 030 +60 1", "15 30 60 -0", "15 30 60 0"] {
         assert!(read(text).is_ok(), "{text}");
     }

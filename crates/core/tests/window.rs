@@ -14,12 +14,12 @@ mod common;
 use common::window::{WindowOracle, bounds};
 use common::{Key, Step, TODAY, at, begin, cases, limits, sound, span, spans, steps};
 use proptest::prelude::*;
-use rl_core::decision::Retry;
-use rl_core::meter::Meter;
-use rl_core::rule::Rule;
-use rl_core::state::{Parts, State};
+use rl_core::limit::decision::Retry;
+use rl_core::limit::meter::Meter;
+use rl_core::limit::rule::Rule;
+use rl_core::limit::state::{Parts, State};
+use rl_core::limit::window::{Length, WindowRule};
 use rl_core::time::{At, Span};
-use rl_core::window::{Length, WindowRule};
 
 const DAY: u64 = 86_400_000;
 

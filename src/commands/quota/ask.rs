@@ -3,15 +3,15 @@
 
 use std::sync::Arc;
 
-use rl_core::behind::{self, Ahead, QuotaClaim};
-use rl_core::decision::Retry;
+use rl_core::engine::forecast::{self as behind, Ahead, QuotaClaim};
 use rl_core::fault::{Fault, Result};
+use rl_core::grammar::limit as request;
+use rl_core::grammar::terms::Reserve;
+use rl_core::limit::decision::Retry;
 use rl_core::quota::Quota;
-use rl_core::quota::change::{Admission, Change, Reserved};
-use rl_core::quota::decide::{self, Demand, Verdict};
-use rl_core::quota::request::Reserve;
+use rl_core::quota::decide::{self, Demand, QuotaDecision};
+use rl_core::quota::effect::{Admission, QuotaEffect as Change, Reserved};
 use rl_core::quota::shape::{PerLimit, Shape};
-use rl_core::request;
 use rl_core::time::{At, Span};
 use rl_core::value::Value;
 
@@ -30,7 +30,7 @@ pub(super) struct Asked<'a> {
     /// What it takes of each limit.
     pub(super) costs: PerLimit<u64>,
     /// What they answer.
-    pub(super) verdict: Verdict,
+    pub(super) verdict: QuotaDecision,
 }
 
 /// What became of a request.
@@ -172,7 +172,7 @@ fn charge(context: Context<'_>, asked: &mut Asked<'_>, reserve: Option<(Span, &[
     if reserve.is_none() && asked.costs.iter().all(|cost| *cost == 0) {
         return Ok(());
     }
-    let Verdict { rows, at } = &asked.verdict;
+    let QuotaDecision { rows, at } = &asked.verdict;
     let reserved = reserve.map(|(ttl, id)| Reserved {
         id,
         expires: at.plus(ttl),

@@ -10,13 +10,14 @@ use std::mem::take;
 use std::ops::Range;
 use std::sync::Arc;
 
-use rl_core::behind::Claim;
-use rl_core::decision::Retry;
+use rl_core::engine::forecast::Claim;
 use rl_core::fault::{Fault, Result};
-use rl_core::lanes::{Lane, Wait};
+use rl_core::grammar::quota::{self as request, Limits};
+use rl_core::grammar::terms::{Reserve, Terms, Wanted};
+use rl_core::limit::decision::Retry;
+use rl_core::queue::{Lane, Wait};
 use rl_core::quota::Quota;
-use rl_core::quota::decide::Verdict;
-use rl_core::quota::request::{self, Limits, Reserve, Terms, Wanted};
+use rl_core::quota::decide::QuotaDecision;
 use rl_core::quota::shape::Shape;
 use rl_core::time::Span;
 
@@ -103,7 +104,7 @@ impl Asks for One {
         if shape.policy().is_none() && before(context, reserve, held).is_none() {
             settings::allow_window(shape.longest())?;
         }
-        let mut asked = [Asked { name, key, shape, costs, verdict: Verdict::default() }];
+        let mut asked = [Asked { name, key, shape, costs, verdict: QuotaDecision::default() }];
         then(&mut asked, OnTerms { reserve, wait })
     }
 }
@@ -130,7 +131,7 @@ impl Asks for Many {
             let before = before(context, *reserve, held(&mut key).ok().flatten());
             let shape = before.map_or_else(|| policy(policy_name), Ok)?;
             let costs = costs.by_limit(&shape);
-            asked.push(Asked { name, key, shape, costs, verdict: Verdict::default() });
+            asked.push(Asked { name, key, shape, costs, verdict: QuotaDecision::default() });
         }
         then(&mut asked, OnTerms { reserve: *reserve, wait: *wait })
     }
@@ -145,7 +146,7 @@ fn read<'a>(
 ) -> Result<(Arc<Shape>, Wanted<'a>)> {
     let known = held.map(Quota::shape);
     if let Some(known) = known.filter(|known| policies::holds_still(known))
-        && let Some(wanted) = request::again(args, known)
+        && let Some(wanted) = rl_core::grammar::template::recognise(args, known)
     {
         return Ok((Arc::clone(known), wanted));
     }
@@ -172,7 +173,7 @@ fn read_anew<'a>(
         Limits::Spelled(drafts) => shape.is(drafts),
     };
     if known.is_some_and(|known| Arc::ptr_eq(known, &shape)) && spelled() {
-        shape.learn(|| request::spelling(args, &shape));
+        shape.learn(|| rl_core::grammar::template::learn(args, &shape));
     }
     let wanted = request.terms.wanted(&shape);
     Ok((shape, wanted))
@@ -221,7 +222,7 @@ fn again<Q: Asks>(context: Context<'_>, args: Args<'_>, standing: Standing) -> T
         }
         outcome.count(context, asked, Q::COUNT);
         let id: Option<Option<Box<[u8]>>> = reserve.map(|reserve| outcome.id(reserve).map(Into::into));
-        let answers: Vec<(Arc<Shape>, Verdict)> =
+        let answers: Vec<(Arc<Shape>, QuotaDecision)> =
             asked.iter_mut().map(|asked| (Arc::clone(&asked.shape), take(&mut asked.verdict))).collect();
         let answer: Answer = Box::new(move |context| {
             let answers = answers.iter().map(|(shape, verdict)| (&**shape, verdict));

@@ -2,8 +2,8 @@
 
 use std::ffi::c_long;
 
-use rl_core::decision::{Decision, Retry};
-use rl_core::quota::decide::Verdict;
+use rl_core::limit::decision::{Decision, Retry};
+use rl_core::quota::decide::QuotaDecision;
 use rl_core::quota::shape::{Limit, Shape};
 
 use crate::sys::context::Context;
@@ -20,7 +20,7 @@ pub(crate) enum Names {
 /// Allowed, retry_after_ms, what blocks, a row for each limit; with `id` also that or nil.
 pub(super) fn reply<'a>(
     context: Context<'_>,
-    answers: impl Iterator<Item = (&'a Shape, &'a Verdict)> + Clone,
+    answers: impl Iterator<Item = (&'a Shape, &'a QuotaDecision)> + Clone,
     names: Names,
     id: Option<Option<&[u8]>>,
 ) {
@@ -40,13 +40,13 @@ pub(super) fn reply<'a>(
 /// The first four elements of a reply.
 pub(crate) fn limits<'a>(
     reply: Reply<'_>,
-    answers: impl Iterator<Item = (&'a Shape, &'a Verdict)> + Clone,
+    answers: impl Iterator<Item = (&'a Shape, &'a QuotaDecision)> + Clone,
     names: Names,
 ) {
     if answers.clone().all(|(_, verdict)| verdict.allowed()) {
         reply.integer(1).integer(0).array(0);
     } else {
-        let blocks = |verdict: &Verdict| verdict.rows.iter().filter(|row| !row.allowed).count();
+        let blocks = |verdict: &QuotaDecision| verdict.rows.iter().filter(|row| !row.allowed).count();
         let retry = answers.clone().map(|(_, verdict)| verdict.retry()).max();
         reply.integer(0).integer(retry.map_or(0, Retry::reply));
         reply.array(len(answers.clone().map(|(_, verdict)| blocks(verdict)).sum()));

@@ -3,9 +3,9 @@
 
 use std::collections::HashMap;
 
+use rl_core::limit::rule::Rule;
+use rl_core::limit::window::Length;
 use rl_core::quota::shape::{Limit, Measure};
-use rl_core::rule::Rule;
-use rl_core::window::Length;
 
 use super::oracle::Log;
 use super::quota::{Entry, Event};

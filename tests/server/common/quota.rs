@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use rl_core::quota::change::{Admission, Change, Reserved};
+use rl_core::limit::rule::Rule;
+use rl_core::limit::slide::SlideRule;
+use rl_core::limit::window::{Length, WindowRule};
+use rl_core::quota::effect::{Admission, QuotaEffect as Change, Reserved};
 use rl_core::quota::shape::{Draft, Limit, Measure, Shape};
-use rl_core::rule::Rule;
-use rl_core::slide::SlideRule;
 use rl_core::time::{At, Span};
-use rl_core::window::{Length, WindowRule};
 
 use super::aof;
 use super::conn::Conn;

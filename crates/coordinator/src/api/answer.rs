@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use rl_core::limit::rule::Rule;
+use rl_core::limit::window::Length;
 use rl_core::quota::shape::{Measure, REQUESTS};
-use rl_core::rule::Rule;
 use rl_core::time::Span;
-use rl_core::window::Length;
 use serde::Serialize;
 
 use super::problem::{self, Problem};

@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
-use rl_core::behind::{self, Ahead, Claim, QuotaClaim};
-use rl_core::decision::Retry;
-use rl_core::effect::Effect;
+use rl_core::engine::forecast::{self as behind, Ahead, Claim, QuotaClaim};
 use rl_core::fault::{Fault, Result as OrFault};
-use rl_core::lanes::Lane;
+use rl_core::grammar::limit::{self as request, Request};
+use rl_core::grammar::quota::{self as quota, Limits};
+use rl_core::grammar::terms::Reserve;
+use rl_core::limit::decision::Retry;
+use rl_core::limit::effect::Effect;
+use rl_core::limit::state::State;
+use rl_core::queue::Lane;
 use rl_core::quota::Quota;
-use rl_core::quota::change::{Admission, Change, Reserved};
-use rl_core::quota::decide::{self, Demand, Verdict};
-use rl_core::quota::request::{self as quota, Limits, Reserve};
+use rl_core::quota::decide::{self, Demand, QuotaDecision};
+use rl_core::quota::effect::{Admission, QuotaEffect as Change, Reserved};
 use rl_core::quota::shape::{REQUESTS, Shape};
-use rl_core::request::{self, Request};
-use rl_core::state::State;
 use rl_core::time::{At, Span};
 use rl_core::value::Value;
 
@@ -135,10 +136,10 @@ impl Shard {
         key: &[u8],
         held: Option<&Quota>,
         claim: &QuotaClaim,
-        verdict: &Verdict,
+        verdict: &QuotaDecision,
         standing: Standing,
         now: Now,
-    ) -> Option<Verdict> {
+    ) -> Option<QuotaDecision> {
         let (lane, leaves) = match standing {
             Standing::First => return None,
             Standing::Comes(lane) => (lane, false),
@@ -157,14 +158,14 @@ impl Shard {
         &mut self,
         key: &[u8],
         claim: QuotaClaim,
-        verdict: &Verdict,
+        verdict: &QuotaDecision,
         reserve: Option<(Reserve<'_>, &[u8])>,
         clock: At,
     ) -> core::result::Result<(), Failure> {
         if !claim.takes() {
             return Ok(());
         }
-        let Verdict { rows, at } = verdict;
+        let QuotaDecision { rows, at } = verdict;
         let reserved = reserve.map(|(Reserve { ttl, .. }, id)| Reserved {
             id,
             expires: at.plus(ttl),
@@ -275,7 +276,7 @@ fn id() -> core::result::Result<String, Failure> {
 }
 
 /// Allowed, retry_after_ms, what blocks, a row for each limit; with `id` also that or none.
-fn reply(shape: &Shape, verdict: &Verdict, id: Option<Option<&[u8]>>) -> Reply {
+fn reply(shape: &Shape, verdict: &QuotaDecision, id: Option<Option<&[u8]>>) -> Reply {
     let name = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
     let names = || shape.limits().iter().map(|limit| name(limit.name.as_bytes()));
     let allowed = verdict.allowed();

@@ -4,7 +4,7 @@ use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use foldhash::quality::RandomState;
-use rl_core::lanes::{Lane, Ticket};
+use rl_core::queue::{Lane, Ticket};
 use rl_core::quota::policies::Policies;
 use rl_core::quota::shape::Shape;
 use rl_core::time::{At, Span};

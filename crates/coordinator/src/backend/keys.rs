@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use foldhash::quality::RandomState;
-use rl_core::decision::Expiry;
-use rl_core::effect::Effect;
 use rl_core::fault::Result;
-use rl_core::quota::change::Change as QuotaChange;
+use rl_core::limit::decision::Expiry;
+use rl_core::limit::effect::Effect;
+use rl_core::quota::effect::QuotaEffect as QuotaChange;
 use rl_core::time::At;
 use rl_core::value::Value;
 

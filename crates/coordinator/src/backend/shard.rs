@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use rl_core::behind::{AHEAD_MAX, Ahead, Claim};
-use rl_core::lanes::{Lane, Place, Ticket, Waiting};
+use rl_core::engine::forecast::{AHEAD_MAX, Ahead, Claim};
+use rl_core::queue::{Lane, Lines, Place, Ticket};
 use rl_core::quota::policies::Policies;
 use rl_core::time::{At, Span};
 use smallvec::smallvec;
@@ -32,7 +32,7 @@ const SWEEP_AT_LAST: Span = Span::from_ms(30_000);
 /// See the head of this file.
 pub(super) struct Shard {
     pub(super) keys: Keys,
-    pub(super) waiting: Waiting<Held>,
+    pub(super) waiting: Lines<Held>,
     pub(super) policies: Arc<Policies>,
     /// Whether the program ends: nobody waits any more.
     is_closing: bool,
@@ -62,7 +62,7 @@ pub(super) enum Come {
 impl Shard {
     /// Nothing is used, and nobody waits.
     pub(super) fn new(room: Arc<Room>, policies: Arc<Policies>, aging: Option<Span>) -> Self {
-        let mut waiting = Waiting::default();
+        let mut waiting = Lines::default();
         waiting.set_aging(aging);
         let (keys, is_closing, is_sealed, is_idle) = (Keys::new(room), false, false, true);
         Self { keys, waiting, policies, is_closing, is_sealed, is_idle, swept: At::MIN }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rl_core::fault::Fault;
+use rl_core::grammar::policy_file;
 use rl_core::quota::policies::Policies;
-use rl_core::quota::policy_file;
 use rl_core::time::Span;
 
 use self::file::{AllowFile, File, TokenFile, time};
@@ -181,8 +181,9 @@ fn text(path: &Path) -> Result<String> {
 
 fn policies(path: &Path, max_window: Span) -> Result<Policies> {
     let text = text(path)?;
-    let allow =
-        |rule: &rl_core::rule::Rule| if rule.longest() > max_window { Err(Fault::MaxWindow) } else { Ok(()) };
+    let allow = |rule: &rl_core::limit::rule::Rule| {
+        if rule.longest() > max_window { Err(Fault::MaxWindow) } else { Ok(()) }
+    };
     let shapes =
         policy_file::parse(text.as_bytes(), allow).map_err(|wrong| format!("{}: {wrong}", path.display()))?;
     let mut policies = Policies::new();

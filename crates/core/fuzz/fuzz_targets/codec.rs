@@ -3,9 +3,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use rl_core::codec;
-use rl_core::effect::Effect;
-use rl_core::state::State;
+use rl_core::limit::codec;
+use rl_core::limit::effect::Effect;
+use rl_core::limit::state::State;
 use rl_core::time::At;
 
 fuzz_target!(|input: &[u8]| {

@@ -7,12 +7,12 @@ mod common;
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use rl_core::bucket::BucketRule;
+use rl_core::limit::bucket::BucketRule;
 use rl_core::number::{COUNT_MAX, Decimal};
-use rl_core::rule::Rule;
-use rl_core::slide::SlideRule;
+use rl_core::limit::rule::Rule;
+use rl_core::limit::slide::SlideRule;
 use rl_core::time::{At, Span};
-use rl_core::window::{Length, WindowRule};
+use rl_core::limit::window::{Length, WindowRule};
 
 use common::bucket::BucketOracle;
 use common::slide::SlideOracle;
@@ -91,7 +91,7 @@ fuzz_target!(|input: Input| {
     key.state().map(sound);
 });
 
-fn expected(oracle: &Oracle, rule: &Rule, cost: u64, clock: u64) -> rl_core::decision::Decision {
+fn expected(oracle: &Oracle, rule: &Rule, cost: u64, clock: u64) -> rl_core::limit::decision::Decision {
     match (oracle, rule) {
         (Oracle::Slide(oracle), Rule::Slide(rule)) => oracle.decide(rule, cost, clock),
         (Oracle::Window(oracle), Rule::Window(rule)) => oracle.decide(rule, cost, clock),

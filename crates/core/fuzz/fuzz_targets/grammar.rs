@@ -3,11 +3,11 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use rl_core::effect::Effect;
+use rl_core::limit::effect::Effect;
 use rl_core::number::COUNT_MAX;
-use rl_core::request::{self, Request};
-use rl_core::rule::Rule;
-use rl_core::state::State;
+use rl_core::grammar::limit::{self as request, Request};
+use rl_core::limit::rule::Rule;
+use rl_core::limit::state::State;
 use rl_core::time::{At, Span};
 
 // Words are what stands between spaces, so that a dictionary of keywords and numbers finds them.

@@ -16,15 +16,15 @@ use std::sync::Arc;
 
 use arbitrary::{Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
-use rl_core::bucket::BucketRule;
+use rl_core::limit::bucket::BucketRule;
 use rl_core::number::{COUNT_MAX, Decimal};
-use rl_core::quota::change::{Admission, Change};
+use rl_core::quota::effect::{Admission, QuotaEffect as Change};
 use rl_core::quota::shape::{Draft, Measure, Shape};
-use rl_core::rule::Rule;
-use rl_core::slide::SlideRule;
+use rl_core::limit::rule::Rule;
+use rl_core::limit::slide::SlideRule;
 use rl_core::time::{At, Span};
 use rl_core::value::Value;
-use rl_core::window::{Length, WindowRule};
+use rl_core::limit::window::{Length, WindowRule};
 
 use common::{TODAY, span};
 use key::{Ask, Key, costs};

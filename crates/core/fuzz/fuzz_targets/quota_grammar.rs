@@ -7,10 +7,12 @@ use std::sync::Arc;
 use libfuzzer_sys::fuzz_target;
 use rl_core::fault::{Fault, Result};
 use rl_core::number::COUNT_MAX;
-use rl_core::quota::change::{Admission, Change};
+use rl_core::quota::effect::{Admission, QuotaEffect as Change};
 use rl_core::quota::decide::{self, Demand};
 use rl_core::quota::name::Name;
-use rl_core::quota::request::{self, Costs, Limits, Terms};
+use rl_core::quota::costs::{Costs};
+use rl_core::grammar::terms::{Terms};
+use rl_core::grammar::quota::{self as request, Limits};
 use rl_core::quota::shape::{Measure, Shape};
 use rl_core::time::{At, Span};
 
@@ -25,12 +27,12 @@ fuzz_target!(|input: &[u8]| {
         every_command(words);
     }
     let Ok((shape, _)) = spelled(first) else { return };
-    let spelling = request::spelling(first, &shape);
+    let spelling = rl_core::grammar::template::learn(first, &shape);
     let plain = spelling.is_some();
     shape.learn(|| spelling);
-    assert_eq!(request::again(first, &shape).is_some(), plain);
+    assert_eq!(rl_core::grammar::template::recognise(first, &shape).is_some(), plain);
     for words in &lines {
-        if let Some(wanted) = request::again(words.as_slice(), &shape) {
+        if let Some(wanted) = rl_core::grammar::template::recognise(words.as_slice(), &shape) {
             let (same, read) = spelled(words).expect("what is known again can be read");
             assert!(Arc::ptr_eq(&same, &shape), "other limits");
             assert!(wanted == read.wanted(&shape), "other terms: {wanted:?}, {read:?}");

@@ -5,17 +5,18 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::bounds::{ID_MAX, RESERVATIONS_MAX, RETIRED_MAX};
 use super::limit::{LIMITS_MAX, Limit, LimitImage, Measure};
-use super::lows::{LEVELS_MAX, Low, Lows};
-use super::request::ID_MAX;
-use super::reservations::{Id, RESERVATIONS_MAX, Reservation, Reservations, Share};
+use super::refund_floor::{LEVELS_MAX, Level, RefundFloor};
+use super::reservation::{Id, Reservation, Share};
+use super::reservations::Reservations;
 use super::shape::Shape;
-use super::tracks::{Track, Tracks};
-use super::{More, Quota, RETIRED_MAX};
+use super::slots::{Slot, Slots};
+use super::{More, Quota};
 use crate::bounded::Bounded;
-use crate::codec::{self, future};
+use crate::limit::codec::{self, future};
+use crate::limit::state::State;
 use crate::number::COUNT_MAX;
-use crate::state::State;
 use crate::time::At;
 
 const STATES_MAX: usize = LIMITS_MAX + RETIRED_MAX;
@@ -39,16 +40,16 @@ struct MoreImage<'a> {
     retired: Bounded<LimitImage<'a>, RETIRED_MAX>,
     made: u64,
     #[serde(borrow)]
-    held: Bounded<Held<'a>, RESERVATIONS_MAX>,
-    slots: u64,
-    tracks: Bounded<TrackImage, STATES_MAX>,
+    held: Bounded<ReservationImage<'a>, RESERVATIONS_MAX>,
+    latest_slot: u64,
+    slots: Bounded<SlotImage, STATES_MAX>,
 }
 
 /// Slot, since, and the levels: how many reservations were made, and what was missing.
-type TrackImage = (u64, u64, Bounded<(u64, u128), LEVELS_MAX>);
+type SlotImage = (u64, u64, Bounded<(u64, u128), LEVELS_MAX>);
 
 #[derive(Serialize, Deserialize)]
-struct Held<'a> {
+struct ReservationImage<'a> {
     id: &'a [u8],
     at: u64,
     expires: u64,
@@ -67,9 +68,9 @@ fn image_of(quota: &Quota) -> Image<'_> {
     let more = quota.more.as_deref().map(|more| MoreImage {
         retired: Bounded(more.retired.iter().map(LimitImage::of).collect()),
         made: more.reservations.made(),
-        held: Bounded(more.reservations.iter().map(|(id, held)| Held::of(id, held)).collect()),
-        slots: more.reservations.tracks().slots(),
-        tracks: Bounded(more.reservations.tracks().list().iter().map(track).collect()),
+        held: Bounded(more.reservations.iter().map(|(id, held)| ReservationImage::of(id, held)).collect()),
+        latest_slot: more.reservations.slots().latest(),
+        slots: Bounded(more.reservations.slots().list().iter().map(slot_image).collect()),
     });
     Image {
         shape: quota.shape.bytes(),
@@ -80,12 +81,12 @@ fn image_of(quota: &Quota) -> Image<'_> {
     }
 }
 
-fn track(track: &Track) -> TrackImage {
-    let levels = track.lows.iter().map(|low| (low.made, low.missing)).collect();
-    (track.slot, track.since, Bounded(levels))
+fn slot_image(slot: &Slot) -> SlotImage {
+    let levels = slot.floor.iter().map(|level| (level.made, level.missing)).collect();
+    (slot.number, slot.since, Bounded(levels))
 }
 
-impl<'a> Held<'a> {
+impl<'a> ReservationImage<'a> {
     fn of(id: &'a Id, held: &'a Reservation) -> Self {
         let share = |share: &Share| (share.slot, share.taken, share.remaining, share.reset_after_ms);
         Self {
@@ -149,22 +150,22 @@ impl MoreImage<'_> {
     fn read(self, limits: usize, at: At) -> Option<More> {
         let retired = self.retired.0.iter().map(|limit| Limit::new(&limit.draft()?).ok());
         let retired: Vec<Limit> = retired.collect::<Option<_>>()?;
-        let (made, slots) = (self.made, self.slots);
+        let (made, latest) = (self.made, self.latest_slot);
         let held: Vec<(Id, Reservation)> =
-            self.held.0.into_iter().map(|held| held.read(slots)).collect::<Option<_>>()?;
-        let tracks = self.tracks.0.into_iter().map(|(slot, since, levels)| {
-            let list = levels.0.into_iter().map(|(made, missing)| Low { made, missing }).collect();
-            Some(Track { slot, since, took: 0, lows: Lows::from_list(list, made)? })
+            self.held.0.into_iter().map(|held| held.read(latest)).collect::<Option<_>>()?;
+        let slots = self.slots.0.into_iter().map(|(number, since, levels)| {
+            let list = levels.0.into_iter().map(|(made, missing)| Level { made, missing }).collect();
+            Some(Slot { number, since, took: 0, floor: RefundFloor::from_list(list, made)? })
         });
-        let tracks: Vec<Track> = tracks.collect::<Option<_>>()?;
+        let slots: Vec<Slot> = slots.collect::<Option<_>>()?;
         let reservations = if held.is_empty() {
-            let none = (made, slots) == (0, 0) && tracks.is_empty();
+            let none = (made, latest) == (0, 0) && slots.is_empty();
             none.then(Reservations::default)?
         } else {
-            let sound = tracks.len() == limits.saturating_add(retired.len());
+            let sound = slots.len() == limits.saturating_add(retired.len());
             let early = held.iter().all(|(_, held)| held.at <= at);
-            let tracks = Tracks::from_list(tracks, slots, made).filter(|_| sound && early)?;
-            Reservations::from_lists(held, made, tracks)?
+            let slots = Slots::from_list(slots, latest, made).filter(|_| sound && early)?;
+            Reservations::from_lists(held, made, slots)?
         };
         let in_flight = |limit: &Limit| matches!(limit.measure, Measure::InFlight(_));
         if (reservations.is_empty() && retired.is_empty()) || retired.iter().any(in_flight) {

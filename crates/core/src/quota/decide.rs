@@ -3,20 +3,22 @@
 use std::sync::Arc;
 
 use super::Quota;
+use super::bounds::RESERVATIONS_MAX;
 use super::limit::{Draft, Limit, Measure, PerLimit};
-use super::reservations::{RESERVATIONS_MAX, Reservation, Reservations, Share};
+use super::reservation::{Reservation, Share};
+use super::reservations::Reservations;
 use super::shape::Shape;
-use crate::decision::{Decision, Retry, wait_ms};
 use crate::fault::{Fault, Result};
+use crate::limit::decision::{Decision, Retry, wait_ms};
+use crate::limit::rule::Rule;
+use crate::limit::state::State;
 use crate::number::COUNT_MAX;
-use crate::rule::Rule;
-use crate::state::State;
 use crate::time::{At, Span};
 
 /// What a request asks of every limit.
 #[derive(Clone, Copy, Debug)]
 pub struct Demand<'a> {
-    /// What it costs, by limit, as [`super::request::Costs::by_limit`] gives it. A limit without one is asked for nothing.
+    /// What it costs, by limit, as [`super::costs::Costs::by_limit`] gives it. A limit without one is asked for nothing.
     pub costs: &'a [u64],
     /// For how long it is reserved, if it is.
     pub ttl: Option<Span>,
@@ -24,14 +26,14 @@ pub struct Demand<'a> {
 
 /// The answer to one request against one quota.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Verdict {
+pub struct QuotaDecision {
     /// What each limit says, in the order of the shape.
     pub rows: PerLimit<Decision>,
     /// The instant it is for: the server's clock, but never before the key's last change.
     pub at: At,
 }
 
-impl Verdict {
+impl QuotaDecision {
     /// Whether all limits admit it.
     #[must_use]
     pub fn allowed(&self) -> bool {
@@ -48,15 +50,15 @@ impl Verdict {
 /// Answers a request against what a key holds, or a key that is not there, changing nothing. Of a denied
 /// request, the rows that do not block tell how things stand without it.
 #[must_use]
-pub fn decide(held: Option<&Quota>, shape: &Shape, demand: &Demand<'_>, clock: At) -> Verdict {
-    let mut verdict = Verdict::default();
+pub fn decide(held: Option<&Quota>, shape: &Shape, demand: &Demand<'_>, clock: At) -> QuotaDecision {
+    let mut verdict = QuotaDecision::default();
     decide_into(&mut verdict, held, shape, demand, clock);
     verdict
 }
 
 /// The same, into a verdict that is still empty: a verdict is large.
 pub fn decide_into(
-    verdict: &mut Verdict,
+    verdict: &mut QuotaDecision,
     held: Option<&Quota>,
     shape: &Shape,
     demand: &Demand<'_>,
@@ -83,7 +85,7 @@ pub fn decide_into(
 }
 
 /// Makes a request that this quota admits one that is denied elsewhere.
-pub fn deny(verdict: &mut Verdict, held: Option<&Quota>, shape: &Shape, clock: At) {
+pub fn deny(verdict: &mut QuotaDecision, held: Option<&Quota>, shape: &Shape, clock: At) {
     if verdict.allowed() {
         let view = View::new(held, shape, clock);
         view.restate(&mut verdict.rows);
@@ -93,7 +95,7 @@ pub fn deny(verdict: &mut Verdict, held: Option<&Quota>, shape: &Shape, clock: A
 
 /// What would be answered to a request, and how things stand without it.
 #[must_use]
-pub fn peek(held: &Quota, shape: &Shape, demand: &Demand<'_>, clock: At) -> Verdict {
+pub fn peek(held: &Quota, shape: &Shape, demand: &Demand<'_>, clock: At) -> QuotaDecision {
     let mut verdict = decide(Some(held), shape, demand, clock);
     deny(&mut verdict, Some(held), shape, clock);
     verdict
@@ -103,9 +105,9 @@ pub fn peek(held: &Quota, shape: &Shape, demand: &Demand<'_>, clock: At) -> Verd
 /// whichever limits, it was admitted by those. One that the key does not know any more is missing; if it
 /// knows none of them, it tells how those in force stand.
 #[must_use]
-pub fn repeated(held: &Quota, reservation: &Reservation, clock: At) -> (Arc<Shape>, Verdict) {
+pub fn repeated(held: &Quota, reservation: &Reservation, clock: At) -> (Arc<Shape>, QuotaDecision) {
     let known = |share: &'_ Share| {
-        let position = held.reservations()?.tracks().position(share.slot)?;
+        let position = held.reservations()?.slots().position(share.slot)?;
         Some((held.limits().nth(position)?, (share.remaining, share.reset_after_ms)))
     };
     let answered: PerLimit<_> = reservation.shares.iter().filter_map(known).collect();

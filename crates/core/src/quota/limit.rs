@@ -4,15 +4,15 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::name::Name;
-use crate::bucket::BucketRule;
-use crate::codec::{Stored, count, span};
-use crate::effect::decimal_text;
 use crate::fault::{Fault, Result};
-use crate::meter::Meter;
-use crate::rule::Rule;
-use crate::slide::SlideRule;
+use crate::limit::bucket::BucketRule;
+use crate::limit::codec::{Stored, count, span};
+use crate::limit::effect::decimal_text;
+use crate::limit::meter::Meter;
+use crate::limit::rule::Rule;
+use crate::limit::slide::SlideRule;
+use crate::limit::window::{Length, WindowRule};
 use crate::time::Span;
-use crate::window::{Length, WindowRule};
 
 /// A quota has so many limits at most.
 pub const LIMITS_MAX: usize = 16;

@@ -8,34 +8,31 @@
 //! - [`request`]: the words, [`decide`]: the answer, [`change`]: what it changes, [`codec`]: as bytes
 //! - [`reservations`]: what is charged and not settled
 
-pub mod change;
+pub mod bounds;
 pub mod codec;
+pub mod costs;
 pub mod decide;
+pub mod effect;
+mod effect_codec;
 pub mod limit;
-mod lows;
 pub mod name;
 pub mod policies;
-pub mod policy_file;
-pub mod request;
+mod refund_floor;
+pub mod reservation;
 pub mod reservations;
 mod reshape;
 pub mod shape;
-pub mod spelling;
-pub mod terms;
-mod tracks;
-mod wire;
+mod slots;
+pub mod template;
 
 use std::sync::Arc;
 
 use self::limit::{Limit, Measure};
 use self::reservations::Reservations;
 use self::shape::Shape;
+use crate::limit::state::{Relocate, State};
 use crate::number::COUNT_MAX;
-use crate::state::{Relocate, State};
 use crate::time::At;
-
-/// A key keeps so many limits at most that it was not asked by lately and that still count.
-pub const RETIRED_MAX: usize = 16;
 
 /// A quota as one key holds it.
 #[derive(Clone, Debug)]

@@ -7,41 +7,11 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use super::bounds::RESERVATIONS_MAX;
 use super::limit::Limit;
-use super::tracks::{Origin, Tracks};
+use super::reservation::{Id, Reservation, Share};
+use super::slots::{Origin, Slots};
 use crate::time::At;
-
-/// A key holds so many at most.
-pub const RESERVATIONS_MAX: usize = 100_000;
-
-/// What a reservation is called: any bytes.
-pub type Id = Arc<[u8]>;
-
-/// One reservation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reservation {
-    /// When it was made, and charged.
-    pub at: At,
-    /// When it is over if nobody settles it.
-    pub expires: At,
-    /// Which one of its key it was.
-    pub number: u64,
-    /// What it took and was answered, in the order of the limits it was admitted by.
-    pub shares: Box<[Share]>,
-}
-
-/// A reservation's part in one limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Share {
-    /// Which limit, by a number of its key's own.
-    pub slot: u64,
-    /// What it took.
-    pub taken: u64,
-    /// What remained, as it was answered.
-    pub remaining: u64,
-    /// When all would be available again, as it was answered.
-    pub reset_after_ms: u64,
-}
 
 /// All reservations of a key.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -51,7 +21,7 @@ pub struct Reservations {
     order: VecDeque<(At, Id)>,
     /// How many have been made while there were any.
     made: u64,
-    tracks: Tracks,
+    slots: Slots,
     /// How many bytes all ids have.
     id_bytes: usize,
     /// How many shares there are.
@@ -106,13 +76,13 @@ impl Reservations {
     }
 
     fn join(&mut self, id: &Id, held: &Reservation) {
-        self.tracks.join(&held.shares);
+        self.slots.join(&held.shares);
         self.id_bytes = self.id_bytes.saturating_add(id.len());
         self.shares = self.shares.saturating_add(held.shares.len());
     }
 
     fn leave(&mut self, id: &Id, held: &Reservation) {
-        self.tracks.leave(&held.shares);
+        self.slots.leave(&held.shares);
         self.id_bytes = self.id_bytes.saturating_sub(id.len());
         self.shares = self.shares.saturating_sub(held.shares.len());
     }
@@ -178,56 +148,56 @@ impl Reservations {
 
     /// Gives the limits of the key what is needed to tell them apart, if they have it not yet.
     pub(crate) fn track<'a>(&mut self, limits: impl Iterator<Item = &'a Limit> + Clone) {
-        self.tracks.begin(limits);
+        self.slots.begin(limits);
     }
 
-    pub(crate) const fn tracks(&self) -> &Tracks {
-        &self.tracks
+    pub(crate) const fn slots(&self) -> &Slots {
+        &self.slots
     }
 
     /// Notes what the bucket of the limit at `index` is missing before it is charged.
     pub(crate) fn note(&mut self, index: usize, missing: u128) {
-        if let Some(track) = self.tracks.get_mut(index) {
-            track.lows.note(self.made, missing);
+        if let Some(slot) = self.slots.get_mut(index) {
+            slot.floor.note(self.made, missing);
         }
     }
 
     /// The least that bucket was missing since the reservation of that number was made; `None` if
     /// it was not charged since.
     pub(crate) fn least(&self, index: usize, number: u64) -> Option<u128> {
-        self.tracks.list().get(index)?.lows.since(number)
+        self.slots.list().get(index)?.floor.since(number)
     }
 
     /// That bucket was missing less since the reservation of that number was made.
     pub(crate) fn lower(&mut self, index: usize, number: u64, given: u128) {
-        if let Some(track) = self.tracks.get_mut(index) {
-            track.lows.lower(number, given);
+        if let Some(slot) = self.slots.get_mut(index) {
+            slot.floor.lower(number, given);
         }
     }
 
     /// Whether any that is held took part in the limit at `index`.
     pub(crate) fn took(&self, index: usize) -> bool {
-        self.tracks.list().get(index).is_some_and(|track| track.took > 0)
+        self.slots.list().get(index).is_some_and(|slot| slot.took > 0)
     }
 
     /// The limits have become others.
     pub(crate) fn rearrange(&mut self, origins: &[Origin]) {
-        self.tracks.rearrange(origins, self.made);
+        self.slots.rearrange(origins, self.made);
     }
 
     /// Drops levels that no reservation asks for any more, once they are many.
     fn thin(&mut self) {
         let many = self.by_id.len().saturating_mul(2).saturating_add(64);
-        if self.tracks.list().iter().all(|track| track.lows.len() <= many) {
+        if self.slots.list().iter().all(|slot| slot.floor.len() <= many) {
             return;
         }
         let mut numbers: Vec<u64> = self.by_id.values().map(|held| held.number).collect();
         numbers.sort_unstable();
-        self.tracks.iter_mut().for_each(|track| track.lows.keep(&numbers));
+        self.slots.iter_mut().for_each(|slot| slot.floor.keep(&numbers));
     }
 
     /// Reservations from lists, the ids of which rise; `None` if they are not such that this code has made.
-    pub(crate) fn from_lists(held: Vec<(Id, Reservation)>, made: u64, tracks: Tracks) -> Option<Self> {
+    pub(crate) fn from_lists(held: Vec<(Id, Reservation)>, made: u64, slots: Slots) -> Option<Self> {
         let sorted = |ids: &[(Id, Reservation)]| ids.is_sorted_by(|(a, _), (b, _)| a < b);
         let numbered = held.iter().all(|(_, held)| (1..=made).contains(&held.number));
         if held.is_empty() || !sorted(&held) || !numbered {
@@ -235,7 +205,7 @@ impl Reservations {
         }
         let mut order: Vec<(At, Id)> = held.iter().map(|(id, held)| (held.expires, Arc::clone(id))).collect();
         order.sort_unstable();
-        let mut read = Self { order: order.into(), made, tracks, ..Self::default() };
+        let mut read = Self { order: order.into(), made, slots, ..Self::default() };
         held.iter().for_each(|(id, held)| read.join(id, held));
         read.by_id = held.into_iter().collect();
         Some(read)
@@ -248,6 +218,6 @@ impl Reservations {
         let ids = self.by_id.len().saturating_mul(16).saturating_add(self.id_bytes);
         let nodes = size_of::<(Id, Reservation)>().saturating_mul(self.by_id.len()).saturating_mul(3) / 2;
         let order = size_of::<(At, Id)>().saturating_mul(self.order.capacity());
-        [shares, ids, nodes, order, self.tracks.heap_bytes()].into_iter().fold(0, usize::saturating_add)
+        [shares, ids, nodes, order, self.slots.heap_bytes()].into_iter().fold(0, usize::saturating_add)
     }
 }

@@ -12,13 +12,14 @@
 use core::cmp::Reverse;
 use std::sync::Arc;
 
+use super::Quota;
+use super::bounds::RETIRED_MAX;
 use super::limit::{Limit, Measure, PerLimit};
 use super::shape::Shape;
-use super::tracks::Origin;
-use super::{Quota, RETIRED_MAX};
+use super::slots::Origin;
 use crate::fault::{Fault, Result};
-use crate::rule::Rule;
-use crate::state::State;
+use crate::limit::rule::Rule;
+use crate::limit::state::State;
 use crate::time::At;
 
 impl Quota {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::limit::LimitImage;
 pub use super::limit::{Draft, LIMITS_MAX, Limit, Measure, PerLimit, REQUESTS};
 use super::name::Name;
-use super::spelling::Spelling;
+use super::template::Template;
 use crate::bounded::Bounded;
 use crate::fault::{Fault, Result};
 use crate::time::Span;
@@ -27,13 +27,13 @@ pub struct Shape {
     longest: Span,
     counts_reservations: bool,
     /// The words that callers spell requests by it with; no part of what it is.
-    spellings: [OnceLock<Spelling>; SPELLINGS_MAX],
+    templates: [OnceLock<Template>; TEMPLATES_MAX],
     /// See [`Shape::confirm`].
     confirmed: AtomicU64,
 }
 
 /// So many ways to spell a request are remembered: a caller has few.
-const SPELLINGS_MAX: usize = 4;
+const TEMPLATES_MAX: usize = 4;
 
 /// Every shape that is in use, by its bytes.
 static SHARED: Mutex<BTreeMap<Arc<[u8]>, Weak<Shape>>> = Mutex::new(BTreeMap::new());
@@ -93,7 +93,7 @@ impl Shape {
             bytes: Arc::clone(&bytes),
             longest,
             counts_reservations,
-            spellings: Default::default(),
+            templates: Default::default(),
             confirmed: AtomicU64::new(0),
         });
         shared.insert(bytes, Arc::downgrade(&shape));
@@ -140,14 +140,14 @@ impl Shape {
     }
 
     /// How requests by it have been spelled.
-    pub(super) fn spellings(&self) -> impl Iterator<Item = &Spelling> {
-        self.spellings.iter().map_while(OnceLock::get)
+    pub(crate) fn templates(&self) -> impl Iterator<Item = &Template> {
+        self.templates.iter().map_while(OnceLock::get)
     }
 
     /// Remembers one more way to spell a request by it, if there is room.
-    pub fn learn(&self, spelling: impl FnOnce() -> Option<Spelling>) {
-        let vacant = self.spellings.iter().find(|place| place.get().is_none());
-        vacant.and_then(|place| Some(place.set(spelling()?)));
+    pub fn learn(&self, template: impl FnOnce() -> Option<Template>) {
+        let vacant = self.templates.iter().find(|place| place.get().is_none());
+        vacant.and_then(|place| Some(place.set(template()?)));
     }
 
     /// Notes that its policy has these limits while the server's policies are in the state of this

@@ -1,13 +1,13 @@
 //! Any rule, any effect: for what all three algorithms promise alike.
 
 use proptest::prelude::*;
-use rl_core::bucket::BucketRule;
-use rl_core::effect::Effect;
+use rl_core::limit::bucket::BucketRule;
+use rl_core::limit::effect::Effect;
+use rl_core::limit::rule::Rule;
+use rl_core::limit::slide::SlideRule;
+use rl_core::limit::window::{Length, WindowRule};
 use rl_core::number::{COUNT_MAX, Decimal};
-use rl_core::rule::Rule;
-use rl_core::slide::SlideRule;
 use rl_core::time::{At, Span};
-use rl_core::window::{Length, WindowRule};
 
 use super::{at, limits, span, spans};
 

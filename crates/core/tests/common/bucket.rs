@@ -3,8 +3,8 @@
 //! All is counted in parts of a token that are whole for one refill: a token is `period * 10^decimals`
 //! parts, a millisecond gains as many as `refill` has in its digits.
 
-use rl_core::bucket::BucketRule;
-use rl_core::decision::{Decision, Retry};
+use rl_core::limit::bucket::BucketRule;
+use rl_core::limit::decision::{Decision, Retry};
 use rl_core::number::COUNT_MAX;
 use rl_core::time::At;
 

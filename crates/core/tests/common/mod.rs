@@ -8,12 +8,12 @@ pub(crate) mod slide;
 pub(crate) mod window;
 
 use proptest::prelude::*;
-use rl_core::codec;
-use rl_core::decision::{Decision, Expiry, Retry};
-use rl_core::effect::Effect;
+use rl_core::limit::codec;
+use rl_core::limit::decision::{Decision, Expiry, Retry};
+use rl_core::limit::effect::Effect;
+use rl_core::limit::rule::Rule;
+use rl_core::limit::state::State;
 use rl_core::number::COUNT_MAX;
-use rl_core::rule::Rule;
-use rl_core::state::State;
 use rl_core::time::{At, Span};
 
 /// A day in November 2025, when most histories begin.

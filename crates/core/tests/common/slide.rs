@@ -1,7 +1,7 @@
 //! A sliding window that forgets nothing it may still be asked for, and adds it all up each time.
 
-use rl_core::decision::{Decision, Retry};
-use rl_core::slide::SlideRule;
+use rl_core::limit::decision::{Decision, Retry};
+use rl_core::limit::slide::SlideRule;
 use rl_core::time::At;
 
 #[derive(Clone, Debug, Default)]

@@ -1,8 +1,8 @@
 //! A fixed window that walks the calendar and replays everything that ever happened.
 
-use rl_core::decision::{Decision, Retry};
+use rl_core::limit::decision::{Decision, Retry};
+use rl_core::limit::window::{Length, WindowRule};
 use rl_core::time::At;
-use rl_core::window::{Length, WindowRule};
 
 /// Admissions and refunds (at, plus or minus cost), under one length and offset.
 #[derive(Clone, Debug, Default)]

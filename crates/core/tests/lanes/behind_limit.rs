@@ -2,12 +2,12 @@
 //! give up, and then it does, at the very instant that was announced.
 
 use proptest::prelude::*;
-use rl_core::behind::{self, AHEAD_MAX, Ahead, Claim};
-use rl_core::decision::{Decision, Retry};
+use rl_core::engine::forecast::{self as behind, AHEAD_MAX, Ahead, Claim};
+use rl_core::grammar::limit::Request;
+use rl_core::limit::decision::{Decision, Retry};
+use rl_core::limit::rule::Rule;
+use rl_core::limit::state::State;
 use rl_core::number::COUNT_MAX;
-use rl_core::request::Request;
-use rl_core::rule::Rule;
-use rl_core::state::State;
 use rl_core::time::{At, Span};
 
 use crate::common::any::{slide_rules, window_rules};

@@ -4,16 +4,16 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use rl_core::behind::{self, Ahead, Claim, QuotaClaim};
-use rl_core::bucket::BucketRule;
-use rl_core::decision::{Decision, Retry};
+use rl_core::engine::forecast::{self as behind, Ahead, Claim, QuotaClaim};
+use rl_core::limit::bucket::BucketRule;
+use rl_core::limit::decision::{Decision, Retry};
+use rl_core::limit::rule::Rule;
+use rl_core::limit::slide::SlideRule;
+use rl_core::limit::window::WindowRule;
 use rl_core::quota::Quota;
-use rl_core::quota::decide::{Demand, Verdict, decide};
+use rl_core::quota::decide::{Demand, QuotaDecision, decide};
 use rl_core::quota::shape::{Measure, Shape};
-use rl_core::rule::Rule;
-use rl_core::slide::SlideRule;
 use rl_core::time::Span;
-use rl_core::window::WindowRule;
 
 use crate::common::{TODAY, at, cases, span};
 use crate::server::{admit, shape};
@@ -25,7 +25,7 @@ const FOR_LONG: u64 = Span::MAX.ms();
 /// What one waits for, and for how long still.
 type Waiter = (QuotaClaim, u64);
 
-fn asked(held: Option<&Quota>, claim: &QuotaClaim, now: u64) -> Verdict {
+fn asked(held: Option<&Quota>, claim: &QuotaClaim, now: u64) -> QuotaDecision {
     decide(held, &claim.shape, &Demand { costs: &claim.costs, ttl: claim.ttl }, at(now))
 }
 
@@ -182,7 +182,7 @@ fn a_slot_is_free_when_that_of_the_one_before_runs_out() {
 fn other_kinds_of_claims_take_nothing() {
     let shape = shape(&[Measure::Rate(slide(1, 1_000))]);
     let last = QuotaClaim { shape, costs: vec![1].into(), ttl: None };
-    let request = rl_core::request::Request { rule: slide(1, 9_000), cost: 1, wait: None };
+    let request = rl_core::grammar::limit::Request { rule: slide(1, 9_000), cost: 1, wait: None };
     let ahead = Ahead { claim: &Claim::Limit(request), patience: span(1_000) };
     let told = behind::quota(None, std::iter::once(ahead), &last, at(TODAY));
     assert_eq!((told.retry(), told.rows[0].remaining), (Retry::After(1), 0));

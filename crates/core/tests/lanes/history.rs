@@ -1,6 +1,6 @@
 //! Any history, played on the lines and on the model; both must say the same after each step.
 
-use rl_core::lanes::{Lane, Place, Ticket, Waiting};
+use rl_core::queue::{Lane, Lines, Place, Ticket};
 use rl_core::time::{At, Span};
 
 use crate::model::{Key, Model};
@@ -26,7 +26,7 @@ impl Event {
 }
 
 pub(crate) struct Play {
-    waiting: Waiting<u64>,
+    waiting: Lines<u64>,
     model: Model,
     now: u64,
 }
@@ -59,7 +59,7 @@ fn key(place: &Place) -> Key {
 
 impl Play {
     pub(crate) fn new(now: u64) -> Self {
-        Self { waiting: Waiting::default(), model: Model::default(), now }
+        Self { waiting: Lines::default(), model: Model::default(), now }
     }
 
     fn at(&self) -> At {

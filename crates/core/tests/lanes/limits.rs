@@ -1,8 +1,8 @@
 //! One limit that forgets nothing and adds it all up each time: those of the other tests, and slots.
 
-use rl_core::decision::{Decision, Retry};
+use rl_core::limit::decision::{Decision, Retry};
+use rl_core::limit::rule::Rule;
 use rl_core::quota::shape::Measure;
-use rl_core::rule::Rule;
 
 use crate::common::bucket::BucketOracle;
 use crate::common::slide::SlideOracle;

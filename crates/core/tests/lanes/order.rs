@@ -1,7 +1,7 @@
 //! Head, turn, blocks, ahead, counts, next and the rest are the model's, whatever happens.
 
 use proptest::prelude::*;
-use rl_core::lanes::{Lane, Place, Waiting};
+use rl_core::queue::{Lane, Lines, Place};
 use rl_core::time::At;
 
 use crate::common::{TODAY, at, cases, span};
@@ -44,10 +44,10 @@ proptest! {
 /// Between the question whose turn it is and the answer that it is to wait, time goes on.
 #[test]
 fn who_rises_while_a_line_is_looked_at_is_seen_next() {
-    let mut waiting = Waiting::default();
+    let mut waiting = Lines::default();
     waiting.set_aging(Some(span(10)));
     let place = Place { db: 0, key: b"k".as_slice().into() };
-    let join = |waiting: &mut Waiting<()>, lane, ms| {
+    let join = |waiting: &mut Lines<()>, lane, ms| {
         waiting.join([place.clone()].into_iter().collect(), lane, at(ms), span(1_000), ())
     };
     let low = join(&mut waiting, Lane::Low, 0);

@@ -3,8 +3,8 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use rl_core::behind::AHEAD_MAX;
-use rl_core::lanes::{Lane, Place, Ticket, Waiting};
+use rl_core::engine::forecast::AHEAD_MAX;
+use rl_core::queue::{Lane, Lines, Place, Ticket};
 use rl_core::time::{At, Span};
 
 use crate::common::at;
@@ -12,7 +12,7 @@ use crate::common::at;
 const ROUNDS: u64 = 500;
 
 struct Crowd {
-    waiting: Waiting<()>,
+    waiting: Lines<()>,
     places: [Place; 4],
     tickets: Vec<Ticket>,
 }
@@ -20,8 +20,7 @@ struct Crowd {
 /// So many in each of four lines, of all lanes, who have come one each millisecond.
 fn crowd(count: u64) -> (Crowd, At) {
     let place = |nth: u8| Place { db: 0, key: vec![nth; 20].into() };
-    let mut crowd =
-        Crowd { waiting: Waiting::default(), places: [0, 1, 2, 3].map(place), tickets: Vec::new() };
+    let mut crowd = Crowd { waiting: Lines::default(), places: [0, 1, 2, 3].map(place), tickets: Vec::new() };
     crowd.waiting.set_aging(Some(Span::from_ms(count / 2)));
     (0..count).for_each(|nth| crowd.join(nth));
     (crowd, at(count))

@@ -1,17 +1,17 @@
-//! A server in virtual time: what the module's `waiting` does with [`Waiting`], and with real limits.
+//! A server in virtual time: what the module's `waiting` does with [`Lines`], and with real limits.
 
 use std::sync::Arc;
 
-use rl_core::decision::Retry;
-use rl_core::lanes::{Lane, Place, Ticket, Waiting};
+use rl_core::limit::decision::Retry;
+use rl_core::limit::rule::Rule;
+use rl_core::limit::state::State;
 use rl_core::number::COUNT_MAX;
+use rl_core::queue::{Lane, Lines, Place, Ticket};
 use rl_core::quota::Quota;
-use rl_core::quota::change::{Admission, Change, Reserved};
+use rl_core::quota::costs::Costs;
 use rl_core::quota::decide::{Demand, decide};
-use rl_core::quota::request::Costs;
+use rl_core::quota::effect::{Admission, QuotaEffect as Change, Reserved};
 use rl_core::quota::shape::{Draft, Measure, Shape};
-use rl_core::rule::Rule;
-use rl_core::state::State;
 use rl_core::time::At;
 
 use crate::common::{Key, at, span};
@@ -95,7 +95,7 @@ pub(crate) fn admit(
 
 pub(crate) struct Server {
     pub(crate) now: u64,
-    pub(crate) waiting: Waiting<usize>,
+    pub(crate) waiting: Lines<usize>,
     specs: Vec<Spec>,
     keys: Vec<Stored>,
     asks: Vec<Ask>,
@@ -110,7 +110,7 @@ impl Server {
         let keys = world.specs.iter().map(Stored::new).collect();
         Self {
             now,
-            waiting: Waiting::default(),
+            waiting: Lines::default(),
             specs: world.specs.clone(),
             keys,
             asks: Vec::new(),

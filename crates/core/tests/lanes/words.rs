@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 use rl_core::fault::{Fault, Result};
-use rl_core::lanes::{Lane, Wait};
-use rl_core::quota::request as quota;
-use rl_core::request::{self, Request};
+use rl_core::grammar::limit::{self as request, Request};
+use rl_core::grammar::quota as request;
+use rl_core::queue::{Lane, Wait};
 use rl_core::time::Span;
 
 use crate::common::{cases, span};

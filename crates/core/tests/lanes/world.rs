@@ -1,12 +1,12 @@
 //! What happens to a server: keys with limits, requests that come, and what disturbs them.
 
 use proptest::prelude::*;
-use rl_core::bucket::BucketRule;
+use rl_core::limit::bucket::BucketRule;
+use rl_core::limit::rule::Rule;
+use rl_core::limit::slide::SlideRule;
+use rl_core::limit::window::{Length, WindowRule};
 use rl_core::number::Decimal;
 use rl_core::quota::shape::Measure;
-use rl_core::rule::Rule;
-use rl_core::slide::SlideRule;
-use rl_core::window::{Length, WindowRule};
 
 use crate::common::span;
 use crate::limits::limit_of;

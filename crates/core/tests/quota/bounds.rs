@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use rl_core::fault::Fault;
 use rl_core::quota::Quota;
-use rl_core::quota::change::{Admission, Change, Reserved};
+use rl_core::quota::bounds::RESERVATIONS_MAX;
+use rl_core::quota::costs::Costs;
 use rl_core::quota::decide;
-use rl_core::quota::request::Costs;
-use rl_core::quota::reservations::RESERVATIONS_MAX;
+use rl_core::quota::effect::{Admission, QuotaEffect as Change, Reserved};
 use rl_core::quota::shape::Shape;
 use rl_core::value::Value;
 

@@ -9,11 +9,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use rl_core::decision::Decision;
+use rl_core::limit::decision::Decision;
+use rl_core::limit::rule::Rule;
+use rl_core::limit::state::State;
 use rl_core::quota::decide::{self, Demand};
 use rl_core::quota::shape::{Draft, Limit, Measure, Shape};
-use rl_core::rule::Rule;
-use rl_core::state::State;
 
 use crate::common::any::{slide_rules, window_rules};
 use crate::common::{Step, TODAY, at, begin, cases, rule_limit, steps};

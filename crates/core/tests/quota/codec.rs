@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use rl_core::fault::Fault;
 use rl_core::number::COUNT_MAX;
 use rl_core::quota::Quota;
-use rl_core::quota::change::{Admission, Change, Reserved};
+use rl_core::quota::effect::{Admission, QuotaEffect as Change, Reserved};
 use rl_core::quota::policies::Policies;
 use rl_core::quota::shape::Shape;
 use rl_core::time::At;

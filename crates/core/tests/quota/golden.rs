@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use rl_core::number::COUNT_MAX;
-use rl_core::quota::change::{Admission, Change, Reserved};
+use rl_core::quota::effect::{Admission, QuotaEffect as Change, Reserved};
 use rl_core::quota::policies::Policies;
 use rl_core::quota::reservations::Share;
 use rl_core::quota::shape::Shape;

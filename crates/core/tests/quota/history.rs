@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use rl_core::bucket::BucketRule;
+use rl_core::limit::bucket::BucketRule;
+use rl_core::limit::rule::Rule;
+use rl_core::limit::slide::SlideRule;
+use rl_core::limit::window::WindowRule;
 use rl_core::number::{COUNT_MAX, Decimal};
-use rl_core::quota::request::Costs;
+use rl_core::quota::costs::Costs;
 use rl_core::quota::shape::{Draft, Limit, Measure, Shape};
-use rl_core::rule::Rule;
-use rl_core::slide::SlideRule;
 use rl_core::time::Span;
-use rl_core::window::WindowRule;
 
 use crate::common::any::{slide_rules, window_rules};
 use crate::common::{Step, limits, rule_limit, span, spans};

@@ -7,10 +7,10 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use rl_core::limit::rule::Rule;
+use rl_core::limit::slide::SlideRule;
+use rl_core::limit::window::{Length, WindowRule};
 use rl_core::quota::shape::{Limit, Shape};
-use rl_core::rule::Rule;
-use rl_core::slide::SlideRule;
-use rl_core::window::{Length, WindowRule};
 
 use crate::changes::{rule_of, shape_of};
 use crate::common::any::{slide_rules, window_rules};
@@ -74,7 +74,7 @@ fn keeps_its_bound(limit: &Limit, admitted: &[Admitted]) {
 }
 
 /// Two to six shapes of two names, each by three algorithms and two sets of numbers for each of them: of
-/// a third one, what [`rl_core::counter`] keeps is no longer exact.
+/// a third one, what [`rl_core::limit::counter`] keeps is no longer exact.
 fn courses() -> impl Strategy<Value = Vec<Arc<Shape>>> {
     let rules = || {
         let two = |rules: BoxedStrategy<Rule>| prop::collection::vec(rules, 2);

@@ -4,13 +4,13 @@
 
 use std::sync::Arc;
 
-use rl_core::decision::{Expiry, Retry};
 use rl_core::fault::Fault;
+use rl_core::limit::decision::{Expiry, Retry};
 use rl_core::quota::Quota;
-use rl_core::quota::change::{Admission, Change, Reserved};
-use rl_core::quota::decide::{self, Demand, Verdict};
+use rl_core::quota::costs::Costs;
+use rl_core::quota::decide::{self, Demand, QuotaDecision};
+use rl_core::quota::effect::{Admission, QuotaEffect as Change, Reserved};
 use rl_core::quota::name::Name;
-use rl_core::quota::request::Costs;
 use rl_core::quota::shape::{Draft, Shape};
 use rl_core::time::At;
 use rl_core::value::Value;
@@ -78,7 +78,7 @@ impl Key {
         shape: &Arc<Shape>,
         ask: &Ask<'_>,
         clock: u64,
-    ) -> Result<Verdict, Fault> {
+    ) -> Result<QuotaDecision, Fault> {
         if let Some((id, _)) = ask.reserve.filter(|(id, _)| self.is_open(id, clock)) {
             return Ok(self.repeated(id, clock).1);
         }
@@ -103,7 +103,7 @@ impl Key {
             self.charge(shape, ask, &verdict);
             if let Some(quota) = self.quota() {
                 let after = standing(Some(quota), shape, clock);
-                let told = |verdict: &Verdict| -> Vec<(u64, u64)> {
+                let told = |verdict: &QuotaDecision| -> Vec<(u64, u64)> {
                     verdict.rows.iter().map(|row| (row.remaining, row.reset_after_ms)).collect()
                 };
                 assert_eq!(told(&verdict), told(&after), "what was answered is how it stands");
@@ -115,13 +115,13 @@ impl Key {
     }
 
     /// The answer to a request whose id is open.
-    pub(crate) fn repeated(&self, id: &[u8], clock: u64) -> (Arc<Shape>, Verdict) {
+    pub(crate) fn repeated(&self, id: &[u8], clock: u64) -> (Arc<Shape>, QuotaDecision) {
         let (quota, clock) = (self.quota().unwrap(), at(clock));
         let reservation = quota.reservations().unwrap().get(id, quota.now(clock)).unwrap();
         decide::repeated(quota, reservation, clock)
     }
 
-    fn charge(&mut self, shape: &Arc<Shape>, ask: &Ask<'_>, verdict: &Verdict) {
+    fn charge(&mut self, shape: &Arc<Shape>, ask: &Ask<'_>, verdict: &QuotaDecision) {
         let costs = ask.costs.by_limit(shape);
         let reserved = ask.reserve.map(|(id, ttl)| Reserved {
             id,
@@ -208,7 +208,7 @@ pub(crate) fn apply(value: &mut Option<Value>, change: &Change<'_>) -> Expiry {
 }
 
 /// How things stand, and nothing asked for.
-pub(crate) fn standing(quota: Option<&Quota>, shape: &Shape, clock: At) -> Verdict {
+pub(crate) fn standing(quota: Option<&Quota>, shape: &Shape, clock: At) -> QuotaDecision {
     decide::decide(quota, shape, &Demand { costs: &[], ttl: None }, clock)
 }
 

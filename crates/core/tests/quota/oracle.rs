@@ -6,11 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use rl_core::decision::{Decision, Retry};
+use rl_core::limit::decision::{Decision, Retry};
+use rl_core::limit::rule::Rule;
 use rl_core::number::COUNT_MAX;
-use rl_core::quota::request::Costs;
+use rl_core::quota::costs::Costs;
 use rl_core::quota::shape::{Limit, Measure, Shape};
-use rl_core::rule::Rule;
 
 use crate::common::at;
 use crate::common::bucket::BucketOracle;

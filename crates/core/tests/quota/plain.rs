@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use rl_core::quota::decide::Verdict;
-use rl_core::quota::request::{self, Limits};
+use rl_core::grammar::quota::{self as request, Limits};
+use rl_core::quota::decide::QuotaDecision;
 use rl_core::quota::shape::Shape;
 
 use crate::common::{TODAY, at};
@@ -22,7 +22,13 @@ pub(crate) fn limits(text: &str) -> Arc<Shape> {
 }
 
 impl Key {
-    pub(crate) fn ask(&mut self, shape: &Arc<Shape>, tokens: u64, reserve: Reserve, ms: u64) -> Verdict {
+    pub(crate) fn ask(
+        &mut self,
+        shape: &Arc<Shape>,
+        tokens: u64,
+        reserve: Reserve,
+        ms: u64,
+    ) -> QuotaDecision {
         self.request(shape, &Ask { costs: costs(&[(b"tokens", tokens)]), reserve }, TODAY + ms).unwrap()
     }
 
@@ -47,6 +53,6 @@ impl Key {
     }
 }
 
-pub(crate) fn remaining(verdict: &Verdict) -> Vec<u64> {
+pub(crate) fn remaining(verdict: &QuotaDecision) -> Vec<u64> {
     verdict.rows.iter().map(|row| row.remaining).collect()
 }

@@ -1,15 +1,16 @@
 //! The grammar of the quota commands: what each takes, and which fault names what is wrong.
 
-use rl_core::bucket::BucketRule;
 use rl_core::fault::Fault;
+use rl_core::grammar::quota::{self as request, Limits};
+use rl_core::grammar::terms::{Reserve, Terms};
+use rl_core::limit::bucket::BucketRule;
+use rl_core::limit::rule::Rule;
+use rl_core::limit::slide::SlideRule;
+use rl_core::limit::window::{Length, WindowRule};
 use rl_core::number::{COUNT_MAX, Decimal};
 use rl_core::quota::name::Name;
-use rl_core::quota::request::{self, Limits, Reserve, Terms};
 use rl_core::quota::shape::{Draft, Measure, Shape};
-use rl_core::rule::Rule;
-use rl_core::slide::SlideRule;
 use rl_core::time::Span;
-use rl_core::window::{Length, WindowRule};
 
 use crate::common::span;
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use rl_core::fault::Fault;
-use rl_core::quota::RETIRED_MAX;
-use rl_core::quota::change::{Admission, Change};
+use rl_core::quota::bounds::RETIRED_MAX;
+use rl_core::quota::effect::{Admission, QuotaEffect as Change};
 use rl_core::quota::shape::Shape;
 use rl_core::value::Value;
 

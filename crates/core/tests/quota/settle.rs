@@ -1,8 +1,8 @@
 //! Reservations: a limit that was settled is as if the actual cost had been charged to begin with.
 
 use proptest::prelude::*;
-use rl_core::decision::Retry;
 use rl_core::fault::Fault;
+use rl_core::limit::decision::Retry;
 use rl_core::number::COUNT_MAX;
 
 use crate::common::{TODAY, at, begin, cases, steps};

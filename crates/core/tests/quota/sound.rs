@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
+use rl_core::limit::rule::Rule;
+use rl_core::limit::slide::SlideRule;
 use rl_core::number::COUNT_MAX;
 use rl_core::quota::Quota;
-use rl_core::quota::change::{Admission, Change, Reserved};
+use rl_core::quota::costs::Costs;
 use rl_core::quota::decide::{self, Demand};
-use rl_core::quota::request::Costs;
+use rl_core::quota::effect::{Admission, QuotaEffect as Change, Reserved};
 use rl_core::quota::shape::{Draft, Limit, Measure, Shape};
-use rl_core::rule::Rule;
-use rl_core::slide::SlideRule;
 use rl_core::time::At;
 use rl_core::value::Value;
 

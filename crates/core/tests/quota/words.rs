@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use rl_core::fault::{Fault, Result};
+use rl_core::grammar::quota::{self as request, Limits};
+use rl_core::grammar::terms::Wanted;
 use rl_core::number::COUNT_MAX;
 use rl_core::quota::name::Name;
-use rl_core::quota::request::{self, Limits, Wanted};
 use rl_core::quota::shape::Shape;
 use rl_core::time::Span;
 

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use redis::{Cmd, RedisError, Value};
 use rl_core::fault::Fault;
-use rl_core::lanes::{Lane, Wait};
+use rl_core::queue::{Lane, Wait};
 use tokio::sync::{Semaphore, watch};
 
 use self::source::{Link, Source, Use};

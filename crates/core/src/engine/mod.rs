@@ -1,0 +1,3 @@
+//! What happens to a request, step by step, whichever host it runs in.
+
+pub mod forecast;

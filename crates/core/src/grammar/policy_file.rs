@@ -1,0 +1,271 @@
+//! Policies as a file has them, in TOML:
+//!
+//! ```toml
+//! [policy.claude-sonnet]
+//! rpm      = { limit = 1000, window = "60s" }
+//! tpm      = { limit = 80000, window = "1m", unit = "tokens" }
+//! tpd      = { limit = 2000000, window = "1d", unit = "tokens", algorithm = "window", offset = "-8h" }
+//! burst    = { limit = 500, window = 60, algorithm = "bucket", capacity = 50 }
+//! inflight = { inflight = 20 }
+//! ```
+//! A limit is what `LIMIT` is in a command, with the same numbers and durations, the same bounds and
+//! the same errors. A whole number of seconds may stand without quotes. Limits keep their order.
+//!
+//! Whatever is not understood is an error, so that a typo is not a limit that nobody is held to; and
+//! each error says where it is, since an operator has only this to find it by.
+
+use core::fmt;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use toml::de::{DeTable, DeValue};
+
+use super::limit_clause::Algorithm;
+use crate::fault::{Fault, Result};
+use crate::limit::rule::Rule;
+use crate::number;
+use crate::quota::limit::{Draft, LIMITS_MAX, Measure, REQUESTS};
+use crate::quota::name::Name;
+use crate::quota::policies::POLICIES_MAX;
+use crate::quota::shape::Shape;
+
+/// What is wrong with a file, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wrong {
+    /// The line, the first being 1.
+    pub line: usize,
+    /// The key and those above it, with dots between; nothing where the file is no TOML.
+    pub field: String,
+    /// What is wanted there.
+    pub why: String,
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.field.as_str() {
+            "" => write!(f, "line {}: {}", self.line, self.why),
+            field => write!(f, "line {}, {field}: {}", self.line, self.why),
+        }
+    }
+}
+
+/// The policies of a file, in its order.
+///
+/// `allow` is asked about each rule, and may refuse it.
+///
+/// # Errors
+/// The first thing in the file that is wrong.
+pub fn parse(
+    text: &[u8],
+    allow: impl Fn(&Rule) -> Result<()>,
+) -> core::result::Result<Vec<Arc<Shape>>, Wrong> {
+    read(text, &allow).map_err(|slip| {
+        let before = text.iter().take(slip.at).filter(|byte| **byte == b'\n').count();
+        Wrong { line: before.saturating_add(1), field: slip.field, why: slip.why }
+    })
+}
+
+type Allow<'a> = &'a dyn Fn(&Rule) -> Result<()>;
+type Read<T> = core::result::Result<T, Slip>;
+
+/// An error, and at which byte of the file it is.
+struct Slip {
+    at: usize,
+    field: String,
+    why: String,
+}
+
+fn read(text: &[u8], allow: Allow<'_>) -> Read<Vec<Arc<Shape>>> {
+    let slip = |at, why: &str| Slip { at, field: String::new(), why: why.to_owned() };
+    let text = core::str::from_utf8(text)
+        .map_err(|error| slip(error.valid_up_to(), "the file must be text in UTF-8"))?;
+    let file = DeTable::parse(text)
+        .map_err(|error| slip(error.span().map_or(0, |span| span.start), error.message()))?;
+    let mut shapes = Vec::new();
+    for top in entries(file.get_ref(), "") {
+        let policies = match top.value.as_table() {
+            Some(table) if top.name == "policy" => table,
+            _ => return Err(top.wrong("only tables such as [policy.name] may stand here")),
+        };
+        for entry in entries(policies, &top.path) {
+            if shapes.len() == POLICIES_MAX {
+                return Err(entry.fault(Fault::Policies));
+            }
+            shapes.push(policy(&entry, allow)?);
+        }
+    }
+    Ok(shapes)
+}
+
+fn policy(entry: &Entry<'_>, allow: Allow<'_>) -> Read<Arc<Shape>> {
+    let name = Name::new(entry.name.as_bytes()).ok_or_else(|| entry.fault(Fault::PolicyName))?;
+    let table = entry.value.as_table().ok_or_else(|| entry.wrong("a policy must be a table of limits"))?;
+    let mut drafts = Vec::new();
+    for limit in entries(table, &entry.path) {
+        if drafts.len() == LIMITS_MAX {
+            return Err(limit.fault(Fault::QuotaLimits));
+        }
+        drafts.push(draft(&limit, allow)?);
+    }
+    Shape::new(Some(&name), &drafts).map_err(|fault| entry.fault(fault))
+}
+
+fn draft<'a>(entry: &Entry<'a>, allow: Allow<'_>) -> Read<Draft<'a>> {
+    let name = entry.name.as_bytes();
+    if Name::new(name).is_none() {
+        return Err(entry.fault(Fault::LimitName));
+    }
+    let given = Given::read(entry)?;
+    Ok(match &given.inflight {
+        Some(most) => Draft { name, unit: REQUESTS, measure: Measure::InFlight(most.count(Fault::Limit)?) },
+        None => Draft { name, unit: given.unit()?, measure: Measure::Rate(given.rule(entry, allow)?) },
+    })
+}
+
+/// What a limit says of itself.
+#[derive(Default)]
+struct Given<'a> {
+    limit: Option<Entry<'a>>,
+    window: Option<Entry<'a>>,
+    unit: Option<Entry<'a>>,
+    algorithm: Option<Entry<'a>>,
+    offset: Option<Entry<'a>>,
+    capacity: Option<Entry<'a>>,
+    inflight: Option<Entry<'a>>,
+}
+
+impl<'a> Given<'a> {
+    fn read(limit: &Entry<'a>) -> Read<Self> {
+        let table = limit.value.as_table().ok_or_else(|| {
+            limit.wrong("a limit must be a table, such as { limit = 500, window = \"60s\" }")
+        })?;
+        let inflight = table.contains_key("inflight");
+        let mut given = Self::default();
+        for entry in entries(table, &limit.path) {
+            let place = match entry.name {
+                "inflight" => &mut given.inflight,
+                _ if inflight => return Err(entry.wrong("beside inflight nothing else may stand")),
+                "limit" => &mut given.limit,
+                "window" => &mut given.window,
+                "unit" => &mut given.unit,
+                "algorithm" => &mut given.algorithm,
+                "offset" => &mut given.offset,
+                "capacity" => &mut given.capacity,
+                _ => return Err(entry.wrong(UNKNOWN)),
+            };
+            *place = Some(entry);
+        }
+        Ok(given)
+    }
+
+    fn unit(&self) -> Read<&'a [u8]> {
+        let Some(entry) = &self.unit else { return Ok(REQUESTS) };
+        let unit = entry.value.as_str().map(str::as_bytes).filter(|unit| Name::new(unit).is_some());
+        unit.ok_or_else(|| entry.fault(Fault::UnitName))
+    }
+
+    fn rule(&self, limit: &Entry<'_>, allow: Allow<'_>) -> Read<Rule> {
+        let most = self.limit.as_ref().ok_or_else(|| limit.missing("limit"))?.count(Fault::Limit)?;
+        let window = self.window.as_ref().ok_or_else(|| limit.missing("window"))?;
+        let rule = self.algorithm(limit)?.rule(most, window.duration().as_bytes());
+        rule.and_then(|rule| allow(&rule).map(|()| rule)).map_err(|fault| window.fault(fault))
+    }
+
+    fn algorithm(&self, limit: &Entry<'_>) -> Read<Algorithm> {
+        let algorithm = match &self.algorithm {
+            None => Algorithm::Slide,
+            Some(entry) => match entry.value.as_str() {
+                Some("slide") => Algorithm::Slide,
+                Some("window") => Algorithm::Window(self.offset()?),
+                Some("bucket") => {
+                    let capacity = self.capacity.as_ref().ok_or_else(|| limit.missing("capacity"))?;
+                    Algorithm::Bucket(capacity.count(Fault::Capacity)?)
+                }
+                _ => return Err(entry.wrong("algorithm must be \"slide\", \"window\" or \"bucket\"")),
+            },
+        };
+        match (&self.offset, &self.capacity) {
+            (Some(offset), _) if !matches!(algorithm, Algorithm::Window(_)) => {
+                Err(offset.wrong("offset may stand with algorithm = \"window\" only"))
+            }
+            (_, Some(capacity)) if !matches!(algorithm, Algorithm::Bucket(_)) => {
+                Err(capacity.wrong("capacity may stand with algorithm = \"bucket\" only"))
+            }
+            _ => Ok(algorithm),
+        }
+    }
+
+    fn offset(&self) -> Read<Option<i64>> {
+        let offset = self.offset.as_ref();
+        let read = |entry: &Entry<'_>| {
+            number::offset(entry.duration().as_bytes()).map_err(|fault| entry.fault(fault))
+        };
+        offset.map(read).transpose()
+    }
+}
+
+const UNKNOWN: &str =
+    "unknown key, expected limit, window, unit, algorithm, offset and capacity, or inflight alone";
+
+/// A key of the file, and what is said of it.
+struct Entry<'a> {
+    name: &'a str,
+    /// The key and those above it.
+    path: String,
+    /// Where it stands. A value begins on the line of its key, so this is its place too.
+    at: usize,
+    value: &'a DeValue<'a>,
+}
+
+/// What a table says, in the order of the file.
+fn entries<'a>(table: &'a DeTable<'a>, path: &str) -> Vec<Entry<'a>> {
+    let entry = |(key, value): (&'a toml::Spanned<Cow<'a, str>>, &'a toml::Spanned<DeValue<'a>>)| {
+        let name: &str = key.get_ref();
+        Entry { name, path: join(path, name), at: key.span().start, value: value.get_ref() }
+    };
+    let mut entries: Vec<Entry<'a>> = table.iter().map(entry).collect();
+    entries.sort_unstable_by_key(|entry| entry.at);
+    entries
+}
+
+/// A key under a path. Of one that is too long to be right, its beginning is enough to find it by.
+fn join(path: &str, name: &str) -> String {
+    let shown: String = name.chars().take(Name::MAX).collect();
+    if path.is_empty() { shown } else { format!("{path}.{shown}") }
+}
+
+impl Entry<'_> {
+    fn wrong(&self, why: &str) -> Slip {
+        Slip { at: self.at, field: self.path.clone(), why: why.to_owned() }
+    }
+
+    /// What a client would be told, without the word that makes it an error reply.
+    fn fault(&self, fault: Fault) -> Slip {
+        let text = fault.text().to_string_lossy();
+        self.wrong(text.strip_prefix("ERR ").unwrap_or(&text))
+    }
+
+    fn missing(&self, name: &str) -> Slip {
+        Slip { at: self.at, field: join(&self.path, name), why: format!("{name} is missing") }
+    }
+
+    /// An integer from 1 to 2^53 - 1.
+    fn count(&self, fault: Fault) -> Read<u64> {
+        let text = self.integer().unwrap_or_default();
+        number::limit(text.as_bytes(), fault).map_err(|fault| self.fault(fault))
+    }
+
+    /// The words of a duration: a string, or an integer, which is in seconds; else none.
+    fn duration(&self) -> Cow<'_, str> {
+        match self.value.as_str() {
+            Some(text) => Cow::Borrowed(text),
+            None => Cow::Owned(self.integer().unwrap_or_default()),
+        }
+    }
+
+    /// An integer as a command would have it; TOML has more ways to write one.
+    fn integer(&self) -> Option<String> {
+        let written = self.value.as_integer()?;
+        i64::from_str_radix(written.as_str(), written.radix()).ok().map(|value| value.to_string())
+    }
+}

@@ -1,0 +1,215 @@
+//! The grammar of the quota commands.
+//!
+//! ```text
+//! RL.QUOTA  key LIMIT… | POLICY name    [COST unit n]… [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane]]
+//! RL.MQUOTA numkeys key… POLICY name…   [COST unit n]… [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane]]
+//! RL.SETTLE key id [COST unit n]…
+//! RL.CANCEL key id
+//! RL.RENEW  key id ttl
+//! RL.POLICY SET name LIMIT… | GET name | DEL name | LIST | HELP
+//! RL.PEEK   key [COST n] [COST unit n]…
+//!
+//! LIMIT  :=  LIMIT name limit window [UNIT unit] [SLIDE | WINDOW [OFFSET duration] | BUCKET capacity]
+//!         |  LIMIT name limit INFLIGHT
+//! ```
+//! What begins with a keyword may stand in any order, each at most once where there is no `…`.
+
+use core::ops::Range;
+use std::sync::Arc;
+
+use super::limit_clause::draft;
+use super::template::LIMITS_AT;
+use super::terms::{self, Terms};
+use super::words::{self, Words, next};
+use crate::fault::{Fault, Result};
+use crate::number;
+use crate::quota::costs::Costs;
+use crate::quota::limit::{Draft, PerLimit, REQUESTS};
+use crate::quota::name::Name;
+use crate::quota::shape::Shape;
+use crate::time::Span;
+
+/// A request is about so many keys at most.
+pub const KEYS_MAX: usize = 16;
+
+/// What `RL.QUOTA` asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QuotaRequest<'a> {
+    /// By which limits.
+    pub limits: Limits<'a>,
+    /// For what.
+    pub terms: Terms<'a>,
+}
+
+/// The limits of one key.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "it lives for one request, and the larger one is the common one"
+)]
+#[derive(Clone, Debug, PartialEq)]
+pub enum Limits<'a> {
+    /// Spelled out.
+    Spelled(PerLimit<Draft<'a>>),
+    /// Those that the server keeps under a name.
+    Policy(&'a [u8]),
+}
+
+/// What `RL.MQUOTA` asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ManyRequest<'a> {
+    /// Which words are its keys.
+    pub keys: Range<usize>,
+    /// The policy of each.
+    pub policies: Vec<&'a [u8]>,
+    /// For what.
+    pub terms: Terms<'a>,
+}
+
+/// Reads `RL.QUOTA`.
+///
+/// # Errors
+/// The fault of the first argument that is wrong.
+pub fn quota<W: Words + ?Sized>(words: &W) -> Result<QuotaRequest<'_>> {
+    let syntax = Fault::QuotaSyntax;
+    let (mut drafts, mut policy) = (PerLimit::new(), None);
+    let mut terms = Terms::default();
+    let mut at = LIMITS_AT;
+    while let Some(keyword) = words.word(at) {
+        at = at.saturating_add(1);
+        if keyword.eq_ignore_ascii_case(b"LIMIT") && policy.is_none() {
+            draft(words, &mut at, syntax, &mut drafts)?;
+        } else if keyword.eq_ignore_ascii_case(b"POLICY") && policy.is_none() && drafts.is_empty() {
+            policy = Some(next(words, &mut at, syntax)?);
+        } else {
+            terms.read(words, keyword, &mut at, syntax)?;
+        }
+    }
+    let limits = match policy {
+        Some(name) => Limits::Policy(name),
+        None if drafts.is_empty() => return Err(syntax),
+        None => Limits::Spelled(drafts),
+    };
+    Ok(QuotaRequest { limits, terms })
+}
+
+/// Reads `RL.MQUOTA`.
+///
+/// # Errors
+/// The fault of the first argument that is wrong.
+pub fn many<W: Words + ?Sized>(words: &W) -> Result<ManyRequest<'_>> {
+    let syntax = Fault::ManySyntax;
+    let keys = keys(words)?;
+    let mut at = keys.end;
+    let mut policies = Vec::new();
+    let mut terms = Terms::default();
+    let same = |at: usize| {
+        keys.clone().take_while(|other| *other < at).any(|other| words.word(other) == words.word(at))
+    };
+    if keys.clone().any(|at| words.word(at).is_none()) {
+        return Err(syntax);
+    }
+    if keys.clone().any(same) {
+        return Err(Fault::KeyTwice);
+    }
+    while let Some(keyword) = words.word(at) {
+        at = at.saturating_add(1);
+        if keyword.eq_ignore_ascii_case(b"POLICY") && policies.is_empty() {
+            for _ in keys.clone() {
+                policies.push(next(words, &mut at, syntax)?);
+            }
+        } else {
+            terms.read(words, keyword, &mut at, syntax)?;
+        }
+    }
+    if policies.is_empty() {
+        return Err(syntax);
+    }
+    Ok(ManyRequest { keys, policies, terms })
+}
+
+/// Reads which words of `RL.MQUOTA` are to be its keys; there may be fewer.
+///
+/// # Errors
+/// [`Fault::Numkeys`].
+pub fn keys<W: Words + ?Sized>(words: &W) -> Result<Range<usize>> {
+    let count = words.word(1).and_then(number::count).and_then(|count| usize::try_from(count).ok());
+    let count = count.filter(|count| (1..=KEYS_MAX).contains(count)).ok_or(Fault::Numkeys)?;
+    Ok(2..count.saturating_add(2))
+}
+
+/// Reads `RL.SETTLE`: the reservation, and what was used of each unit that is named.
+///
+/// # Errors
+/// The fault of the first argument that is wrong.
+pub fn settle<W: Words + ?Sized>(words: &W) -> Result<(&[u8], Costs<'_>)> {
+    let id = reservation(words)?;
+    let mut costs = Costs::default();
+    let mut at = 3;
+    while let Some(keyword) = words.word(at) {
+        at = at.saturating_add(1);
+        if !keyword.eq_ignore_ascii_case(b"COST") {
+            return Err(Fault::SettleSyntax);
+        }
+        terms::cost(&mut costs, words, &mut at, Fault::SettleSyntax)?;
+    }
+    Ok((id, costs))
+}
+
+/// Reads the reservation that `RL.SETTLE`, `RL.CANCEL` or `RL.RENEW` is about.
+///
+/// # Errors
+/// [`Fault::Id`].
+pub fn reservation<W: Words + ?Sized>(words: &W) -> Result<&[u8]> {
+    words::id(words.word(2).unwrap_or_default()) // the arity has made sure that there is one
+}
+
+/// Reads `RL.RENEW`: the reservation, and for how long it is held from now on.
+///
+/// # Errors
+/// [`Fault::Id`], [`Fault::Ttl`].
+pub fn renew<W: Words + ?Sized>(words: &W) -> Result<(&[u8], Span)> {
+    Ok((reservation(words)?, number::duration(words.word(3).unwrap_or_default(), Fault::Ttl)?))
+}
+
+/// Reads `RL.POLICY SET name LIMIT…`: the limits, under that name.
+///
+/// # Errors
+/// The fault of the first argument that is wrong.
+pub fn policy<W: Words + ?Sized>(words: &W) -> Result<Arc<Shape>> {
+    let syntax = Fault::PolicySyntax;
+    let name = Name::new(words.word(2).unwrap_or_default()).ok_or(Fault::PolicyName)?;
+    let mut drafts = PerLimit::new();
+    let mut at = 3;
+    while let Some(keyword) = words.word(at) {
+        at = at.saturating_add(1);
+        if !keyword.eq_ignore_ascii_case(b"LIMIT") {
+            return Err(syntax);
+        }
+        draft(words, &mut at, syntax, &mut drafts)?;
+    }
+    Shape::new(Some(&name), &drafts)
+}
+
+/// Reads `RL.PEEK`: the costs that are asked about. `COST n` is that of one request's unit.
+///
+/// # Errors
+/// The fault of the first argument that is wrong.
+pub fn peek<W: Words + ?Sized>(words: &W) -> Result<Costs<'_>> {
+    let syntax = Fault::PeekSyntax;
+    let mut costs = Costs::default();
+    let mut at = 2;
+    while let Some(keyword) = words.word(at) {
+        at = at.saturating_add(1);
+        if !keyword.eq_ignore_ascii_case(b"COST") {
+            return Err(syntax);
+        }
+        let second = words.word(at.saturating_add(1));
+        if second.is_none_or(|word| word.eq_ignore_ascii_case(b"COST")) {
+            let cost = number::count(next(words, &mut at, syntax)?).ok_or(Fault::Cost)?;
+            costs.add(REQUESTS, cost)?;
+        } else {
+            terms::cost(&mut costs, words, &mut at, syntax)?;
+        }
+    }
+    Ok(costs)
+}

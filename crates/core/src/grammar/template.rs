@@ -1,0 +1,156 @@
+//! Recognises a request whose words were read before.
+//!
+//! A caller sends the same words with every request, apart from the costs and the reservation id.
+//! Comparing the words takes a third of the time of reading them. Which limits each cost is for is known
+//! from the first reading.
+
+use super::limit_clause::draft;
+use super::terms::{Reserve, Terms, Wanted};
+use super::words::{Words, id};
+use crate::fault::Fault;
+use crate::number;
+use crate::quota::limit::{Measure, PerLimit};
+use crate::quota::shape::Shape;
+use crate::quota::template::Template;
+
+/// Where the limits of `RL.QUOTA` begin, after its key.
+pub(super) const LIMITS_AT: usize = 2;
+
+/// Marks the gap of a cost. A word's length stands at that place otherwise, and no word is empty.
+const COST: u8 = 0;
+/// Marks the gap of an id.
+const ID: u8 = u8::MAX;
+
+/// Reads `RL.QUOTA` if `shape` was asked in the same words before.
+///
+/// Returns `None` if it was not, or if a word is wrong. The caller then reads the words with
+/// [`super::quota::quota`], which tells the fault.
+#[must_use]
+pub fn recognise<'a, W: Words + ?Sized>(words: &'a W, shape: &Shape) -> Option<Wanted<'a>> {
+    shape.templates().find_map(|template| fill(template, words))
+}
+
+/// Makes a template of a request that asked `shape`, after [`super::quota::quota`] has read it.
+///
+/// Returns `None` if the limits do not come first, or if a word is too long to keep.
+#[must_use]
+pub fn learn<W: Words + ?Sized>(words: &W, shape: &Shape) -> Option<Template> {
+    let mut at = LIMITS_AT;
+    if shape.policy().is_some() {
+        at = at.saturating_add(2);
+    } else {
+        let mut drafts = PerLimit::new();
+        while words.word(at).is_some_and(|word| word.eq_ignore_ascii_case(b"LIMIT")) {
+            at = at.saturating_add(1);
+            draft(words, &mut at, Fault::QuotaSyntax, &mut drafts).ok()?;
+        }
+    }
+    let (mut rest, mut terms) = (at, Terms::default());
+    while let Some(keyword) = words.word(rest) {
+        rest = rest.saturating_add(1);
+        terms.read(words, keyword, &mut rest, Fault::QuotaSyntax).ok()?; // a limit here is a fault
+    }
+    Builder::template(words, at, shape, &terms)
+}
+
+/// Reads a request with the words of `template`; `None` if it has others.
+#[inline(never)] // its loop needs all registers
+fn fill<'a, W: Words + ?Sized>(template: &Template, words: &'a W) -> Option<Wanted<'a>> {
+    if words.count() != template.count {
+        return None;
+    }
+    let (mut rest, mut limits_of, mut given) = (&*template.words, template.limits_of.iter(), None);
+    let mut costs = PerLimit::from_slice(&template.costs);
+    for at in LIMITS_AT..template.count {
+        let word = words.word(at)?;
+        let (&mark, behind) = rest.split_first()?;
+        rest = behind;
+        match mark {
+            COST => {
+                let (cost, limits) = (number::count(word)?, *limits_of.next()?);
+                for (index, place) in costs.iter_mut().enumerate() {
+                    *place = if limits >> index & 1 == 1 { cost } else { *place };
+                }
+            }
+            ID => given = Some(id(word).ok()?),
+            len => {
+                let (known, behind) = rest.split_at_checked(usize::from(len))?;
+                if word != known {
+                    return None;
+                }
+                rest = behind;
+            }
+        }
+    }
+    let reserve = template.ttl.map(|ttl| Reserve { ttl, id: given });
+    Some(Wanted { costs, reserve, wait: template.wait })
+}
+
+/// A template while its words are collected.
+#[derive(Default)]
+struct Builder {
+    words: Vec<u8>,
+    limits_of: Vec<u16>,
+}
+
+impl Builder {
+    /// Makes the template of a request whose limits end before the word `terms_at`.
+    fn template<W: Words + ?Sized>(
+        words: &W,
+        terms_at: usize,
+        shape: &Shape,
+        terms: &Terms<'_>,
+    ) -> Option<Template> {
+        let mut builder = Self::default();
+        for at in LIMITS_AT..terms_at {
+            builder.keep(words.word(at)?)?;
+        }
+        let mut at = terms_at;
+        while let Some(keyword) = words.word(at) {
+            let second = words.word(at.saturating_add(1))?;
+            builder.keep(keyword)?;
+            builder.keep(second)?;
+            at = at.saturating_add(2);
+            if keyword.eq_ignore_ascii_case(b"COST") {
+                builder.words.push(COST);
+                builder.limits_of.push(limits_of(shape, second));
+                at = at.saturating_add(1);
+            } else if keyword.eq_ignore_ascii_case(b"WAIT") {
+                if words.word(at).is_some_and(|word| word.eq_ignore_ascii_case(b"PRIORITY")) {
+                    builder.keep(words.word(at)?)?;
+                    builder.keep(words.word(at.saturating_add(1))?)?;
+                    at = at.saturating_add(2);
+                }
+            } else if terms.reserve?.id.is_some() {
+                builder.keep(words.word(at)?)?; // the keyword ID
+                builder.words.push(ID);
+                at = at.saturating_add(2);
+            }
+        }
+        Some(Template {
+            count: words.count(),
+            words: builder.words.into(),
+            costs: Terms::default().costs.by_limit(shape).into_vec().into(),
+            limits_of: builder.limits_of.into(),
+            ttl: terms.reserve.map(|reserve| reserve.ttl),
+            wait: terms.wait,
+        })
+    }
+
+    /// Adds a fixed word.
+    fn keep(&mut self, word: &[u8]) -> Option<()> {
+        let len = u8::try_from(word.len()).ok().filter(|len| *len != COST && *len != ID)?;
+        self.words.push(len);
+        self.words.extend_from_slice(word);
+        Some(())
+    }
+}
+
+/// The limits of a shape that count `unit`, a bit each.
+fn limits_of(shape: &Shape, unit: &[u8]) -> u16 {
+    let limits = shape.limits().iter().rev(); // at most sixteen
+    limits.fold(0, |bits, limit| {
+        let counted = matches!(limit.measure, Measure::Rate(_)) && limit.unit.as_bytes() == unit;
+        bits << 1 | u16::from(counted)
+    })
+}

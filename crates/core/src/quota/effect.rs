@@ -1,0 +1,250 @@
+//! What a decision changes: charging, settling and renewing, the same wherever it is applied.
+//!
+//! A change reads no clock and does not decide anything. It travels as bytes that say all of it:
+//! the limits and what each is charged, so that it means the same whatever policies its reader has.
+
+use std::sync::Arc;
+
+use super::costs::Costs;
+use super::limit::{Measure, PerLimit};
+use super::reservation::Share;
+use super::reservations::Reservations;
+use super::shape::Shape;
+use super::slots::Slot;
+use super::{More, Quota};
+use crate::limit::counter::Amendment;
+use crate::limit::decision::Expiry;
+use crate::limit::rule::Rule;
+use crate::limit::state::State;
+use crate::time::{At, Span};
+
+/// A change to one quota.
+#[derive(Clone, Debug, PartialEq)]
+pub enum QuotaEffect<'a> {
+    /// A request was admitted.
+    Admit(Admission<'a>),
+    /// A call said what it used of each unit that is named; the others stay as they were charged.
+    Settle {
+        /// The reservation.
+        id: &'a [u8],
+        /// When.
+        at: At,
+        /// Used by unit.
+        used: Costs<'a>,
+    },
+    /// A call was not made after all.
+    Cancel {
+        /// The reservation.
+        id: &'a [u8],
+        /// When.
+        at: At,
+    },
+    /// A reservation is held longer.
+    Renew {
+        /// The reservation.
+        id: &'a [u8],
+        /// When.
+        at: At,
+        /// Until when it is held.
+        expires: At,
+    },
+}
+
+/// A request that was admitted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Admission<'a> {
+    /// The limits it was admitted by.
+    pub shape: Arc<Shape>,
+    /// The instant it was decided for.
+    pub at: At,
+    /// What each limit is charged, in the order of the shape.
+    pub costs: PerLimit<u64>,
+    /// Whether it is settled later.
+    pub reserved: Option<Reserved<'a>>,
+}
+
+/// What is kept of a request until it is settled.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reserved<'a> {
+    /// What it is called.
+    pub id: &'a [u8],
+    /// Until when it is held.
+    pub expires: At,
+    /// What it was answered by each limit, in the order of the shape: remaining, and ms to the reset.
+    pub answers: PerLimit<(u64, u64)>,
+}
+
+impl QuotaEffect<'_> {
+    /// Applies it to a key that exists.
+    pub fn apply(&self, quota: &mut Quota) -> Expiry {
+        let before = quota.ends;
+        match self {
+            Self::Admit(admission) => quota.take(admission),
+            Self::Settle { id, at, used } => {
+                quota.settle(id, *at, |unit, taken| used.named(unit).unwrap_or(taken))
+            }
+            Self::Cancel { id, at } => quota.settle(id, *at, |_, _| 0),
+            Self::Renew { id, at, expires } => quota.renew(id, *at, *expires),
+        }
+        if quota.ends == before { Expiry::Same } else { Expiry::At(quota.ends) }
+    }
+
+    /// The state of a key that did not exist, and its expiry; none where there is nothing to change.
+    #[must_use]
+    pub fn create(&self) -> Option<(Quota, Expiry)> {
+        let Self::Admit(admission) = self else { return None };
+        let mut quota = Quota::new(Arc::clone(&admission.shape));
+        let expiry = self.apply(&mut quota);
+        Some((quota, expiry))
+    }
+}
+
+impl Quota {
+    /// Books what was admitted.
+    pub(crate) fn take(&mut self, admission: &Admission<'_>) {
+        let Admission { shape, at, costs, reserved } = admission;
+        self.come_to(*at);
+        let mut ends = self.ends;
+        if Arc::ptr_eq(shape, &self.shape) {
+            self.drop_retired();
+        } else {
+            self.reshape(shape);
+            ends = self.empty_at().unwrap_or(ends);
+        }
+        for (index, limit) in shape.limits().iter().enumerate() {
+            let cost = costs.get(index).copied().unwrap_or(0);
+            if let (Measure::Rate(rule), Some(place)) = (&limit.measure, self.states.get_mut(index)) {
+                let reservations = self.more.as_deref_mut().map(|more| &mut more.reservations);
+                if cost > 0
+                    && let Expiry::At(at) = charge(place, rule, index, cost, self.at, reservations)
+                {
+                    ends = ends.max(at);
+                }
+            }
+        }
+        for (index, rule, asked) in self.along() {
+            let cost = costs.get(asked).copied().unwrap_or(0);
+            let reservations = self.more.as_deref_mut().map(|more| &mut more.reservations);
+            if let Some(place) = self.states.get_mut(index).filter(|state| cost > 0 && state.is_some())
+                && let Expiry::At(at) = charge(place, &rule, index, cost, self.at, reservations)
+            {
+                ends = ends.max(at);
+            }
+        }
+        if let Some(reserved) = reserved {
+            self.hold(reserved, costs);
+            ends = ends.max(reserved.expires);
+        }
+        self.ends = ends;
+        self.end();
+    }
+
+    /// Keeps what was taken of each limit in force.
+    fn hold(&mut self, reserved: &Reserved<'_>, costs: &[u64]) {
+        let limits = self.shape.limits();
+        let More { reservations, retired } = &mut **self.more.get_or_insert_default();
+        reservations.track(limits.iter().chain(&*retired));
+        let taken = limits.iter().zip(costs).map(|(limit, cost)| match limit.measure {
+            Measure::Rate(_) => *cost,
+            Measure::InFlight(_) => 0,
+        });
+        let shares = reservations.slots().list().iter().zip(taken).zip(&reserved.answers);
+        let share = |((slot, taken), (remaining, reset)): ((&Slot, u64), &(u64, u64))| Share {
+            slot: slot.number,
+            taken,
+            remaining: *remaining,
+            reset_after_ms: *reset,
+        };
+        let shares = shares.map(share).collect();
+        reservations.insert(reserved.id, self.at, reserved.expires, shares);
+    }
+
+    /// Takes a reservation out, and makes what it took of each unit what `used` says.
+    fn settle(&mut self, id: &[u8], at: At, used: impl Fn(&[u8], u64) -> u64) {
+        self.begin(at);
+        let Some(more) = self.more.as_deref_mut() else { return };
+        let Some(held) = more.reservations.remove(id) else { return self.end() };
+        let limits = self.shape.limits().iter().chain(&more.retired);
+        for ((index, limit), place) in limits.enumerate().zip(self.states.iter_mut()) {
+            let Measure::Rate(rule) = &limit.measure else { continue };
+            let Some((Share { taken, .. }, closed)) = more.reservations.slots().share(index, &held) else {
+                continue;
+            };
+            let used = used(limit.unit.as_bytes(), taken);
+            if used == taken || (used < taken && closed) {
+                continue;
+            }
+            // Nothing is left of it where the limit has begun anew since; what was used beyond it counts.
+            let state = place.get_or_insert_with(|| State::new(rule));
+            let missing = state.missing(self.at);
+            let most = missing.map(|missing| more.reservations.least(index, held.number).unwrap_or(missing));
+            if let (true, Some(missing)) = (used > taken, missing) {
+                more.reservations.note(index, missing);
+            }
+            let given = state.amend(&Amendment { at: held.at, taken, used, most }, self.at);
+            if given > 0 {
+                more.reservations.lower(index, held.number, given);
+            }
+            if state.empty_at().is_none() {
+                *place = None;
+            }
+        }
+        self.ends = self.empty_at().unwrap_or_else(|| self.ends.min(self.at.plus(self.rest())));
+        self.end();
+    }
+
+    fn renew(&mut self, id: &[u8], at: At, expires: At) {
+        self.begin(at);
+        if let Some(more) = self.more.as_deref_mut() {
+            more.reservations.renew(id, expires);
+        }
+        self.ends = self.empty_at().unwrap_or_else(|| self.ends.min(self.at.plus(self.rest())));
+        self.end();
+    }
+
+    /// Comes to the instant of a change: no earlier one follows. Drops what is over by then.
+    fn begin(&mut self, at: At) {
+        self.come_to(at);
+        self.drop_retired();
+    }
+
+    fn come_to(&mut self, at: At) {
+        self.at = self.now(at);
+        let Some(more) = self.more.as_deref_mut() else { return };
+        more.reservations.prune(self.at);
+    }
+
+    /// How long a key stays that holds nothing any more, so that it can still tell its limits.
+    fn rest(&self) -> Span {
+        self.shape.longest().max(Span::from_ms(1_000))
+    }
+
+    /// Holds nothing that is empty, so that equal quotas have equal bytes.
+    fn end(&mut self) {
+        let Some(more) = self.more.as_deref_mut() else { return };
+        if more.reservations.is_empty() {
+            more.reservations = Reservations::default();
+            if more.retired.is_empty() {
+                self.more = None;
+            }
+        }
+    }
+}
+
+/// Books `cost` on one limit.
+fn charge(
+    place: &mut Option<State>,
+    rule: &Rule,
+    index: usize,
+    cost: u64,
+    at: At,
+    reservations: Option<&mut Reservations>,
+) -> Expiry {
+    let state = place.get_or_insert_with(|| State::new(rule));
+    if let Some(reservations) = reservations
+        && let Some(missing) = state.missing(at)
+    {
+        reservations.note(index, missing);
+    }
+    state.charge(rule, cost, at).unwrap_or(Expiry::Same) // the algorithm is its own
+}
