@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use rl_core::fault::{Fault, Result};
 use rl_core::grammar::limit::{self as request, Request};
-use rl_core::grammar::quota as request;
+use rl_core::grammar::quota;
 use rl_core::queue::{Lane, Wait};
 use rl_core::time::Span;
 
