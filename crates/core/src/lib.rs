@@ -15,10 +15,12 @@
 #![forbid(unsafe_code)]
 
 mod bounded;
+pub mod effect;
 pub mod engine;
 pub mod fault;
 pub mod grammar;
 pub mod limit;
+pub mod memory;
 pub mod number;
 pub mod queue;
 pub mod quota;

@@ -14,7 +14,7 @@ mod common;
 use common::{Key, TODAY, at, begin, cases, steps};
 use proptest::prelude::*;
 use rl_core::fault::{Fault, Result};
-use rl_core::grammar::cl_throttle;
+use rl_core::grammar::cl_throttle as throttle;
 use rl_core::grammar::limit::Request;
 use rl_core::limit::rule::Rule;
 use rl_core::number::COUNT_MAX;

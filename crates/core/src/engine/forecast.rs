@@ -1,14 +1,14 @@
-//! What a request is answered that has to stand behind others, though its limits might admit it.
+//! When a request that must queue is admitted, although its limits might admit it now.
 //!
-//! Those before it are let go on one after another, each as soon as its limits admit it, on a copy of
-//! what the key holds, or give up when they have waited for as long as they would; then it is the request's
-//! own turn. That tells when, to the millisecond, if all goes on so: nobody else comes or leaves, nothing is
-//! given back or settled, no policy changes.
+//! The waiters before it are let go on one after another on a copy of what the key holds: each when its
+//! limits admit it, or not at all if its time is over before. Then it is the request's turn. The
+//! result is exact to the millisecond if nobody else comes or leaves, nothing is given back or
+//! settled and no policy changes.
 //!
-//! It is later where more stand before it than [`AHEAD_MAX`], where one of them waits for other keys as
-//! well, and where waiters of lower lanes go on after them. It is sooner where a client before it
-//! disconnects, or a reservation is settled before it runs out. And it may be either where reservations are
-//! open and the requests before it name limits of the same name and another algorithm.
+//! The request is admitted later if more than [`AHEAD_MAX`] waiters stand before it, if one of them waits for
+//! other keys too, or if waiters of lower lanes go on after them. It is admitted sooner if a client before it
+//! disconnects, or if a reservation is settled before its ttl. Either may happen if reservations
+//! are open and the requests before it name limits of the same name and another algorithm.
 
 use std::sync::Arc;
 
@@ -17,55 +17,18 @@ use smallvec::SmallVec;
 use crate::grammar::limit::Request;
 use crate::limit::decision::{Decision, Retry, wait_ms};
 use crate::limit::state::State;
+use crate::queue::claim::{Ahead, Claim, QuotaClaim};
 use crate::quota::Quota;
 use crate::quota::decide::{Demand, QuotaDecision, decide};
 use crate::quota::effect::Admission;
 use crate::quota::limit::Measure;
 use crate::quota::reservations::Reservations;
-use crate::quota::shape::{PerLimit, Shape};
 use crate::time::{At, Span};
 
-/// So many of those before a request are let go on; where there are more, it takes longer than it says.
+/// How many waiters are let go on before a request. If more stand there, it takes longer than it is told.
 pub const AHEAD_MAX: usize = 64;
 
-/// What one who waits takes of a key when it goes on.
-#[derive(Clone, Debug)]
-pub enum Claim {
-    /// Of one limit.
-    Limit(Request),
-    /// Of many.
-    Quota(QuotaClaim),
-}
-
-/// One of those before a request.
-#[derive(Clone, Copy, Debug)]
-pub struct Ahead<'a> {
-    /// What it takes when it goes on.
-    pub claim: &'a Claim,
-    /// For how long it waits still, at most.
-    pub patience: Span,
-}
-
-/// What it takes of a quota.
-#[derive(Clone, Debug)]
-pub struct QuotaClaim {
-    /// The limits that it asks.
-    pub shape: Arc<Shape>,
-    /// What it takes of each.
-    pub costs: PerLimit<u64>,
-    /// For how long it is reserved, if it is.
-    pub ttl: Option<Span>,
-}
-
-impl QuotaClaim {
-    /// Whether it takes anything at all: what takes nothing needs to wait for nobody.
-    #[must_use]
-    pub fn takes(&self) -> bool {
-        self.ttl.is_some() || self.costs.iter().any(|cost| *cost > 0)
-    }
-}
-
-/// What a request against one limit is answered behind `ahead`.
+/// Decides on a request to one limit that stands behind `ahead`.
 #[must_use]
 pub fn limit<'a>(
     held: Option<&State>,
@@ -81,18 +44,18 @@ pub fn limit<'a>(
     let standing = ask(held, rule, 0, clock);
     let mut copy = held.cloned();
     let (mut at, mut is_first) = (clock, true);
-    for Ahead { claim, patience } in ahead {
+    for Ahead { claim, time_left } in ahead {
         is_first = false;
         let Claim::Limit(Request { rule, cost, .. }) = claim else { continue };
         let answer = ask(copy.as_ref(), rule, *cost, at);
         let Some(then) = answer.retry.at(at) else { continue };
-        let gives_up = clock.plus(patience);
+        let gives_up = clock.plus(time_left);
         if then > gives_up {
             at = at.max(gives_up);
             continue;
         }
         at = then;
-        // Where the key holds another algorithm, they are told so when it is their turn.
+        // A waiter for another algorithm is told so when it is its turn.
         let _ = copy.get_or_insert_with(|| State::new(rule)).charge(rule, *cost, answer.at.max(at));
     }
     let answer = ask(copy.as_ref(), rule, *cost, at);
@@ -101,7 +64,7 @@ pub fn limit<'a>(
     Decision { allowed: false, remaining, retry, ..standing }
 }
 
-/// What a request against a quota is answered behind `ahead`: every limit that it takes something of
+/// Decides on a request to a quota that stands behind `ahead`: every limit of which it takes something
 /// blocks it.
 #[must_use]
 pub fn quota<'a>(
@@ -114,11 +77,11 @@ pub fn quota<'a>(
     let reserved = held.and_then(Quota::reservations);
     let mut course = Course { copy, reserved, ends: SmallVec::new() };
     let (mut at, mut is_first) = (clock, true);
-    for Ahead { claim, patience } in ahead {
+    for Ahead { claim, time_left } in ahead {
         is_first = false;
         let Claim::Quota(claim) = claim else { continue };
         let Some(then) = course.turn(claim, at) else { continue };
-        let gives_up = clock.plus(patience);
+        let gives_up = clock.plus(time_left);
         if then > gives_up {
             at = at.max(gives_up);
             continue;
@@ -138,18 +101,18 @@ pub fn quota<'a>(
     verdict
 }
 
-/// What a key holds while those before a request go on.
+/// What a key holds while the waiters before a request go on.
 struct Course<'a> {
-    /// What is counted by then, without what is reserved: of that there may be a lot.
+    /// What is counted by then, without the reservations: there may be many.
     copy: Quota,
-    /// What was reserved before.
+    /// The reservations that the key has now.
     reserved: Option<&'a Reservations>,
-    /// When the reservations run out that were made since, the first of them first.
+    /// When the reservations of the waiters run out, in order.
     ends: SmallVec<[At; 8]>,
 }
 
 impl Course<'_> {
-    /// When a claim goes on whose turn it is from `at` on; `None` if it never does.
+    /// When a claim is admitted whose turn it is from `at` on; `None` if it never is.
     fn turn(&self, claim: &QuotaClaim, at: At) -> Option<At> {
         let demand = Demand { costs: &claim.costs, ttl: None };
         let rates = decide(Some(&self.copy), &claim.shape, &demand, at).retry().at(at)?;
@@ -160,10 +123,10 @@ impl Course<'_> {
         Some(slots.fold(rates, At::max))
     }
 
-    /// Charges a claim that goes on at `at`.
+    /// Charges a claim that is admitted at `at`.
     fn take(&mut self, claim: &QuotaClaim, at: At) {
         if !claim.takes() {
-            return; // nor are its limits in force then
+            return; // its limits do not come into force either
         }
         let (shape, costs) = (Arc::clone(&claim.shape), claim.costs.clone());
         self.copy.take(&Admission { shape, at, costs, reserved: None });
@@ -173,14 +136,14 @@ impl Course<'_> {
         }
     }
 
-    /// From when on, not before `at`, fewer than `most` reservations are open.
+    /// The first instant from `at` on at which fewer than `most` reservations are open.
     fn frees(&self, most: u64, at: At) -> At {
         let since = self.ends.get(self.ends.partition_point(|end| *end <= at)..).unwrap_or_default();
         let before = self.reserved.map_or(0, |reserved| reserved.open(at));
         let open = before.saturating_add(since.len());
         let most = usize::try_from(most).unwrap_or(usize::MAX);
         let Some(excess) = open.checked_sub(most).and_then(|excess| excess.checked_add(1)) else { return at };
-        // So many of those have run out by then; whichever are the first of both kinds.
+        // As many of both kinds together have run out by then as are too many.
         let when = |of_since: usize| {
             let of_before = excess.checked_sub(of_since)?;
             let since = of_since.checked_sub(1).map_or(Some(at), |last| since.get(last).copied())?;
@@ -196,7 +159,7 @@ fn later(clock: At, then: At) -> Retry {
 }
 
 impl Retry {
-    /// The instant it stands for, seen from `now`; none if it never comes.
+    /// The instant that it means, seen from `now`; `None` if there is none.
     fn at(self, now: At) -> Option<At> {
         match self {
             Self::Now => Some(now),

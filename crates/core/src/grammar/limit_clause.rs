@@ -57,7 +57,7 @@ pub(super) fn draft<'a, W: Words + ?Sized>(
 
 /// The algorithm of a limit, with what it takes besides limit and window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Algorithm {
+pub(super) enum Algorithm {
     /// A sliding window.
     Slide,
     /// A fixed window, and its offset.
@@ -71,7 +71,7 @@ impl Algorithm {
     ///
     /// # Errors
     /// The fault of the window.
-    pub fn rule(self, limit: u64, window: &[u8]) -> Result<Rule> {
+    pub(super) fn rule(self, limit: u64, window: &[u8]) -> Result<Rule> {
         Ok(match self {
             Self::Slide => Rule::Slide(SlideRule { limit, window: number::duration(window, Fault::Window)? }),
             Self::Window(offset) => {

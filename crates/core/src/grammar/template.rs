@@ -9,9 +9,10 @@ use super::terms::{Reserve, Terms, Wanted};
 use super::words::{Words, id};
 use crate::fault::Fault;
 use crate::number;
+use crate::queue::wait::Wait;
 use crate::quota::limit::{Measure, PerLimit};
 use crate::quota::shape::Shape;
-use crate::quota::template::Template;
+use crate::time::Span;
 
 /// Where the limits of `RL.QUOTA` begin, after its key.
 pub(super) const LIMITS_AT: usize = 2;
@@ -21,20 +22,28 @@ const COST: u8 = 0;
 /// Marks the gap of an id.
 const ID: u8 = u8::MAX;
 
-/// Reads `RL.QUOTA` if `shape` was asked in the same words before.
-///
-/// Returns `None` if it was not, or if a word is wrong. The caller then reads the words with
-/// [`super::quota::quota`], which tells the fault.
-#[must_use]
-pub fn recognise<'a, W: Words + ?Sized>(words: &'a W, shape: &Shape) -> Option<Wanted<'a>> {
-    shape.templates().find_map(|template| fill(template, words))
+/// The words of one request, with gaps for its costs and its reservation id.
+#[derive(Debug)]
+pub(super) struct Template {
+    /// How many words the request has, including the command and its key.
+    count: usize,
+    /// Each fixed word after its length, and a mark for each gap.
+    words: Box<[u8]>,
+    /// The cost of each limit where the request names none.
+    costs: Box<[u64]>,
+    /// For each cost in the request, a bit set of the limits that count its unit.
+    limits_of: Box<[u16]>,
+    /// How long the request reserves, if it does.
+    ttl: Option<Span>,
+    /// How long the request waits, if it does.
+    wait: Option<Wait>,
 }
 
 /// Makes a template of a request that asked `shape`, after [`super::quota::quota`] has read it.
 ///
 /// Returns `None` if the limits do not come first, or if a word is too long to keep.
 #[must_use]
-pub fn learn<W: Words + ?Sized>(words: &W, shape: &Shape) -> Option<Template> {
+pub(super) fn learn<W: Words + ?Sized>(words: &W, shape: &Shape) -> Option<Template> {
     let mut at = LIMITS_AT;
     if shape.policy().is_some() {
         at = at.saturating_add(2);
@@ -55,7 +64,7 @@ pub fn learn<W: Words + ?Sized>(words: &W, shape: &Shape) -> Option<Template> {
 
 /// Reads a request with the words of `template`; `None` if it has others.
 #[inline(never)] // its loop needs all registers
-fn fill<'a, W: Words + ?Sized>(template: &Template, words: &'a W) -> Option<Wanted<'a>> {
+pub(super) fn fill<'a, W: Words + ?Sized>(template: &Template, words: &'a W) -> Option<Wanted<'a>> {
     if words.count() != template.count {
         return None;
     }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::limit::bucket::BucketRule;
 use crate::limit::counter::{Before, COST_MAX, Counter};
 use crate::limit::meter::{Held, Meter, amount};
+use crate::limit::rule::Rule;
 use crate::limit::slide::log::{Entry, Log};
 use crate::limit::slide::{Longer, Slide, SlideRule};
 use crate::limit::state::{Parts, State};
@@ -130,6 +131,35 @@ pub fn decode(bytes: &[u8]) -> Option<State> {
     };
     // The same state in other words (a longer varint, say) would make equal states differ.
     is_written(&image_of(&state.parts()), bytes).then_some(state)
+}
+
+/// A rule as it is written.
+#[derive(Serialize, Deserialize)]
+pub(crate) enum RuleImage {
+    Slide((u64, u64)),
+    Window((u64, u64, i64)),
+    Bucket((u64, u64, u8, u64)),
+}
+
+impl RuleImage {
+    pub(crate) fn of(rule: &Rule) -> Self {
+        match rule {
+            Rule::Slide(rule) => Self::Slide((rule.limit, rule.window.ms())),
+            Rule::Window(rule) => Self::Window(rule.store()),
+            Rule::Bucket(rule) => Self::Bucket(rule.store()),
+        }
+    }
+
+    /// The rule; `None` if a parameter is out of range.
+    pub(crate) fn rule(self) -> Option<Rule> {
+        Some(match self {
+            Self::Slide((limit, window)) => {
+                Rule::Slide(SlideRule { limit: count(limit)?, window: span(window)? })
+            }
+            Self::Window(form) => Rule::Window(WindowRule::restore(form)?),
+            Self::Bucket(form) => Rule::Bucket(BucketRule::restore(form)?),
+        })
+    }
 }
 
 /// A rule as an image has it.

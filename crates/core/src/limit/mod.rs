@@ -4,6 +4,7 @@ pub mod bucket;
 pub mod codec;
 mod compact;
 pub mod counter;
+pub mod decimal_text;
 pub mod decision;
 pub mod effect;
 mod interned;

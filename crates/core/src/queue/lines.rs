@@ -1,22 +1,24 @@
-//! All lines of a server, and what is to be done next.
+//! All lines of a host, and what is to be done next.
 //!
-//! Whatever may let someone go on marks a line; time does so too, at the instant that was set when the
-//! line was last looked at. Who looks takes one marked line after another ([`Lines::marked`]), asks
-//! whose turn it is ([`Lines::look`]), and says when to look again ([`Lines::sleep`]). So a
-//! server with nothing to do does nothing, and one instant ([`Lines::next`]) is all it needs a timer for.
+//! Everything that may admit a waiter *marks* a line. Time does so too, at the instant that was set
+//! when the line was last looked at. The engine takes one marked line after another
+//! ([`Lines::marked`]), asks whose turn it is ([`Lines::look`]), and says when to look again
+//! ([`Lines::sleep`]). So a host with nothing to do does nothing, and needs one timer, for
+//! [`Lines::next`].
 //!
-//! Instants here are of a clock that never steps.
+//! All instants here are of a clock that never steps.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::claim::{Ahead, Claim, Claims};
 use super::lane::Lane;
 use super::line::{Line, Stand, Ticket};
 use crate::time::{At, Span};
 
-/// Which line: a database's number and a key.
+/// The name of a line: a database's number and a key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// The database.
@@ -25,35 +27,40 @@ pub struct Place {
     pub key: Arc<[u8]>,
 }
 
-/// One who waits.
+/// One or a few places. Nearly all requests have one key.
+pub type Places = SmallVec<[Place; 1]>;
+
+/// A request that waits.
 #[derive(Debug)]
 pub struct Waiter<W> {
-    /// Where it stands.
+    /// Its place in the order.
     pub stand: Stand,
-    /// Until when it waits.
+    /// When its time is over.
     pub deadline: At,
-    /// The lines it stands in.
-    pub places: SmallVec<[Place; 1]>,
-    /// What its user keeps of it.
+    /// The keys of the request.
+    keys: Places,
+    /// What it takes of which key. It stands in the lines of these.
+    claims: Claims,
+    /// What the host keeps of it.
     pub what: W,
 }
 
-/// See the head of this file.
+/// See the module's documentation.
 #[derive(Debug)]
 pub struct Lines<W> {
     lines: HashMap<i32, HashMap<Arc<[u8]>, Line>>,
     waiters: HashMap<Ticket, Waiter<W>>,
-    /// When each of them has waited for long enough.
+    /// When the time of each waiter is over.
     deadlines: BTreeSet<(At, Ticket)>,
-    /// When which line is to be looked at.
+    /// When each line is to be looked at.
     wakes: BTreeSet<(At, Place)>,
-    /// Those to be looked at now.
+    /// The lines to be looked at now.
     marked: BTreeSet<Place>,
     /// The last ticket given out.
     last: u64,
     /// How many wait in each lane.
     counts: [usize; 4],
-    /// In how long a waiter rises one lane.
+    /// The time in which a waiter rises one lane.
     pub aging: Option<Span>,
 }
 
@@ -72,6 +79,22 @@ impl<W> Default for Lines<W> {
     }
 }
 
+impl<W> Waiter<W> {
+    /// The lines it stands in.
+    pub fn places(&self) -> impl Iterator<Item = &Place> {
+        self.claims.iter().filter_map(|(key, _)| self.keys.get(*key))
+    }
+
+    /// What it takes of a key.
+    fn claim(&self, key: &[u8]) -> Option<&Claim> {
+        let claims = self.claims.iter();
+        claims
+            .filter(|(at, _)| self.keys.get(*at).is_some_and(|place| *place.key == *key))
+            .map(|(_, c)| c)
+            .next()
+    }
+}
+
 impl<W> Lines<W> {
     /// How many wait.
     #[must_use]
@@ -79,13 +102,13 @@ impl<W> Lines<W> {
         self.waiters.len()
     }
 
-    /// Whether nobody does.
+    /// Whether nobody waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.waiters.is_empty()
     }
 
-    /// Whether nothing is kept at all: as it is where nobody waits.
+    /// Whether nothing is kept at all, as it should be where nobody waits.
     #[must_use]
     pub fn is_clear(&self) -> bool {
         self.waiters.is_empty()
@@ -108,64 +131,67 @@ impl<W> Lines<W> {
         self.lines.get(&db)?.get(key)
     }
 
-    /// One who waits.
+    /// A waiter.
     #[must_use]
     pub fn get(&self, ticket: Ticket) -> Option<&Waiter<W>> {
         self.waiters.get(&ticket)
     }
 
-    /// What is kept of one.
-    pub fn what(&mut self, ticket: Ticket) -> Option<&mut W> {
-        Some(&mut self.waiters.get_mut(&ticket)?.what)
-    }
-
-    /// The ticket of whoever is the next to [`Lines::join`].
+    /// The ticket that the next waiter gets.
     #[must_use]
     pub const fn upcoming(&self) -> Ticket {
         Ticket(self.last.saturating_add(1))
     }
 
-    /// Puts one in the lines of all its keys.
-    pub fn join(&mut self, places: SmallVec<[Place; 1]>, lane: Lane, now: At, wait: Span, what: W) -> Ticket {
+    /// Adds a waiter to the line of each key that it claims something of.
+    pub fn join(&mut self, keys: Places, claims: Claims, lane: Lane, now: At, wait: Span, what: W) -> Ticket {
         let ticket = self.upcoming();
         self.last = ticket.0;
         let stand = Stand { lane, since: now, ticket };
-        self.enter(&stand, &places);
         let deadline = now.plus(wait);
+        let waiter = Waiter { stand, deadline, keys, claims, what };
+        self.enter(&stand, waiter.places());
         self.deadlines.insert((deadline, ticket));
         if let Some(count) = self.counts.get_mut(lane.index()) {
             *count = count.saturating_add(1);
         }
-        self.waiters.insert(ticket, Waiter { stand, deadline, places, what });
+        self.waiters.insert(ticket, waiter);
         ticket
     }
 
-    /// Takes one out, whatever for. Those behind it may be next.
+    /// Removes a waiter, for whatever reason. The waiters behind it may be next.
     pub fn leave(&mut self, ticket: Ticket) -> Option<Waiter<W>> {
         let waiter = self.waiters.remove(&ticket)?;
         self.deadlines.remove(&(waiter.deadline, ticket));
         if let Some(count) = self.counts.get_mut(waiter.stand.lane.index()) {
             *count = count.saturating_sub(1);
         }
-        self.exit(&waiter.stand, &waiter.places);
+        self.exit(&waiter.stand, waiter.places());
         if self.waiters.is_empty() {
-            // A crowd that has gone leaves no memory behind.
+            // The last of many waiters gives their memory back.
             self.waiters.shrink_to_fit();
             self.lines.shrink_to_fit();
         }
         Some(waiter)
     }
 
-    /// Puts one in other lines than it stood in, where it is among the others as if it had come to these.
-    pub fn move_to(&mut self, ticket: Ticket, places: SmallVec<[Place; 1]>) {
-        let Some(waiter) = self.waiters.get_mut(&ticket) else { return };
-        let stand = waiter.stand;
-        let left = std::mem::replace(&mut waiter.places, places.clone());
-        self.exit(&stand, &left);
-        self.enter(&stand, &places);
+    /// Updates what a waiter claims, after a policy has changed. Returns whether it changed lines; it keeps its
+    /// place in the order in the new ones.
+    pub fn update(&mut self, ticket: Ticket, claims: Claims) -> bool {
+        let Some(waiter) = self.waiters.get_mut(&ticket) else { return false };
+        let is_same = waiter.claims.iter().map(|(key, _)| key).eq(claims.iter().map(|(key, _)| key));
+        let left: Places = waiter.places().cloned().collect();
+        waiter.claims = claims;
+        if is_same {
+            return false;
+        }
+        let (stand, entered): (_, Places) = (waiter.stand, waiter.places().cloned().collect());
+        self.exit(&stand, left.iter());
+        self.enter(&stand, entered.iter());
+        true
     }
 
-    fn enter(&mut self, stand: &Stand, places: &[Place]) {
+    fn enter<'a>(&mut self, stand: &Stand, places: impl Iterator<Item = &'a Place>) {
         for place in places {
             let lines = self.lines.entry(place.db).or_default();
             lines.entry(Arc::clone(&place.key)).or_default().add(stand);
@@ -173,7 +199,7 @@ impl<W> Lines<W> {
         }
     }
 
-    fn exit(&mut self, stand: &Stand, places: &[Place]) {
+    fn exit<'a>(&mut self, stand: &Stand, places: impl Iterator<Item = &'a Place>) {
         for place in places {
             let Some(lines) = self.lines.get_mut(&place.db) else { continue };
             let Some(line) = lines.get_mut(&place.key) else { continue };
@@ -193,7 +219,7 @@ impl<W> Lines<W> {
         }
     }
 
-    /// Something has happened to a key: its line is to be looked at.
+    /// Marks the line of a key: something has happened to the key.
     pub fn mark(&mut self, db: i32, key: &[u8]) {
         let known = self.lines.get(&db).and_then(|lines| lines.get_key_value(key));
         if let Some((key, _)) = known {
@@ -201,14 +227,14 @@ impl<W> Lines<W> {
         }
     }
 
-    /// Something has happened to a whole database, or to all.
+    /// Marks all lines of a database, or of all.
     pub fn mark_all(&mut self, only: Option<i32>) {
         for (&db, lines) in self.lines.iter().filter(|(db, _)| only.is_none_or(|only| only == **db)) {
             self.marked.extend(lines.keys().map(|key| Place { db, key: Arc::clone(key) }));
         }
     }
 
-    /// One of the lines that are to be looked at by `now`, which then is no more.
+    /// Takes one of the lines that are to be looked at by `now`.
     pub fn marked(&mut self, now: At) -> Option<Place> {
         if let Some((at, _)) = self.wakes.first()
             && *at <= now
@@ -222,27 +248,26 @@ impl<W> Lines<W> {
         self.marked.pop_first()
     }
 
-    /// Whose turn it is in a line: of its first, if that is the first in all of its lines.
+    /// Tells whose turn it is in a line: that of its first waiter, if it is the first in all of its lines.
     #[must_use]
     pub fn turn(&self, place: &Place, now: At) -> Option<Ticket> {
         let head = |place: &Place| self.line(place.db, &place.key)?.head(now, self.aging);
         let first = head(place)?.ticket;
-        let places = &self.waiters.get(&first)?.places;
-        places.iter().all(|place| head(place).is_some_and(|head| head.ticket == first)).then_some(first)
+        let mut places = self.waiters.get(&first)?.places();
+        places.all(|place| head(place).is_some_and(|head| head.ticket == first)).then_some(first)
     }
 
-    /// Looks at a line: whose [`Lines::turn`] it is. What has marked the line until now is seen to by
-    /// that; what marks it from now on is not.
+    /// Looks at a line: whose [`Lines::turn`] it is. This answers everything that has marked the line so far.
     pub fn look(&mut self, place: &Place, now: At) -> Option<Ticket> {
         self.marked.remove(place);
         self.turn(place, now)
     }
 
-    /// A line has been looked at, and is to be again when its first may go on, or when another has
-    /// become the first by rising, if that is before.
+    /// Sets when a line is to be looked at again: when its first waiter may be admitted, or when another
+    /// becomes the first by rising, if that is before.
     ///
-    /// `now` is the instant for which [`Lines::look`] was asked: whoever has risen since then is seen
-    /// as one who is yet to, and so at once.
+    /// `now` is the instant that [`Lines::look`] was asked for. A waiter that has risen since then counts as
+    /// one that is about to, so that the line is looked at again at once.
     pub fn sleep(&mut self, place: &Place, now: At, until: Option<At>) {
         let aging = self.aging;
         let line = self.lines.get_mut(&place.db).and_then(|lines| lines.get_mut(&place.key));
@@ -259,13 +284,13 @@ impl<W> Lines<W> {
         self.wakes.extend(until.map(|at| (at, place.clone())));
     }
 
-    /// One who has waited for as long as it would.
+    /// A waiter whose time is over.
     #[must_use]
     pub fn overdue(&self, now: At) -> Option<Ticket> {
         self.deadlines.first().filter(|(at, _)| *at <= now).map(|(_, ticket)| *ticket)
     }
 
-    /// When there is something to do: at `now`, or later, or never.
+    /// When there is something to do: at `now`, later, or never.
     #[must_use]
     pub fn next(&self, now: At) -> Option<At> {
         if !self.marked.is_empty() {
@@ -276,16 +301,28 @@ impl<W> Lines<W> {
         wake.into_iter().chain(deadline).min().map(|at| at.max(now))
     }
 
-    /// Whether one who comes to `lane` has to stand behind another in the line of a key.
+    /// Whether a request that comes to `lane` has to stand behind a waiter in the line of a key.
     #[must_use]
     pub fn blocks(&self, db: i32, key: &[u8], lane: Lane, now: At) -> bool {
         self.line(db, key).is_some_and(|line| line.blocks(lane, now, self.aging))
     }
 
-    /// Those whom it has to stand behind there, in order, `most` at most.
-    pub fn ahead(&self, db: i32, key: &[u8], lane: Lane, now: At, most: usize) -> Vec<&Waiter<W>> {
-        let stands = self.line(db, key).map(|line| line.ahead(lane, now, self.aging, most));
-        stands.into_iter().flatten().filter_map(|stand| self.get(stand.ticket)).collect()
+    /// Lends the waiters that a request of `lane` has to stand behind, in order and at most `most`; `None` if
+    /// there is none.
+    pub fn ahead<T>(
+        &self,
+        (db, key): (i32, &[u8]),
+        lane: Lane,
+        now: At,
+        most: usize,
+        look: impl FnOnce(&mut dyn Iterator<Item = Ahead<'_>>) -> T,
+    ) -> Option<T> {
+        let stands = self.line(db, key)?.ahead(lane, now, self.aging, most);
+        let mut all = stands.iter().filter_map(|stand| {
+            let waiter = self.get(stand.ticket)?;
+            Some(Ahead { claim: waiter.claim(key)?, time_left: waiter.deadline.since(now) })
+        });
+        (!stands.is_empty()).then(|| look(&mut all))
     }
 
     /// Makes waiters rise one lane in this time, or never.

@@ -19,11 +19,13 @@
 //! - [`wait`]: what a request says of it, [`lane`]: the four lanes
 //! - [`line`]: one line, [`waiting`]: all of them, and what is to be done when
 
+pub mod claim;
 pub mod lane;
 pub mod line;
 pub mod lines;
 pub mod wait;
 
+pub use self::claim::{Ahead, Claim, Claims, QuotaClaim};
 pub use self::lane::Lane;
 pub use self::line::{Line, Stand, Ticket};
 pub use self::lines::{Lines, Place, Waiter};

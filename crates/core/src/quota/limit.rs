@@ -7,7 +7,7 @@ use super::name::Name;
 use crate::fault::{Fault, Result};
 use crate::limit::bucket::BucketRule;
 use crate::limit::codec::{Stored, count, span};
-use crate::limit::effect::decimal_text;
+use crate::limit::decimal_text::decimal_text;
 use crate::limit::meter::Meter;
 use crate::limit::rule::Rule;
 use crate::limit::slide::SlideRule;

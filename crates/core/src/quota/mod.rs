@@ -13,7 +13,6 @@ pub mod codec;
 pub mod costs;
 pub mod decide;
 pub mod effect;
-mod effect_codec;
 pub mod limit;
 pub mod name;
 pub mod policies;
@@ -23,7 +22,6 @@ pub mod reservations;
 mod reshape;
 pub mod shape;
 mod slots;
-pub mod template;
 
 use std::sync::Arc;
 

@@ -3,16 +3,15 @@
 //! Many keys have the same few limits, so each shape is stored once and shared by all of them, and
 //! carries its own bytes: two shapes are the same when these are, and an effect copies them.
 
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use serde::{Deserialize, Serialize};
 
 use super::limit::LimitImage;
 pub use super::limit::{Draft, LIMITS_MAX, Limit, Measure, PerLimit, REQUESTS};
 use super::name::Name;
-use super::template::Template;
 use crate::bounded::Bounded;
 use crate::fault::{Fault, Result};
 use crate::time::Span;
@@ -26,14 +25,7 @@ pub struct Shape {
     /// The longest window or period of its limits.
     longest: Span,
     counts_reservations: bool,
-    /// The words that callers spell requests by it with; no part of what it is.
-    templates: [OnceLock<Template>; TEMPLATES_MAX],
-    /// See [`Shape::confirm`].
-    confirmed: AtomicU64,
 }
-
-/// So many ways to spell a request are remembered: a caller has few.
-const TEMPLATES_MAX: usize = 4;
 
 /// Every shape that is in use, by its bytes.
 static SHARED: Mutex<BTreeMap<Arc<[u8]>, Weak<Shape>>> = Mutex::new(BTreeMap::new());
@@ -87,15 +79,8 @@ impl Shape {
         }
         let longest = limits.iter().map(|limit| limit.measure.longest()).max().unwrap_or_default();
         let counts_reservations = limits.iter().any(|limit| matches!(limit.measure, Measure::InFlight(_)));
-        let shape = Arc::new(Self {
-            policy,
-            limits,
-            bytes: Arc::clone(&bytes),
-            longest,
-            counts_reservations,
-            templates: Default::default(),
-            confirmed: AtomicU64::new(0),
-        });
+        let shape =
+            Arc::new(Self { policy, limits, bytes: Arc::clone(&bytes), longest, counts_reservations });
         shared.insert(bytes, Arc::downgrade(&shape));
         STORED.store(shared.len(), Relaxed);
         shape
@@ -137,29 +122,6 @@ impl Shape {
         self.policy.is_none()
             && self.limits.len() == drafts.len()
             && self.limits.iter().zip(drafts).all(|(limit, draft)| limit.is(draft))
-    }
-
-    /// How requests by it have been spelled.
-    pub(crate) fn templates(&self) -> impl Iterator<Item = &Template> {
-        self.templates.iter().map_while(OnceLock::get)
-    }
-
-    /// Remembers one more way to spell a request by it, if there is room.
-    pub fn learn(&self, template: impl FnOnce() -> Option<Template>) {
-        let vacant = self.templates.iter().find(|place| place.get().is_none());
-        vacant.and_then(|place| Some(place.set(template()?)));
-    }
-
-    /// Notes that its policy has these limits while the server's policies are in the state of this
-    /// number; whoever changes them counts on.
-    pub fn confirm(&self, state: u64) {
-        self.confirmed.store(state, Relaxed);
-    }
-
-    /// The number that was noted last.
-    #[must_use]
-    pub fn confirmed(&self) -> u64 {
-        self.confirmed.load(Relaxed)
     }
 
     /// The limits as the words of a command: `LIMIT rpm 500 60000ms UNIT requests SLIDE …`.

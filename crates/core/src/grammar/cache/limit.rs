@@ -1,27 +1,26 @@
-//! The last request of a command, and what its words meant.
+//! The last request of a command for one limit, and what its words meant.
 //!
-//! Those who call a limit say nearly always the same behind the key: `500 60`, thousands of times a second. Words that are
-//! the last ones again are not read again. Short words only, so that a comparison is two numbers'.
+//! Only short words are compared, so that a comparison is one of two numbers.
 
 use crate::fault::Result;
 use crate::grammar::limit::Request;
 use crate::grammar::words::Words;
 
-/// Where the words begin that are compared: behind the name of the command and the key.
+/// The first word that is compared, after the command and the key.
 const FIRST: usize = 2;
-/// How many there may be: limit, window or capacity, refill, period.
+/// The most words that are compared: limit, window or capacity, refill, period.
 const MOST: usize = 3;
 
-/// See the head of this file.
+/// The last request of a command for one limit.
 #[derive(Debug)]
-pub struct Recent {
-    /// How many words there were in all; 0 where there is no last request.
+pub struct LimitCache {
+    /// How many words it had in all; 0 if there is no last request.
     count: usize,
     words: [Short; MOST],
     request: Option<Request>,
 }
 
-/// A word of at most eight bytes: those and how many.
+/// A word of at most eight bytes: the bytes and their number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Short(u64, usize);
 
@@ -33,7 +32,7 @@ impl Short {
         let bytes = if let (Some(first), Some(last)) = (word.first_chunk::<4>(), word.last_chunk::<4>()) {
             u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32
         } else {
-            // Of three, two or one byte these are all of them.
+            // A word of three bytes or fewer.
             let at = |index: usize| word.get(index).copied().unwrap_or_default();
             u64::from(u32::from_le_bytes([at(0), at(1), at(2), 0]))
         };
@@ -41,14 +40,16 @@ impl Short {
     }
 }
 
-impl Recent {
-    /// Nothing was asked yet.
+impl LimitCache {
+    /// A cache without a request.
     #[must_use]
     pub const fn new() -> Self {
         Self { count: 0, words: [Short::EMPTY; MOST], request: None }
     }
 
-    /// What `read` makes of the words. It reads what stands behind the key and nothing else.
+    /// Reads the words with `read`, unless they are those of the last request.
+    ///
+    /// `read` must look at nothing but the words after the key.
     ///
     /// # Errors
     /// Those of `read`.
@@ -64,7 +65,7 @@ impl Recent {
         self.request.as_ref().ok_or(crate::fault::Fault::SlideSyntax) // not reached: it was put there
     }
 
-    /// Whether so many words are the last ones.
+    /// Whether these words are those of the last request, which had as many.
     #[inline(always)]
     fn is_last<W: Words + ?Sized>(&self, words: &W) -> bool {
         for (at, known) in (FIRST..self.count).zip(&self.words) {
@@ -77,7 +78,7 @@ impl Recent {
 
     fn replace<W: Words + ?Sized>(&mut self, words: &W, request: Request) {
         self.request = Some(request);
-        self.count = 0; // unless all of them are short
+        self.count = 0; // unless all words are short
         let count = words.count();
         if count > FIRST.saturating_add(MOST) {
             return;
@@ -90,7 +91,7 @@ impl Recent {
     }
 }
 
-impl Default for Recent {
+impl Default for LimitCache {
     fn default() -> Self {
         Self::new()
     }

@@ -1,0 +1,96 @@
+//! What the engine needs from the server that it runs in.
+
+use std::sync::Arc;
+
+use crate::effect::Effect;
+use crate::fault::{Fault, Result};
+use crate::limit::state::State;
+use crate::queue::{Ahead, Lane};
+use crate::quota::Quota;
+use crate::quota::shape::Shape;
+use crate::time::{At, Span};
+use crate::value::Value;
+
+/// The id that a host makes for a reservation: characters that nobody can guess.
+pub type MadeId = [u8; 32];
+
+/// A server that keeps values under keys.
+///
+/// The module is one host and [`crate::memory`] is the other.
+pub trait Host {
+    /// The name of a key.
+    type Name: Copy;
+    /// A key that is open for writing.
+    type Key;
+    /// Why a request has no answer.
+    type Error: From<Fault>;
+
+    /// The clock that decides. It stands still during a command, a transaction and a script.
+    fn clock(&self) -> At;
+
+    /// The longest window or period that a request may spell out.
+    fn max_window(&self) -> Span;
+
+    /// Opens a key for writing. It need not exist.
+    fn open(&mut self, name: Self::Name) -> Self::Key;
+
+    /// The value of an open key; `None` if the key does not exist.
+    ///
+    /// # Errors
+    /// [`Fault::WrongType`] if it holds a value of the server's own.
+    fn value<'k>(&'k self, key: &'k Self::Key) -> Result<Option<&'k Value>>;
+
+    /// Lends the value of a key without opening it for writing, also on a replica.
+    ///
+    /// # Errors
+    /// [`Fault::WrongType`] if it holds a value of the server's own.
+    fn read<T>(&self, name: Self::Name, look: impl FnOnce(&Self, Option<&Value>) -> T) -> Result<T>;
+
+    /// Applies an effect to an open key, moves its expiry, and tells replicas and the AOF.
+    ///
+    /// # Errors
+    /// Whatever keeps the server from it. Nothing has changed then.
+    fn commit(
+        &mut self,
+        name: Self::Name,
+        key: &mut Self::Key,
+        effect: &Effect<'_>,
+    ) -> core::result::Result<(), Self::Error>;
+
+    /// The limits of a policy.
+    fn policy(&self, name: &[u8]) -> Option<Arc<Shape>>;
+
+    /// Makes an id for a reservation.
+    ///
+    /// # Errors
+    /// Whatever keeps the server from it.
+    fn make_id(&mut self) -> core::result::Result<MadeId, Self::Error>;
+
+    /// Whether anybody waits for anything. It is asked for each request, so it must cost little.
+    fn has_waiters(&self) -> bool;
+
+    /// Whether the request that runs may wait. It is asked only if the request wants to.
+    fn may_wait(&self) -> bool;
+
+    /// Lends the waiters that a request of `lane` has to stand behind in the line of a key, in order; `None` if
+    /// there is none.
+    fn ahead<T>(
+        &self,
+        name: Self::Name,
+        lane: Lane,
+        look: impl FnOnce(&mut dyn Iterator<Item = Ahead<'_>>) -> T,
+    ) -> Option<T>;
+
+    /// Marks the line of a key: something has happened that may admit a waiter.
+    fn mark(&mut self, name: Self::Name);
+}
+
+/// The limit that a value holds.
+pub(super) fn limit(value: Option<&Value>) -> Result<Option<&State>> {
+    value.map(Value::limit).transpose()
+}
+
+/// The quota that a value holds.
+pub(super) fn quota(value: Option<&Value>) -> Result<Option<&Quota>> {
+    value.map(Value::quota).transpose()
+}

@@ -1,0 +1,107 @@
+//! A request to one limit.
+
+use smallvec::smallvec;
+
+use super::forecast;
+use super::host::{self, Host};
+use super::turn::{Standing, Turn};
+use crate::effect::Effect;
+use crate::fault::Fault;
+use crate::grammar::cl_throttle;
+use crate::grammar::limit::Request;
+use crate::limit::decision::{Decision, Retry};
+use crate::limit::effect::LimitEffect;
+use crate::limit::state::State;
+use crate::queue::{Ahead, Claim, Lane};
+use crate::time::Span;
+
+/// Decides on a request, and charges it if it is admitted. It may have to wait.
+///
+/// # Errors
+/// [`Fault::MaxWindow`], [`Fault::WrongType`], and the host's own. Nothing has changed then.
+#[inline]
+pub fn turn<H: Host>(
+    host: &mut H,
+    name: H::Name,
+    request: &Request,
+    standing: Standing,
+) -> Result<Turn<Decision>, H::Error> {
+    let decision = decide(host, name, request, standing)?;
+    if let Retry::After(ms) = decision.retry
+        && standing.waits(request.wait.is_some(), || host.may_wait())
+    {
+        let claims = smallvec![(0, Claim::Limit(*request))];
+        return Ok(Turn::Wait { after: Span::from_ms(ms), claims });
+    }
+    Ok(Turn::Answer { admitted: decision.allowed, reply: decision })
+}
+
+/// Decides on a request that does not wait, and charges it if it is admitted.
+///
+/// # Errors
+/// As [`turn`].
+#[inline(always)] // a decision is large
+pub fn decide<H: Host>(
+    host: &mut H,
+    name: H::Name,
+    request: &Request,
+    standing: Standing,
+) -> Result<Decision, H::Error> {
+    let Request { rule, cost, .. } = request;
+    if rule.longest() > host.max_window() {
+        return Err(Fault::MaxWindow.into());
+    }
+    let clock = host.clock();
+    let mut key = host.open(name);
+    let held = host::limit(host.value(&key)?)?;
+    let decision = match held {
+        Some(state) => state.decide(rule, *cost, clock)?,
+        None => State::decide_new(rule, *cost, clock),
+    };
+    if (host.has_waiters() || matches!(standing, Standing::Leaving(_)))
+        && let Some(queued) = queue(host, name, held, request, standing)
+    {
+        return Ok(queued);
+    }
+    if decision.allowed && *cost > 0 {
+        let effect = LimitEffect::Admit { rule: *rule, at: decision.at, cost: *cost };
+        host.commit(name, &mut key, &Effect::Limit(effect))?;
+    }
+    Ok(decision)
+}
+
+/// The decision for a request that stands behind others or leaves the line; `None` for any other.
+#[cold]
+fn queue<H: Host>(
+    host: &H,
+    name: H::Name,
+    held: Option<&State>,
+    request: &Request,
+    standing: Standing,
+) -> Option<Decision> {
+    let clock = host.clock();
+    let tell = |ahead: &mut dyn Iterator<Item = Ahead<'_>>| forecast::limit(held, ahead, request, clock);
+    match standing {
+        Standing::Newcomer(lane) if request.cost > 0 => host.ahead(name, lane, tell),
+        Standing::Leaving(lane) => {
+            host.ahead(name, lane, tell).or_else(|| Some(tell(&mut std::iter::empty())))
+        }
+        Standing::Newcomer(_) | Standing::First => None,
+    }
+}
+
+/// Decides on a request of `CL.THROTTLE`. A quantity of 0 takes nothing and opens no key for writing.
+///
+/// # Errors
+/// As [`turn`].
+pub fn throttle<H: Host>(host: &mut H, name: H::Name, request: &Request) -> Result<Decision, H::Error> {
+    if request.cost > 0 {
+        return decide(host, name, request, Standing::Newcomer(Lane::default()));
+    }
+    if request.rule.longest() > host.max_window() {
+        return Err(Fault::MaxWindow.into());
+    }
+    let probe =
+        |host: &H, value: Option<&_>| cl_throttle::probe(host::limit(value)?, &request.rule, host.clock());
+    Ok(host.read(name, probe)??)
+}

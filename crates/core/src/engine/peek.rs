@@ -1,0 +1,72 @@
+//! What a request would be answered, without making it.
+
+use std::sync::Arc;
+
+use super::forecast;
+use super::host::Host;
+use super::policy::in_force;
+use crate::fault::{Fault, Result};
+use crate::grammar::limit::Request;
+use crate::limit::decision::Decision;
+use crate::limit::state::State;
+use crate::queue::{Ahead, Lane, QuotaClaim};
+use crate::quota::Quota;
+use crate::quota::costs::Costs;
+use crate::quota::decide::{self, Demand, QuotaDecision};
+use crate::quota::limit::REQUESTS;
+use crate::quota::shape::Shape;
+use crate::time::Span;
+use crate::value::Value;
+
+/// How a key stands.
+#[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "it lives for one request")]
+pub enum Peeked {
+    /// The key does not exist.
+    Nothing,
+    /// What one limit says.
+    Limit(Decision),
+    /// What each limit of a quota says.
+    Quota(Arc<Shape>, QuotaDecision),
+}
+
+/// Tells what a request of these costs would be answered. It would come to the default lane.
+///
+/// # Errors
+/// [`Fault::WrongType`]; [`Fault::PeekSyntax`] if a unit is named for a key of one limit.
+pub fn peek<H: Host>(host: &H, name: H::Name, costs: &Costs<'_>) -> Result<Peeked> {
+    host.read(name, |host, value| match value {
+        Some(Value::Limit(state)) => limit(host, name, state, costs).map(Peeked::Limit),
+        Some(Value::Quota(held)) => Ok(quota(host, name, held, costs)),
+        None => Ok(Peeked::Nothing),
+    })?
+}
+
+fn limit<H: Host>(host: &H, name: H::Name, state: &State, costs: &Costs<'_>) -> Result<Decision> {
+    if costs.iter().any(|(unit, _)| unit != REQUESTS) {
+        return Err(Fault::PeekSyntax); // one limit counts requests, whatever they are
+    }
+    let (cost, clock) = (costs.of(REQUESTS), host.clock());
+    let queued = (cost > 0 && host.has_waiters()).then(|| {
+        let request = Request { rule: state.rule(), cost, wait: None };
+        let tell =
+            |ahead: &mut dyn Iterator<Item = Ahead<'_>>| forecast::limit(Some(state), ahead, &request, clock);
+        host.ahead(name, Lane::default(), tell)
+    });
+    Ok(queued.flatten().unwrap_or_else(|| state.peek(cost, clock)))
+}
+
+fn quota<H: Host>(host: &H, name: H::Name, held: &Quota, costs: &Costs<'_>) -> Peeked {
+    let (shape, clock) = (in_force(host, held), host.clock());
+    // If the quota counts reservations, the question is whether one more would be admitted.
+    let (costs, ttl) = (costs.by_limit(&shape), Some(Span::from_ms(1)));
+    let peeked = decide::peek(held, &shape, &Demand { costs: &costs, ttl }, clock);
+    let claim =
+        QuotaClaim { shape: Arc::clone(&shape), costs, ttl: ttl.filter(|_| shape.counts_reservations()) };
+    let queued = (claim.takes() && host.has_waiters()).then(|| {
+        let tell =
+            |ahead: &mut dyn Iterator<Item = Ahead<'_>>| forecast::quota(Some(held), ahead, &claim, clock);
+        host.ahead(name, Lane::default(), tell)
+    });
+    Peeked::Quota(shape, queued.flatten().unwrap_or(peeked))
+}

@@ -1,0 +1,265 @@
+//! A request to the limits of one quota or of several.
+//!
+//! All keys are asked first. Only if every limit of every key admits its cost is anything changed, so that
+//! there is nothing to take back.
+
+use std::sync::Arc;
+
+use super::forecast;
+use super::host::{self, Host, MadeId};
+use super::turn::{Standing, Turn};
+use crate::effect::Effect;
+use crate::fault::Fault;
+use crate::grammar::ask::{Ask, Limits};
+use crate::grammar::terms::Reserve;
+use crate::limit::decision::Retry;
+use crate::queue::{Ahead, Claim, Claims, QuotaClaim};
+use crate::quota::decide::{self, Demand, QuotaDecision};
+use crate::quota::effect::{Admission, QuotaEffect, Reserved};
+use crate::quota::limit::PerLimit;
+use crate::quota::shape::Shape;
+use crate::time::Span;
+
+/// A key of a request, and what its limits say.
+pub struct Asked<H: Host> {
+    /// Its name.
+    pub name: H::Name,
+    key: H::Key,
+    /// The limits that it is asked for.
+    pub shape: Arc<Shape>,
+    costs: PerLimit<u64>,
+    /// What they say.
+    pub decision: QuotaDecision,
+}
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is admitted, and has this id if one was made for its reservation.
+    Admitted(Option<MadeId>),
+    /// It is denied.
+    Denied(Retry),
+    /// It was admitted before, under the same id.
+    Repeated,
+}
+
+impl Outcome {
+    /// The id of its reservation, if it has one now.
+    pub fn id<'a>(&'a self, reserve: Reserve<'a>) -> Option<&'a [u8]> {
+        match self {
+            Self::Admitted(Some(made)) => Some(made),
+            Self::Admitted(None) | Self::Repeated => reserve.id,
+            Self::Denied(_) => None,
+        }
+    }
+}
+
+/// Decides on a request to one quota, and hands the answer to `finish`. It may have to wait.
+///
+/// # Errors
+/// The fault of the request, and the host's own. Nothing has changed then.
+#[inline]
+pub fn one<H: Host, R>(
+    host: &mut H,
+    name: H::Name,
+    ask: Ask<'_>,
+    standing: Standing,
+    finish: impl FnOnce(&mut H, &[Asked<H>], &Outcome) -> R,
+) -> Result<Turn<R>, H::Error> {
+    let Ask { limits, reserve, wait } = ask;
+    let (asked, is_open) = Asked::open(host, name, limits, reserve)?;
+    let mut asked = [asked];
+    turn(host, &mut asked, usize::from(is_open), reserve, wait.is_some(), standing, finish)
+}
+
+/// Decides on a request to several quotas, and hands the answer to `finish`. It may have to wait.
+///
+/// # Errors
+/// The fault of the request, and the host's own. Nothing has changed then.
+pub fn many<'r, H: Host, R>(
+    host: &mut H,
+    asks: impl Iterator<Item = (H::Name, Limits<'r>)>,
+    reserve: Option<Reserve<'_>>,
+    wants_to_wait: bool,
+    standing: Standing,
+    finish: impl FnOnce(&mut H, &[Asked<H>], &Outcome) -> R,
+) -> Result<Turn<R>, H::Error> {
+    let (mut asked, mut open) = (Vec::new(), 0_usize);
+    for (name, limits) in asks {
+        let (key, is_open) = Asked::open(host, name, limits, reserve)?;
+        open = open.saturating_add(usize::from(is_open));
+        asked.push(key);
+    }
+    turn(host, &mut asked, open, reserve, wants_to_wait, standing, finish)
+}
+
+impl<H: Host> Asked<H> {
+    /// Opens a key. Returns it and whether the reservation that is asked for is open there.
+    ///
+    /// If it is, the answer of then stands, whatever became of the policy and of the host's settings since.
+    #[inline(always)] // what it returns is large
+    fn open(
+        host: &mut H,
+        name: H::Name,
+        limits: Limits<'_>,
+        reserve: Option<Reserve<'_>>,
+    ) -> Result<(Self, bool), H::Error> {
+        let key = host.open(name);
+        if let Some(id) = reserve.and_then(|reserve| reserve.id)
+            && let Some((shape, decision)) = repeated(host, &key, id)
+        {
+            return Ok((Self { name, key, shape, costs: PerLimit::new(), decision }, true));
+        }
+        let (shape, costs) = match limits {
+            Limits::Known { shape, costs } => (shape, costs),
+            Limits::Policy { name, costs } => {
+                let shape = host.policy(name).ok_or(Fault::NoPolicy)?;
+                let costs = costs.by_limit(&shape);
+                (shape, costs)
+            }
+        };
+        if shape.policy().is_none() && shape.longest() > host.max_window() {
+            return Err(Fault::MaxWindow.into());
+        }
+        Ok((Self { name, key, shape, costs, decision: QuotaDecision::default() }, false))
+    }
+
+    /// What it takes if it is admitted.
+    fn claim(&self, ttl: Option<Span>) -> QuotaClaim {
+        QuotaClaim { shape: Arc::clone(&self.shape), costs: self.costs.clone(), ttl }
+    }
+}
+
+/// What was answered to the request with this id, if it is open on a key.
+#[cold]
+fn repeated<H: Host>(host: &H, key: &H::Key, id: &[u8]) -> Option<(Arc<Shape>, QuotaDecision)> {
+    let held = host::quota(host.value(key).ok()?).ok()??;
+    let clock = host.clock();
+    let reservation = held.reservations()?.get(id, held.now(clock))?;
+    Some(decide::repeated(held, reservation, clock))
+}
+
+#[inline(always)] // what it is given and gives is large
+fn turn<H: Host, R>(
+    host: &mut H,
+    asked: &mut [Asked<H>],
+    open: usize,
+    reserve: Option<Reserve<'_>>,
+    wants_to_wait: bool,
+    standing: Standing,
+    finish: impl FnOnce(&mut H, &[Asked<H>], &Outcome) -> R,
+) -> Result<Turn<R>, H::Error> {
+    let outcome =
+        if open > 0 { all_open(host, asked, open)? } else { decide(host, asked, reserve, standing)? };
+    if let Outcome::Denied(Retry::After(ms)) = outcome
+        && standing.waits(wants_to_wait, || host.may_wait())
+    {
+        let claims = claims(asked, reserve.map(|reserve| reserve.ttl));
+        return Ok(Turn::Wait { after: Span::from_ms(ms), claims });
+    }
+    let reply = finish(host, asked, &outcome);
+    Ok(Turn::Answer { admitted: !matches!(outcome, Outcome::Denied(_)), reply })
+}
+
+/// A reservation is open on all keys of its request, or the id is that of another request.
+#[cold]
+fn all_open<H: Host>(host: &H, asked: &[Asked<H>], open: usize) -> Result<Outcome, H::Error> {
+    for Asked { key, .. } in asked {
+        host::quota(host.value(key)?)?;
+    }
+    if open < asked.len() { Err(Fault::IdElsewhere.into()) } else { Ok(Outcome::Repeated) }
+}
+
+/// Asks all keys, and charges all or none.
+#[inline(always)] // as `turn`
+fn decide<H: Host>(
+    host: &mut H,
+    asked: &mut [Asked<H>],
+    reserve: Option<Reserve<'_>>,
+    standing: Standing,
+) -> Result<Outcome, H::Error> {
+    let clock = host.clock();
+    let ttl = reserve.map(|reserve| reserve.ttl);
+    let mut allowed = true;
+    for Asked { key, shape, costs, decision, .. } in asked.iter_mut() {
+        let held = host::quota(host.value(key)?)?;
+        decide::allow(held, shape, ttl, clock)?;
+        decide::decide_into(decision, held, shape, &Demand { costs, ttl }, clock);
+        allowed &= decision.allowed();
+    }
+    if host.has_waiters() || matches!(standing, Standing::Leaving(_)) {
+        allowed = queue(host, asked, ttl, standing)?;
+    }
+    if !allowed {
+        let mut retry = Retry::Now;
+        for Asked { key, shape, decision, .. } in asked.iter_mut() {
+            decide::deny(decision, host::quota(host.value(key)?)?, shape, clock);
+            retry = retry.max(decision.retry());
+        }
+        return Ok(Outcome::Denied(retry));
+    }
+    let given = reserve.and_then(|reserve| reserve.id);
+    let made = if given.is_none() && ttl.is_some() { Some(host.make_id()?) } else { None };
+    let id = given.or(made.as_ref().map(<[u8; 32]>::as_slice));
+    for asked in asked.iter_mut() {
+        charge(host, asked, ttl.zip(id))?;
+    }
+    Ok(Outcome::Admitted(made))
+}
+
+/// If the request must queue, replaces its decisions. Returns whether it is still admitted.
+#[cold]
+fn queue<H: Host>(
+    host: &H,
+    asked: &mut [Asked<H>],
+    ttl: Option<Span>,
+    standing: Standing,
+) -> Result<bool, H::Error> {
+    let admits = |asked: &[Asked<H>]| asked.iter().all(|asked| asked.decision.allowed());
+    let (lane, leaves) = match standing {
+        Standing::First => return Ok(admits(asked)),
+        Standing::Newcomer(lane) => (lane, false),
+        // A request that leaves takes nothing, even if its limits would admit it by now.
+        Standing::Leaving(lane) => (lane, admits(asked)),
+    };
+    let clock = host.clock();
+    for asked in asked.iter_mut() {
+        let claim = asked.claim(ttl);
+        if !claim.takes() {
+            continue;
+        }
+        let held = host::quota(host.value(&asked.key)?)?;
+        let tell = |ahead: &mut dyn Iterator<Item = Ahead<'_>>| forecast::quota(held, ahead, &claim, clock);
+        let queued = host.ahead(asked.name, lane, tell);
+        if let Some(told) = queued.or_else(|| leaves.then(|| tell(&mut std::iter::empty()))) {
+            asked.decision = told;
+        }
+    }
+    Ok(admits(asked))
+}
+
+/// Books what one key has admitted, and keeps it as a reservation if it is one.
+fn charge<H: Host>(
+    host: &mut H,
+    asked: &mut Asked<H>,
+    reserve: Option<(Span, &[u8])>,
+) -> Result<(), H::Error> {
+    if reserve.is_none() && asked.costs.iter().all(|cost| *cost == 0) {
+        return Ok(());
+    }
+    let QuotaDecision { rows, at } = &asked.decision;
+    let reserved = reserve.map(|(ttl, id)| Reserved {
+        id,
+        expires: at.plus(ttl),
+        answers: rows.iter().map(|row| (row.remaining, row.reset_after_ms)).collect(),
+    });
+    let (shape, costs) = (Arc::clone(&asked.shape), core::mem::take(&mut asked.costs));
+    let effect = QuotaEffect::Admit(Admission { shape, at: *at, costs, reserved });
+    host.commit(asked.name, &mut asked.key, &Effect::Quota(effect))
+}
+
+/// What a request that waits takes of each key.
+fn claims<H: Host>(asked: &[Asked<H>], ttl: Option<Span>) -> Claims {
+    let claims = asked.iter().map(|asked| asked.claim(ttl)).enumerate();
+    claims.filter(|(_, claim)| claim.takes()).map(|(key, claim)| (key, Claim::Quota(claim))).collect()
+}

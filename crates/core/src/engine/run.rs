@@ -1,0 +1,122 @@
+//! All kinds of requests, for a host that does not tell them apart.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::host::Host;
+use super::peek::{Peeked, peek};
+use super::quota::{Asked, Outcome};
+use super::refund::refund;
+use super::reservation::conclude;
+use super::turn::{Standing, Turn};
+use super::{limit, quota};
+use crate::fault::Fault;
+use crate::grammar::ask::Limits;
+use crate::grammar::request::Request;
+use crate::grammar::terms::Reserve;
+use crate::limit::decision::{Decision, Retry};
+use crate::quota::decide::QuotaDecision;
+use crate::quota::effect::QuotaEffect;
+use crate::quota::shape::Shape;
+
+/// What a request is answered.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "the larger ones are the common ones")]
+pub enum Reply {
+    /// What one limit says.
+    Limit(Decision),
+    /// What the limits of one or more quotas say.
+    Quota(QuotaReply),
+    /// What remains after a refund.
+    Remaining(u64),
+    /// Whether the reservation was open.
+    Done(bool),
+    /// The key does not exist.
+    Nothing,
+}
+
+/// What the limits of one or more quotas say.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QuotaReply {
+    /// For each key its limits, and what they say.
+    pub keys: SmallVec<[(Arc<Shape>, QuotaDecision); 1]>,
+    /// The id of the reservation, if one was asked for and if there is one now.
+    pub reservation: Option<Option<Box<[u8]>>>,
+}
+
+impl QuotaReply {
+    /// Whether all limits admit the request.
+    #[must_use]
+    pub fn allowed(&self) -> bool {
+        self.keys.iter().all(|(_, decision)| decision.allowed())
+    }
+
+    /// When all limits that block admit it.
+    #[must_use]
+    pub fn retry(&self) -> Retry {
+        self.keys.iter().map(|(_, decision)| decision.retry()).max().unwrap_or(Retry::Now)
+    }
+
+    fn of<H: Host>(asked: &[Asked<H>], outcome: &Outcome, reserve: Option<Reserve<'_>>) -> Self {
+        let keys = asked.iter().map(|asked| (Arc::clone(&asked.shape), asked.decision.clone()));
+        let reservation = reserve.map(|reserve| outcome.id(reserve).map(Into::into));
+        Self { keys: keys.collect(), reservation }
+    }
+}
+
+/// Runs a request on its keys, in the order in which it names them.
+///
+/// # Errors
+/// The fault of the request, and the host's own. Nothing has changed then.
+pub fn run<H: Host>(
+    host: &mut H,
+    names: &[H::Name],
+    request: &Request<'_>,
+    standing: Standing,
+) -> Result<Turn<Reply>, H::Error> {
+    let &[name, ..] = names else { return Err(Fault::Numkeys.into()) };
+    let done = match request {
+        Request::Limit(request) => {
+            let turn = limit::turn(host, name, request, standing)?;
+            return Ok(turn.map(Reply::Limit));
+        }
+        Request::Quota(ask) => {
+            let reserve = ask.reserve;
+            let turn = quota::one(host, name, ask.clone(), standing, |_, asked, outcome| {
+                QuotaReply::of(asked, outcome, reserve)
+            })?;
+            return Ok(turn.map(Reply::Quota));
+        }
+        Request::ManyQuotas(request) => {
+            let (costs, reserve) = (&request.terms.costs, request.terms.reserve);
+            let policies = request.policies.iter().copied();
+            let limits = policies.map(|name| Limits::Policy { name, costs: costs.clone() });
+            let asks = names.iter().copied().zip(limits);
+            let waits = request.terms.wait.is_some();
+            let turn = quota::many(host, asks, reserve, waits, standing, |_, asked, outcome| {
+                QuotaReply::of(asked, outcome, reserve)
+            })?;
+            return Ok(turn.map(Reply::Quota));
+        }
+        Request::Peek(costs) => match peek(host, name, costs)? {
+            Peeked::Nothing => Reply::Nothing,
+            Peeked::Limit(decision) => Reply::Limit(decision),
+            Peeked::Quota(shape, decision) => {
+                let keys = core::iter::once((shape, decision)).collect();
+                Reply::Quota(QuotaReply { keys, reservation: None })
+            }
+        },
+        Request::Refund(cost) => Reply::Remaining(refund(host, name, *cost)?),
+        Request::Settle { id, used } => {
+            let settle = |at| QuotaEffect::Settle { id, at, used: used.clone() };
+            Reply::Done(conclude(host, name, id, settle)?)
+        }
+        Request::Cancel { id } => Reply::Done(conclude(host, name, id, |at| QuotaEffect::Cancel { id, at })?),
+        Request::Renew { id, ttl } => {
+            let renew = |at: crate::time::At| QuotaEffect::Renew { id, at, expires: at.plus(*ttl) };
+            Reply::Done(conclude(host, name, id, renew)?)
+        }
+    };
+    Ok(Turn::Answer { admitted: true, reply: done })
+}

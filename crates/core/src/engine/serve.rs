@@ -1,0 +1,104 @@
+//! Serves the lines: admits waiters whose turn has come, and ends the wait of those whose time is over.
+
+use super::turn::{Standing, Turn};
+use crate::queue::{Lines, Place, Ticket, Waiter};
+use crate::time::{At, Span};
+
+/// Why a waiter is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Served {
+    /// It is admitted.
+    Admitted,
+    /// It never is.
+    Refused,
+    /// Its time is over.
+    TimedOut,
+}
+
+/// A host whose requests wait.
+pub trait Server {
+    /// What the host keeps of a waiter.
+    type Waiter;
+    /// What a waiter is answered.
+    type Answer;
+
+    /// Lends the lines.
+    fn lines<T>(&mut self, look: impl FnOnce(&mut Lines<Self::Waiter>) -> T) -> T;
+
+    /// A clock that never steps.
+    fn steady(&self) -> At;
+
+    /// How long the clock that decides has stood still.
+    fn lag(&self) -> Span;
+
+    /// Runs the request of a waiter again, as if it came now. `None` if it cannot run; it may have been taken out
+    /// of the lines then.
+    fn attempt(&mut self, ticket: Ticket, standing: Standing) -> Option<Turn<Self::Answer>>;
+
+    /// Answers a waiter that was taken out of the lines.
+    fn answer(&mut self, waiter: Waiter<Self::Waiter>, why: Served, answer: Self::Answer);
+}
+
+/// Serves the lines until nothing is left to do, or `budget` waiters and lines were looked at.
+///
+/// Nobody is admitted unless `may_admit`: while the host may not write, only times run out.
+pub fn serve<S: Server>(server: &mut S, mut budget: usize, may_admit: bool) {
+    while may_admit && budget > 0 {
+        let now = server.steady();
+        let Some(place) = server.lines(|lines| lines.marked(now)) else { break };
+        budget = budget.saturating_sub(1);
+        look(server, &place, &mut budget);
+    }
+    while budget > 0 {
+        let now = server.steady();
+        let Some(ticket) = server.lines(|lines| lines.overdue(now)) else { break };
+        budget = budget.saturating_sub(1);
+        end(server, ticket);
+    }
+}
+
+/// Ends the wait of a waiter, which is told how things stand.
+pub fn end<S: Server>(server: &mut S, ticket: Ticket) {
+    let lane = server.lines(|lines| Some(lines.get(ticket)?.stand.lane));
+    let turn = lane.and_then(|lane| server.attempt(ticket, Standing::Leaving(lane)));
+    let waiter = server.lines(|lines| lines.leave(ticket));
+    if let (Some(waiter), Some(Turn::Answer { reply, .. })) = (waiter, turn) {
+        server.answer(waiter, Served::TimedOut, reply);
+    }
+}
+
+/// Admits the first waiter of a line, and the next, until one has to go on waiting.
+fn look<S: Server>(server: &mut S, place: &Place, budget: &mut usize) {
+    loop {
+        let now = server.steady();
+        let Some(ticket) = server.lines(|lines| lines.look(place, now)) else {
+            return server.lines(|lines| lines.sleep(place, now, None));
+        };
+        match server.attempt(ticket, Standing::First) {
+            Some(Turn::Wait { after, claims }) => {
+                // The clock that decided stands still for as long as others are served here.
+                let after = Span::from_ms(after.ms().saturating_sub(server.lag().ms()));
+                let until = server.steady().plus(after);
+                return server.lines(|lines| {
+                    if !lines.update(ticket, claims) {
+                        lines.sleep(place, now, Some(until));
+                    } // otherwise all lines that it left or entered are marked
+                });
+            }
+            Some(Turn::Answer { admitted, reply }) => {
+                let why = if admitted { Served::Admitted } else { Served::Refused };
+                if let Some(waiter) = server.lines(|lines| lines.leave(ticket)) {
+                    server.answer(waiter, why, reply);
+                }
+            }
+            None if server.lines(|lines| lines.get(ticket).is_some()) => {
+                return server.lines(|lines| lines.sleep(place, now, None));
+            }
+            None => {} // it has left
+        }
+        *budget = budget.saturating_sub(1);
+        if *budget == 0 {
+            return server.lines(|lines| lines.mark(place.db, &place.key)); // there may be more to do
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! The last requests of `RL.QUOTA`, and what their words meant.
+
+use std::sync::Arc;
+
+use crate::fault::Result;
+use crate::grammar::ask::{Ask, Limits};
+use crate::grammar::template::{self, LIMITS_AT, Template};
+use crate::grammar::words::Words;
+use crate::quota::shape::Shape;
+
+/// How many requests are remembered, one for each hash of their first words.
+const PLACES: u8 = 64;
+
+/// The last requests of `RL.QUOTA`.
+#[derive(Debug, Default)]
+pub struct QuotaCache {
+    places: Vec<Option<Known>>,
+}
+
+/// A request that was read before.
+#[derive(Debug)]
+struct Known {
+    template: Template,
+    shape: Arc<Shape>,
+    /// The state of the host's policies in which the request meant this shape.
+    policies: u64,
+}
+
+impl QuotaCache {
+    /// A cache without requests.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { places: Vec::new() }
+    }
+
+    /// Reads `RL.QUOTA`, by comparing if its words were read before.
+    ///
+    /// `policies` numbers the state of the host's policies: the host counts on whenever one changes.
+    /// `policy` looks one up.
+    ///
+    /// # Errors
+    /// The fault of the first argument that is wrong.
+    #[inline]
+    pub fn read<'w, W: Words + ?Sized>(
+        &mut self,
+        words: &'w W,
+        policies: u64,
+        policy: impl FnOnce(&[u8]) -> Option<Arc<Shape>>,
+    ) -> Result<Ask<'w>> {
+        let place = place(words);
+        if let Some(Some(known)) = self.places.get(place)
+            && (known.policies == policies || known.shape.policy().is_none())
+            && let Some(wanted) = template::fill(&known.template, words)
+        {
+            return Ok(Ask::recognised(Arc::clone(&known.shape), wanted));
+        }
+        self.read_anew(place, words, policies, policy)
+    }
+
+    #[cold]
+    fn read_anew<'w, W: Words + ?Sized>(
+        &mut self,
+        place: usize,
+        words: &'w W,
+        policies: u64,
+        policy: impl FnOnce(&[u8]) -> Option<Arc<Shape>>,
+    ) -> Result<Ask<'w>> {
+        let ask = Ask::read(words)?;
+        let shape = match &ask.limits {
+            Limits::Known { shape, .. } => Some(Arc::clone(shape)),
+            Limits::Policy { name, .. } => policy(name),
+        };
+        let known = shape.and_then(|shape| {
+            let template = template::learn(words, &shape)?;
+            Some(Known { template, shape, policies })
+        });
+        if self.places.is_empty() {
+            self.places.resize_with(usize::from(PLACES), || None);
+        }
+        if let Some(slot) = self.places.get_mut(place) {
+            *slot = known;
+        }
+        Ok(ask)
+    }
+
+    /// Forgets all requests, and with them the limits that no key has any more.
+    pub fn clear(&mut self) {
+        self.places.clear();
+    }
+}
+
+/// The place of a request: by its policy, or by its first limit.
+#[inline]
+fn place<W: Words + ?Sized>(words: &W) -> usize {
+    let mut hash = words.count() as u64;
+    for at in [LIMITS_AT.saturating_add(1), LIMITS_AT.saturating_add(2)] {
+        let word = words.word(at).unwrap_or_default();
+        let first = word.first_chunk::<8>().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        let last = word.last_chunk::<4>().map_or(0, |bytes| u64::from(u32::from_le_bytes(*bytes)));
+        let end = word.last().map_or(0, |byte| u64::from(*byte));
+        let mixed = first ^ last.rotate_left(32) ^ end.rotate_left(17) ^ word.len() as u64;
+        hash = (hash ^ mixed).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23);
+    }
+    usize::from(hash.to_le_bytes()[7] & (PLACES - 1))
+}

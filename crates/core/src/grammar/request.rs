@@ -1,0 +1,112 @@
+//! Every command that a host runs on a key, read.
+
+use super::ask::Ask;
+use super::limit;
+use super::quota::{self, ManyRequest};
+use super::words::Words;
+use crate::fault::Result;
+use crate::queue::wait::Wait;
+use crate::quota::costs::Costs;
+use crate::time::Span;
+
+/// The name of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Command {
+    /// `RL.SLIDE`
+    Slide,
+    /// `RL.WINDOW`
+    Window,
+    /// `RL.BUCKET`
+    Bucket,
+    /// `RL.QUOTA`
+    Quota,
+    /// `RL.MQUOTA`
+    ManyQuotas,
+    /// `RL.PEEK`
+    Peek,
+    /// `RL.REFUND`
+    Refund,
+    /// `RL.SETTLE`
+    Settle,
+    /// `RL.CANCEL`
+    Cancel,
+    /// `RL.RENEW`
+    Renew,
+}
+
+/// A command with its words read.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "the larger ones are the common ones")]
+pub enum Request<'w> {
+    /// `RL.SLIDE`, `RL.WINDOW` and `RL.BUCKET`.
+    Limit(limit::Request),
+    /// `RL.QUOTA`.
+    Quota(Ask<'w>),
+    /// `RL.MQUOTA`.
+    ManyQuotas(ManyRequest<'w>),
+    /// `RL.PEEK`: the costs that it asks about.
+    Peek(Costs<'w>),
+    /// `RL.REFUND`: the cost that it gives back.
+    Refund(u64),
+    /// `RL.SETTLE`.
+    Settle {
+        /// The reservation.
+        id: &'w [u8],
+        /// What was used, by unit.
+        used: Costs<'w>,
+    },
+    /// `RL.CANCEL`.
+    Cancel {
+        /// The reservation.
+        id: &'w [u8],
+    },
+    /// `RL.RENEW`.
+    Renew {
+        /// The reservation.
+        id: &'w [u8],
+        /// How long it is kept from now on.
+        ttl: Span,
+    },
+}
+
+impl<'w> Request<'w> {
+    /// Reads the words of a command, its name first.
+    ///
+    /// # Errors
+    /// The fault of the first word that is wrong.
+    pub fn read<W: Words + ?Sized>(command: Command, words: &'w W) -> Result<Self> {
+        Ok(match command {
+            Command::Slide => Self::Limit(limit::slide(words)?),
+            Command::Window => Self::Limit(limit::window(words)?),
+            Command::Bucket => Self::Limit(limit::bucket(words)?),
+            Command::Quota => Self::Quota(Ask::read(words)?),
+            Command::ManyQuotas => Self::ManyQuotas(quota::many(words)?),
+            Command::Peek => Self::Peek(quota::peek(words)?),
+            Command::Refund => Self::Refund(limit::refund(words)?),
+            Command::Settle => {
+                let (id, used) = quota::settle(words)?;
+                Self::Settle { id, used }
+            }
+            Command::Cancel => Self::Cancel { id: quota::reservation(words)? },
+            Command::Renew => {
+                let (id, ttl) = quota::renew(words)?;
+                Self::Renew { id, ttl }
+            }
+        })
+    }
+
+    /// How it waits if it is not admitted at once, if it does.
+    #[must_use]
+    pub fn wait(&self) -> Option<Wait> {
+        match self {
+            Self::Limit(request) => request.wait,
+            Self::Quota(ask) => ask.wait,
+            Self::ManyQuotas(request) => request.terms.wait,
+            Self::Peek(_)
+            | Self::Refund(_)
+            | Self::Settle { .. }
+            | Self::Cancel { .. }
+            | Self::Renew { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! A host in memory: keys that expire, and the lines of those who wait for them.
+//!
+//! rl-coordinator keeps its limits in these, and the engine's own tests run on one. A memory reads no
+//! clock: each call says what time it is.
+
+mod keys;
+mod room;
+
+use std::sync::Arc;
+
+pub use self::keys::Keys;
+pub use self::room::Room;
+use crate::effect::Effect;
+use crate::engine::forecast::AHEAD_MAX;
+use crate::engine::host::{Host, MadeId};
+use crate::fault::{Fault, Result};
+use crate::queue::{Ahead, Lane, Lines};
+use crate::quota::policies::Policies;
+use crate::quota::shape::Shape;
+use crate::time::{At, Span};
+use crate::value::Value;
+
+/// The database of all keys: a memory has one.
+pub const DB: i32 = 0;
+
+/// The time, by two clocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Now {
+    /// The clock that decides: ms since the epoch.
+    pub wall: At,
+    /// A clock that never steps, by which requests wait.
+    pub steady: At,
+}
+
+/// Keys, lines and policies. `W` is what its user keeps of a waiter.
+#[derive(Debug)]
+pub struct Memory<W> {
+    /// The keys.
+    pub keys: Keys,
+    /// The waiters.
+    pub lines: Lines<W>,
+    /// The limits that have a name.
+    pub policies: Arc<Policies>,
+    /// Whether a request may wait now.
+    pub may_wait: bool,
+    make_id: fn() -> Option<MadeId>,
+}
+
+/// Why a request has no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// Something is wrong with the request or with its key.
+    Fault(Fault),
+    /// There are as many keys as there may be.
+    Full,
+    /// No id could be made for a reservation.
+    NoId,
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl<W> Memory<W> {
+    /// A memory without keys. `make_id` makes the ids of reservations, which nobody should be able to guess.
+    #[must_use]
+    pub fn new(room: Arc<Room>, policies: Arc<Policies>, make_id: fn() -> Option<MadeId>) -> Self {
+        Self { keys: Keys::new(room), lines: Lines::default(), policies, may_wait: true, make_id }
+    }
+
+    /// The memory at an instant, for the engine.
+    pub fn at(&mut self, now: Now) -> Visit<'_, W> {
+        Visit { memory: self, now }
+    }
+}
+
+/// A memory at an instant.
+#[derive(Debug)]
+pub struct Visit<'m, W> {
+    memory: &'m mut Memory<W>,
+    now: Now,
+}
+
+impl<'m, W> Host for Visit<'m, W> {
+    type Name = &'m [u8];
+    type Key = &'m [u8];
+    type Error = Error;
+
+    fn clock(&self) -> At {
+        self.now.wall
+    }
+
+    fn max_window(&self) -> Span {
+        Span::MAX
+    }
+
+    fn open(&mut self, name: Self::Name) -> Self::Key {
+        name
+    }
+
+    fn value<'k>(&'k self, key: &'k Self::Key) -> Result<Option<&'k Value>> {
+        Ok(self.memory.keys.get(key, self.now.wall))
+    }
+
+    fn read<T>(&self, name: Self::Name, look: impl FnOnce(&Self, Option<&Value>) -> T) -> Result<T> {
+        Ok(look(self, self.memory.keys.get(name, self.now.wall)))
+    }
+
+    fn commit(
+        &mut self,
+        name: Self::Name,
+        _: &mut Self::Key,
+        effect: &Effect<'_>,
+    ) -> core::result::Result<(), Error> {
+        let keys = &mut self.memory.keys;
+        if keys.change(name, effect, self.now.wall)? { Ok(()) } else { Err(Error::Full) }
+    }
+
+    fn policy(&self, name: &[u8]) -> Option<Arc<Shape>> {
+        self.memory.policies.get(name).cloned()
+    }
+
+    fn make_id(&mut self) -> core::result::Result<MadeId, Error> {
+        (self.memory.make_id)().ok_or(Error::NoId)
+    }
+
+    fn has_waiters(&self) -> bool {
+        !self.memory.lines.is_empty()
+    }
+
+    fn may_wait(&self) -> bool {
+        self.memory.may_wait
+    }
+
+    fn ahead<T>(
+        &self,
+        name: Self::Name,
+        lane: Lane,
+        look: impl FnOnce(&mut dyn Iterator<Item = Ahead<'_>>) -> T,
+    ) -> Option<T> {
+        self.memory.lines.ahead((DB, name), lane, self.now.steady, AHEAD_MAX, look)
+    }
+
+    fn mark(&mut self, name: Self::Name) {
+        self.memory.lines.mark(DB, name);
+    }
+}
