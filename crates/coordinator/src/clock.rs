@@ -24,6 +24,12 @@ impl Now {
     }
 }
 
+impl From<Now> for rl_core::memory::Now {
+    fn from(Now { wall, steady }: Now) -> Self {
+        Self { wall, steady }
+    }
+}
+
 fn at(since: Duration) -> At {
     At::from_ms(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

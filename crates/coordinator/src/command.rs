@@ -1,19 +1,20 @@
-//! A request as both back ends know it: the words of a command of the module, whose grammar is
-//! [`rl_core::grammar::limit`] and [`rl_core::grammar::quota`].
+//! A request as both back ends know it: the words of a command of the module, and what they mean.
 //!
-//! Every way in (JSON, Envoy, `/allow`) makes one of these, and it is read here before any back end sees it: so both
-//! answer the same errors, in the same words.
+//! Every way in (JSON, Envoy, `/allow`) makes one of these. Its words are read here, once, before any back end
+//! sees it. So both back ends answer the same errors, in the same words.
 
 use std::sync::Arc;
 
-use rl_core::fault::{Fault, Result};
+use rl_core::fault::Result;
 use rl_core::grammar::Words;
-use rl_core::grammar::limit as request;
-use rl_core::grammar::quota::{self as quota, Limits};
-use rl_core::limit::rule::Rule;
+use rl_core::grammar::ask::{Ask, Limits};
+use rl_core::grammar::request::{self, Request};
 use rl_core::queue::Wait;
-use rl_core::quota::shape::{Draft, Limit, Measure, REQUESTS, Shape};
+use rl_core::quota::limit::{Limit, Measure, REQUESTS};
+use rl_core::quota::shape::Shape;
 use rl_core::time::Span;
+use self_cell::self_cell;
+use smallvec::SmallVec;
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -67,6 +68,21 @@ impl Verb {
         }
     }
 
+    /// The command as the grammar knows it.
+    const fn grammar(self) -> request::Command {
+        match self {
+            Self::Slide => request::Command::Slide,
+            Self::Window => request::Command::Window,
+            Self::Bucket => request::Command::Bucket,
+            Self::Quota => request::Command::Quota,
+            Self::Peek => request::Command::Peek,
+            Self::Refund => request::Command::Refund,
+            Self::Settle => request::Command::Settle,
+            Self::Cancel => request::Command::Cancel,
+            Self::Renew => request::Command::Renew,
+        }
+    }
+
     /// Its name in paths and metrics.
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -88,45 +104,84 @@ impl Verb {
     }
 }
 
-/// A command that has been read and found right.
-#[derive(Clone, Debug)]
+/// The words of a command: its name, the key, and what follows.
+#[derive(Debug)]
+struct WordList {
+    bytes: Vec<u8>,
+    /// Where each word ends.
+    ends: SmallVec<[usize; 16]>,
+}
+
+impl WordList {
+    fn push(&mut self, word: &[u8]) {
+        self.bytes.extend_from_slice(word);
+        self.ends.push(self.bytes.len());
+    }
+}
+
+impl Words for WordList {
+    fn word(&self, index: usize) -> Option<&[u8]> {
+        let begin = match index.checked_sub(1) {
+            Some(before) => *self.ends.get(before)?,
+            None => 0,
+        };
+        self.bytes.get(begin..*self.ends.get(index)?)
+    }
+
+    fn count(&self) -> usize {
+        self.ends.len()
+    }
+}
+
+self_cell!(
+    /// Words, and what they mean.
+    struct Read {
+        owner: WordList,
+        #[not_covariant]
+        dependent: Request,
+    }
+
+    impl {Debug}
+);
+
+/// A command that was read once and found right.
+#[derive(Debug)]
 pub(crate) struct Command {
     verb: Verb,
-    /// Its name, the key, and what follows.
-    words: Box<[Box<[u8]>]>,
-    /// How many of these there are before what says that it waits.
+    read: Read,
+    /// How many words come before those that say that it waits.
     at_once: usize,
     wait: Option<Wait>,
+    /// The time to wait, if it is shorter than the words say.
+    shortened: Option<Box<[u8]>>,
     longest: Span,
 }
 
 impl Command {
-    /// A command of these words, without its name, and those that say that it waits.
+    /// A command of these words without its name, and of those that say that it waits.
     ///
     /// # Errors
     /// The fault of the first word that is wrong.
-    pub(crate) fn new(
+    pub(crate) fn new<W: AsRef<[u8]>>(
         verb: Verb,
-        words: impl IntoIterator<Item = Box<[u8]>>,
-        wait: impl IntoIterator<Item = Box<[u8]>>,
+        words: impl IntoIterator<Item = W>,
+        wait: impl IntoIterator<Item = W>,
     ) -> Result<Self> {
-        let name = verb.command().as_bytes().into();
-        let mut words: Vec<Box<[u8]>> = std::iter::once(name).chain(words).collect();
-        let at_once = words.len();
-        words.extend(wait);
-        let mut command = Self { verb, words: words.into(), at_once, wait: None, longest: Span::default() };
-        command.wait = match verb {
-            Verb::Slide | Verb::Window | Verb::Bucket => command.limit()?.wait,
-            Verb::Quota => quota::quota(&command)?.terms.wait,
-            Verb::Peek => quota::peek(&command).map(|_| None)?,
-            Verb::Refund => request::refund(&command).map(|_| None)?,
-            Verb::Settle => quota::settle(&command).map(|_| None)?,
-            Verb::Cancel => quota::reservation(&command).map(|_| None)?,
-            Verb::Renew => quota::renew(&command).map(|_| None)?,
-        };
-        command.longest =
-            command.measures().iter().map(|one| longest(&one.measure)).max().unwrap_or_default();
-        Ok(command)
+        let mut all = WordList { bytes: Vec::with_capacity(128), ends: SmallVec::new() };
+        all.push(verb.command().as_bytes());
+        words.into_iter().for_each(|word| all.push(word.as_ref()));
+        let at_once = all.count();
+        wait.into_iter().for_each(|word| all.push(word.as_ref()));
+        let read = Read::try_new(all, |words| Request::read(verb.grammar(), words))?;
+        let (wait, longest) = read.with_dependent(|_, request| {
+            let longest = match request {
+                Request::Limit(request) => request.rule.longest(),
+                Request::Quota(Ask { limits: Limits::Known { shape, .. }, .. }) => shape.longest(),
+                _ => Span::default(),
+            };
+            (request.wait(), longest)
+        });
+        Ok(Self { verb, read, at_once, wait, shortened: None, longest })
     }
 
     /// What is asked.
@@ -134,46 +189,42 @@ impl Command {
         self.verb
     }
 
-    /// The key that it is about.
-    pub(crate) fn key(&self) -> &[u8] {
-        self.word(1).unwrap_or_default()
+    /// Lends what its words mean.
+    pub(crate) fn with_request<T>(&self, look: impl FnOnce(&Request<'_>) -> T) -> T {
+        self.read.with_dependent(|_, request| look(request))
     }
 
-    /// Whether, and how, it waits where it is not admitted at once.
+    /// The key that it is about.
+    pub(crate) fn key(&self) -> &[u8] {
+        self.read.borrow_owner().word(1).unwrap_or_default()
+    }
+
+    /// Whether, and how, it waits if it is not admitted at once.
     pub(crate) const fn wait(&self) -> Option<Wait> {
         self.wait
     }
 
-    /// Waits no longer than this.
+    /// Makes it wait no longer than `most`.
     pub(crate) fn at_most(&mut self, most: Span) {
-        let Some(wait) = self.wait.as_mut().filter(|wait| wait.time > most) else { return };
-        wait.time = most;
-        if let Some(time) = self.words.get_mut(self.at_once.saturating_add(1)) {
-            *time = most.to_string().into_bytes().into();
+        if let Some(wait) = self.wait.as_mut().filter(|wait| wait.time > most) {
+            wait.time = most;
+            self.shortened = Some(most.to_string().into_bytes().into());
         }
     }
 
     /// All words, its name first.
-    pub(crate) fn words(&self) -> &[Box<[u8]>] {
-        &self.words
+    pub(crate) fn words(&self) -> impl Iterator<Item = &[u8]> {
+        let words = self.read.borrow_owner();
+        let time = self.at_once.saturating_add(1);
+        (0..words.count()).filter_map(move |at| match &self.shortened {
+            Some(shortened) if at == time => Some(&**shortened),
+            _ => words.word(at),
+        })
     }
 
-    /// The same without those that say that it waits.
-    pub(crate) fn words_at_once(&self) -> &[Box<[u8]>] {
-        self.words.get(..self.at_once).unwrap_or(&self.words)
-    }
-
-    /// The request against one limit that it makes.
-    ///
-    /// # Errors
-    /// The fault of a word; none where it asks one limit.
-    pub(crate) fn limit(&self) -> Result<request::Request> {
-        match self.verb {
-            Verb::Slide => request::slide(self),
-            Verb::Window => request::window(self),
-            Verb::Bucket => request::bucket(self),
-            _ => Err(Fault::WrongType),
-        }
+    /// The words that come before those that say that it waits.
+    pub(crate) fn words_at_once(&self) -> impl Iterator<Item = &[u8]> {
+        self.words().take(self.at_once)
     }
 
     /// The longest window or period that it spells out.
@@ -181,54 +232,24 @@ impl Command {
         self.longest
     }
 
-    /// The limits that it spells out, with their names; that of a command with one limit is `default`.
+    /// The limits that it spells out, with their names. That of a command with one limit is `default`.
     pub(crate) fn measures(&self) -> Vec<Measured> {
-        match self.verb {
-            Verb::Slide | Verb::Window | Verb::Bucket => {
-                let measured = |request: request::Request| {
-                    let (name, unit) = (b"default".as_slice().into(), REQUESTS.into());
-                    Measured { name, unit, measure: Measure::Rate(request.rule) }
-                };
-                self.limit().map(measured).into_iter().collect()
+        self.with_request(|request| match request {
+            Request::Limit(request) => {
+                let (name, unit) = (b"default".as_slice().into(), REQUESTS.into());
+                vec![Measured { name, unit, measure: Measure::Rate(request.rule) }]
             }
-            Verb::Quota => match quota::quota(self).map(|request| request.limits) {
-                Ok(Limits::Spelled(drafts)) => drafts
-                    .iter()
-                    .map(|Draft { name, unit, measure }| Measured {
-                        name: (*name).into(),
-                        unit: (*unit).into(),
-                        measure: *measure,
-                    })
-                    .collect(),
-                _ => Vec::new(),
-            },
+            Request::Quota(Ask { limits: Limits::Known { shape, .. }, .. }) => measures_of(shape),
             _ => Vec::new(),
-        }
+        })
     }
 
     /// The name of the policy that it asks by.
     pub(crate) fn policy(&self) -> Option<Box<[u8]>> {
-        match quota::quota(self).ok().filter(|_| self.verb == Verb::Quota)?.limits {
-            Limits::Policy(name) => Some(name.into()),
-            Limits::Spelled(_) => None,
-        }
-    }
-}
-
-impl Words for Command {
-    fn word(&self, index: usize) -> Option<&[u8]> {
-        self.words.get(index).map(|word| &**word)
-    }
-
-    fn count(&self) -> usize {
-        self.words.len()
-    }
-}
-
-fn longest(measure: &Measure) -> Span {
-    match measure {
-        Measure::Rate(rule) => Rule::longest(rule),
-        Measure::InFlight(_) => Span::default(),
+        self.with_request(|request| match request {
+            Request::Quota(Ask { limits: Limits::Policy { name, .. }, .. }) => Some((*name).into()),
+            _ => None,
+        })
     }
 }
 

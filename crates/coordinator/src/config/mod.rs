@@ -195,8 +195,8 @@ fn policies(path: &Path, max_window: Span) -> Result<Policies> {
 
 fn allow(file: &AllowFile) -> Result<Allow> {
     let AllowFile { key, limit, window } = file;
-    let words = [key.as_bytes(), limit.to_string().as_bytes(), window.as_bytes()].map(Into::into);
-    let command = Command::new(Verb::Slide, words, []);
+    let limit = limit.to_string();
+    let command = Command::new(Verb::Slide, [key, &limit, window], []);
     let command = command.map_err(|fault| format!("[allow]: {}", fault.text().to_string_lossy()))?;
     Ok(Allow { command: Arc::new(command) })
 }

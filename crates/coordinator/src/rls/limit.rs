@@ -79,7 +79,7 @@ impl Asked {
     pub(super) fn settle(command: &Command, id: &str, hits: u64) -> Result<Command> {
         let hits = hits.to_string();
         let words = [command.key(), id.as_bytes(), b"COST", REQUESTS, hits.as_bytes()];
-        Command::new(Verb::Settle, words.map(Into::into), [])
+        Command::new(Verb::Settle, words, [])
     }
 
     /// What says when there is room for so many hits at the key of [`command`](Self::command).
@@ -88,7 +88,7 @@ impl Asked {
     /// [`Fault::Cost`].
     pub(super) fn peek(command: &Command, hits: u64) -> Result<Command> {
         let hits = hits.to_string();
-        Command::new(Verb::Peek, [command.key(), b"COST", hits.as_bytes()].map(Into::into), [])
+        Command::new(Verb::Peek, [command.key(), b"COST", hits.as_bytes()], [])
     }
 }
 

@@ -253,10 +253,10 @@ impl Redis {
     }
 }
 
-fn words<'a>(words: impl IntoIterator<Item = &'a Box<[u8]>>) -> Cmd {
+fn words<'a>(words: impl Iterator<Item = &'a [u8]>) -> Cmd {
     let mut command = Cmd::new();
     for word in words {
-        command.arg(&**word);
+        command.arg(word);
     }
     command
 }
