@@ -1,4 +1,4 @@
-//! What RL.QUOTA, RL.MQUOTA and RL.PEEK answer about many limits.
+//! The answer of RL.QUOTA, RL.MQUOTA and RL.PEEK about many limits.
 
 use std::ffi::c_long;
 
