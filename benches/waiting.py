@@ -80,15 +80,26 @@ class Server:
         folder = os.path.join(self.folder, "appendonlydir")
         (name,) = [name for name in os.listdir(folder) if name.endswith(".incr.aof")]
         with open(os.path.join(folder, name), "rb") as file:
-            words = file.read().split(b"\r\n")
-        # *3 $8 RL.APPLY $n key $n effect
-        for at, word in enumerate(words):
-            if word == b"RL.APPLY":
-                yield words[at + 2].decode(), int(words[at + 4].split(b" ")[1])
+            while line := file.readline():  # *3, then $length and the bytes of each word
+                words = []
+                for _ in range(int(line[1:])):
+                    length = int(file.readline()[1:])
+                    words.append(file.read(length + 2)[:-2])
+                if words[0] == b"RL.APPLY":
+                    yield words[1].decode(), instant(words[2])
 
     def end(self):
         self.process.kill()
         self.process.wait()
+
+
+def instant(effect):
+    """The instant of an effect: the first number after the bytes that say what it is, in sevens of bits."""
+    ms = 0
+    for shift, byte in enumerate(effect[2:]):
+        ms |= (byte & 127) << 7 * shift
+        if byte < 128:
+            return ms
 
 
 class Control:

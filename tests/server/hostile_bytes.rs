@@ -1,6 +1,7 @@
 //! No bytes that files, replicas or tools bring in end the server: effects at any instant, and payloads
 //! in which anything may have been changed.
 
+use rl_core::effect::Effect;
 use rl_core::quota::costs::Costs;
 use rl_core::quota::effect::QuotaEffect as Change;
 use rl_core::time::At;
@@ -59,7 +60,7 @@ pub fn change(random: &mut Random, now: i64) -> Vec<u8> {
             expires: At::from_ms(*random.pick(&[0, now, now + 60_000])),
         },
     };
-    let bytes = change.to_bytes();
+    let bytes = Effect::Quota(change).encode(<[u8]>::to_vec);
     if random.one_in(4) { mutate(random, &bytes) } else { bytes }
 }
 
