@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rl_core::engine::serve::{self, Served, Server};
 use rl_core::engine::{Standing, Turn};
 use rl_core::fault::Fault;
-use rl_core::queue::{Lane, Lines, Ticket, Waiter};
+use rl_core::queue::{Lane, Lines, Waiter};
 use rl_core::time::{At, Span};
 
 use super::{Answer, Held, LONGEST_MS, Request, now, refuse, with};
@@ -55,6 +55,7 @@ struct Room<'a>(Context<'a>);
 
 impl Server for Room<'_> {
     type Waiter = Held;
+    type Request = Arc<Request>;
     type Answer = Answer;
 
     fn lines<T>(&mut self, look: impl FnOnce(&mut Lines<Held>) -> T) -> T {
@@ -69,9 +70,12 @@ impl Server for Room<'_> {
         self.0.stood_still()
     }
 
-    fn attempt(&mut self, ticket: Ticket, standing: Standing) -> Option<Turn<Answer>> {
+    fn request(waiter: &Held) -> Option<Arc<Request>> {
+        Some(Arc::clone(&waiter.request))
+    }
+
+    fn attempt(&mut self, request: Arc<Request>, standing: Standing) -> Option<Turn<Answer>> {
         let context = self.0;
-        let request = with(|room| Some(Arc::clone(&room.lines.get(ticket)?.what.request)))?;
         let args = Kept::args(&request.words);
         // There was such a database when the request came, and their number does not change.
         let is_there = context.select(request.db);

@@ -133,6 +133,7 @@ impl Shard {
 
 impl Server for Shard {
     type Waiter = Waiting;
+    type Request = Arc<Command>;
     type Answer = reply::Result;
 
     fn lines<T>(&mut self, look: impl FnOnce(&mut Lines<Waiting>) -> T) -> T {
@@ -147,13 +148,11 @@ impl Server for Shard {
         Span::default() // each decision reads the clock
     }
 
-    fn attempt(&mut self, ticket: Ticket, standing: Standing) -> Option<Turn<reply::Result>> {
-        let waiting = &self.memory.lines.get(ticket)?.what;
-        if waiting.answer.is_closed() {
-            self.memory.lines.leave(ticket); // its client is gone, and about to say so
-            return None;
-        }
-        let command = Arc::clone(&waiting.command);
+    fn request(waiter: &Waiting) -> Option<Arc<Command>> {
+        (!waiter.answer.is_closed()).then(|| Arc::clone(&waiter.command))
+    }
+
+    fn attempt(&mut self, command: Arc<Command>, standing: Standing) -> Option<Turn<reply::Result>> {
         Some(match self.run(&command, standing, Now::read()) {
             Ok(Turn::Wait { after, claims }) => Turn::Wait { after, claims },
             Ok(Turn::Answer { admitted, reply }) => Turn::Answer { admitted, reply: Ok(reply.into()) },

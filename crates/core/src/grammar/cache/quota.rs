@@ -1,6 +1,6 @@
 //! The last requests of `RL.QUOTA`, and what their words meant.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use crate::fault::Result;
 use crate::grammar::ask::{Ask, Limits};
@@ -21,7 +21,8 @@ pub struct QuotaCache {
 #[derive(Debug)]
 struct Known {
     template: Template,
-    shape: Arc<Shape>,
+    /// Keys and policies own it.
+    shape: Weak<Shape>,
     /// The state of the host's policies in which the request meant this shape.
     policies: u64,
 }
@@ -49,10 +50,11 @@ impl QuotaCache {
     ) -> Result<Ask<'w>> {
         let place = place(words);
         if let Some(Some(known)) = self.places.get(place)
-            && (known.policies == policies || known.shape.policy().is_none())
             && let Some(wanted) = template::fill(&known.template, words)
+            && let Some(shape) = known.shape.upgrade()
+            && (known.policies == policies || shape.policy().is_none())
         {
-            return Ok(Ask::recognised(Arc::clone(&known.shape), wanted));
+            return Ok(Ask::recognised(shape, wanted));
         }
         self.read_anew(place, words, policies, policy)
     }
@@ -72,7 +74,7 @@ impl QuotaCache {
         };
         let known = shape.and_then(|shape| {
             let template = template::learn(words, &shape)?;
-            Some(Known { template, shape, policies })
+            Some(Known { template, shape: Arc::downgrade(&shape), policies })
         });
         if self.places.is_empty() {
             self.places.resize_with(usize::from(PLACES), || None);
@@ -81,11 +83,6 @@ impl QuotaCache {
             *slot = known;
         }
         Ok(ask)
-    }
-
-    /// Forgets all requests, and with them the limits that no key has any more.
-    pub fn clear(&mut self) {
-        self.places.clear();
     }
 }
 

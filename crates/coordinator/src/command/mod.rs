@@ -3,6 +3,8 @@
 //! Every way in (JSON, Envoy, `/allow`) makes one of these. Its words are read here, once, before any back end
 //! sees it. So both back ends answer the same errors, in the same words.
 
+mod words;
+
 use std::sync::Arc;
 
 use rl_core::fault::Result;
@@ -13,8 +15,8 @@ use rl_core::queue::Wait;
 use rl_core::quota::limit::{Limit, Measure, REQUESTS};
 use rl_core::quota::shape::Shape;
 use rl_core::time::Span;
-use self_cell::self_cell;
-use smallvec::SmallVec;
+
+use self::words::{Read, WordList};
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -104,46 +106,6 @@ impl Verb {
     }
 }
 
-/// The words of a command: its name, the key, and what follows.
-#[derive(Debug)]
-struct WordList {
-    bytes: Vec<u8>,
-    /// Where each word ends.
-    ends: SmallVec<[usize; 16]>,
-}
-
-impl WordList {
-    fn push(&mut self, word: &[u8]) {
-        self.bytes.extend_from_slice(word);
-        self.ends.push(self.bytes.len());
-    }
-}
-
-impl Words for WordList {
-    fn word(&self, index: usize) -> Option<&[u8]> {
-        let begin = match index.checked_sub(1) {
-            Some(before) => *self.ends.get(before)?,
-            None => 0,
-        };
-        self.bytes.get(begin..*self.ends.get(index)?)
-    }
-
-    fn count(&self) -> usize {
-        self.ends.len()
-    }
-}
-
-self_cell!(
-    /// Words, and what they mean.
-    struct Read {
-        owner: WordList,
-        #[not_covariant]
-        dependent: Request,
-    }
-
-    impl {Debug}
-);
-
 /// A command that was read once and found right.
 #[derive(Debug)]
 pub(crate) struct Command {
@@ -167,7 +129,7 @@ impl Command {
         words: impl IntoIterator<Item = W>,
         wait: impl IntoIterator<Item = W>,
     ) -> Result<Self> {
-        let mut all = WordList { bytes: Vec::with_capacity(128), ends: SmallVec::new() };
+        let mut all = WordList::new();
         all.push(verb.command().as_bytes());
         words.into_iter().for_each(|word| all.push(word.as_ref()));
         let at_once = all.count();
