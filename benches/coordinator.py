@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
-"""POST /allow of rl-coordinator beside a coordinator made with Python's standard library alone, as the usual recipe has it.
+"""Compares POST /allow of rl-coordinator with a coordinator in Python's standard library, which is the usual recipe.
 
     benches/coordinator.py [--rounds 5] [--seconds 3] [--connections 8] [--guard]
 
-Each server has one processor, the same one in turn, and wrk another. A connection is for one request, as in the recipe's
-client; and, where the server keeps them (the standard library's does not), for many. A figure is the median of the rounds,
-a ratio the median of the rounds' ratios: each round measures both. Processor time is the server's own, in it and in the
-system for it: it does not change with what else the machine does. Three quarters of what a connection for one
-request costs is the system's own work for it, which is the same for every server: so --guard asks for five times the recipe's
-requests where connections are kept, three times where they are not, and for no worse 99th percentile in either case.
+The servers take turns on one processor, and wrk has another. A connection is used for one request, as in the recipe's client.
+If the server keeps connections (the standard library's does not), it is also measured with many requests per connection.
+A figure is the median of the rounds. A ratio is the median of the rounds' ratios, because each round measures both servers.
+Processor time is the server's own time plus the system's time for it. It does not depend on the other load of the machine.
+
+If each request has its own connection, three quarters of the cost is the system's work, which is the same for every server.
+So --guard requires five times the recipe's requests if connections are kept, three times if they are not, and a 99th
+percentile that is no worse in either case.
 """
 
 import argparse
@@ -72,7 +74,7 @@ def free_port():
 
 
 class Server:
-    """A server on one processor, for as long as the block lasts."""
+    """A server on one processor. It runs until the `with` block ends."""
 
     def __init__(self, command, cpu):
         self.port = free_port()
@@ -103,7 +105,7 @@ class Server:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def load(self, options, cpu, script):
-        """Requests a second, the 99th percentile in ms, and processor time for a request in µs."""
+        """Returns requests per second, the 99th percentile in ms, and processor time per request in µs."""
         before = self.processor_seconds()
         command = ["taskset", "-c", str(cpu), "wrk", "-t1", f"-c{options.connections}", f"-d{options.seconds}s", "--latency", "-s", script]
         out = subprocess.run([*command, f"http://127.0.0.1:{self.port}/allow"], check=True, capture_output=True, text=True).stdout
