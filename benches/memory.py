@@ -63,7 +63,7 @@ def bytes_of(server, command, entries, keys):
     server.load("fill", keys, entries, begin, span, command.line)
     made = server.ask("DBSIZE")
     if made % keys:
-        sys.exit(f"{command}: {made} keys in place of {keys}")
+        sys.exit(f"{command}: {made} keys instead of {keys}")
     return round((used(server) - before) / keys)
 
 
@@ -119,7 +119,7 @@ def measure_many(options, keys):
                 row["file"] = os.path.getsize(os.path.join(folder, "dump.rdb")) / keys
                 row["keys"], row["loads"] = server.ask("DBSIZE"), []
                 if row["keys"] % keys:
-                    sys.exit(f"{command}: {row['keys']} keys in place of {keys}")
+                    sys.exit(f"{command}: {row['keys']} keys instead of {keys}")
                 rows.append(row)
         # The loads are compared, so they take turns.
         for _ in range(3):
