@@ -66,11 +66,11 @@ network=()
 if ! available "$base"; then
   [ -z "${!on:-}" ] || { cat "$log" >&2; exit 1; }
   if [ "$on" = BASE_IMAGE ]; then
-    echo "$base cannot be pulled: building on a stand-in"
+    echo "$base cannot be pulled: building on a replacement"
     debian
     base='redis-rl-local/debian'
   else
-    echo "$base cannot be pulled: building on a stand-in with Debian's redis-server"
+    echo "$base cannot be pulled: building on a replacement with Debian's redis-server"
     has redis-rl-local/redis || local_server
     base='redis-rl-local/redis'
   fi

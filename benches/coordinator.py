@@ -147,8 +147,8 @@ def main():
                 with Server(command, cpus[0]) as server:
                     found[kind].append(server.load(options, cpus[1], script))
     first = found["recipe, a connection each"]
-    print(f"| {'':34} | requests/s | 99 % within | processor time | beside the recipe |")
-    print(f"|{'-' * 36}|{'-' * 11}:|{'-' * 12}:|{'-' * 15}:|{'-' * 18}:|")
+    print(f"| {'':34} | requests/s | 99 % within | processor time | ratio to the recipe |")
+    print(f"|{'-' * 36}|{'-' * 11}:|{'-' * 12}:|{'-' * 15}:|{'-' * 20}:|")
     good = True
     for kind, figures in found.items():
         rate, tail, took = (statistics.median(column) for column in zip(*figures))
@@ -156,9 +156,9 @@ def main():
         print(f"| {kind:34} | {rate:10.0f} | {tail:8.2f} ms | {took:11.0f} µs | {rates:5.1f}x, {1 / times:5.1f}x |")
         least = 5 if kind.endswith("kept") else 3
         good &= kind.startswith("recipe") or (rates >= least and tails <= 1)
-    print("Beside the recipe: in requests a second, and in requests for the same processor time.")
+    print("Ratios to the recipe: requests per second, and requests for the same processor time.")
     if options.guard and not good:
-        sys.exit("too few times the recipe's requests, or slower at the 99th percentile")
+        sys.exit("too few requests compared with the recipe, or slower at the 99th percentile")
 
 
 if __name__ == "__main__":

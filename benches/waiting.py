@@ -135,7 +135,7 @@ class Connections:
         """Reads until `count` clients have a reply. Returns the time of each reply, in the order of the clients."""
         told = {}
         while len(told) < count:
-            for number, _ in self.poll.poll(30) or sys.exit("somebody was not answered"):
+            for number, _ in self.poll.poll(30) or sys.exit("a client was not answered"):
                 said = self.clients[number].recv(1 << 16)
                 if not said or b"-" in said.split(b"\r\n")[0]:
                     sys.exit(f"a client was told {said!r}")
@@ -195,7 +195,7 @@ def at_once(server, connections, count, figures):
     cpu, begin = server.cpu(), time.time() * 1_000
     server.ask("FLUSHALL")
     heard = connections.hear(count)
-    figures["all at once: the last goes on after, ms"] = f"{max(heard) - begin:,.0f}"
+    figures["all at once: the last is admitted after, ms"] = f"{max(heard) - begin:,.0f}"
     figures["all at once: CPU of one, µs"] = f"{(server.cpu() - cpu) * 1e6 / count:.1f}"
 
 
@@ -263,7 +263,7 @@ def pop(options, keys, figures):
             heard = connections.hear(count)
             for _ in calls:
                 server.control.reply()
-            figures["BLPOP: the last goes on after, ms"] = f"{max(heard) - begin:,.0f}"
+            figures["BLPOP: the last is served after, ms"] = f"{max(heard) - begin:,.0f}"
             figures["BLPOP: CPU of one, µs"] = f"{(server.cpu() - cpu) * 1e6 / count:.1f}"
             connections.close()
         finally:

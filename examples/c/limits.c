@@ -117,7 +117,7 @@ static void wait_in_line(redisContext *c, const char *run) {
 /* The choice for when Redis cannot be asked. */
 enum if_away { ADMIT, REFUSE };
 
-/* Returns whether to go on. */
+/* Returns true if the call may proceed. */
 static bool may_i(const char *url, const char *run, enum if_away if_away) {
   redisContext *c = try_connect(url, 1);
   if (c == NULL) return if_away == ADMIT;

@@ -62,7 +62,7 @@ async function wait(client, key) {
   console.log(`wait: ${allowed ? "admitted" : "denied"} after ${waited} ms in line`);
 }
 
-// Returns whether to go on. `ifAway` is the choice for when Redis cannot be asked: "admit" or "refuse".
+// Returns true if the call may proceed. `ifAway` is the choice for when Redis cannot be asked: "admit" or "refuse".
 async function mayI(client, key, ifAway) {
   try {
     const [allowed] = await client.call("RL.SLIDE", key, 100, 60);

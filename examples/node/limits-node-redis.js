@@ -72,7 +72,7 @@ async function wait(client, key) {
   console.log(`wait: ${allowed ? "admitted" : "denied"} after ${waited} ms in line`);
 }
 
-// Returns whether to go on. `ifAway` is the choice for when Redis cannot be asked: "admit" or "refuse".
+// Returns true if the call may proceed. `ifAway` is the choice for when Redis cannot be asked: "admit" or "refuse".
 async function mayI(client, key, ifAway) {
   try {
     // The client itself has no timeout for a reply.

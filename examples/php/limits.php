@@ -96,7 +96,7 @@ function wait(Redis|RedisCluster $redis, string $key): void
     echo 'wait: ', $allowed ? 'admitted' : 'denied', " after $waited ms in line\n";
 }
 
-/** Returns whether to go on. PHP connects for each request, so both connecting and asking may fail. */
+/** Returns true if the call may proceed. PHP connects for each request, so both connecting and asking may fail. */
 function mayI(string $url, string $key, IfAway $ifAway): bool
 {
     try {

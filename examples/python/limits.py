@@ -75,7 +75,7 @@ def wait(r, key):
 
 
 def may_i(r, key, *, if_away):
-    """Returns whether to go on. `if_away` is the choice for when Redis cannot be asked: "admit" or "refuse"."""
+    """Returns true if the call may proceed. `if_away` is the choice for when Redis cannot be asked: "admit" or "refuse"."""
     try:
         allowed, *_ = r.execute_command("RL.SLIDE", key, 100, 60)
     except (ConnectionError, TimeoutError):

@@ -66,7 +66,7 @@ def wait(redis, key)
   puts "wait: #{allowed == 1 ? "admitted" : "denied"} after #{waited} ms in line"
 end
 
-# Returns whether to go on. `if_away` is the choice for when Redis cannot be asked: :admit or :refuse.
+# Returns true if the call may proceed. `if_away` is the choice for when Redis cannot be asked: :admit or :refuse.
 def may_i?(redis, key, if_away:)
   allowed, = redis.call("RL.SLIDE", key, 100, 60)
   allowed == 1

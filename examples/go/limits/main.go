@@ -111,7 +111,7 @@ const (
 	refuse ifAway = false
 )
 
-// Returns whether to go on.
+// Returns true if the call may proceed.
 func mayI(ctx context.Context, r redis.UniversalClient, key string, away ifAway) bool {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()

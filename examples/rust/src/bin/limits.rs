@@ -111,7 +111,7 @@ enum IfAway {
     Refuse,
 }
 
-/// Returns whether to go on.
+/// Returns true if the call may proceed.
 fn may_i(client: &Client, key: &str, if_away: IfAway) -> RedisResult<bool> {
     let second = Duration::from_secs(1);
     let ask = || -> RedisResult<Reply> {

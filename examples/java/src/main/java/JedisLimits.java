@@ -135,7 +135,7 @@ public class JedisLimits {
     System.out.printf("wait: %s after %d ms in line%n", allowed(reply) ? "admitted" : "denied", waited);
   }
 
-  /** Returns whether to go on. */
+  /** Returns true if the call may proceed. */
   static boolean mayI(UnifiedJedis jedis, String key, IfAway ifAway) {
     try {
       return allowed(ask(jedis, Rl.SLIDE, key, 100, 60));

@@ -150,7 +150,7 @@ public class LettuceLimits {
     System.out.printf("wait: %s after %d ms in line%n", allowed(reply) ? "admitted" : "denied", waited);
   }
 
-  /** Returns whether to go on. It connects for each request, because no connection can be kept while Redis is away. */
+  /** Returns true if the call may proceed. It connects for each request, because no connection can be kept while Redis is away. */
   static boolean mayI(RedisClient client, String key, IfAway ifAway) {
     try (StatefulRedisConnection<String, String> connection = client.connect()) {
       return allowed(send(connection.sync(), Rl.SLIDE, key, 100, 60));
