@@ -1,5 +1,5 @@
-// A state of the server, put on the page. What is there already is changed in place, so that a selection, the reading
-// position of a screen reader, and an open table survive the next second.
+// Puts a state of the server on the page. It changes existing elements in place. So a selection, the reading position of a
+// screen reader, and an open table survive the next second.
 
 import { count, few, full, KEYS_MAX, LIMITS_MAX, moment, SLOT } from "./history.js";
 import { draw, plotFill, plotRates } from "./plot.js";
@@ -10,7 +10,7 @@ const KINDS = { slide: "sliding window", window: "fixed window", bucket: "token 
 
 const at = (id) => document.getElementById(id);
 
-/** Shows `state`, and what `history` knows of the time before it; its plots only if `plots`. */
+/** Shows `state` and the earlier data of `history`. Draws the plots only if `plots`. */
 export function show(state, history, plots) {
   totals(state, history);
   top(few(state.top, KEYS_MAX));
@@ -19,7 +19,7 @@ export function show(state, history, plots) {
   fill(few(state.fill, KEYS_MAX), state, history, plots);
 }
 
-/** Says that nothing is known of the back end, as while the server itself cannot be reached. */
+/** Shows that the state of the back end is unknown, because the server itself cannot be reached. */
 export function lose() {
   write(at("backend"), "not known");
   delete at("backend").dataset.state;
@@ -128,7 +128,7 @@ function fill(keys, state, history, plots) {
   );
 }
 
-/** One key with its limits. */
+/** Makes the card of one key with its limits. */
 function card(item) {
   const element = make("li", "card");
   const title = make("h3", "name");
@@ -137,11 +137,11 @@ function card(item) {
   return element;
 }
 
-/** One limit: its name, numbers, a bar of now and a plot of the last minutes. */
+/** Makes the element of one limit: its name, numbers, a bar for now and a plot of the last minutes. */
 function gauge(item, limit) {
   const element = make("li", "gauge");
   const title = make("p", "title");
-  // A key with one limit gives it no name of its own.
+  // The limit of a key with one limit has no name.
   if (item.kind === "quota") title.append(...inside(make("span", "name"), name(limit.name)), " ");
   title.append(make("span", "level"));
   const bar = draw("svg", { class: "bar", viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" });
@@ -149,7 +149,7 @@ function gauge(item, limit) {
     draw("rect", { class: "track", width: 100, height: 10 }),
     draw("rect", { class: "used", width: 0, height: 10 }),
   );
-  // What both drawings show is said in words beside them, but for the past.
+  // The text beside the two drawings says what they show, except for the past.
   element.append(title, bar, make("p", "counts"), draw("svg", { class: "plot", "aria-hidden": "true" }));
   return element;
 }
@@ -169,7 +169,7 @@ function measure(element, limit) {
   );
 }
 
-/** A table's row with so many numbers after its head: a key, or text that comes later. */
+/** Makes a table row with this many numbers after its head. The head is a key, or text that comes later. */
 function row(numbers, key) {
   const line = make("tr");
   const head = make("th", key === undefined ? "" : "name");
@@ -177,7 +177,7 @@ function row(numbers, key) {
   if (key !== undefined) head.append(...name(key));
   line.append(head);
   for (let i = 0; i < numbers; i += 1) line.append(make("td", "number"));
-  // As in index.html, for the narrow page.
+  // Explicit roles for the narrow page, as in index.html.
   line.setAttribute("role", "row");
   for (const [i, cell] of [...line.cells].entries()) cell.setAttribute("role", i === 0 ? "rowheader" : "cell");
   return line;
@@ -204,17 +204,17 @@ function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** What stands in each list: id -> element. */
+/** The elements of each list: id -> element. */
 const known = new WeakMap();
 
-/** Makes the children of `parent` be one for each item, in their order; those that stay are the same elements. */
+/** Gives `parent` one child for each item, in the order of the items. Elements of items that stay are reused. */
 function list(parent, items, idOf, create, update) {
   const old = known.get(parent) ?? new Map();
   const now = new Map();
   let place = parent.firstElementChild;
   for (const item of items) {
     const id = idOf(item);
-    if (now.has(id)) continue; // once is enough
+    if (now.has(id)) continue; // skips a repeated item
     const element = old.get(id) ?? create(item);
     now.set(id, element);
     if (element === place) place = place.nextElementSibling;

@@ -1,4 +1,4 @@
-//! Many connections, and who of them has been answered.
+//! Many connections, read as their replies come.
 
 use std::collections::VecDeque;
 use std::io::Write;
@@ -9,7 +9,7 @@ use mio::{Events, Interest, Poll, Token};
 
 use crate::replies::{Replies, fail};
 
-/// One connection, and what it has asked and was not answered yet: for each request a mark of the caller's.
+/// One connection. `asked` holds a mark of the caller for each request without a reply.
 pub struct Client {
     stream: UnixStream,
     replies: Replies,
@@ -17,15 +17,15 @@ pub struct Client {
     pub asked: VecDeque<u64>,
 }
 
-pub struct Crowd {
+pub struct Connections {
     poll: Poll,
     events: Events,
     pub clients: Vec<Client>,
-    /// How many replies one request gets.
+    /// The number of replies to one request.
     replies: usize,
 }
 
-impl Crowd {
+impl Connections {
     pub fn new(path: &str, count: usize, replies: usize) -> Self {
         let poll = Poll::new().unwrap_or_else(|error| fail(&error.to_string()));
         let client = |number| {
@@ -39,14 +39,15 @@ impl Crowd {
         Self { poll, events: Events::with_capacity(256), clients, replies }
     }
 
-    /// Waits so long at most, then hands over who was answered, with the marks of those requests.
+    /// Waits for replies, for at most `wait`. Calls `heard` with each client that was answered and the number of its
+    /// requests that are now complete.
     pub fn hear(&mut self, wait: Option<Duration>, mut heard: impl FnMut(&mut Client, usize)) {
         if self.poll.poll(&mut self.events, wait).is_err() {
-            return; // a signal; the caller comes again
+            return; // a signal; the caller calls again
         }
         for event in &self.events {
             let client = &mut self.clients[event.token().0];
-            // Until there is nothing more: what is left is not told a second time.
+            // Reads until nothing is left: the poll does not report the rest again.
             loop {
                 let whole = client.replies.read(&mut client.stream);
                 if whole == 0 {
@@ -62,7 +63,7 @@ impl Crowd {
 }
 
 impl Client {
-    /// Sends requests. What they ask is small and the answer awaited, so that there is room for them.
+    /// Sends requests. They are small, and earlier replies were read, so the socket has room for them.
     pub fn send(&mut self, bytes: &[u8]) {
         match self.stream.write(bytes) {
             Ok(count) if count == bytes.len() => {}
