@@ -253,6 +253,9 @@ fn alike() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
+/// How a command is read.
+type Read = fn(&[&[u8]]) -> Result<Request>;
+
 proptest! {
     #![proptest_config(cases(50_000))]
 
@@ -279,7 +282,7 @@ proptest! {
         pool in prop::collection::vec(prop::collection::vec(alike(), 0..6), 1..4),
         order in prop::collection::vec(any::<prop::sample::Index>(), 1..20),
     ) {
-        let commands: [fn(&[&[u8]]) -> Result<Request>; 3] =
+        let commands: [Read; 3] =
             [|words| request::slide(words), |words| request::window(words), |words| request::bucket(words)];
         for read in commands {
             let mut cache = LimitCache::new();
