@@ -12,17 +12,18 @@
 mod common;
 
 use common::any::{any_effect, rules};
+use common::effect::read_text;
 use common::{TODAY, at, cases, sound, span};
 use proptest::prelude::*;
 use rl_core::limit::bucket::BucketRule;
 use rl_core::limit::codec::{self, VERSION};
-use rl_core::limit::effect::Effect;
+use rl_core::limit::effect::LimitEffect;
 use rl_core::limit::state::State;
 use rl_core::number;
 use rl_core::time::At;
 
 /// The state that these effects lead to, as a key has it.
-fn state_of(effects: &[Effect]) -> Option<State> {
+fn state_of(effects: &[LimitEffect]) -> Option<State> {
     let mut state: Option<State> = None;
     for effect in effects {
         match &mut state {
@@ -50,7 +51,7 @@ fn takes_requests(mut state: State) {
         assert!(decision.remaining <= decision.limit && decision.at >= clock);
         common::honest(&state, &rule, cost, clock.ms());
         let before = codec::encode(&state);
-        if (Effect::Admit { rule, at: decision.at, cost }).apply(&mut state).is_err() {
+        if (LimitEffect::Admit { rule, at: decision.at, cost }).apply(&mut state).is_err() {
             assert_eq!(codec::encode(&state), before);
         }
         sound(&state);
@@ -70,7 +71,7 @@ proptest! {
         let mut again = codec::decode(&bytes).unwrap();
         prop_assert!(again == state);
         prop_assert_eq!(codec::encode(&again), bytes);
-        let effect = Effect::Admit { rule: state.rule(), at: at(ms), cost };
+        let effect = LimitEffect::Admit { rule: state.rule(), at: at(ms), cost };
         prop_assert_eq!(effect.apply(&mut again), effect.apply(&mut state));
         prop_assert_eq!(codec::encode(&again), codec::encode(&state));
         takes_requests(again);
@@ -168,7 +169,7 @@ const GOLDEN: [(&str, &[&str], &str); 8] = [
 fn what_was_once_written_is_still_read() {
     assert_eq!(VERSION, 1, "new golden bytes beside these, not in their place");
     for (what, effects, golden) in GOLDEN {
-        let effects: Vec<_> = effects.iter().map(|text| Effect::parse(text.as_bytes()).unwrap()).collect();
+        let effects: Vec<_> = effects.iter().map(|text| read_text(text.as_bytes()).unwrap()).collect();
         let state = state_of(&effects).unwrap();
         let bytes = codec::encode(&state);
         let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();

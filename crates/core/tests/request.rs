@@ -14,7 +14,7 @@ mod common;
 use common::{cases, span};
 use proptest::prelude::*;
 use rl_core::fault::{Fault, Result};
-use rl_core::grammar::cache::Recent;
+use rl_core::grammar::cache::LimitCache;
 use rl_core::grammar::limit::{self as request, Request};
 use rl_core::limit::bucket::BucketRule;
 use rl_core::limit::rule::Rule;
@@ -253,6 +253,9 @@ fn alike() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
+/// How a command is read.
+type Read = fn(&[&[u8]]) -> Result<Request>;
+
 proptest! {
     #![proptest_config(cases(50_000))]
 
@@ -279,11 +282,13 @@ proptest! {
         pool in prop::collection::vec(prop::collection::vec(alike(), 0..6), 1..4),
         order in prop::collection::vec(any::<prop::sample::Index>(), 1..20),
     ) {
-        for read in [request::slide, request::window, request::bucket] {
-            let mut recent = Recent::new();
+        let commands: [Read; 3] =
+            [|words| request::slide(words), |words| request::window(words), |words| request::bucket(words)];
+        for read in commands {
+            let mut cache = LimitCache::new();
             for words in order.iter().map(|index| index.get(&pool)) {
                 let words: Vec<&[u8]> = [b"RL.TEST".as_slice(), b"key"].into_iter().chain(words.iter().map(Vec::as_slice)).collect();
-                prop_assert_eq!(recent.read(words.as_slice(), read).copied(), read(&words));
+                prop_assert_eq!(cache.read(words.as_slice(), read).copied(), read(&words));
             }
         }
     }

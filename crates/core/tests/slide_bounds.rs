@@ -19,7 +19,7 @@ use proptest::prelude::*;
 use rl_core::limit::counter::COST_MAX;
 use rl_core::limit::decision::Decision;
 use rl_core::limit::decision::Retry;
-use rl_core::limit::effect::Effect;
+use rl_core::limit::effect::LimitEffect;
 use rl_core::limit::rule::Rule;
 use rl_core::limit::slide::SlideRule;
 use rl_core::limit::slide::log::{BYTES_MAX, ENTRIES_EXACT, ENTRIES_MAX, Log};
@@ -221,7 +221,7 @@ fn no_key_takes_more_than_256_kib() {
         for request in 0..requests {
             now += if request % 15_000 < 2_000 { wide } else { 1 << 20 };
             let cost = if request % 15_000 < 1_800 { dear } else { 1 << 42 };
-            let effect = Effect::Admit { rule, at: At::new(now).unwrap_or(At::MAX), cost };
+            let effect = LimitEffect::Admit { rule, at: At::new(now).unwrap_or(At::MAX), cost };
             let applied = effect.apply(&mut state);
             if applied.is_err() || request % gone == gone - 1 {
                 state.refund(COST_MAX / 3, at(now.min(At::MAX.ms())));

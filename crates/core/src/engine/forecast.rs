@@ -125,7 +125,7 @@ impl Course<'_> {
 
     /// Charges a claim that is admitted at `at`.
     fn take(&mut self, claim: &QuotaClaim, at: At) {
-        if !claim.takes() {
+        if !claim.changes() {
             return; // its limits do not come into force either
         }
         let (shape, costs) = (Arc::clone(&claim.shape), claim.costs.clone());

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use rl_core::limit::bucket::BucketRule;
-use rl_core::limit::effect::Effect;
+use rl_core::limit::effect::LimitEffect;
 use rl_core::limit::rule::Rule;
 use rl_core::limit::slide::SlideRule;
 use rl_core::limit::window::{Length, WindowRule};
@@ -49,11 +49,11 @@ pub(crate) fn any_rule() -> impl Strategy<Value = Rule> {
 }
 
 /// Effects that no primary would send: any instant, any cost.
-pub(crate) fn any_effect(rules: Vec<Rule>) -> impl Strategy<Value = Effect> {
+pub(crate) fn any_effect(rules: Vec<Rule>) -> impl Strategy<Value = LimitEffect> {
     let instants = prop_oneof![3 => 0_u64..100, 2 => 0..=At::MAX.ms(), 1 => Just(At::MAX.ms())];
     let costs = prop_oneof![2 => 1_u64..50, 2 => 1..=COUNT_MAX, 1 => Just(COUNT_MAX)];
     (prop::sample::select(rules), instants, costs, 0_u8..6).prop_map(|(rule, ms, cost, kind)| match kind {
-        0 => Effect::Refund { at: at(ms), cost },
-        _ => Effect::Admit { rule, at: at(ms), cost },
+        0 => LimitEffect::Refund { at: at(ms), cost },
+        _ => LimitEffect::Admit { rule, at: at(ms), cost },
     })
 }

@@ -4,13 +4,14 @@
 
 pub(crate) mod any;
 pub(crate) mod bucket;
+pub(crate) mod effect;
 pub(crate) mod slide;
 pub(crate) mod window;
 
 use proptest::prelude::*;
 use rl_core::limit::codec;
 use rl_core::limit::decision::{Decision, Expiry, Retry};
-use rl_core::limit::effect::Effect;
+use rl_core::limit::effect::LimitEffect;
 use rl_core::limit::rule::Rule;
 use rl_core::limit::state::State;
 use rl_core::number::COUNT_MAX;
@@ -19,9 +20,10 @@ use rl_core::time::{At, Span};
 /// A day in November 2025, when most histories begin.
 pub(crate) const TODAY: u64 = 1_764_000_000_000;
 
-/// A test of so many cases; of a few where each step is interpreted (Miri).
+/// A test of so many cases, or of `PROPTEST_CASES`; of a few where each step is interpreted (Miri).
 pub(crate) fn cases(cases: u32) -> ProptestConfig {
-    let cases = if cfg!(miri) { 4 } else { cases };
+    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    let cases = asked.unwrap_or(if cfg!(miri) { 4 } else { cases });
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 
@@ -135,7 +137,7 @@ impl Key {
         assert!(decision.remaining <= decision.limit);
         assert_eq!(decision.allowed, decision.retry == Retry::Now);
         if decision.allowed && cost > 0 {
-            self.apply(&Effect::Admit { rule: *rule, at: decision.at, cost });
+            self.apply(&LimitEffect::Admit { rule: *rule, at: decision.at, cost });
             let after = self.state.as_ref().unwrap().peek(0, at(clock));
             assert_eq!(
                 (decision.remaining, decision.reset_after_ms),
@@ -149,11 +151,11 @@ impl Key {
     /// Gives back as the module does: nothing happens where nothing is in use.
     pub(crate) fn refund(&mut self, cost: u64, clock: u64) {
         if let Some(at) = self.state.as_ref().and_then(|state| state.refundable(at(clock))) {
-            self.apply(&Effect::Refund { at, cost });
+            self.apply(&LimitEffect::Refund { at, cost });
         }
     }
 
-    fn apply(&mut self, effect: &Effect) {
+    fn apply(&mut self, effect: &LimitEffect) {
         let expiry = match &mut self.state {
             Some(state) => effect.apply(state).unwrap(),
             None => {

@@ -12,6 +12,7 @@ use rl_core::quota::shape::Shape;
 use rl_core::time::At;
 use rl_core::value::Value;
 
+use crate::common::effect::{decoded_quota, encoded_quota};
 use crate::common::{at, begin, cases, span, steps};
 use crate::history::{IDS, Mix, UNITS, play, shapes};
 use crate::key::costs;
@@ -86,10 +87,9 @@ proptest! {
         let mut value: Option<Value> = None;
         for odd in &changes {
             let change = odd.change(&shapes);
-            let bytes = change.to_bytes();
-            let quota = value.as_ref().map(|value| value.quota().unwrap()).filter(|_| known);
-            let read = Change::parse(&bytes, quota).unwrap();
-            prop_assert_eq!(read.to_bytes(), &bytes[..]);
+            let bytes = encoded_quota(&change);
+            let read = decoded_quota(&bytes, value.as_ref().filter(|_| known)).unwrap();
+            prop_assert_eq!(encoded_quota(&read), &bytes[..]);
             match &mut value {
                 None => value = read.create().map(|(quota, _)| Value::Quota(Box::new(quota))),
                 Some(value) => {
@@ -134,12 +134,12 @@ proptest! {
     fn a_mutated_change_is_refused_or_another_one_that_does_no_harm(
         bytes in written(), shapes in odd_shapes(), odd in odd(), changes in mutations(),
     ) {
-        let sent = mutate(odd.change(&shapes).to_bytes(), &changes);
+        let sent = mutate(encoded_quota(&odd.change(&shapes)), &changes);
         let mut value = Value::decode(&bytes).unwrap();
-        match Change::parse(&sent, Some(value.quota().unwrap())) {
+        match decoded_quota(&sent, Some(&value)) {
             Err(fault) => prop_assert_eq!(fault, Fault::Effect),
             Ok(change) => {
-                prop_assert_eq!(change.to_bytes(), &sent[..]);
+                prop_assert_eq!(encoded_quota(&change), &sent[..]);
                 let created = change.create();
                 created.iter().for_each(|(quota, _): &(Quota, _)| sound(&Value::Quota(Box::new(quota.clone()))));
                 applied(&mut value, &change);

@@ -4,14 +4,16 @@
 
 use std::sync::Arc;
 
+use rl_core::effect::Effect;
 use rl_core::number::COUNT_MAX;
 use rl_core::quota::effect::{Admission, QuotaEffect as Change, Reserved};
 use rl_core::quota::policies::Policies;
-use rl_core::quota::reservations::Share;
+use rl_core::quota::reservation::Share;
 use rl_core::quota::shape::Shape;
 use rl_core::time::At;
 use rl_core::value::Value;
 
+use crate::common::effect::{encoded_quota, is};
 use crate::common::{TODAY, at, span};
 use crate::key::{apply, costs, policy};
 use crate::plain::limits;
@@ -111,9 +113,12 @@ fn changes_are_these_bytes() {
         (Change::Cancel { id, at: At::MAX }, "020400ff0d0affffffffffff01"),
         (Change::Renew { id, at: day(1), expires: day(300_000) }, "030400ff0d0a81d0dfb4ab33e0f7f1b4ab33"),
     ] {
-        assert_eq!(hex(&change.to_bytes()), golden, "{change:?}");
-        let bytes = unhex(golden);
-        assert_eq!(format!("{:?}", Change::parse(&bytes, None)), format!("Ok({change:?})"));
+        let (old, bytes) = (unhex(golden), unhex(&format!("01{golden}")));
+        assert_eq!(hex(&encoded_quota(&change)), format!("01{golden}"), "{change:?}");
+        let change = Effect::Quota(change);
+        assert!(is(Effect::decode(&bytes, None), &change), "{change:?}");
+        // Without its first byte it is what versions up to 0.1 wrote.
+        assert!(is(Effect::decode_quota(&old, None), &change), "{change:?}");
     }
 }
 

@@ -15,6 +15,7 @@ use rl_core::quota::shape::{Draft, Shape};
 use rl_core::time::At;
 use rl_core::value::Value;
 
+use crate::common::effect::{decoded_quota, encoded_quota};
 use crate::common::{at, span};
 
 #[derive(Clone, Debug, Default)]
@@ -158,10 +159,9 @@ impl Key {
     /// Makes a change here, on a replica that gets it as bytes, and on a server that was just
     /// restarted; all three hold the same afterwards.
     fn change(&mut self, change: &Change<'_>) {
-        let bytes = change.to_bytes();
-        let known = self.replica.as_ref().map(|value| value.quota().unwrap());
-        let read = Change::parse(&bytes, known).expect("what is written can be read");
-        assert_eq!(Change::parse(&bytes, None).unwrap().to_bytes(), bytes);
+        let bytes = encoded_quota(change);
+        let read = decoded_quota(&bytes, self.replica.as_ref()).expect("what is written can be read");
+        assert_eq!(encoded_quota(&decoded_quota(&bytes, None).unwrap()), bytes);
         let mut reloaded =
             self.bytes().map(|bytes| Value::decode(&bytes).expect("what is written can be read"));
         assert!(reloaded == self.value);

@@ -14,6 +14,7 @@ mod common;
 
 mod admission;
 mod bounds;
+mod cache;
 mod changes;
 mod codec;
 mod golden;

@@ -1,13 +1,11 @@
-//! Any words to the quota commands: within bounds or refused, and the same when they come again.
+//! Any words to the quota commands are read within bounds or refused.
 
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use rl_core::fault::{Fault, Result};
+use rl_core::grammar::cache::QuotaCache;
 use rl_core::grammar::quota::{self as request, Limits};
-use rl_core::grammar::terms::Wanted;
 use rl_core::number::COUNT_MAX;
-use rl_core::quota::name::Name;
 use rl_core::quota::shape::Shape;
 use rl_core::time::Span;
 
@@ -15,43 +13,8 @@ use crate::common::cases;
 use crate::history::shapes;
 use crate::key::policy;
 
-/// The shape that words spell out, or that of the policy they name, and what they ask of it.
-fn read<'a>(words: &'a [&'a [u8]]) -> Result<(Arc<Shape>, Wanted<'a>)> {
-    let read = request::quota(words)?;
-    let shape = match &read.limits {
-        Limits::Spelled(drafts) => Shape::new(None, drafts)?,
-        Limits::Policy(name) => {
-            let like = request::quota(LIKE_POLICIES)?;
-            let Limits::Spelled(drafts) = &like.limits else { panic!("spelled out") };
-            Shape::new(Some(&Name::new(name).ok_or(Fault::NoPolicy)?), drafts)?
-        }
-    };
-    let wanted = read.terms.wanted(&shape);
-    Ok((shape, wanted))
-}
-
-/// What the policies in requests are like.
-const LIKE_POLICIES: &[&[u8]] = &[
-    b"RL.QUOTA",
-    b"key",
-    b"LIMIT",
-    b"a",
-    b"5",
-    b"60",
-    b"LIMIT",
-    b"b",
-    b"5",
-    b"60",
-    b"UNIT",
-    b"t",
-    b"LIMIT",
-    b"c",
-    b"5",
-    b"INFLIGHT",
-];
-
 /// Limits spelled in a few words, so that many begin alike; some with a cost between them.
-fn spelled() -> impl Strategy<Value = Vec<&'static str>> {
+pub(crate) fn spelled() -> impl Strategy<Value = Vec<&'static str>> {
     let parts = [
         "LIMIT a 5 60",
         "LIMIT b 5 60",
@@ -84,7 +47,7 @@ fn spelled() -> impl Strategy<Value = Vec<&'static str>> {
 }
 
 /// Words a client may well send, in any place, and such as only an enemy would.
-fn any_word() -> impl Strategy<Value = Vec<u8>> {
+pub(crate) fn any_word() -> impl Strategy<Value = Vec<u8>> {
     let known = [
         "LIMIT",
         "limit",
@@ -154,9 +117,7 @@ proptest! {
             prop_assert!(costs.iter().count() <= 16 && costs.iter().all(|(_, cost)| cost <= COUNT_MAX));
         }
         let _ = request::renew(words);
-        if let Ok((shape, _)) = request::quota(words).and_then(|_| read(words)) {
-            let _ = request::spelling(words, &shape);
-        }
+        let _ = QuotaCache::new().read(words, 0, |_| None);
     }
 
     #[test]
@@ -170,29 +131,6 @@ proptest! {
             let Limits::Spelled(drafts) = request::quota(words.as_slice()).unwrap().limits else { panic!("no policy") };
             prop_assert!(shape.is(&drafts) && !named.is(&drafts));
             prop_assert!(Arc::ptr_eq(&Shape::from_bytes(shape.bytes()).unwrap(), shape));
-        }
-    }
-
-    #[test]
-    fn words_that_are_known_again_are_what_they_would_be_read_as(first in spelled(), then in spelled()) {
-        let words = |list: &[&'static str]| [&["RL.QUOTA", "key"], list].concat().into_iter().map(str::as_bytes).collect::<Vec<_>>();
-        let (first, then) = (words(&first), words(&then));
-        let Ok((shape, _)) = read(&first) else { return Ok(()) };
-        for learned in [&first, &then] {
-            let new = request::again(learned.as_slice(), &shape).is_none();
-            if new && read(learned).is_ok_and(|(same, _)| Arc::ptr_eq(&same, &shape)) {
-                let spelling = request::spelling(learned.as_slice(), &shape);
-                let plain = spelling.is_some();
-                shape.learn(|| spelling);
-                prop_assert_eq!(request::again(learned.as_slice(), &shape).is_some(), plain);
-            }
-            for words in [&first, &then] {
-                if let Some(wanted) = request::again(words.as_slice(), &shape) {
-                    let (same, read) = read(words).unwrap();
-                    prop_assert!(Arc::ptr_eq(&same, &shape), "other limits");
-                    prop_assert_eq!(wanted, read);
-                }
-            }
         }
     }
 }

@@ -1,5 +1,4 @@
-//! Waiting: lines, lanes and turns against a list that is sorted afresh each time it is asked; a
-//! server in virtual time against one that tries everyone each millisecond.
+//! The engine on a memory, in virtual time, against models that know no lines, timers or shortcuts.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
@@ -13,15 +12,11 @@
 #[path = "../common/mod.rs"]
 mod common;
 
-mod behind_limit;
-mod behind_quota;
-mod history;
+mod forecast_limit;
+mod forecast_quota;
 mod limits;
-mod model;
 mod naive;
-mod order;
+mod node;
 mod progress;
-mod scale;
 mod server;
-mod words;
 mod world;

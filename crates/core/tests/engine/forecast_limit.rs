@@ -2,12 +2,13 @@
 //! give up, and then it does, at the very instant that was announced.
 
 use proptest::prelude::*;
-use rl_core::engine::forecast::{self as behind, AHEAD_MAX, Ahead, Claim};
+use rl_core::engine::forecast::{self, AHEAD_MAX};
 use rl_core::grammar::limit::Request;
 use rl_core::limit::decision::{Decision, Retry};
 use rl_core::limit::rule::Rule;
 use rl_core::limit::state::State;
 use rl_core::number::COUNT_MAX;
+use rl_core::queue::{Ahead, Claim};
 use rl_core::time::{At, Span};
 
 use crate::common::any::{slide_rules, window_rules};
@@ -36,8 +37,8 @@ fn patient(rule: Rule, cost: u64) -> Waiter {
 fn told(key: &Key, ahead: &[Waiter], last: &Request, clock: u64) -> Decision {
     let claims: Vec<Claim> = ahead.iter().map(|waiter| Claim::Limit(waiter.request)).collect();
     let ahead = ahead.iter().zip(&claims);
-    let ahead = ahead.map(|(waiter, claim)| Ahead { claim, patience: span(waiter.patience) });
-    behind::limit(key.state(), ahead, last, at(clock))
+    let ahead = ahead.map(|(waiter, claim)| Ahead { claim, time_left: span(waiter.patience) });
+    forecast::limit(key.state(), ahead, last, at(clock))
 }
 
 /// Lets those ahead go on, each as soon as it may, from `clock` on, or give up, and gives when the last one

@@ -2,7 +2,7 @@
 //! first go on whose limits admit it and before whom nobody stands on any of its keys, until there is none.
 
 use crate::limits::Limit;
-use crate::world::{Ask, Became, Entry, Event, World};
+use crate::world::{Ask, Became, Entry, Event, Spec, World};
 
 #[derive(Clone, Debug)]
 struct Waiter {
@@ -14,7 +14,9 @@ struct Waiter {
 pub(crate) struct Naive {
     pub(crate) now: u64,
     keys: Vec<Vec<Limit>>,
-    specs: Vec<Vec<Limit>>,
+    /// Each key when nothing is used.
+    unused: Vec<Vec<Limit>>,
+    specs: Vec<Spec>,
     /// Every request that has come.
     asks: Vec<Ask>,
     /// In the order they came.
@@ -27,8 +29,8 @@ impl Naive {
     pub(crate) fn new(world: &World, now: u64) -> Self {
         let keys: Vec<Vec<Limit>> =
             world.specs.iter().map(|spec| spec.measures.iter().map(Limit::new).collect()).collect();
-        let specs = keys.clone();
-        Self { now, keys, specs, asks: Vec::new(), waiting: Vec::new(), aging: None, log: Vec::new() }
+        let (unused, specs) = (keys.clone(), world.specs.clone());
+        Self { now, keys, unused, specs, asks: Vec::new(), waiting: Vec::new(), aging: None, log: Vec::new() }
     }
 
     pub(crate) fn waits(&self) -> bool {
@@ -58,8 +60,9 @@ impl Naive {
     }
 
     /// Whether there is a key from which both take something.
-    fn share(one: &Ask, other: &Ask) -> bool {
-        one.takes().any(|key| other.takes().any(|other| other == key))
+    fn share(&self, one: &Ask, other: &Ask) -> bool {
+        let other = other.takes(&self.specs);
+        one.takes(&self.specs).iter().any(|key| other.contains(key))
     }
 
     pub(crate) fn event(&mut self, event: &Event) {
@@ -70,7 +73,7 @@ impl Naive {
             }
             Event::Serve => self.serve(),
             Event::Come(ask) => self.come(ask),
-            Event::Delete(key) => self.keys[*key] = self.specs[*key].clone(),
+            Event::Delete(key) => self.keys[*key] = self.unused[*key].clone(),
             Event::Refund(key, cost) => {
                 if let [Limit::Rate(rule, oracle)] = &mut self.keys[*key][..] {
                     oracle.refund(rule, *cost, self.now);
@@ -98,9 +101,9 @@ impl Naive {
         let who = self.asks.len();
         self.asks.push(ask.clone());
         let stands_before =
-            |waiter: &Waiter| self.lane(waiter) <= ask.lane && Self::share(&self.asks[waiter.who], ask);
+            |waiter: &Waiter| self.lane(waiter) <= ask.lane && self.share(&self.asks[waiter.who], ask);
         let never = ask.keys.iter().any(|(key, costs)| {
-            let limits = self.specs[*key].iter().zip(costs);
+            let limits = self.unused[*key].iter().zip(costs);
             limits.into_iter().any(|(limit, cost)| !limit.fits(*cost, ask.ttl, self.now))
         });
         let is_blocked = self.waiting.iter().any(stands_before);
@@ -151,7 +154,7 @@ impl Naive {
         let ask = |at: usize| &self.asks[self.waiting[at].who];
         let mut before: Vec<usize> = Vec::new();
         for at in order {
-            if !before.iter().any(|other| Self::share(ask(*other), ask(at))) && self.fits(ask(at)) {
+            if !before.iter().any(|other| self.share(ask(*other), ask(at))) && self.fits(ask(at)) {
                 return Some(at);
             }
             before.push(at);

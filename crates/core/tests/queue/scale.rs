@@ -8,6 +8,7 @@ use rl_core::queue::{Lane, Lines, Place, Ticket};
 use rl_core::time::{At, Span};
 
 use crate::common::at;
+use crate::history::claims;
 
 const ROUNDS: u64 = 500;
 
@@ -30,7 +31,8 @@ impl Crowd {
     fn join(&mut self, nth: u64) {
         let (places, lane) = (self.places.iter().cloned().collect(), Lane::ALL[nth as usize % 4]);
         let wait = Span::from_ms(1_000_000 + nth * 7_919 % 1_000);
-        self.tickets.push(self.waiting.join(places, lane, at(nth), wait, ()));
+        let claims = claims(&[0, 1, 2, 3], nth);
+        self.tickets.push(self.waiting.join(places, claims, lane, at(nth), wait, ()));
     }
 }
 
@@ -75,7 +77,8 @@ fn asking_takes_as_long_of_a_long_line() {
             black_box((waiting.turn(place, now), waiting.next(now), waiting.overdue(now), waiting.counts()));
             for lane in Lane::ALL {
                 black_box(waiting.blocks(place.db, &place.key, lane, now));
-                black_box(waiting.ahead(place.db, &place.key, lane, now, AHEAD_MAX).len());
+                let ahead = (place.db, &*place.key);
+                black_box(waiting.ahead(ahead, lane, now, AHEAD_MAX, |ahead| ahead.count()));
             }
         }
     });

@@ -18,6 +18,12 @@ pub(crate) struct Spec {
     pub(crate) is_quota: bool,
 }
 
+impl Spec {
+    fn has_slots(&self) -> bool {
+        self.measures.iter().any(|measure| matches!(measure, Measure::InFlight(_)))
+    }
+}
+
 /// A request: what it takes of each limit of its keys.
 #[derive(Clone, Debug)]
 pub(crate) struct Ask {
@@ -28,10 +34,13 @@ pub(crate) struct Ask {
 }
 
 impl Ask {
-    /// The keys that it takes something from.
-    pub(crate) fn takes(&self) -> impl Iterator<Item = usize> {
-        let takes = |costs: &[u64]| self.ttl.is_some() || costs.iter().any(|cost| *cost > 0);
-        self.keys.iter().filter(move |(_, costs)| takes(costs)).map(|(key, _)| *key)
+    /// The keys that it takes something from: a reservation takes a slot, if the key has any.
+    pub(crate) fn takes(&self, specs: &[Spec]) -> Vec<usize> {
+        let takes = |(key, costs): &&(usize, Vec<u64>)| {
+            let reserves = self.ttl.is_some() && specs[*key].has_slots();
+            reserves || costs.iter().any(|cost| *cost > 0)
+        };
+        self.keys.iter().filter(takes).map(|(key, _)| *key).collect()
     }
 }
 
@@ -114,9 +123,8 @@ fn ask(specs: &[Spec], dice: u64) -> Ask {
     let chosen: Vec<usize> =
         if specs[first].is_quota { (0..specs.len()).filter(others).take(3).collect() } else { vec![] };
     let chosen = if chosen.is_empty() { vec![first] } else { chosen };
-    let slots =
-        |key: &usize| specs[*key].measures.iter().any(|measure| matches!(measure, Measure::InFlight(_)));
-    let reserves = chosen.iter().any(slots) || (specs[chosen[0]].is_quota && dice >> 40 & 3 == 0);
+    let reserves = chosen.iter().any(|key| specs[*key].has_slots())
+        || (specs[chosen[0]].is_quota && dice >> 40 & 3 == 0);
     let wait =
         [None, Some(1 + (dice >> 44) % 60), Some(1_000_000), Some(1_000_000)][(dice >> 42 & 3) as usize];
     Ask {

@@ -118,11 +118,20 @@ impl Model {
         self.changed(&left);
     }
 
-    pub(crate) fn move_to(&mut self, ticket: u64, keys: &[Key]) {
+    pub(crate) fn get(&self, ticket: u64) -> &Waiter {
+        self.waiters.iter().find(|waiter| waiter.ticket == ticket).unwrap()
+    }
+
+    /// Moves a waiter to other lines. Returns whether they are others.
+    pub(crate) fn move_to(&mut self, ticket: u64, keys: &[Key]) -> bool {
         let waiter = self.waiters.iter_mut().find(|waiter| waiter.ticket == ticket).unwrap();
+        if waiter.keys == keys {
+            return false;
+        }
         let left = std::mem::replace(&mut waiter.keys, keys.to_vec());
         self.changed(&left);
         keys.iter().for_each(|key| self.mark(key));
+        true
     }
 
     /// One has left these lines, of which some may be no more.

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use rl_core::fault::{Fault, Result};
 use rl_core::grammar::limit::{self as request, Request};
 use rl_core::grammar::quota;
+use rl_core::grammar::terms::Terms;
 use rl_core::queue::{Lane, Wait};
 use rl_core::time::Span;
 
@@ -16,7 +17,7 @@ fn words(text: &str) -> Vec<&[u8]> {
 /// What each command that waits reads, with these options.
 fn read(options: &str) -> [Result<Option<Wait>>; 5] {
     let wait = |request: Result<Request>| request.map(|request| request.wait);
-    let terms = |terms: Result<quota::Terms<'_>>| terms.map(|terms| terms.wait);
+    let terms = |terms: Result<Terms<'_>>| terms.map(|terms| terms.wait);
     let [slide, window, bucket, one, many] = [
         format!("RL.SLIDE k 5 60 {options}"),
         format!("RL.WINDOW k 5 60 {options}"),

@@ -2,9 +2,9 @@
 //! nothing stays behind when all have left.
 #![no_main]
 
-#[path = "../../tests/lanes/history.rs"]
+#[path = "../../tests/queue/history.rs"]
 mod history;
-#[path = "../../tests/lanes/model.rs"]
+#[path = "../../tests/queue/model.rs"]
 mod model;
 
 use history::{Event, Play};

@@ -1,6 +1,9 @@
 //! Any history, played on the lines and on the model; both must say the same after each step.
 
-use rl_core::queue::{Lane, Lines, Place, Ticket};
+use rl_core::grammar::limit::Request;
+use rl_core::limit::rule::Rule;
+use rl_core::limit::slide::SlideRule;
+use rl_core::queue::{Ahead, Claim, Claims, Lane, Lines, Place, Ticket};
 use rl_core::time::{At, Span};
 
 use crate::model::{Key, Model};
@@ -26,7 +29,7 @@ impl Event {
 }
 
 pub(crate) struct Play {
-    waiting: Lines<u64>,
+    lines: Lines<u64>,
     model: Model,
     now: u64,
 }
@@ -36,17 +39,37 @@ const AGINGS: [Option<u64>; 8] =
 const NAMES: [&[u8]; 3] = [b"", b"a", b"\0\xff\r\n"];
 const DBS: [i32; 3] = [0, 1, 15];
 
-/// One to four of nine keys in three databases.
-fn keys(event: &Event) -> Vec<Key> {
-    let mut keys = Vec::new();
+/// Nine keys in three databases. Each waiter names all of them, and claims something of a few.
+fn all_keys() -> [Key; 9] {
+    core::array::from_fn(|at| (DBS[at % 3], NAMES[at / 3].to_vec()))
+}
+
+/// One to four of the keys, by their numbers.
+fn chosen(event: &Event) -> Vec<usize> {
+    let mut chosen = Vec::new();
     for nth in 0..=event.keys >> 12 & 3 {
         let at = usize::from(event.keys >> (nth * 3) & 7) + usize::from(event.pick >> 7);
-        let key = (DBS[at % 3], NAMES[at / 3 % 3].to_vec());
-        if !keys.contains(&key) {
-            keys.push(key);
+        if !chosen.contains(&at) {
+            chosen.push(at);
         }
     }
-    keys
+    chosen
+}
+
+fn keys(chosen: &[usize]) -> Vec<Key> {
+    chosen.iter().map(|at| all_keys()[*at].clone()).collect()
+}
+
+/// Claims of these keys. The cost tells whose they are.
+pub(crate) fn claims(chosen: &[usize], ticket: u64) -> Claims {
+    let rule = Rule::Slide(SlideRule { limit: 1, window: Span::from_ms(1) });
+    let claim = |at: &usize| (*at, Claim::Limit(Request { rule, cost: ticket, wait: None }));
+    chosen.iter().map(claim).collect()
+}
+
+fn ticket(ahead: &Ahead<'_>) -> u64 {
+    let Claim::Limit(request) = ahead.claim else { panic!("no claim of these") };
+    request.cost
 }
 
 fn place((db, key): &Key) -> Place {
@@ -59,7 +82,7 @@ fn key(place: &Place) -> Key {
 
 impl Play {
     pub(crate) fn new(now: u64) -> Self {
-        Self { waiting: Lines::default(), model: Model::default(), now }
+        Self { lines: Lines::default(), model: Model::default(), now }
     }
 
     fn at(&self) -> At {
@@ -71,9 +94,9 @@ impl Play {
             0..=3 => self.join(event),
             4 => {
                 if let Some(ticket) = self.pick(event) {
-                    let keys = keys(event);
-                    self.waiting.move_to(Ticket(ticket), keys.iter().map(place).collect());
-                    self.model.move_to(ticket, &keys);
+                    let chosen = chosen(event);
+                    let has_moved = self.lines.update(Ticket(ticket), claims(&chosen, ticket));
+                    assert_eq!(has_moved, self.model.move_to(ticket, &keys(&chosen)));
                 }
             }
             5 | 6 => {
@@ -82,19 +105,19 @@ impl Play {
                 }
             }
             7 => {
-                for key in keys(event) {
-                    self.waiting.mark(key.0, &key.1);
+                for key in keys(&chosen(event)) {
+                    self.lines.mark(key.0, &key.1);
                     self.model.mark(&key);
                 }
             }
             8 => {
                 let only = (!event.pick.is_multiple_of(4)).then(|| DBS[usize::from(event.pick) % 3]);
-                self.waiting.mark_all(only);
+                self.lines.mark_all(only);
                 self.model.mark_all(only);
             }
             9 => {
                 let aging = AGINGS[usize::from(event.pick) % AGINGS.len()];
-                self.waiting.set_aging(aging.map(Span::from_ms));
+                self.lines.set_aging(aging.map(Span::from_ms));
                 self.model.set_aging(aging);
             }
             10..=12 => self.pass(event),
@@ -109,8 +132,8 @@ impl Play {
             self.leave(ticket);
             self.check();
         }
-        assert!(self.waiting.is_clear());
-        assert_eq!(self.waiting.next(self.at()), None);
+        assert!(self.lines.is_clear());
+        assert_eq!(self.lines.next(self.at()), None);
     }
 
     /// One of those who wait.
@@ -120,24 +143,25 @@ impl Play {
     }
 
     fn join(&mut self, event: &Event) {
-        let (keys, lane) = (keys(event), usize::from(event.pick) % 4);
+        let (chosen, lane) = (chosen(event), usize::from(event.pick) % 4);
         let wait = match event.time % 4 {
             0 => 1,
             1 => event.time / 4 % 40,
             2 => event.time / 4 % Span::MAX.ms(),
             _ => Span::MAX.ms(),
         };
-        let upcoming = self.waiting.upcoming();
-        let places = keys.iter().map(place).collect();
-        let ticket = self.model.join(&keys, lane, self.now, wait);
-        let joined = self.waiting.join(places, Lane::ALL[lane], self.at(), Span::from_ms(wait), ticket);
+        let upcoming = self.lines.upcoming();
+        let places = all_keys().iter().map(place).collect();
+        let ticket = self.model.join(&keys(&chosen), lane, self.now, wait);
+        let (claims, wait) = (claims(&chosen, ticket), Span::from_ms(wait));
+        let joined = self.lines.join(places, claims, Lane::ALL[lane], self.at(), wait, ticket);
         assert_eq!((joined, upcoming), (Ticket(ticket), Ticket(ticket)));
     }
 
     fn leave(&mut self, ticket: u64) {
-        let left = self.waiting.leave(Ticket(ticket)).unwrap();
+        let left = self.lines.leave(Ticket(ticket)).unwrap();
         assert_eq!((left.stand.ticket, left.what), (Ticket(ticket), ticket));
-        assert!(self.waiting.leave(Ticket(ticket)).is_none(), "nobody leaves twice");
+        assert!(self.lines.leave(Ticket(ticket)).is_none(), "nobody leaves twice");
         self.model.leave(ticket);
     }
 
@@ -167,7 +191,7 @@ impl Play {
         let mut looked = 0;
         while looked < most {
             let due = self.model.due(self.now);
-            let Some(found) = self.waiting.marked(self.at()) else {
+            let Some(found) = self.lines.marked(self.at()) else {
                 assert!(due.is_empty(), "{due:?} are not looked at");
                 return;
             };
@@ -175,7 +199,7 @@ impl Play {
             assert!(due.contains(&line), "nothing has happened to {line:?}");
             looked += 1;
             let until = loop {
-                let turn = self.waiting.look(&found, self.at());
+                let turn = self.lines.look(&found, self.at());
                 assert_eq!(turn.map(|turn| turn.0), self.model.look(&line, self.now));
                 match turn {
                     None => break None,
@@ -186,54 +210,57 @@ impl Play {
             };
             // What happens while the first is tried is to be looked at, too.
             if roll(4) == 0 {
-                self.waiting.mark(line.0, &line.1);
+                self.lines.mark(line.0, &line.1);
                 self.model.mark(&line);
             }
-            self.waiting.sleep(&found, self.at(), until.map(|at| At::MIN.plus(Span::from_ms(at))));
+            self.lines.sleep(&found, self.at(), until.map(|at| At::MIN.plus(Span::from_ms(at))));
             self.model.sleep(&line, self.now, until);
         }
     }
 
     fn check(&self) {
-        let Self { waiting, model, now } = self;
+        let Self { lines, model, now } = self;
         let (now, at) = (*now, self.at());
-        assert_eq!((waiting.len(), waiting.is_empty()), (model.waiters.len(), model.waiters.is_empty()));
+        assert_eq!((lines.len(), lines.is_empty()), (model.waiters.len(), model.waiters.is_empty()));
         let count = |lane: usize| model.waiters.iter().filter(|waiter| waiter.lane == lane).count();
-        assert_eq!(waiting.counts(), [0, 1, 2, 3].map(count));
+        assert_eq!(lines.counts(), [0, 1, 2, 3].map(count));
         for waiter in &model.waiters {
-            let known = waiting.get(Ticket(waiter.ticket)).unwrap();
+            let known = lines.get(Ticket(waiter.ticket)).unwrap();
             assert_eq!((known.stand.since.ms(), known.deadline.ms()), (waiter.since, waiter.deadline));
-            assert_eq!(known.stand.lane_at(at, waiting.aging).index(), model.lane(waiter, now));
+            assert_eq!(known.stand.lane_at(at, lines.aging).index(), model.lane(waiter, now));
         }
         for db in DBS {
             NAMES.iter().for_each(|name| self.check_line(&(db, name.to_vec())));
         }
-        assert_eq!(waiting.overdue(at).map(|ticket| ticket.0), model.overdue(now));
-        assert_eq!(waiting.next(at).map(At::ms), model.next(now));
+        assert_eq!(lines.overdue(at).map(|ticket| ticket.0), model.overdue(now));
+        assert_eq!(lines.next(at).map(At::ms), model.next(now));
     }
 
     fn check_line(&self, key: &Key) {
-        let Self { waiting, model, now } = self;
+        let Self { lines, model, now } = self;
         let (now, at) = (*now, self.at());
         let all = model.line(key, now);
-        let line = waiting.line(key.0, &key.1);
+        let line = lines.line(key.0, &key.1);
         assert_eq!(line.is_some(), !all.is_empty());
         if let Some(line) = line {
             let count = |lane: usize| all.iter().filter(|waiter| waiter.lane == lane).count();
             assert_eq!((line.len(), line.is_empty()), (all.len(), false));
             assert_eq!(line.counts(), [0, 1, 2, 3].map(count));
-            let head = line.head(at, waiting.aging).map(|head| head.ticket.0);
+            let head = line.head(at, lines.aging).map(|head| head.ticket.0);
             assert_eq!(head, model.head(key, now));
-            assert_eq!(line.changes(at, waiting.aging).map(At::ms), model.changes(key, now));
+            assert_eq!(line.changes(at, lines.aging).map(At::ms), model.changes(key, now));
         }
-        assert_eq!(waiting.turn(&place(key), at).map(|turn| turn.0), model.turn(key, now));
+        assert_eq!(lines.turn(&place(key), at).map(|turn| turn.0), model.turn(key, now));
         for lane in Lane::ALL {
             let ahead = model.ahead(key, lane.index(), now);
-            assert_eq!(waiting.blocks(key.0, &key.1, lane, at), !ahead.is_empty());
+            assert_eq!(lines.blocks(key.0, &key.1, lane, at), !ahead.is_empty());
             for most in [0, 1, 2, 64] {
-                let found = waiting.ahead(key.0, &key.1, lane, at, most);
-                let found: Vec<u64> = found.iter().map(|waiter| waiter.what).collect();
-                assert_eq!(found, ahead[..ahead.len().min(most)]);
+                let found = lines.ahead((key.0, &key.1), lane, at, most, |ahead| {
+                    ahead.map(|ahead| (ticket(&ahead), ahead.time_left.ms())).collect::<Vec<_>>()
+                });
+                let time_left = |ticket: &u64| model.get(*ticket).deadline.saturating_sub(now);
+                let expected = ahead.iter().take(most).map(|ticket| (*ticket, time_left(ticket)));
+                assert_eq!(found.unwrap_or_default(), expected.collect::<Vec<_>>());
             }
         }
     }

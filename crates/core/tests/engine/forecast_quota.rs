@@ -4,19 +4,26 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use rl_core::engine::forecast::{self as behind, Ahead, Claim, QuotaClaim};
+use rl_core::engine::run::run;
+use rl_core::engine::{Standing, Turn, forecast};
+use rl_core::grammar::ask::{Ask, Limits};
+use rl_core::grammar::request::Request;
+use rl_core::grammar::terms::Reserve;
 use rl_core::limit::bucket::BucketRule;
 use rl_core::limit::decision::{Decision, Retry};
 use rl_core::limit::rule::Rule;
 use rl_core::limit::slide::SlideRule;
 use rl_core::limit::window::WindowRule;
+use rl_core::memory::{Memory, Now, Room};
+use rl_core::number::COUNT_MAX;
+use rl_core::queue::{Ahead, Claim, QuotaClaim};
 use rl_core::quota::Quota;
 use rl_core::quota::decide::{Demand, QuotaDecision, decide};
-use rl_core::quota::shape::{Measure, Shape};
-use rl_core::time::Span;
+use rl_core::quota::shape::{Draft, Measure, Shape};
+use rl_core::time::{At, Span};
+use rl_core::value::Value;
 
 use crate::common::{TODAY, at, cases, span};
-use crate::server::{admit, shape};
 use crate::world::{cost, measures, rules, slide};
 
 /// As long as anyone may wait.
@@ -24,6 +31,33 @@ const FOR_LONG: u64 = Span::MAX.ms();
 
 /// What one waits for, and for how long still.
 type Waiter = (QuotaClaim, u64);
+
+const KEY: &[u8] = b"k";
+
+fn shape(measures: &[Measure]) -> Arc<Shape> {
+    let names: [&[u8]; 3] = [b"one", b"two", b"three"];
+    let drafts = names.iter().zip(measures);
+    let drafts: Vec<Draft<'_>> =
+        drafts.map(|(name, measure)| Draft { name, unit: b"requests", measure: *measure }).collect();
+    Shape::new(None, &drafts).unwrap()
+}
+
+/// Lets the engine admit a claim on a key that does not expire.
+fn admit(held: &mut Option<Quota>, claim: &QuotaClaim, who: usize, clock: u64) {
+    let mut memory = Memory::<()>::new(Arc::new(Room::new(1)), Arc::default(), || None);
+    if let Some(quota) = held.take() {
+        let end = At::MIN.plus(span(COUNT_MAX));
+        assert!(memory.keys.insert(KEY.into(), Value::Quota(Box::new(quota)), end));
+    }
+    let id = who.to_be_bytes();
+    let limits = Limits::Known { shape: Arc::clone(&claim.shape), costs: claim.costs.clone() };
+    let reserve = claim.ttl.map(|ttl| Reserve { ttl, id: Some(&id) });
+    let request = Request::Quota(Ask { limits, reserve, wait: None });
+    let now = Now { wall: at(clock), steady: at(clock) };
+    let turn = run(&mut memory.at(now), &[KEY], &request, Standing::First);
+    assert!(matches!(turn, Ok(Turn::Answer { admitted: true, .. })));
+    *held = memory.keys.get(KEY, at(clock)).map(|value| value.quota().unwrap().clone());
+}
 
 fn asked(held: Option<&Quota>, claim: &QuotaClaim, now: u64) -> QuotaDecision {
     decide(held, &claim.shape, &Demand { costs: &claim.costs, ttl: claim.ttl }, at(now))
@@ -45,7 +79,7 @@ fn then(mut held: Option<Quota>, all: &[Waiter], clock: u64) -> Option<u64> {
     };
     for (who, (claim, patience)) in ahead.iter().enumerate() {
         if let Some(at) = when(held.as_ref(), claim, clock.saturating_add(*patience)) {
-            admit(&mut held, &claim.shape, 1_000 + who, &claim.costs, claim.ttl.map(|ttl| ttl.ms()), at);
+            admit(&mut held, claim, 1_000 + who, at);
         }
     }
     when(held.as_ref(), last, u64::MAX)
@@ -55,8 +89,8 @@ fn check(held: &Option<Quota>, all: &[Waiter], clock: u64) -> Retry {
     let ((last, _), ahead) = all.split_last().unwrap();
     let claims: Vec<(Claim, u64)> =
         ahead.iter().map(|(claim, patience)| (Claim::Quota(claim.clone()), *patience)).collect();
-    let before = claims.iter().map(|(claim, patience)| Ahead { claim, patience: span(*patience) });
-    let told = behind::quota(held.as_ref(), before, last, at(clock));
+    let before = claims.iter().map(|(claim, patience)| Ahead { claim, time_left: span(*patience) });
+    let told = forecast::quota(held.as_ref(), before, last, at(clock));
     let then = then(held.clone(), all, clock);
     let expected = then.map_or(Retry::Never, |then| Retry::After((then - clock).max(1)));
     let standing = decide(held.as_ref(), &last.shape, &Demand { costs: &[], ttl: None }, at(clock));
@@ -123,7 +157,7 @@ fn played(shapes: &[Arc<Shape>], history: &[u64], may_reserve: bool) -> (Option<
         clock += dice % 8;
         let claim = claim(shapes, dice.rotate_right(3), may_reserve);
         if asked(held.as_ref(), &claim, clock).allowed() {
-            admit(&mut held, &claim.shape, who, &claim.costs, claim.ttl.map(|ttl| ttl.ms()), clock);
+            admit(&mut held, &claim, who, clock);
         }
     }
     (held, clock)
@@ -170,7 +204,7 @@ fn a_slot_is_free_when_that_of_the_one_before_runs_out() {
         (claim, FOR_LONG)
     };
     let mut held = None;
-    admit(&mut held, &shape, 0, &[0, 1], Some(1_000), TODAY);
+    admit(&mut held, &claim(1_000).0, 0, TODAY);
     assert_eq!(check(&held, &[claim(7)], TODAY), Retry::After(1_000));
     assert_eq!(check(&held, &[claim(500), claim(7)], TODAY), Retry::After(1_500));
     assert_eq!(check(&held, &[claim(500), claim(70), claim(7)], TODAY), Retry::After(1_570));
@@ -183,7 +217,7 @@ fn other_kinds_of_claims_take_nothing() {
     let shape = shape(&[Measure::Rate(slide(1, 1_000))]);
     let last = QuotaClaim { shape, costs: vec![1].into(), ttl: None };
     let request = rl_core::grammar::limit::Request { rule: slide(1, 9_000), cost: 1, wait: None };
-    let ahead = Ahead { claim: &Claim::Limit(request), patience: span(1_000) };
-    let told = behind::quota(None, std::iter::once(ahead), &last, at(TODAY));
+    let ahead = Ahead { claim: &Claim::Limit(request), time_left: span(1_000) };
+    let told = forecast::quota(None, std::iter::once(ahead), &last, at(TODAY));
     assert_eq!((told.retry(), told.rows[0].remaining), (Retry::After(1), 0));
 }

@@ -11,7 +11,7 @@ use crate::world::{Ask, Became, Entry, Event, Spec, World, slide, worlds};
 /// What became of those who asked for something of a key, in that order.
 fn on_key(world: &World, log: &[Entry], key: usize) -> Vec<Entry> {
     let asks: Vec<&Ask> = world.events.iter().filter_map(come).collect();
-    let about = |entry: &&Entry| asks[entry.who].takes().any(|other| other == key);
+    let about = |entry: &&Entry| asks[entry.who].takes(&world.specs).contains(&key);
     log.iter().filter(about).copied().collect()
 }
 
@@ -37,7 +37,7 @@ proptest! {
         for event in &world.events {
             server.event(event);
             naive.event(event);
-            prop_assert_eq!(server.waiting.is_empty(), !naive.waits());
+            prop_assert_eq!(server.waiting().is_empty(), !naive.waits());
         }
         let mut left = 5_000;
         naive.serve();
@@ -51,7 +51,7 @@ proptest! {
             prop_assert_eq!(on_key(&world, &server.log, key), on_key(&world, &naive.log, key));
         }
         prop_assert_eq!(of_each(&server.log), of_each(&naive.log));
-        prop_assert!(server.waiting.is_clear());
+        prop_assert!(server.waiting().is_clear());
         let came = world.events.iter().filter_map(come).count();
         let ends = |entry: &&Entry| entry.became != Became::Waits;
         prop_assert_eq!(server.log.iter().filter(ends).count(), came, "each is answered once");
@@ -83,9 +83,23 @@ fn small_costs_do_not_starve_a_large_one() {
         server.event(&ask(1, 3, 10_000));
         server.event(&Event::Pass(1));
     }
-    assert_eq!(server.waiting.len(), 199);
+    assert_eq!(server.waiting().len(), 199);
     server.event(&Event::Pass(1));
     assert_eq!(admitted(&server, 1), Some(100), "at the first millisecond at which all has aged");
+}
+
+#[test]
+fn a_reservation_that_takes_nothing_of_a_key_holds_up_nobody_there() {
+    let spec = || Spec { measures: vec![Measure::Rate(slide(1, 100))], is_quota: true };
+    let mut server = Server::new(&World { specs: vec![spec(), spec()], events: Vec::new() }, 0);
+    let mut come = |costs: &[(usize, u64)]| {
+        let keys = costs.iter().map(|(key, cost)| (*key, vec![*cost])).collect();
+        server.event(&Event::Come(Ask { keys, ttl: Some(50), lane: 2, wait: Some(1_000) }));
+        server.log.last().unwrap().became
+    };
+    assert_eq!(come(&[(1, 1)]), Became::AdmittedAtOnce);
+    assert_eq!(come(&[(0, 0), (1, 1)]), Became::Waits, "for the second key");
+    assert_eq!(come(&[(0, 1)]), Became::AdmittedAtOnce, "of the first it takes nothing");
 }
 
 #[test]
@@ -118,7 +132,7 @@ fn a_server_on_which_all_sleep_does_nothing() {
     server.event(&Event::Pass(999_999));
     assert_eq!((server.wakes, server.attempts), (1, 1));
     server.event(&Event::Pass(1));
-    assert!(server.waiting.is_clear());
+    assert!(server.waiting().is_clear());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use rl_core::queue::{Lane, Lines, Place};
 use rl_core::time::At;
 
 use crate::common::{TODAY, at, cases, span};
-use crate::history::{Event, Play};
+use crate::history::{Event, Play, claims};
 
 fn events(most: usize) -> impl Strategy<Value = Vec<Event>> {
     let most = if cfg!(miri) { most.min(12) } else { most };
@@ -48,7 +48,8 @@ fn who_rises_while_a_line_is_looked_at_is_seen_next() {
     waiting.set_aging(Some(span(10)));
     let place = Place { db: 0, key: b"k".as_slice().into() };
     let join = |waiting: &mut Lines<()>, lane, ms| {
-        waiting.join([place.clone()].into_iter().collect(), lane, at(ms), span(1_000), ())
+        let places = [place.clone()].into_iter().collect();
+        waiting.join(places, claims(&[0], 1), lane, at(ms), span(1_000), ())
     };
     let low = join(&mut waiting, Lane::Low, 0);
     let high = join(&mut waiting, Lane::Normal, 5);

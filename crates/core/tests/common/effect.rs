@@ -1,0 +1,71 @@
+//! Effects as bytes, and the text that versions up to 0.1 wrote for those of one limit.
+
+use rl_core::effect::Effect;
+use rl_core::fault::{Fault, Result};
+use rl_core::limit::decimal_text::decimal_text;
+use rl_core::limit::effect::LimitEffect;
+use rl_core::limit::rule::Rule;
+use rl_core::limit::window::Length;
+use rl_core::quota::effect::QuotaEffect;
+use rl_core::value::Value;
+
+/// The bytes of an effect.
+pub(crate) fn encoded(effect: &Effect<'_>) -> Vec<u8> {
+    effect.encode(<[u8]>::to_vec)
+}
+
+/// The bytes of the effect of a quota.
+pub(crate) fn encoded_quota(effect: &QuotaEffect<'_>) -> Vec<u8> {
+    encoded(&Effect::Quota(effect.clone()))
+}
+
+/// Reads the effect of one limit.
+pub(crate) fn decoded_limit(bytes: &[u8]) -> Result<LimitEffect> {
+    limit(Effect::decode(bytes, None)?)
+}
+
+/// Reads the text of the effect of one limit.
+pub(crate) fn read_text(text: &[u8]) -> Result<LimitEffect> {
+    limit(Effect::decode_text(text)?)
+}
+
+/// Reads the effect of a quota for a key that holds `held`.
+pub(crate) fn decoded_quota<'a>(bytes: &'a [u8], held: Option<&Value>) -> Result<QuotaEffect<'a>> {
+    match Effect::decode(bytes, held)? {
+        Effect::Quota(effect) => Ok(effect),
+        Effect::Limit(_) => Err(Fault::Effect),
+    }
+}
+
+/// Whether this is what was read. The type does not compare two that live for different times.
+pub(crate) fn is(read: Result<Effect<'_>>, effect: &Effect<'_>) -> bool {
+    read.is_ok_and(|read| format!("{read:?}") == format!("{effect:?}"))
+}
+
+fn limit(effect: Effect<'_>) -> Result<LimitEffect> {
+    match effect {
+        Effect::Limit(effect) => Ok(effect),
+        Effect::Quota(_) => Err(Fault::Effect),
+    }
+}
+
+/// The text of an effect.
+pub(crate) fn old_text(effect: &LimitEffect) -> String {
+    match effect {
+        LimitEffect::Admit { rule: Rule::Slide(rule), at, cost } => {
+            format!("slide {} {cost} {} {}", at.ms(), rule.limit, rule.window.ms())
+        }
+        LimitEffect::Admit { rule: Rule::Window(rule), at, cost } => {
+            let length = match rule.length {
+                Length::Span(span) => span.ms().to_string(),
+                Length::Month => "1mo".to_owned(),
+            };
+            format!("window {} {cost} {} {length} {}", at.ms(), rule.limit, rule.offset)
+        }
+        LimitEffect::Admit { rule: Rule::Bucket(rule), at, cost } => {
+            let refill = decimal_text(rule.refill());
+            format!("bucket {} {cost} {} {refill} {}", at.ms(), rule.capacity(), rule.period().ms())
+        }
+        LimitEffect::Refund { at, cost } => format!("refund {} {cost}", at.ms()),
+    }
+}
