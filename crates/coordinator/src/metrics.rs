@@ -73,7 +73,7 @@ struct RuleLabels {
 
 /// What became of a descriptor of Envoy's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Descriptor {
+pub(crate) enum DescriptorOutcome {
     /// It is within its limit, or has none.
     Ok,
     /// It is over.
@@ -86,7 +86,7 @@ pub(crate) enum Descriptor {
     DegradedDeny,
 }
 
-impl Descriptor {
+impl DescriptorOutcome {
     const fn name(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -227,7 +227,7 @@ impl Metrics {
     }
 
     /// One more descriptor of Envoy's was answered; rules are those of the configuration.
-    pub(crate) fn descriptor(&self, rule: &str, outcome: Descriptor) {
+    pub(crate) fn descriptor(&self, rule: &str, outcome: DescriptorOutcome) {
         self.descriptors.get_or_create(&RuleLabels { rule: label(rule), outcome: outcome.name() }).inc();
     }
 
@@ -289,7 +289,7 @@ mod tests {
     #[test]
     fn a_rule_may_be_called_anything() {
         let metrics = Metrics::new();
-        metrics.descriptor("a \"b\" \\ c\nd", Descriptor::Ok);
+        metrics.descriptor("a \"b\" \\ c\nd", DescriptorOutcome::Ok);
         let text = metrics.text(0, 0, true);
         let line = r#"rl_envoy_descriptors_total{rule="a \"b\" \\ c\nd",outcome="ok"} 1"#;
         assert!(text.lines().any(|known| known == line), "{text}");

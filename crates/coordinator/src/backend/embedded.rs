@@ -18,8 +18,8 @@ use tokio::sync::Notify;
 use super::shard::{Come, Shard};
 use crate::clock::{self, Now};
 use crate::command::Command;
-use crate::crowd::Crowd;
 use crate::reply::{self, Failure, Reply};
+use crate::waiter_limits::WaiterLimits;
 
 /// How many shards there are: more than there are processors, so that they seldom meet.
 const SHARDS: usize = 64;
@@ -41,7 +41,7 @@ pub(crate) struct Embedded {
     shards: Vec<Arc<Part>>,
     room: Arc<Room>,
     policies: Arc<Policies>,
-    crowd: Arc<Crowd>,
+    waiter_limits: Arc<WaiterLimits>,
 }
 
 /// A shard, and what wakes the task that serves it.
@@ -59,7 +59,7 @@ impl Part {
 
 impl Embedded {
     /// Nothing is used yet.
-    pub(crate) fn new(settings: Settings, crowd: Arc<Crowd>) -> Self {
+    pub(crate) fn new(settings: Settings, waiter_limits: Arc<WaiterLimits>) -> Self {
         let Settings { max_keys, aging, policies } = settings;
         let (room, policies) = (Arc::new(Room::new(max_keys)), Arc::new(policies));
         let shard = |_| {
@@ -68,7 +68,7 @@ impl Embedded {
             Arc::new(Part { shard: Mutex::new(shard), wake: Notify::new() })
         };
         let shards = (0..SHARDS).map(shard).collect();
-        Self { hasher: RandomState::default(), shards, room, policies, crowd }
+        Self { hasher: RandomState::default(), shards, room, policies, waiter_limits }
     }
 
     /// Starts the tasks that serve those who wait; they run as long as the program.
@@ -81,12 +81,12 @@ impl Embedded {
     /// Runs a command.
     pub(crate) async fn run(&self, command: &Arc<Command>) -> reply::Result {
         let part = self.part(command.key())?;
-        let mut seat = None;
+        let mut counted = None;
         let come = {
             let mut shard = part.lock();
             let come = shard.come(command, Now::read(), || {
                 let lane = command.wait().map_or(Lane::default(), |wait| wait.lane);
-                seat = Some(self.crowd.enter(command.key(), lane)?);
+                counted = Some(self.waiter_limits.enter(command.key(), lane)?);
                 Ok(())
             });
             if !shard.memory.lines.is_empty() || (shard.is_idle && shard.memory.keys.next().is_some()) {
@@ -101,7 +101,7 @@ impl Embedded {
                 let mut stands = Stands { part, ticket: Some(ticket) };
                 let result = told.await.unwrap_or(Err(Failure::Down));
                 stands.ticket = None;
-                drop(seat);
+                drop(counted);
                 result
             }
         }
@@ -236,7 +236,7 @@ mod tests {
 
     fn embedded() -> Embedded {
         let settings = Settings { max_keys: 10, aging: None, policies: Policies::new() };
-        Embedded::new(settings, Crowd::new(10, 10))
+        Embedded::new(settings, WaiterLimits::new(10, 10))
     }
 
     /// One of two in a window, or as these words say.

@@ -22,9 +22,9 @@ use tokio::sync::{Semaphore, watch};
 use self::source::{Link, Source, Use};
 use crate::clock;
 use crate::command::Command;
-use crate::config::{self, Wrong};
-use crate::crowd::Crowd;
+use crate::config::RedisSettings;
 use crate::reply::{Failure, Reply, Result};
+use crate::waiter_limits::WaiterLimits;
 
 /// How long a server that was down is left alone.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -38,8 +38,8 @@ pub(crate) struct Redis {
     connects: tokio::sync::Mutex<()>,
     /// Connections of those who have waited.
     idle: Mutex<Vec<Link>>,
-    seats: Semaphore,
-    crowd: Arc<Crowd>,
+    places: Semaphore,
+    waiter_limits: Arc<WaiterLimits>,
     is_up: AtomicBool,
     ending: watch::Sender<bool>,
 }
@@ -58,7 +58,10 @@ impl Redis {
     ///
     /// # Errors
     /// What is wrong with the configuration.
-    pub(crate) fn new(config: &config::Redis, crowd: Arc<Crowd>) -> std::result::Result<Self, Wrong> {
+    pub(crate) fn new(
+        config: &RedisSettings,
+        waiter_limits: Arc<WaiterLimits>,
+    ) -> std::result::Result<Self, String> {
         let read = |path: &std::path::PathBuf| {
             std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))
         };
@@ -69,8 +72,8 @@ impl Redis {
             shared: Mutex::default(),
             connects: tokio::sync::Mutex::default(),
             idle: Mutex::default(),
-            seats: Semaphore::new(config.wait_connections),
-            crowd,
+            places: Semaphore::new(config.wait_connections),
+            waiter_limits,
             is_up: AtomicBool::new(true),
             ending: watch::Sender::new(false),
         })
@@ -86,8 +89,8 @@ impl Redis {
                 return Ok(reply);
             }
         }
-        let _seat = self.crowd.enter(command.key(), wait.lane)?;
-        let _own = self.seats.try_acquire().map_err(|_| Fault::Busy)?;
+        let _counted = self.waiter_limits.enter(command.key(), wait.lane)?;
+        let _place = self.places.try_acquire().map_err(|_| Fault::Busy)?;
         let mut ending = self.ending.subscribe();
         let waited = tokio::select! {
             biased;

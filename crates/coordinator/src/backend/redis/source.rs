@@ -22,8 +22,6 @@ use redis::{
 };
 use tokio::sync::Mutex;
 
-use crate::config::Wrong;
-
 /// A sentinel's port where none is named.
 const SENTINEL_PORT: u16 = 26_379;
 /// How often a cluster is asked again where a key has moved, or a node is gone.
@@ -78,7 +76,7 @@ impl Source {
     ///
     /// # Errors
     /// What is wrong with it, without what it says: there may be a password in it.
-    pub(super) fn new(url: &str, ca: Option<Vec<u8>>, timeout: Duration) -> Result<Self, Wrong> {
+    pub(super) fn new(url: &str, ca: Option<Vec<u8>>, timeout: Duration) -> Result<Self, String> {
         let wrong =
             |error: redis::RedisError| format!("the URL of Redis is none that is understood: {}", error);
         let certificates =

@@ -1,0 +1,135 @@
+//! Errors: RFC 9457 problem details. No text repeats what a client has sent.
+
+use std::borrow::Cow;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use rl_core::fault::Fault;
+use serde_json::json;
+
+use crate::reply::Failure;
+
+/// An error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Problem {
+    /// The status.
+    pub(crate) status: StatusCode,
+    /// The name of the error, for programs. It does not change when the text does.
+    pub(crate) code: &'static str,
+    /// What is wanted, for people.
+    pub(crate) detail: Cow<'static, str>,
+    /// `Retry-After`, in seconds.
+    pub(crate) retry_after: Option<u64>,
+}
+
+impl Problem {
+    /// An error with this status, code and detail.
+    pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, code, detail: detail.into(), retry_after: None }
+    }
+
+    /// A request that is wrong: 400.
+    pub(crate) fn request(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_request", detail)
+    }
+
+    /// Adds `Retry-After`.
+    pub(super) const fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+}
+
+impl From<Fault> for Problem {
+    fn from(fault: Fault) -> Self {
+        let text = |fault: Fault| {
+            let text = fault.text().to_str().unwrap_or_default();
+            text.split_once(' ').map_or(text, |(_, text)| text)
+        };
+        match fault {
+            Fault::Busy => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_waiters", text(fault)).retry_after(1)
+            }
+            Fault::WrongType => Self::new(
+                StatusCode::CONFLICT,
+                "wrong_algorithm",
+                "the key holds a limit of another algorithm, or something else",
+            ),
+            Fault::NoPolicy => Self::new(StatusCode::CONFLICT, "no_such_policy", "there is no such policy"),
+            Fault::Reservations | Fault::Retired => {
+                Self::new(StatusCode::CONFLICT, "key_is_full", text(fault))
+            }
+            Fault::NeedsReserve => Self::request("a quota with an inflight limit needs reserve"),
+            Fault::PeekSyntax => Self::new(
+                StatusCode::CONFLICT,
+                "wrong_algorithm",
+                "the key holds one limit, so cost must be an integer",
+            ),
+            Fault::MaxWindow => Self::request("window or period is longer than this server allows"),
+            Fault::NoPermission => {
+                Self::new(StatusCode::BAD_GATEWAY, "back_end_refuses", "the back end refuses the command")
+            }
+            Fault::OutOfMemory => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "out_of_memory", "the back end is out of memory")
+                    .retry_after(1)
+            }
+            Fault::SlotMoves => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "slot_moves", "the key is moving to another node")
+                    .retry_after(1)
+            }
+            _ => Self::request(text(fault)),
+        }
+    }
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Fault(fault) => fault.into(),
+            Failure::Full => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too_many_keys",
+                "there are as many keys as this server may hold",
+            )
+            .retry_after(1),
+            Failure::Down => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "back_end_down", "the back end does not answer")
+                    .retry_after(1)
+            }
+            Failure::Strange => Self::new(
+                StatusCode::BAD_GATEWAY,
+                "back_end_strange",
+                "the back end gives no answer that is understood; is the module loaded?",
+            ),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let title = self.status.canonical_reason().unwrap_or("Error");
+        let body = json!({
+            "type": "about:blank",
+            "title": title,
+            "status": self.status.as_u16(),
+            "code": self.code,
+            "detail": self.detail,
+        });
+        respond(self.status, &body, self.retry_after)
+    }
+}
+
+/// The response of an error with this body.
+pub(super) fn respond(status: StatusCode, body: &serde_json::Value, retry_after: Option<u64>) -> Response {
+    let mut response = (status, body.to_string()).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(seconds) = retry_after {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if status == StatusCode::UNAUTHORIZED {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
+}
