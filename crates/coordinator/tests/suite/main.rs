@@ -21,6 +21,7 @@ mod degraded;
 mod docs;
 mod ends;
 mod envoy;
+mod golden;
 mod hostile;
 mod oracle;
 mod recipe;
