@@ -23,6 +23,7 @@ pub(crate) const QUOTA: &CStr = c"quota";
 ///
 /// A refund that empties a key leaves its expiry where it was: until then the key still tells its
 /// parameters.
+#[inline(always)] // the kind of the effect is known where it is made
 pub(crate) fn apply(
     context: Context<'_>,
     key: &mut Key<'_, Value>,
@@ -47,6 +48,7 @@ pub(crate) fn apply(
 }
 
 /// Tells replicas and the AOF of an effect that was applied here.
+#[inline(always)] // as `apply`
 pub(crate) fn replicate(context: Context<'_>, name: Arg<'_>, effect: &Effect<'_>) {
     if listeners::any() {
         effect.encode(|bytes| context.replicate(COMMAND, name, bytes));

@@ -62,7 +62,7 @@ impl<'a> Host for Server<'a> {
         Ok(look(self, key.get()?))
     }
 
-    #[inline]
+    #[inline(always)] // as `effects::apply`
     fn commit(&mut self, name: Arg<'a>, key: &mut Key<'a, Value>, effect: &Effect<'_>) -> Result<()> {
         effects::apply(self.context, key, name, effect)?;
         effects::replicate(self.context, name, effect);

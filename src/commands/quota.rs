@@ -59,7 +59,16 @@ impl FindsKeys for Many {
 impl One {
     /// Runs a request that has just come.
     fn come(context: Context<'_>, args: Args<'_>) -> Result<()> {
-        let ask = Self::read(&args)?;
+        let asked = CACHE.with(|cache| {
+            let ask = cache.read(&args, policies::state(), policies::get)?;
+            Self::ask(context, args, ask)
+        });
+        // The cache is in use if another module, told of this request's key, called the command again.
+        asked.unwrap_or_else(|| Self::ask(context, args, Ask::read(&args)?))
+    }
+
+    #[inline(always)] // what it is given is large
+    fn ask(context: Context<'_>, args: Args<'_>, ask: Ask<'_>) -> Result<()> {
         let (reserve, wait) = (ask.reserve, ask.wait.unwrap_or_default());
         let standing = Standing::Newcomer(wait.lane);
         let finish = |host: &mut Server<'_>, asked: &[Asked<Server<'_>>], outcome: &Outcome| {
@@ -75,7 +84,7 @@ impl One {
 
     /// Runs a request that waits.
     fn again(context: Context<'_>, args: Args<'_>, standing: Standing) -> Turn<Answer> {
-        let turn = Self::read(&args).and_then(|ask| {
+        let turn = Ask::read(&args).and_then(|ask| {
             let reserve = ask.reserve;
             let finish = |host: &mut Server<'_>, asked: &[Asked<Server<'_>>], outcome: &Outcome| {
                 count(host.context(), asked, outcome, &metrics::QUOTA);
@@ -84,11 +93,6 @@ impl One {
             one(&mut Server::new(context), key(args)?, ask, standing, finish)
         });
         turn.unwrap_or_else(|fault| refuse(fault, &metrics::QUOTA))
-    }
-
-    fn read<'w>(args: &'w Args<'_>) -> Result<Ask<'w>> {
-        let known = CACHE.with(|cache| cache.read(args, policies::state(), policies::get));
-        known.unwrap_or_else(|| Ask::read(args)) // the cache is in use by a command that led to this one
     }
 }
 
@@ -153,6 +157,7 @@ fn count(context: Context<'_>, asked: &[Asked<Server<'_>>], outcome: &Outcome, c
 }
 
 /// Sends the answer.
+#[inline(always)] // how many keys there are is known where it is called
 fn send(
     context: Context<'_>,
     asked: &[Asked<Server<'_>>],

@@ -18,6 +18,7 @@ pub(crate) enum Names {
 }
 
 /// Allowed, retry_after_ms, what blocks, a row for each limit; with `id` also that or nil.
+#[inline(always)] // as `send`
 pub(super) fn reply<'a>(
     context: Context<'_>,
     answers: impl Iterator<Item = (&'a Shape, &'a QuotaDecision)> + Clone,
@@ -38,6 +39,7 @@ pub(super) fn reply<'a>(
 }
 
 /// The first four elements of a reply.
+#[inline(always)] // as `send`
 pub(crate) fn limits<'a>(
     reply: Reply<'_>,
     answers: impl Iterator<Item = (&'a Shape, &'a QuotaDecision)> + Clone,

@@ -41,7 +41,7 @@ impl QuotaCache {
     ///
     /// # Errors
     /// The fault of the first argument that is wrong.
-    #[inline]
+    #[inline(always)] // for its result, which is large
     pub fn read<'w, W: Words + ?Sized>(
         &mut self,
         words: &'w W,
@@ -86,17 +86,13 @@ impl QuotaCache {
     }
 }
 
-/// The place of a request: by its policy, or by its first limit.
+/// The place of a request: by the end of the name of its policy or first limit, and by how many words it has.
 #[inline]
 fn place<W: Words + ?Sized>(words: &W) -> usize {
-    let mut hash = words.count() as u64;
-    for at in [LIMITS_AT.saturating_add(1), LIMITS_AT.saturating_add(2)] {
-        let word = words.word(at).unwrap_or_default();
-        let first = word.first_chunk::<8>().map_or(0, |bytes| u64::from_le_bytes(*bytes));
-        let last = word.last_chunk::<4>().map_or(0, |bytes| u64::from(u32::from_le_bytes(*bytes)));
-        let end = word.last().map_or(0, |byte| u64::from(*byte));
-        let mixed = first ^ last.rotate_left(32) ^ end.rotate_left(17) ^ word.len() as u64;
-        hash = (hash ^ mixed).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23);
-    }
-    usize::from(hash.to_le_bytes()[7] & (PLACES - 1))
+    let name = words.word(LIMITS_AT.saturating_add(1)).unwrap_or_default();
+    let end = name.last_chunk::<4>().map_or(0, |bytes| u32::from_le_bytes(*bytes));
+    let last = name.last().map_or(0, |byte| u32::from(*byte));
+    let count = u32::try_from(words.count()).unwrap_or(u32::MAX);
+    let hash = (end ^ last.rotate_left(16) ^ count.rotate_left(24)).wrapping_mul(0x9e37_79b1);
+    usize::from(hash.to_le_bytes()[3] & (PLACES - 1))
 }
