@@ -46,6 +46,21 @@ pub trait Host {
     /// [`Fault::WrongType`] if it holds a value of the server's own.
     fn read<T>(&self, name: Self::Name, look: impl FnOnce(&Self, Option<&Value>) -> T) -> Result<T>;
 
+    /// Makes sure that each of these keys can be made if it does not exist.
+    ///
+    /// The engine asks before it commits to the first of several keys, and then commits to all of them. A host that
+    /// never lacks room need not look.
+    ///
+    /// # Errors
+    /// Whatever keeps the server from it. Nothing has changed then.
+    fn prepare(
+        &mut self,
+        names: impl Iterator<Item = Self::Name> + Clone,
+    ) -> core::result::Result<(), Self::Error> {
+        let _ = names;
+        Ok(())
+    }
+
     /// Applies an effect to an open key, moves its expiry, and tells replicas and the AOF.
     ///
     /// # Errors

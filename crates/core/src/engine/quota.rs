@@ -124,6 +124,11 @@ impl<H: Host> Asked<H> {
         Ok((Self { name, key, shape, costs, decision: QuotaDecision::default() }, false))
     }
 
+    /// Whether its key changes if the request is admitted.
+    fn changes(&self, ttl: Option<Span>) -> bool {
+        ttl.is_some() || self.costs.iter().any(|cost| *cost > 0)
+    }
+
     /// What it takes if it is admitted.
     fn claim(&self, ttl: Option<Span>) -> QuotaClaim {
         QuotaClaim { shape: Arc::clone(&self.shape), costs: self.costs.clone(), ttl }
@@ -201,6 +206,9 @@ fn decide<H: Host>(
     let given = reserve.and_then(|reserve| reserve.id);
     let made = if given.is_none() && ttl.is_some() { Some(host.make_id()?) } else { None };
     let id = given.or(made.as_ref().map(<[u8; 32]>::as_slice));
+    if asked.len() > 1 {
+        host.prepare(asked.iter().filter(|asked| asked.changes(ttl)).map(|asked| asked.name))?;
+    }
     for asked in asked.iter_mut() {
         charge(host, asked, ttl.zip(id))?;
     }
@@ -244,7 +252,7 @@ fn charge<H: Host>(
     asked: &mut Asked<H>,
     reserve: Option<(Span, &[u8])>,
 ) -> Result<(), H::Error> {
-    if reserve.is_none() && asked.costs.iter().all(|cost| *cost == 0) {
+    if !asked.changes(reserve.map(|(ttl, _)| ttl)) {
         return Ok(());
     }
     let QuotaDecision { rows, at } = &asked.decision;

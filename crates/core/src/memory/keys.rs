@@ -21,6 +21,8 @@ pub struct Keys {
     /// a moved expiry is not noted here.
     due: BinaryHeap<Reverse<(At, Arc<[u8]>)>>,
     room: Arc<Room>,
+    /// Room that is taken for keys that are about to be made.
+    held: usize,
 }
 
 #[derive(Debug)]
@@ -40,7 +42,7 @@ impl Keys {
     /// No keys.
     #[must_use]
     pub fn new(room: Arc<Room>) -> Self {
-        Self { entries: HashMap::default(), due: BinaryHeap::new(), room }
+        Self { entries: HashMap::default(), due: BinaryHeap::new(), room, held: 0 }
     }
 
     /// What a key holds.
@@ -68,17 +70,38 @@ impl Keys {
             }
             return Ok(true);
         }
-        if self.room.is_full() {
+        if self.held == 0 && self.room.is_full() {
             self.sweep(clock, usize::MAX, |_| ()); // expired keys make room
         }
         let Some((value, expiry)) = effect.create() else { return Ok(true) };
         Ok(self.insert(key.into(), value, at(expiry)))
     }
 
+    /// Takes room for those of these keys that do not exist, before the first of them is made. Returns `false`
+    /// if there is too little.
+    pub(super) fn hold<'k>(&mut self, names: impl Iterator<Item = &'k [u8]> + Clone, clock: At) -> bool {
+        let mut count = self.count_missing(names.clone());
+        if !self.room.take(count) {
+            self.sweep(clock, usize::MAX, |_| ()); // expired keys make room
+            count = self.count_missing(names);
+            if !self.room.take(count) {
+                return false;
+            }
+        }
+        self.held = self.held.saturating_add(count);
+        true
+    }
+
+    fn count_missing<'k>(&self, names: impl Iterator<Item = &'k [u8]>) -> usize {
+        names.filter(|name| !self.entries.contains_key(*name)).count()
+    }
+
     /// Adds a key that does not exist. Returns `false` if there is no room for it.
     pub fn insert(&mut self, key: Arc<[u8]>, value: Value, expires: At) -> bool {
-        if !self.room.take() {
-            return false;
+        match self.held.checked_sub(1) {
+            Some(left) => self.held = left,
+            None if !self.room.take(1) => return false,
+            None => {}
         }
         self.due.push(Reverse((expires, Arc::clone(&key))));
         if self.entries.insert(key, Entry { value, expires }).is_some() {

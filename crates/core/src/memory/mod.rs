@@ -108,6 +108,14 @@ impl<'m, W> Host for Visit<'m, W> {
         Ok(look(self, self.memory.keys.get(name, self.now.wall)))
     }
 
+    fn prepare(
+        &mut self,
+        names: impl Iterator<Item = Self::Name> + Clone,
+    ) -> core::result::Result<(), Error> {
+        let has_room = self.memory.keys.hold(names, self.now.wall);
+        if has_room { Ok(()) } else { Err(Error::Full) }
+    }
+
     fn commit(
         &mut self,
         name: Self::Name,

@@ -28,8 +28,9 @@ impl Room {
         self.taken() >= self.most
     }
 
-    pub(super) fn take(&self) -> bool {
-        let more = |taken: usize| (taken < self.most).then(|| taken.saturating_add(1));
+    /// Takes room for `count` keys. Returns `false` if there is too little; none is taken then.
+    pub(super) fn take(&self, count: usize) -> bool {
+        let more = |taken: usize| taken.checked_add(count).filter(|taken| *taken <= self.most);
         self.taken.fetch_update(Relaxed, Relaxed, more).is_ok()
     }
 

@@ -14,6 +14,7 @@ mod common;
 
 mod forecast_limit;
 mod forecast_quota;
+mod full;
 mod limits;
 mod naive;
 mod node;

@@ -57,6 +57,10 @@ impl<'m, W> Host for Watched<'m, W> {
         self.visit.read(name, |_, value| look(self, value))
     }
 
+    fn prepare(&mut self, names: impl Iterator<Item = &'m [u8]> + Clone) -> core::result::Result<(), Error> {
+        self.visit.prepare(names)
+    }
+
     fn commit(
         &mut self,
         name: &'m [u8],
