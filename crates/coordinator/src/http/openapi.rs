@@ -1,16 +1,16 @@
-//! `GET /openapi.json`: what there is to ask, for programs. `.ci/test-coordinator.sh` holds the running server to it, and
-//! a test here the names of its fields.
+//! `GET /openapi.json`: the interface, for programs. `.ci/test-coordinator.sh` tests the running server against it, and a
+//! test here compares the names of its fields.
 
-use axum::Router;
-use axum::http::header;
-use axum::routing::get;
+use hyper::StatusCode;
+
+use super::answer::JSON;
+use super::response::{Response, text};
 
 const DOCUMENT: &str = include_str!("../../openapi.json");
 
-/// The way to it.
-pub(super) fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
-    Router::new()
-        .route("/openapi.json", get(|| async { ([(header::CONTENT_TYPE, "application/json")], DOCUMENT) }))
+/// The response with the document.
+pub(super) fn answer() -> Response {
+    text(StatusCode::OK, JSON, DOCUMENT)
 }
 
 #[cfg(test)]

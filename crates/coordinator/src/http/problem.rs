@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use hyper::StatusCode;
+use hyper::header::{self, HeaderValue};
 use rl_core::fault::Fault;
 use serde_json::json;
 
+use super::response::{Response, no_store, text};
 use crate::reply::Failure;
 
 /// An error.
@@ -42,13 +43,13 @@ impl Problem {
 
 impl From<Fault> for Problem {
     fn from(fault: Fault) -> Self {
-        let text = |fault: Fault| {
+        let detail = |fault: Fault| {
             let text = fault.text().to_str().unwrap_or_default();
             text.split_once(' ').map_or(text, |(_, text)| text)
         };
         match fault {
             Fault::Busy => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_waiters", text(fault)).retry_after(1)
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_waiters", detail(fault)).retry_after(1)
             }
             Fault::WrongType => Self::new(
                 StatusCode::CONFLICT,
@@ -57,7 +58,7 @@ impl From<Fault> for Problem {
             ),
             Fault::NoPolicy => Self::new(StatusCode::CONFLICT, "no_such_policy", "there is no such policy"),
             Fault::Reservations | Fault::Retired => {
-                Self::new(StatusCode::CONFLICT, "key_is_full", text(fault))
+                Self::new(StatusCode::CONFLICT, "key_is_full", detail(fault))
             }
             Fault::NeedsReserve => Self::request("a quota with an inflight limit needs reserve"),
             Fault::PeekSyntax => Self::new(
@@ -77,7 +78,7 @@ impl From<Fault> for Problem {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "slot_moves", "the key is moving to another node")
                     .retry_after(1)
             }
-            _ => Self::request(text(fault)),
+            _ => Self::request(detail(fault)),
         }
     }
 }
@@ -105,8 +106,9 @@ impl From<Failure> for Problem {
     }
 }
 
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
+impl Problem {
+    /// The response.
+    pub(super) fn into_response(self) -> Response {
         let title = self.status.canonical_reason().unwrap_or("Error");
         let body = json!({
             "type": "about:blank",
@@ -121,10 +123,9 @@ impl IntoResponse for Problem {
 
 /// The response of an error with this body.
 pub(super) fn respond(status: StatusCode, body: &serde_json::Value, retry_after: Option<u64>) -> Response {
-    let mut response = (status, body.to_string()).into_response();
+    let mut response = text(status, "application/problem+json", body.to_string());
+    no_store(&mut response);
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(seconds) = retry_after {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
