@@ -2,69 +2,121 @@
 
 use hyper::StatusCode;
 use hyper::header::{self, HeaderName, HeaderValue};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::fields;
-use super::problem::{self, Problem};
-use super::response::{Response, no_store, text};
+use super::problem::Problem;
+use super::response::{Response, json};
 use crate::app::{Answer, App};
 use crate::clock::whole_seconds;
 use crate::command::Command;
 use crate::on_error::{self, OnError};
-use crate::reply::{Quota, Reply, Row};
+use crate::reply::{Failure, Quota, Reply, Row};
 
 /// The media type of answers.
 pub(super) const JSON: &str = "application/json";
 
+/// The largest number in an answer.
+pub(super) const MAX: u64 = 9_007_199_254_740_991;
+
 const DEGRADED: HeaderName = HeaderName::from_static(on_error::DEGRADED);
 
 /// The answer of one limit.
-#[derive(Serialize)]
-struct LimitAnswer<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'a str>,
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct LimitAnswer {
+    /// Whether the request is admitted, and counted.
     allowed: bool,
+    /// The limit in force.
+    #[schemars(range(max = MAX))]
     limit: u64,
+    /// What could still be admitted now.
+    #[schemars(range(max = MAX))]
     remaining: u64,
+    /// 0 if admitted; else the ms until it is admitted, if no other request comes first; -1 if it never can be.
+    #[schemars(range(min = -1, max = MAX))]
     retry_after_ms: i64,
+    /// The ms until the whole limit is available again.
+    #[schemars(range(max = MAX))]
     reset_after_ms: u64,
 }
 
-impl<'a> LimitAnswer<'a> {
-    const fn new(name: Option<&'a str>, row: &Row) -> Self {
-        let Row { allowed, limit, remaining, retry_after_ms, reset_after_ms } = *row;
-        Self { name, allowed, limit, remaining, retry_after_ms, reset_after_ms }
-    }
-}
-
 /// The answer of a quota.
-#[derive(Serialize)]
-struct QuotaAnswer<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct QuotaAnswer<'a> {
+    /// Whether the request is admitted, and counted.
     allowed: bool,
+    /// 0 if admitted; else the ms until it is admitted, if no other request comes first; -1 if it never can be.
+    #[schemars(range(min = -1, max = MAX))]
     retry_after_ms: i64,
+    /// The names of all limits that block.
     blocking: &'a [String],
-    limits: Vec<LimitAnswer<'a>>,
+    limits: Vec<QuotaLimitAnswer<'a>>,
+    /// If a reservation was asked for: its id, or null if the request is denied.
     #[serde(skip_serializing_if = "Option::is_none")]
     reservation: Option<&'a Option<String>>,
 }
 
-/// The answer to what ends a reservation.
-#[derive(Serialize)]
-struct DoneAnswer {
+/// What one limit of a quota answers.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields, inline)]
+struct QuotaLimitAnswer<'a> {
+    name: &'a str,
+    /// Whether this limit admits the request.
+    allowed: bool,
+    /// The limit in force.
+    #[schemars(range(max = MAX))]
+    limit: u64,
+    /// What could still be admitted now.
+    #[schemars(range(max = MAX))]
+    remaining: u64,
+    /// 0 if admitted; else the ms until it is admitted, if no other request comes first; -1 if it never can be.
+    #[schemars(range(min = -1, max = MAX))]
+    retry_after_ms: i64,
+    /// The ms until the whole limit is available again.
+    #[schemars(range(max = MAX))]
+    reset_after_ms: u64,
+}
+
+/// Whether there was such a reservation; if not, nothing has changed.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Done", deny_unknown_fields)]
+pub(super) struct DoneAnswer {
     done: bool,
 }
 
-/// The answer to a refund.
-#[derive(Serialize)]
-struct RemainingAnswer {
+/// What remains after a refund.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Remaining", deny_unknown_fields)]
+pub(super) struct RemainingAnswer {
+    #[schemars(range(max = MAX))]
     remaining: u64,
 }
 
-/// The answer to a request that is allowed while the back end is down.
-#[derive(Serialize)]
-struct DegradedAnswer {
+/// The back end is down. The request is allowed and counted nowhere, as was asked for.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct DegradedAnswer {
+    #[schemars(extend("const" = true))]
     allowed: bool,
+    #[schemars(extend("const" = true))]
     degraded: bool,
+}
+
+impl From<&Row> for LimitAnswer {
+    fn from(row: &Row) -> Self {
+        let Row { allowed, limit, remaining, retry_after_ms, reset_after_ms } = *row;
+        Self { allowed, limit, remaining, retry_after_ms, reset_after_ms }
+    }
+}
+
+impl<'a> From<&'a (String, Row)> for QuotaLimitAnswer<'a> {
+    fn from((name, row): &'a (String, Row)) -> Self {
+        let Row { allowed, limit, remaining, retry_after_ms, reset_after_ms } = *row;
+        Self { name, allowed, limit, remaining, retry_after_ms, reset_after_ms }
+    }
 }
 
 /// The response to a command.
@@ -76,15 +128,15 @@ pub(super) fn respond(app: &App, command: &Command, answer: Answer) -> Response 
     };
     let status = status(command, &reply);
     let mut response = match &reply {
-        Reply::Limit(row) => json(status, &LimitAnswer::new(None, row)),
+        Reply::Limit(row) => json(status, JSON, &LimitAnswer::from(row)),
         Reply::Quota(quota) => {
             let Quota { allowed, retry_after_ms, blocking, limits, reservation } = quota;
-            let limits = limits.iter().map(|(name, row)| LimitAnswer::new(Some(name), row)).collect();
+            let limits = limits.iter().map(QuotaLimitAnswer::from).collect();
             let (allowed, retry_after_ms, reservation) = (*allowed, *retry_after_ms, reservation.as_ref());
-            json(status, &QuotaAnswer { allowed, retry_after_ms, blocking, limits, reservation })
+            json(status, JSON, &QuotaAnswer { allowed, retry_after_ms, blocking, limits, reservation })
         }
-        Reply::Done(done) => json(status, &DoneAnswer { done: *done }),
-        Reply::Remaining(remaining) => json(status, &RemainingAnswer { remaining: *remaining }),
+        Reply::Done(done) => json(status, JSON, &DoneAnswer { done: *done }),
+        Reply::Remaining(remaining) => json(status, JSON, &RemainingAnswer { remaining: *remaining }),
         Reply::None => {
             let problem = Problem::new(StatusCode::NOT_FOUND, "no_such_key", "there is no such key");
             return problem.into_response();
@@ -106,19 +158,12 @@ pub(super) fn respond(app: &App, command: &Command, answer: Answer) -> Response 
 /// The response while the back end is down, if `on_error` has decided.
 fn degraded(on_error: OnError) -> Response {
     let mut response = match on_error {
-        OnError::Allow => json(StatusCode::OK, &DegradedAnswer { allowed: true, degraded: true }),
+        OnError::Allow => json(StatusCode::OK, JSON, &DegradedAnswer { allowed: true, degraded: true }),
         OnError::Deny => {
-            let status = StatusCode::SERVICE_UNAVAILABLE;
-            let body = serde_json::json!({
-                "type": "about:blank",
-                "title": status.canonical_reason(),
-                "status": status.as_u16(),
-                "code": "back_end_down",
-                "detail": "the back end does not answer, so the request is denied",
-                "allowed": false,
-                "degraded": true,
-            });
-            problem::respond(status, &body, Some(1))
+            let mut problem = Problem::from(Failure::Down);
+            problem.detail = "the back end does not answer, so the request is denied".into();
+            problem.is_decision = true;
+            problem.into_response()
         }
     };
     response.headers_mut().insert(DEGRADED, HeaderValue::from_static(on_error.name()));
@@ -131,12 +176,4 @@ fn status(command: &Command, reply: &Reply) -> StatusCode {
         Some(false) if command.verb().decides() => StatusCode::TOO_MANY_REQUESTS,
         _ => StatusCode::OK,
     }
-}
-
-fn json(status: StatusCode, body: &impl Serialize) -> Response {
-    let mut bytes = Vec::with_capacity(256);
-    let _ = serde_json::to_writer(&mut bytes, body); // it fails only for maps whose keys are not strings
-    let mut response = text(status, JSON, bytes);
-    no_store(&mut response);
-    response
 }

@@ -9,7 +9,7 @@ use super::access::forbidden;
 use super::problem::Problem;
 use super::receive::receive;
 use super::response::Response;
-use super::{answer, commands};
+use super::{answer, body};
 use crate::app::App;
 use crate::auth::Access;
 use crate::command::Verb;
@@ -18,10 +18,15 @@ use crate::command::Verb;
 ///
 /// # Errors
 /// Why it is refused before any limit is asked.
-pub(super) async fn ask(app: &App, verb: Verb, access: &Access, body: Incoming) -> Result<Response, Problem> {
+pub(super) async fn ask(
+    app: &App,
+    verb: Verb,
+    access: &Access,
+    incoming: Incoming,
+) -> Result<Response, Problem> {
     let (command, on_error) = {
-        let body = receive(app, body).await?;
-        let (mut command, on_error) = commands::read(verb, &body)?;
+        let bytes = receive(app, incoming).await?;
+        let (mut command, on_error) = body::read(verb, &bytes)?;
         command.at_most(app.bounds.wait.span());
         (Arc::new(command), on_error)
     };

@@ -5,12 +5,12 @@
 //! | `routes.rs` | which function answers which path |
 //! | `access.rs` | who may ask: tokens, and pages of other sites |
 //! | `ask.rs`, `receive.rs` | `POST /v1/…`: the request and its body |
-//! | `commands.rs`, `body.rs` | a JSON body as a command |
+//! | `body/` | a JSON body as a command |
 //! | `answer.rs`, `fields.rs` | answers to commands, and their header fields |
 //! | `response.rs`, `problem.rs`, `text.rs` | responses, errors, and texts with numbers |
 //! | `allow.rs` | `POST /allow` |
 //! | `watch.rs`, `page.rs` | `GET /v1/watch`, and the page that shows it |
-//! | `state.rs`, `openapi.rs` | `GET /metrics`, `/readyz`, `/openapi.json` |
+//! | `state.rs`, `openapi/` | `GET /metrics`, `/readyz`, `/openapi.json` |
 //!
 //! A request passes no router of a framework and no layers: one `match` finds its function. Layers box a future each
 //! and took half of the instructions of `POST /allow`.
@@ -20,7 +20,6 @@ mod allow;
 mod answer;
 mod ask;
 mod body;
-mod commands;
 mod fields;
 mod openapi;
 mod page;

@@ -5,9 +5,10 @@ use std::borrow::Cow;
 use hyper::StatusCode;
 use hyper::header::{self, HeaderValue};
 use rl_core::fault::Fault;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
-use super::response::{Response, no_store, text};
+use super::response::{Response, json};
 use crate::reply::Failure;
 
 /// An error.
@@ -21,12 +22,14 @@ pub(crate) struct Problem {
     pub(crate) detail: Cow<'static, str>,
     /// `Retry-After`, in seconds.
     pub(crate) retry_after: Option<u64>,
+    /// Whether `on_error` has denied the request: the body says so.
+    pub(crate) is_decision: bool,
 }
 
 impl Problem {
     /// An error with this status, code and detail.
     pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code, detail: detail.into(), retry_after: None }
+        Self { status, code, detail: detail.into(), retry_after: None, is_decision: false }
     }
 
     /// A request that is wrong: 400.
@@ -106,31 +109,47 @@ impl From<Failure> for Problem {
     }
 }
 
+/// A problem as it is sent.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Problem", deny_unknown_fields, description = "RFC 9457.")]
+pub(super) struct ProblemBody<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    title: &'a str,
+    status: u16,
+    /// The name of the error, for programs.
+    code: &'a str,
+    /// For people. It never repeats what was sent.
+    detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "bool", extend("const" = false))]
+    allowed: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "bool", extend("const" = true))]
+    degraded: Option<bool>,
+}
+
 impl Problem {
     /// The response.
     pub(super) fn into_response(self) -> Response {
-        let title = self.status.canonical_reason().unwrap_or("Error");
-        let body = json!({
-            "type": "about:blank",
-            "title": title,
-            "status": self.status.as_u16(),
-            "code": self.code,
-            "detail": self.detail,
-        });
-        respond(self.status, &body, self.retry_after)
+        let Self { status, code, detail, retry_after, is_decision } = self;
+        let body = ProblemBody {
+            kind: "about:blank",
+            title: status.canonical_reason().unwrap_or("Error"),
+            status: status.as_u16(),
+            code,
+            detail: &detail,
+            allowed: is_decision.then_some(false),
+            degraded: is_decision.then_some(true),
+        };
+        let mut response = json(status, "application/problem+json", &body);
+        let headers = response.headers_mut();
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
     }
-}
-
-/// The response of an error with this body.
-pub(super) fn respond(status: StatusCode, body: &serde_json::Value, retry_after: Option<u64>) -> Response {
-    let mut response = text(status, "application/problem+json", body.to_string());
-    no_store(&mut response);
-    let headers = response.headers_mut();
-    if let Some(seconds) = retry_after {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-    }
-    if status == StatusCode::UNAUTHORIZED {
-        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    }
-    response
 }

@@ -8,6 +8,7 @@ use http_body_util::{BodyExt as _, Either, Full, StreamBody};
 use hyper::StatusCode;
 use hyper::body::{Bytes, Frame};
 use hyper::header::{self, HeaderValue};
+use serde::Serialize;
 
 /// A body: a text, or a stream.
 pub(super) type Body = Either<Full<Bytes>, UnsyncBoxBody<Bytes, Infallible>>;
@@ -23,6 +24,15 @@ pub(super) fn empty() -> Body {
 /// A response with a text of this media type.
 pub(super) fn text(status: StatusCode, media_type: &'static str, text: impl Into<Bytes>) -> Response {
     with_type(status, media_type, Either::Left(Full::new(text.into())))
+}
+
+/// A response with this JSON, which must not be cached.
+pub(super) fn json(status: StatusCode, media_type: &'static str, body: &impl Serialize) -> Response {
+    let mut bytes = Vec::with_capacity(256);
+    let _ = serde_json::to_writer(&mut bytes, body); // it fails only for maps whose keys are not strings
+    let mut response = text(status, media_type, bytes);
+    no_store(&mut response);
+    response
 }
 
 /// A response that goes on until the stream ends.
