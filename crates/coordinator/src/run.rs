@@ -91,7 +91,7 @@ async fn serve(config: Config, answering: Option<Answering>) -> Result<(), Strin
         }
     };
     let saved = limits.zip(config.snapshot.clone());
-    let held = saved.as_ref().map(|(_, SnapshotSettings { path, .. })| snapshot::hold(path)).transpose()?;
+    let lock = saved.as_ref().map(|(_, SnapshotSettings { path, .. })| snapshot::lock(path)).transpose()?;
     match (&saved, backend.kind()) {
         (Some((limits, SnapshotSettings { path, .. })), _) => {
             let keys = snapshot::restore(path, limits)?;
@@ -155,7 +155,7 @@ async fn serve(config: Config, answering: Option<Answering>) -> Result<(), Strin
         let keys = snapshot::write(&path, &limits).map_err(|error| format!("{}: {error}", path.display()))?;
         tracing::info!(keys, "limits were saved");
     }
-    drop(held);
+    drop(lock);
     if failed { Err("it could not serve any more".into()) } else { Ok(()) }
 }
 
