@@ -1,6 +1,6 @@
 // Past states, for the plots: rates from counters, and how full each limit was. Times are the server's, in ms.
 
-/** What plots show. */
+/** The time that plots show, in ms. */
 export const SPAN = 300_000;
 /** Counters closer together than this make no rate: the first state after a connect can come just before the second. */
 const STEP_MIN = 500;
