@@ -1,7 +1,7 @@
-// The page: connects its buttons, the stream of states and the view.
+// The page: its buttons, its connection, and when it shows what.
 //
-// The parts have their own files: stream.js reads states from the server, history.js stores past states, view.js shows the
-// numbers, plot.js draws the plots, and text.js formats text.
+// It connects the other files: stream.js (states from the server), history.js (past states), view.js (numbers), plot.js
+// (plots), text.js (formatting).
 
 import { History, moment } from "./history.js";
 import { Watch } from "./stream.js";
@@ -10,13 +10,13 @@ import { lose, show } from "./view.js";
 
 const TOKEN = "rl-coordinator-token";
 const THEME = "rl-coordinator-theme";
-/** With reduced motion, plots move at this interval, in ms. */
+/** How often plots move for a reader who prefers less motion, in ms. */
 const CALM = 10_000;
 
 const at = (id) => document.getElementById(id);
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
-/** Reads and writes a browser storage. If the browser forbids it, nothing is stored. */
+/** The browser may forbid storage; then nothing is stored. */
 const kept = {
   get: (storage, name) => {
     try {
@@ -29,7 +29,7 @@ const kept = {
     try {
       window[storage].setItem(name, value);
     } catch {
-      /* not stored */
+      /* not kept */
     }
   },
 };
@@ -72,7 +72,7 @@ function render() {
   status();
 }
 
-/** Shows the state of the connection and the time of the numbers. Writes only changes, because a screen reader speaks them. */
+/** Shows the connection and the age of the numbers. It writes only what changes, since screen readers speak it. */
 function status() {
   const words = {
     connecting: ["Connecting", "wait"],
@@ -90,7 +90,7 @@ function status() {
   at("when").textContent = parts.join(", ");
 }
 
-/** Shows a line for the shell, for a server without requests. */
+/** A shell line for a first request. */
 function example() {
   const words = [`curl ${new URL("v1/slide", location.href)}`, "-H 'Content-Type: application/json'"];
   if (token) words.push('-H "Authorization: Bearer $TOKEN"');
@@ -98,7 +98,7 @@ function example() {
   at("example").textContent = words.join(" \\\n  ");
 }
 
-/** Shows the token form instead of the numbers. */
+/** Shows the form instead of the numbers. */
 function ask(refused) {
   at("entry").hidden = false;
   at("numbers").hidden = true;
@@ -110,7 +110,7 @@ function ask(refused) {
 function enter(event) {
   event.preventDefault();
   const given = at("token").value.trim();
-  // A token must fit into a header.
+  // A text that cannot be in a header field is not a token.
   if (!/^[\x21-\x7e]+$/.test(given)) {
     at("entry-error").textContent = "A token is made of visible ASCII characters, without spaces.";
     return;
@@ -119,7 +119,7 @@ function enter(event) {
   become(given);
 }
 
-/** Watches with this token, and drops the data of the previous token. */
+/** Watches with this token. Nothing that another token has shown stays. */
 function become(given) {
   token = given;
   kept.set("sessionStorage", TOKEN, token);
@@ -157,7 +157,7 @@ document.addEventListener("visibilitychange", () => {
 });
 let width = innerWidth;
 addEventListener("resize", () => {
-  // Drawings are as wide as the page. Draws them again at once, so that they are not stretched until the next second.
+  // Plots are as wide as the page. They are drawn again at once, so that they are not stretched until the next second.
   if (width === innerWidth || paused || !shown) return;
   width = innerWidth;
   plotted = 0;

@@ -1,34 +1,34 @@
-// Past data for the plots: rates from counters, and the used part of each limit. Times are the server's, in ms.
+// Past states, for the plots: rates from counters, and how full each limit was. Times are the server's, in ms.
 
-/** The time span of the plots. */
+/** The time that plots show, in ms. */
 export const SPAN = 300_000;
-/** Counters closer together than this make no rate. The first state after a connect can come just before the next. */
+/** Counters closer together than this make no rate: the first state after a connect can come just before the second. */
 const STEP_MIN = 500;
-/** Counters further apart than this make no rate, because the page received nothing in between. */
+/** Counters further apart than this make no rate either: the time in between was not watched. */
 const STEP_MAX = 5_000;
-/** The time span of one row of the table. */
+/** One row of the table. */
 export const SLOT = 10_000;
-/** The most keys, and limits of a key, that the page reads from a state. */
+/** The most keys, and limits of a key, that are read, whatever the server sends. */
 export const KEYS_MAX = 20;
 export const LIMITS_MAX = 32;
-/** The most limits in the history. The least recently seen limit is dropped first. */
+/** The most limits that are remembered. The one that was seen least recently is dropped first. */
 const SERIES_MAX = KEYS_MAX * LIMITS_MAX;
 
-/** A bit less than the latest time of a Date. */
+/** Nearly the last moment that a Date can hold. */
 const END = 8e15;
 
-/** Makes a finite number from any value of the server; not negative. */
+/** A number from the server. Whatever it sent, the number is finite and not negative. */
 export const count = (value) => (Number.isFinite(value) && value > 0 ? value : 0);
-/** Makes a valid time from any value of the server. */
+/** A moment from the server. Whatever it sent, a Date can hold it. */
 export const moment = (value) => Math.min(END, Math.floor(count(value)));
-/** Returns the first objects of a list from the server, whatever the server sent. */
+/** The first objects of a list from the server, whatever it sent. */
 export const few = (value, most) =>
   Array.isArray(value) ? value.slice(0, most).filter((item) => typeof item === "object" && item !== null) : [];
 
 export class History {
-  /** `{at, admitted, denied}` per second; both are null if the time before is unknown. */
+  /** `{at, admitted, denied}` for each second; both are null if the time before it was not watched. */
   rates = [];
-  /** Requests by 10 seconds: start time -> `{admitted, denied}`. */
+  /** Requests in each 10 seconds: start -> `{admitted, denied}`. */
   slots = new Map();
   #base = null;
   #series = new Map();
@@ -64,7 +64,7 @@ export class History {
     const step = base ? now.at - base.at : 0;
     if (base && step < STEP_MIN) return;
     this.#base = now;
-    // After a restart the counters start at zero.
+    // After a restart the counters start at 0.
     const restarted = base && (now.admitted < base.admitted || now.denied < base.denied || now.uptime < base.uptime);
     if (!base || restarted || step > STEP_MAX) {
       this.rates.push({ at: now.at, admitted: null, denied: null });
@@ -83,7 +83,7 @@ export class History {
     const points = this.#series.get(id) ?? [];
     if (points.length > 0 && at - points.at(-1).at < STEP_MIN) points.pop();
     points.push({ at, full: full(limit) });
-    this.#series.delete(id); // moves it to the end: the order is by the last time seen
+    this.#series.delete(id); // keeps the series in the order in which they were last seen
     this.#series.set(id, points);
     if (this.#series.size > SERIES_MAX) this.#series.delete(this.#series.keys().next().value);
   }
@@ -96,7 +96,7 @@ export class History {
   }
 }
 
-/** Returns the used part of a limit, from 0 to 1. */
+/** How much of a limit is used, from 0 to 1. */
 export function full({ limit, remaining }) {
   const most = count(limit);
   return most === 0 ? 0 : Math.min(1, Math.max(0, 1 - count(remaining) / most));

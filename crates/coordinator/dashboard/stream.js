@@ -1,18 +1,18 @@
-// Reads the stream of states from the server, and reconnects.
+// Keeps a stream of states from the server open.
 //
-// EventSource cannot send a token, so this file reads text/event-stream itself, from fetch. It reconnects when the stream
-// ends, fails, or is silent for too long. The first attempt comes soon, and later attempts come at growing intervals. So many
-// open pages do not overload a server that has just come back.
+// EventSource cannot send a token, so this reads text/event-stream itself, with fetch. It connects again when the stream
+// ends, fails, or is silent for too long. The pauses in between grow, so that many open pages do not overload a server that
+// has just come back.
 
-/** The longest event, in characters. A longer event is not from this server. */
+/** The longest event in characters. A longer one is not from this server. */
 const EVENT_MAX = 4 * 1024 * 1024;
-/** A state comes each second. After this many ms without an event, the page gives up the connection. */
+/** A state comes each second. After this many ms without one, the connection is closed. */
 const SILENCE_MAX = 10_000;
-/** The wait before the first new attempt, and the longest wait, in ms. */
+/** The pause before the first new attempt, and the longest pause, in ms. */
 const WAIT_FIRST = 500;
 const WAIT_MAX = 30_000;
 
-/** Yields the events in a stream of bytes, split as in the HTML standard: `{type, data}`. */
+/** The events in a stream of bytes, as the HTML standard splits them: `{type, data}`. */
 export async function* events(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
@@ -22,7 +22,7 @@ export async function* events(body) {
   try {
     for (;;) {
       const { done, value } = await reader.read();
-      if (done) return; // An event without an empty line at its end does not count.
+      if (done) return; // An event ends with an empty line; the rest is not one.
       rest += value;
       // A line ends with CR LF, LF or CR. A CR at the very end may be half of a CR LF, so it is left for the next chunk.
       const lines = rest.split(/\r\n|\n|\r(?!$)/);
@@ -47,7 +47,7 @@ export async function* events(body) {
   }
 }
 
-/** Returns the wait in ms after this many failures (1, 2, …). It doubles each time, and a fifth of it is random. */
+/** The pause after this many failures (1, 2, …), in ms. It doubles each time; a fifth of it is random. */
 export function pause(failures) {
   const most = Math.min(WAIT_MAX, WAIT_FIRST * 2 ** Math.min(failures - 1, 10));
   return most * (0.8 + 0.2 * Math.random());
@@ -55,10 +55,10 @@ export function pause(failures) {
 
 /**
  * Reads the stream at `url` until `stop`. Calls `on.state(object)` for each state, and `on.connection(name, detail)` with
- * - `connecting`, at the start;
+ * - `connecting`, as it begins;
  * - `live`, with each state;
- * - `lost` and `{reason, until}`: `until` is the time of the next attempt, as of Date.now();
- * - `token` and `{refused}`: the server wants a token, or another one if `refused`. No attempt is made until `start`.
+ * - `lost` and `{reason, until}`: the next attempt is at `until`, by Date.now();
+ * - `token` and `{refused}`: the server wants another token, and `refused` says whether there was one. It then waits for `start`.
  */
 export class Watch {
   #url;
@@ -69,7 +69,7 @@ export class Watch {
   constructor(url, on) {
     this.#url = url;
     this.#on = on;
-    // The network is back, so there is no need to wait.
+    // The network is back, so it connects at once.
     addEventListener("online", () => this.again());
   }
 
@@ -107,7 +107,7 @@ export class Watch {
     }
   }
 
-  /** Runs one connection to its end. Returns the reason for the end. */
+  /** Reads one connection to its end, and returns why it ended. */
   async #attempt(token, stopped, works) {
     const abort = new AbortController();
     const silence = () => abort.abort();

@@ -1,10 +1,10 @@
-// Formats numbers, times and names. Keys and names come from unknown callers. So they reach the page only as text nodes,
-// shortened, and with invisible characters and direction marks written out.
+// Formats values. Any client chooses keys and names, so they reach the page as text nodes only. They are shortened, and
+// invisible characters and those that change the direction of text are written out.
 
 /** How many characters of a name are shown at its start and at its end. */
 const HEAD = 96;
 const TAIL = 24;
-/** Control and format characters (including bidi marks), lone surrogates, unassigned characters; every space except U+0020. */
+/** Controls, formats (bidi marks among them), lone surrogates, unassigned characters, and all spaces but the usual one. */
 const UNSEEN = /([\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs})/u;
 
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
@@ -12,19 +12,19 @@ const tenths = new Intl.NumberFormat("en", { minimumFractionDigits: 1, maximumFr
 const clock = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
 
 export const number = (value) => whole.format(value);
-/** Formats a rate per second, with one decimal if it is small. */
+/** A rate per second. Small rates have one decimal. */
 export const rate = (value) => (value < 99.95 ? tenths : whole).format(value);
-/** Formats a part of 1 in percent. It is rounded, but 0 % and 100 % are always exact. */
+/** A part of 1 in percent, rounded. 0 and 100 appear only if they are exact. */
 export function percent(part) {
   const rounded = Math.round(part * 100);
   if (part > 0 && rounded === 0) return "< 1 %";
   if (part < 1 && rounded === 100) return "> 99 %";
   return `${rounded} %`;
 }
-/** Formats the time of day in the reader's time zone. */
+/** The time of day in the reader's time zone. */
 export const time = (at) => clock.format(at);
 
-/** Formats a duration in ms in its two largest units. */
+/** A duration in ms, in its two largest units. */
 export function duration(ms) {
   if (ms < 1_000) return `${Math.round(ms)} ms`;
   const seconds = Math.round(ms / 1_000);
@@ -44,7 +44,7 @@ export function duration(ms) {
   return parts.slice(0, 2).join(" ");
 }
 
-/** Formats a name as nodes: text, and an element of class `unseen` for each invisible character. */
+/** A name as nodes: text, and an element of class `unseen` for each invisible character. */
 export function name(value) {
   const all = [...String(value ?? "")];
   const nodes = [];

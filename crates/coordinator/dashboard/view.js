@@ -1,5 +1,5 @@
-// Puts a state of the server on the page. It changes existing elements in place. So a selection, the reading position of a
-// screen reader, and an open table survive the next second.
+// Shows a state of the server. It changes existing elements in place, so that a selection, the position of a screen reader
+// and an open table survive the next state.
 
 import { count, few, full, KEYS_MAX, LIMITS_MAX, moment, SLOT } from "./history.js";
 import { draw, plotFill, plotRates } from "./plot.js";
@@ -10,7 +10,7 @@ const KINDS = { slide: "sliding window", window: "fixed window", bucket: "token 
 
 const at = (id) => document.getElementById(id);
 
-/** Shows `state` and the earlier data of `history`. Draws the plots only if `plots`. */
+/** Shows `state`, and the past from `history`. Draws plots only if `plots` is set. */
 export function show(state, history, plots) {
   totals(state, history);
   top(few(state.top, KEYS_MAX));
@@ -19,7 +19,7 @@ export function show(state, history, plots) {
   fill(few(state.fill, KEYS_MAX), state, history, plots);
 }
 
-/** Shows that the state of the back end is unknown, because the server itself cannot be reached. */
+/** Says that the state of the back end is unknown, while the server cannot be reached. */
 export function lose() {
   write(at("backend"), "not known");
   delete at("backend").dataset.state;
@@ -128,7 +128,7 @@ function fill(keys, state, history, plots) {
   );
 }
 
-/** Makes the card of one key with its limits. */
+/** One key with its limits. */
 function card(item) {
   const element = make("li", "card");
   const title = make("h3", "name");
@@ -137,7 +137,7 @@ function card(item) {
   return element;
 }
 
-/** Makes the element of one limit: its name, numbers, a bar for now and a plot of the last minutes. */
+/** One limit: its name, its numbers, a bar of the current use, and a plot of the last minutes. */
 function gauge(item, limit) {
   const element = make("li", "gauge");
   const title = make("p", "title");
@@ -149,7 +149,7 @@ function gauge(item, limit) {
     draw("rect", { class: "track", width: 100, height: 10 }),
     draw("rect", { class: "used", width: 0, height: 10 }),
   );
-  // The text beside the two drawings says what they show, except for the past.
+  // The text beside both plots says what they show now.
   element.append(title, bar, make("p", "counts"), draw("svg", { class: "plot", "aria-hidden": "true" }));
   return element;
 }
@@ -169,7 +169,7 @@ function measure(element, limit) {
   );
 }
 
-/** Makes a table row with this many numbers after its head. The head is a key, or text that comes later. */
+/** A row of a table: its head is a key or a later text, followed by this many numbers. */
 function row(numbers, key) {
   const line = make("tr");
   const head = make("th", key === undefined ? "" : "name");
@@ -177,7 +177,7 @@ function row(numbers, key) {
   if (key !== undefined) head.append(...name(key));
   line.append(head);
   for (let i = 0; i < numbers; i += 1) line.append(make("td", "number"));
-  // Explicit roles for the narrow page, as in index.html.
+  // The same as in index.html, for narrow pages.
   line.setAttribute("role", "row");
   for (const [i, cell] of [...line.cells].entries()) cell.setAttribute("role", i === 0 ? "rowheader" : "cell");
   return line;
@@ -207,14 +207,14 @@ function write(element, text) {
 /** The elements of each list: id -> element. */
 const known = new WeakMap();
 
-/** Gives `parent` one child for each item, in the order of the items. Elements of items that stay are reused. */
+/** Gives `parent` one child for each item, in order. Children that stay are the same elements. */
 function list(parent, items, idOf, create, update) {
   const old = known.get(parent) ?? new Map();
   const now = new Map();
   let place = parent.firstElementChild;
   for (const item of items) {
     const id = idOf(item);
-    if (now.has(id)) continue; // skips a repeated item
+    if (now.has(id)) continue; // it is shown already
     const element = old.get(id) ?? create(item);
     now.set(id, element);
     if (element === place) place = place.nextElementSibling;

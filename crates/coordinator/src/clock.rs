@@ -37,7 +37,7 @@ fn at(since: Duration) -> At {
 
 /// A steady instant, for tokio's timers.
 pub(crate) fn instant(at: At) -> tokio::time::Instant {
-    // The clock may not reach an instant that is far away. A day is as good: whoever sleeps looks again.
+    // The clock may not reach an instant that is far away. A day is as good: the sleeper looks again then.
     let far = Duration::from_secs(86_400);
     let now = Instant::now();
     let left = Duration::from_millis(at.ms()).saturating_sub(STARTED.elapsed()).min(far);

@@ -14,13 +14,14 @@ use crate::auth::Auth;
 use crate::backend::{Backend, Embedded, Redis, Settings};
 use crate::body_budget::BodyBudget;
 use crate::config::{Args, Config, LogFormat, SnapshotSettings};
-use crate::envoy::Answering;
+use crate::envoy::{Answering, Envoy};
+use crate::http::Http;
 use crate::metrics::Metrics;
 use crate::server::Server;
 use crate::server::{file_limit, tls};
+use crate::snapshot;
 use crate::top_keys::TopKeys;
 use crate::waiter_limits::WaiterLimits;
-use crate::{envoy, http, snapshot};
 
 /// The most connections in the system's queue that are not accepted yet.
 const BACKLOG: u32 = 4_096;
@@ -90,7 +91,7 @@ async fn serve(config: Config, answering: Option<Answering>) -> Result<(), Strin
         }
     };
     let saved = limits.zip(config.snapshot.clone());
-    let held = saved.as_ref().map(|(_, SnapshotSettings { path, .. })| snapshot::hold(path)).transpose()?;
+    let lock = saved.as_ref().map(|(_, SnapshotSettings { path, .. })| snapshot::lock(path)).transpose()?;
     match (&saved, backend.kind()) {
         (Some((limits, SnapshotSettings { path, .. })), _) => {
             let keys = snapshot::restore(path, limits)?;
@@ -126,19 +127,19 @@ async fn serve(config: Config, answering: Option<Answering>) -> Result<(), Strin
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let scheme = if acceptor.is_some() { "https" } else { "http" };
     tracing::info!(backend = app.backend.kind(), "listening on {scheme}://{address}");
-    let server = Server {
-        router: http::router(Arc::clone(&app)),
-        bounds,
-        tls: acceptor,
-        metrics: Arc::clone(&metrics),
-    };
     let mut serving = JoinSet::new();
     if let Some((listener, answering)) = envoy {
         let address = listener.local_addr().map_err(|error| error.to_string())?;
         tracing::info!("Envoy is answered on {scheme}://{address}");
-        let server = Server { router: envoy::router(&app, answering), ..server.clone() };
+        let server = Server {
+            interface: Envoy::new(&app, answering),
+            bounds: bounds.clone(),
+            tls: acceptor.clone(),
+            metrics: Arc::clone(&metrics),
+        };
         serving.spawn(server.run(listener, ending.clone()));
     }
+    let server = Server { interface: Http(Arc::clone(&app)), bounds, tls: acceptor, metrics };
     serving.spawn(server.run(listener, ending));
     let failed = tokio::select! {
         () = ends => false,
@@ -154,7 +155,7 @@ async fn serve(config: Config, answering: Option<Answering>) -> Result<(), Strin
         let keys = snapshot::write(&path, &limits).map_err(|error| format!("{}: {error}", path.display()))?;
         tracing::info!(keys, "limits were saved");
     }
-    drop(held);
+    drop(lock);
     if failed { Err("it could not serve any more".into()) } else { Ok(()) }
 }
 

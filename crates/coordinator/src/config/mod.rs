@@ -146,7 +146,7 @@ impl Config {
         Ok(config)
     }
 
-    /// Checks the numbers that would serve nobody, or are more than a program can have.
+    /// Checks numbers: with 0 the program would be useless, and some have an upper limit.
     fn is_in_bounds(&self) -> Result<()> {
         const MANY: usize = 10_000_000;
         let Bounds { connections, keys, body_bytes, .. } = self.bounds;

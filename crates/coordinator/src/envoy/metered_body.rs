@@ -1,30 +1,30 @@
 //! A message of a call takes its bytes from the budget of all bodies, as a body over HTTP does.
 
+use std::error::Error;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use axum::body::{Body, Bytes, HttpBody};
-use hyper::body::Frame;
+use hyper::body::{Body, Bytes, Frame, Incoming};
 use tonic::Status;
 
 use crate::body_budget::BodyShare;
 
 /// A body that fails when the budget is used up. Its share lasts until it is dropped.
 pub(super) struct MeteredBody {
-    body: Body,
+    body: Incoming,
     share: BodyShare,
 }
 
 impl MeteredBody {
     /// A body that takes its bytes from this share.
-    pub(super) const fn new(body: Body, share: BodyShare) -> Self {
+    pub(super) const fn new(body: Incoming, share: BodyShare) -> Self {
         Self { body, share }
     }
 }
 
-impl HttpBody for MeteredBody {
+impl Body for MeteredBody {
     type Data = Bytes;
-    type Error = axum::BoxError;
+    type Error = Box<dyn Error + Send + Sync>;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,

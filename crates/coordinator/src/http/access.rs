@@ -1,62 +1,53 @@
 //! Who may ask over HTTP: clients with a token, and no pages of other sites.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
-use axum::extract::{Request, State};
-use axum::http::uri::Authority;
-use axum::http::{StatusCode, header};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use hyper::http::request::Parts;
+use hyper::http::uri::Authority;
+use hyper::{StatusCode, header};
 
 use super::problem::Problem;
 use crate::app::App;
+use crate::auth::Access;
 
 /// The error for a key that the token does not cover.
 pub(super) fn forbidden() -> Problem {
     Problem::new(StatusCode::FORBIDDEN, "key_forbidden", "this token is for keys that begin otherwise")
 }
 
-/// Refuses a request without a token, where one is needed.
-pub(super) async fn check_token(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
-    let given = request.headers().get(header::AUTHORIZATION).map(|value| value.as_bytes());
-    match app.auth.check(given) {
-        Some(access) => {
-            request.extensions_mut().insert(access);
-            next.run(request).await
-        }
-        None => {
-            app.metrics.refuse("unauthorized");
-            let detail = "a bearer token is needed: Authorization: Bearer ...";
-            Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail).into_response()
-        }
-    }
+/// What the request's token gives access to.
+///
+/// # Errors
+/// The request has no token, and needs one.
+pub(super) fn check_token(app: &App, head: &Parts) -> Result<Access, Problem> {
+    let given = head.headers.get(header::AUTHORIZATION).map(|value| value.as_bytes());
+    app.auth.check(given).ok_or_else(|| {
+        let detail = "a bearer token is needed: Authorization: Bearer ...";
+        Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
+    })
 }
 
 /// Refuses what a page of another site makes a browser send: the page could use up limits in the name of its readers.
 ///
 /// Without tokens, a page could also let its own name resolve to this machine. So only names of this machine are
 /// answered then.
-pub(super) async fn check_origin(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let headers = request.headers();
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let host = host.or_else(|| request.uri().authority().map(Authority::as_str));
-    let is_own = headers.get(header::ORIGIN).is_none_or(|origin| {
+pub(super) fn check_origin(app: &App, head: &Parts) -> Result<(), Problem> {
+    let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = host.or_else(|| head.uri.authority().map(Authority::as_str));
+    let is_own = head.headers.get(header::ORIGIN).is_none_or(|origin| {
         let origin = origin.to_str().unwrap_or_default();
         let bare = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
         bare.is_some() && bare == host
     });
-    let is_known = !app.is_local || host.is_none_or(is_this_machine);
-    if is_own && is_known {
-        return next.run(request).await;
+    if !is_own {
+        let detail = "pages of other sites may not ask";
+        return Err(Problem::new(StatusCode::FORBIDDEN, "other_origin", detail));
     }
-    let (code, detail) = if is_own {
-        ("other_host", "without tokens only names of this machine are answered to: localhost, or an address")
-    } else {
-        ("other_origin", "pages of other sites may not ask")
-    };
-    app.metrics.refuse(code);
-    Problem::new(StatusCode::FORBIDDEN, code, detail).into_response()
+    if app.is_local && !host.is_none_or(is_this_machine) {
+        let detail = "without tokens only names of this machine are answered to: localhost, or an address";
+        return Err(Problem::new(StatusCode::FORBIDDEN, "other_host", detail));
+    }
+    Ok(())
 }
 
 /// Whether a `Host` is an address, or `localhost`.

@@ -1,56 +1,122 @@
-//! Answers as clients read them: JSON, `Retry-After`, and the header fields `RateLimit` and `RateLimit-Policy` of
-//! draft-ietf-httpapi-ratelimit-headers, which are structured fields (RFC 9651).
+//! Answers to commands: a status, a JSON body, and header fields.
 
-use std::fmt::Write as _;
-
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use rl_core::limit::rule::Rule;
-use rl_core::limit::window::Length;
-use rl_core::quota::shape::{Measure, REQUESTS};
-use rl_core::time::Span;
+use hyper::StatusCode;
+use hyper::header::{self, HeaderName, HeaderValue};
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::problem::{self, Problem};
+use super::fields;
+use super::problem::Problem;
+use super::response::{Response, json};
 use crate::app::{Answer, App};
-use crate::clock::whole_seconds as seconds;
-use crate::command::{Command, Measured, Verb, measures_of};
+use crate::clock::whole_seconds;
+use crate::command::Command;
 use crate::on_error::{self, OnError};
-use crate::reply::{Quota, Reply, Row};
+use crate::reply::{Failure, Quota, Reply, Row};
 
-/// The largest integer of a structured field.
-const INTEGER_MAX: u64 = 999_999_999_999_999;
+/// The media type of answers.
+pub(super) const JSON: &str = "application/json";
+
+/// The largest number in an answer.
+pub(super) const MAX: u64 = 9_007_199_254_740_991;
 
 const DEGRADED: HeaderName = HeaderName::from_static(on_error::DEGRADED);
-const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
-const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
-#[derive(Serialize)]
-struct RowBody<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'a str>,
+/// The answer of one limit.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct LimitAnswer {
+    /// Whether the request is admitted, and counted.
     allowed: bool,
+    /// The limit in force.
+    #[schemars(range(max = MAX))]
     limit: u64,
+    /// What could still be admitted now.
+    #[schemars(range(max = MAX))]
     remaining: u64,
+    /// 0 if admitted; else the ms until it is admitted, if no other request comes first; -1 if it never can be.
+    #[schemars(range(min = -1, max = MAX))]
     retry_after_ms: i64,
+    /// The ms until the whole limit is available again.
+    #[schemars(range(max = MAX))]
     reset_after_ms: u64,
 }
 
-impl<'a> RowBody<'a> {
-    const fn new(name: Option<&'a str>, row: &Row) -> Self {
+/// The answer of a quota.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct QuotaAnswer<'a> {
+    /// Whether the request is admitted, and counted.
+    allowed: bool,
+    /// 0 if admitted; else the ms until it is admitted, if no other request comes first; -1 if it never can be.
+    #[schemars(range(min = -1, max = MAX))]
+    retry_after_ms: i64,
+    /// The names of all limits that block.
+    blocking: &'a [String],
+    limits: Vec<QuotaLimitAnswer<'a>>,
+    /// If a reservation was asked for: its id, or null if the request is denied.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reservation: Option<&'a Option<String>>,
+}
+
+/// What one limit of a quota answers.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields, inline)]
+struct QuotaLimitAnswer<'a> {
+    name: &'a str,
+    /// Whether this limit admits the request.
+    allowed: bool,
+    /// The limit in force.
+    #[schemars(range(max = MAX))]
+    limit: u64,
+    /// What could still be admitted now.
+    #[schemars(range(max = MAX))]
+    remaining: u64,
+    /// 0 if admitted; else the ms until it is admitted, if no other request comes first; -1 if it never can be.
+    #[schemars(range(min = -1, max = MAX))]
+    retry_after_ms: i64,
+    /// The ms until the whole limit is available again.
+    #[schemars(range(max = MAX))]
+    reset_after_ms: u64,
+}
+
+/// Whether there was such a reservation; if not, nothing has changed.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Done", deny_unknown_fields)]
+pub(super) struct DoneAnswer {
+    done: bool,
+}
+
+/// What remains after a refund.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Remaining", deny_unknown_fields)]
+pub(super) struct RemainingAnswer {
+    #[schemars(range(max = MAX))]
+    remaining: u64,
+}
+
+/// The back end is down. The request is allowed and counted nowhere, as was asked for.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct DegradedAnswer {
+    #[schemars(extend("const" = true))]
+    allowed: bool,
+    #[schemars(extend("const" = true))]
+    degraded: bool,
+}
+
+impl From<&Row> for LimitAnswer {
+    fn from(row: &Row) -> Self {
         let Row { allowed, limit, remaining, retry_after_ms, reset_after_ms } = *row;
-        Self { name, allowed, limit, remaining, retry_after_ms, reset_after_ms }
+        Self { allowed, limit, remaining, retry_after_ms, reset_after_ms }
     }
 }
 
-#[derive(Serialize)]
-struct QuotaBody<'a> {
-    allowed: bool,
-    retry_after_ms: i64,
-    blocking: &'a [String],
-    limits: Vec<RowBody<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reservation: Option<&'a Option<String>>,
+impl<'a> From<&'a (String, Row)> for QuotaLimitAnswer<'a> {
+    fn from((name, row): &'a (String, Row)) -> Self {
+        let Row { allowed, limit, remaining, retry_after_ms, reset_after_ms } = *row;
+        Self { name, allowed, limit, remaining, retry_after_ms, reset_after_ms }
+    }
 }
 
 /// The response to a command.
@@ -60,138 +126,54 @@ pub(super) fn respond(app: &App, command: &Command, answer: Answer) -> Response 
         Answer::Failure(failure) => return Problem::from(failure).into_response(),
         Answer::Degraded(on_error) => return degraded(on_error),
     };
+    let status = status(command, &reply);
     let mut response = match &reply {
-        Reply::Limit(row) => json(status(command, &reply), &RowBody::new(None, row)),
+        Reply::Limit(row) => json(status, JSON, &LimitAnswer::from(row)),
         Reply::Quota(quota) => {
             let Quota { allowed, retry_after_ms, blocking, limits, reservation } = quota;
-            let limits = limits.iter().map(|(name, row)| RowBody::new(Some(name), row)).collect();
+            let limits = limits.iter().map(QuotaLimitAnswer::from).collect();
             let (allowed, retry_after_ms, reservation) = (*allowed, *retry_after_ms, reservation.as_ref());
-            let body = QuotaBody { allowed, retry_after_ms, blocking, limits, reservation };
-            json(status(command, &reply), &body)
+            json(status, JSON, &QuotaAnswer { allowed, retry_after_ms, blocking, limits, reservation })
         }
-        Reply::Done(done) => json(StatusCode::OK, &serde_json::json!({ "done": done })),
-        Reply::Remaining(remaining) => json(StatusCode::OK, &serde_json::json!({ "remaining": remaining })),
+        Reply::Done(done) => json(status, JSON, &DoneAnswer { done: *done }),
+        Reply::Remaining(remaining) => json(status, JSON, &RemainingAnswer { remaining: *remaining }),
         Reply::None => {
-            return Problem::new(StatusCode::NOT_FOUND, "no_such_key", "there is no such key")
-                .into_response();
+            let problem = Problem::new(StatusCode::NOT_FOUND, "no_such_key", "there is no such key");
+            return problem.into_response();
         }
     };
     let headers = response.headers_mut();
     if let (Some(false), ms @ 1..) = (reply.allowed(), reply.retry_after_ms()) {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds(ms.unsigned_abs())));
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(ms.unsigned_abs())));
     }
-    if let Some(value) = rate_limit(&reply) {
-        headers.insert(RATE_LIMIT, value);
+    if let Some(value) = fields::rate_limit(&reply) {
+        headers.insert(fields::RATE_LIMIT, value);
     }
-    if let Some(value) = policy(app, command) {
-        headers.insert(RATE_LIMIT_POLICY, value);
+    if let Some(value) = fields::rate_limit_policy(app, command) {
+        headers.insert(fields::RATE_LIMIT_POLICY, value);
     }
     response
 }
 
-/// What is told while the back end is down.
-pub(super) fn degraded(on_error: OnError) -> Response {
+/// The response while the back end is down, if `on_error` has decided.
+fn degraded(on_error: OnError) -> Response {
     let mut response = match on_error {
-        OnError::Allow => json(StatusCode::OK, &serde_json::json!({ "allowed": true, "degraded": true })),
+        OnError::Allow => json(StatusCode::OK, JSON, &DegradedAnswer { allowed: true, degraded: true }),
         OnError::Deny => {
-            let status = StatusCode::SERVICE_UNAVAILABLE;
-            let body = serde_json::json!({
-                "type": "about:blank",
-                "title": status.canonical_reason(),
-                "status": status.as_u16(),
-                "code": "back_end_down",
-                "detail": "the back end does not answer, so the request is denied",
-                "allowed": false,
-                "degraded": true,
-            });
-            problem::respond(status, &body, Some(1))
+            let mut problem = Problem::from(Failure::Down);
+            problem.detail = "the back end does not answer, so the request is denied".into();
+            problem.is_decision = true;
+            problem.into_response()
         }
     };
     response.headers_mut().insert(DEGRADED, HeaderValue::from_static(on_error.name()));
     response
 }
 
-/// A denial is one only where an admission was asked for.
+/// 429 for a denial. `peek` asks for no admission, so its answers are never denials.
 fn status(command: &Command, reply: &Reply) -> StatusCode {
     match reply.allowed() {
         Some(false) if command.verb().decides() => StatusCode::TOO_MANY_REQUESTS,
         _ => StatusCode::OK,
-    }
-}
-
-/// A response of JSON.
-pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response {
-    let text = serde_json::to_string(body).unwrap_or_default(); // to memory, from fields that are all strings
-    let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
-    (status, headers, text).into_response()
-}
-
-/// `RateLimit: "rpm";r=999;t=60`
-fn rate_limit(reply: &Reply) -> Option<HeaderValue> {
-    let mut text = String::new();
-    let mut add = |name: &str, row: &Row| {
-        let comma = if text.is_empty() { "" } else { ", " };
-        let (remaining, reset) = (row.remaining.min(INTEGER_MAX), seconds(row.reset_after_ms));
-        let _ = write!(text, "{comma}\"{name}\";r={remaining};t={reset}"); // to memory
-    };
-    match reply {
-        Reply::Limit(row) => add("default", row),
-        Reply::Quota(quota) => quota.limits.iter().for_each(|(name, row)| add(name, row)),
-        Reply::Done(_) | Reply::Remaining(_) | Reply::None => return None,
-    }
-    HeaderValue::try_from(text).ok()
-}
-
-/// `RateLimit-Policy: "rpm";q=1000;w=60`
-fn policy(app: &App, command: &Command) -> Option<HeaderValue> {
-    let spelled = command.measures();
-    let measures = match command.policy() {
-        Some(name) if command.verb() == Verb::Quota => measures_of(&app.backend.policy(&name)?),
-        _ => spelled,
-    };
-    let mut text = String::new();
-    for Measured { name, unit, measure } in &measures {
-        let comma = if text.is_empty() { "" } else { ", " };
-        let (name, unit) = (String::from_utf8_lossy(name), String::from_utf8_lossy(unit));
-        let (quota, window, unit) = match measure {
-            Measure::InFlight(limit) => (*limit, None, "concurrent-requests"),
-            Measure::Rate(rule) => (limit(rule), window(rule), &*unit),
-        };
-        let _ = write!(text, "{comma}\"{name}\";q={}", quota.min(INTEGER_MAX)); // to memory
-        if unit.as_bytes() != REQUESTS {
-            let _ = write!(text, ";qu=\"{unit}\"");
-        }
-        if let Some(window) = window {
-            let _ = write!(text, ";w={}", seconds(window.ms()));
-        }
-    }
-    if text.is_empty() { None } else { HeaderValue::try_from(text).ok() }
-}
-
-const fn limit(rule: &Rule) -> u64 {
-    match rule {
-        Rule::Slide(rule) => rule.limit,
-        Rule::Window(rule) => rule.limit,
-        Rule::Bucket(rule) => rule.capacity(),
-    }
-}
-
-/// In what time so much is admitted: that of a bucket is the one in which an empty one fills. A calendar month has
-/// no length that is always right.
-fn window(rule: &Rule) -> Option<Span> {
-    match rule {
-        Rule::Slide(rule) => Some(rule.window),
-        Rule::Window(rule) => match rule.length {
-            Length::Span(span) => Some(span),
-            Length::Month => None,
-        },
-        Rule::Bucket(rule) => {
-            let refill = rule.refill();
-            let scale = 10_u128.checked_pow(u32::from(refill.scale))?;
-            let amount =
-                u128::from(rule.capacity()).checked_mul(scale)?.checked_mul(rule.period().ms().into())?;
-            let ms = amount.div_ceil(u128::from(refill.mantissa).max(1));
-            Some(Span::from_ms(u64::try_from(ms).unwrap_or(u64::MAX).min(INTEGER_MAX)))
-        }
     }
 }

@@ -2,47 +2,43 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use hyper::body::Incoming;
+use hyper::{HeaderMap, StatusCode, header};
 
 use super::access::forbidden;
 use super::problem::Problem;
 use super::receive::receive;
-use super::{answer, commands};
+use super::response::Response;
+use super::{answer, body};
 use crate::app::App;
 use crate::auth::Access;
 use crate::command::Verb;
 
 /// Answers a request for this command.
+///
+/// # Errors
+/// Why it is refused before any limit is asked.
 pub(super) async fn ask(
+    app: &App,
     verb: Verb,
-    app: Arc<App>,
-    access: Access,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    let asked = async {
-        check_type(&headers)?;
-        let body = receive(&app, body).await?;
-        let (mut command, on_error) = commands::read(verb, &body)?;
+    access: &Access,
+    incoming: Incoming,
+) -> Result<Response, Problem> {
+    let (command, on_error) = {
+        let bytes = receive(app, incoming).await?;
+        let (mut command, on_error) = body::read(verb, &bytes)?;
         command.at_most(app.bounds.wait.span());
-        if access.sees(command.key()) { Ok((Arc::new(command), on_error)) } else { Err(forbidden()) }
+        (Arc::new(command), on_error)
     };
-    match asked.await {
-        Ok((command, on_error)) => {
-            let answer = app.ask(&command, on_error).await;
-            answer::respond(&app, &command, answer)
-        }
-        Err(problem) => {
-            app.metrics.refuse(problem.code);
-            problem.into_response()
-        }
+    if !access.sees(command.key()) {
+        return Err(forbidden());
     }
+    let answer = app.ask(&command, on_error).await;
+    Ok(answer::respond(app, &command, answer))
 }
 
 /// Refuses a body that is not sent as JSON: a page of another site can make a browser send text, but not JSON.
-fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
+pub(super) fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
     if kind.eq_ignore_ascii_case("application/json") {

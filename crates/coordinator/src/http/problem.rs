@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use hyper::StatusCode;
+use hyper::header::{self, HeaderValue};
 use rl_core::fault::Fault;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
+use super::response::{Response, json};
 use crate::reply::Failure;
 
 /// An error.
@@ -20,12 +22,14 @@ pub(crate) struct Problem {
     pub(crate) detail: Cow<'static, str>,
     /// `Retry-After`, in seconds.
     pub(crate) retry_after: Option<u64>,
+    /// Whether `on_error` has denied the request: the body says so.
+    pub(crate) is_decision: bool,
 }
 
 impl Problem {
     /// An error with this status, code and detail.
     pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code, detail: detail.into(), retry_after: None }
+        Self { status, code, detail: detail.into(), retry_after: None, is_decision: false }
     }
 
     /// A request that is wrong: 400.
@@ -42,13 +46,13 @@ impl Problem {
 
 impl From<Fault> for Problem {
     fn from(fault: Fault) -> Self {
-        let text = |fault: Fault| {
+        let detail = |fault: Fault| {
             let text = fault.text().to_str().unwrap_or_default();
             text.split_once(' ').map_or(text, |(_, text)| text)
         };
         match fault {
             Fault::Busy => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_waiters", text(fault)).retry_after(1)
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_waiters", detail(fault)).retry_after(1)
             }
             Fault::WrongType => Self::new(
                 StatusCode::CONFLICT,
@@ -57,7 +61,7 @@ impl From<Fault> for Problem {
             ),
             Fault::NoPolicy => Self::new(StatusCode::CONFLICT, "no_such_policy", "there is no such policy"),
             Fault::Reservations | Fault::Retired => {
-                Self::new(StatusCode::CONFLICT, "key_is_full", text(fault))
+                Self::new(StatusCode::CONFLICT, "key_is_full", detail(fault))
             }
             Fault::NeedsReserve => Self::request("a quota with an inflight limit needs reserve"),
             Fault::PeekSyntax => Self::new(
@@ -77,7 +81,7 @@ impl From<Fault> for Problem {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "slot_moves", "the key is moving to another node")
                     .retry_after(1)
             }
-            _ => Self::request(text(fault)),
+            _ => Self::request(detail(fault)),
         }
     }
 }
@@ -105,31 +109,47 @@ impl From<Failure> for Problem {
     }
 }
 
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        let title = self.status.canonical_reason().unwrap_or("Error");
-        let body = json!({
-            "type": "about:blank",
-            "title": title,
-            "status": self.status.as_u16(),
-            "code": self.code,
-            "detail": self.detail,
-        });
-        respond(self.status, &body, self.retry_after)
-    }
+/// A problem as it is sent.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Problem", deny_unknown_fields, description = "RFC 9457.")]
+pub(super) struct ProblemBody<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    title: &'a str,
+    status: u16,
+    /// The name of the error, for programs.
+    code: &'a str,
+    /// For people. It never repeats what was sent.
+    detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "bool", extend("const" = false))]
+    allowed: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "bool", extend("const" = true))]
+    degraded: Option<bool>,
 }
 
-/// The response of an error with this body.
-pub(super) fn respond(status: StatusCode, body: &serde_json::Value, retry_after: Option<u64>) -> Response {
-    let mut response = (status, body.to_string()).into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Some(seconds) = retry_after {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+impl Problem {
+    /// The response.
+    pub(super) fn into_response(self) -> Response {
+        let Self { status, code, detail, retry_after, is_decision } = self;
+        let body = ProblemBody {
+            kind: "about:blank",
+            title: status.canonical_reason().unwrap_or("Error"),
+            status: status.as_u16(),
+            code,
+            detail: &detail,
+            allowed: is_decision.then_some(false),
+            degraded: is_decision.then_some(true),
+        };
+        let mut response = json(status, "application/problem+json", &body);
+        let headers = response.headers_mut();
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
     }
-    if status == StatusCode::UNAUTHORIZED {
-        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    }
-    response
 }

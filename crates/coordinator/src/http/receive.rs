@@ -1,8 +1,10 @@
 //! Reads a body within the bounds on its size and time, and on the memory of all bodies.
 
-use axum::body::{Body, HttpBody as _};
-use axum::http::StatusCode;
+use std::mem;
+
 use http_body_util::BodyExt as _;
+use hyper::StatusCode;
+use hyper::body::{Body as _, Bytes, Incoming};
 
 use super::problem::Problem;
 use crate::app::App;
@@ -11,7 +13,10 @@ use crate::app::App;
 ///
 /// # Errors
 /// The bound that it exceeds, or that it was cut off.
-pub(super) async fn receive(app: &App, body: Body) -> Result<Vec<u8>, Problem> {
+pub(super) async fn receive(app: &App, body: Incoming) -> Result<Bytes, Problem> {
+    if body.is_end_stream() {
+        return Ok(Bytes::new());
+    }
     match tokio::time::timeout(app.bounds.read_timeout.0, collect(app, body)).await {
         Ok(result) => result,
         Err(_) => {
@@ -21,27 +26,34 @@ pub(super) async fn receive(app: &App, body: Body) -> Result<Vec<u8>, Problem> {
     }
 }
 
-async fn collect(app: &App, mut body: Body) -> Result<Vec<u8>, Problem> {
+async fn collect(app: &App, mut body: Incoming) -> Result<Bytes, Problem> {
     let max = app.bounds.body_bytes;
-    let too_large = || {
-        let detail = format!("the body may have {max} bytes");
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
-    };
     if body.size_hint().lower() > u64::try_from(max).unwrap_or(u64::MAX) {
-        return Err(too_large());
+        return Err(too_large(max));
     }
-    let (mut bytes, mut share) = (Vec::new(), app.bodies.share());
+    let (mut first, mut bytes, mut share) = (Bytes::new(), Vec::new(), app.bodies.share());
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Problem::request("the body did not come to its end"))?;
         let Ok(data) = frame.into_data() else { continue }; // trailers are ignored
-        if bytes.len().saturating_add(data.len()) > max {
-            return Err(too_large());
+        if first.len().saturating_add(bytes.len()).saturating_add(data.len()) > max {
+            return Err(too_large(max));
         }
         if !share.grow(data.len()) {
             let (status, code) = (StatusCode::SERVICE_UNAVAILABLE, "too_many_bodies");
             return Err(Problem::new(status, code, "too many bodies are being read").retry_after(1));
         }
-        bytes.extend_from_slice(&data);
+        // Most bodies come in one frame, which need not be copied.
+        if first.is_empty() && bytes.is_empty() {
+            first = data;
+        } else {
+            bytes.extend_from_slice(&mem::take(&mut first));
+            bytes.extend_from_slice(&data);
+        }
     }
-    Ok(bytes)
+    Ok(if bytes.is_empty() { first } else { bytes.into() })
+}
+
+fn too_large(max: usize) -> Problem {
+    let detail = format!("the body may have {max} bytes");
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
 }

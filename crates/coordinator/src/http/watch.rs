@@ -12,15 +12,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Extension;
-use axum::body::{Body, Bytes};
-use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use futures_util::stream;
+use futures_util::stream::unfold;
+use hyper::StatusCode;
+use hyper::body::Bytes;
 use serde::Serialize;
 
 use super::problem::Problem;
+use super::response::{Response, no_store, stream};
 use crate::app::App;
 use crate::auth::Access;
 use crate::clock;
@@ -88,7 +86,7 @@ struct KeyWaiters {
 }
 
 /// Answers with the stream.
-pub(super) async fn watch(State(app): State<Arc<App>>, Extension(access): Extension<Access>) -> Response {
+pub(super) fn watch(app: &Arc<App>, access: Access) -> Response {
     let Some(counted) = app.metrics.watch(app.bounds.watchers) else {
         let (status, code) = (StatusCode::SERVICE_UNAVAILABLE, "too_many_watchers");
         return Problem::new(status, code, "as many watch as this server allows").into_response();
@@ -97,8 +95,8 @@ pub(super) async fn watch(State(app): State<Arc<App>>, Extension(access): Extens
     let mut ticks = tokio::time::interval(INTERVAL);
     // Ticks that a slow back end has delayed are not made up for.
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let events = stream::unfold(
-        (app, counted, access, ticks, ending),
+    let events = unfold(
+        (Arc::clone(app), counted, access, ticks, ending),
         |(app, counted, access, mut ticks, mut ending)| async {
             tokio::select! {
                 biased;
@@ -108,11 +106,12 @@ pub(super) async fn watch(State(app): State<Arc<App>>, Extension(access): Extens
             let event = event(&app, &access).await;
             let text = serde_json::to_string(&event).unwrap_or_default(); // a String never fails
             let bytes = Bytes::from(format!("event: state\ndata: {text}\n\n"));
-            Some((Ok::<_, std::convert::Infallible>(bytes), (app, counted, access, ticks, ending)))
+            Some((bytes, (app, counted, access, ticks, ending)))
         },
     );
-    let headers = [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-store")];
-    (headers, Body::from_stream(events)).into_response()
+    let mut response = stream("text/event-stream", events);
+    no_store(&mut response);
+    response
 }
 
 async fn event(app: &App, access: &Access) -> Event {

@@ -10,15 +10,18 @@ pub(crate) mod file_limit;
 pub(crate) mod tls;
 mod write_timeout;
 
+use std::convert::Infallible;
+use std::error::Error;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use hyper::body::{Body, Bytes, Incoming};
 use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -38,11 +41,20 @@ const WINDOW: u32 = 65_535;
 /// The pause after the system had no file or memory for a connection.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// Answers the requests of one port.
+pub(crate) trait Interface: Clone + Send + Sync + 'static {
+    /// The body of an answer.
+    type Body: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static;
+
+    /// Answers a request.
+    fn answer(self, request: Request<Incoming>) -> impl Future<Output = Response<Self::Body>> + Send;
+}
+
 /// Serves the connections of one port.
 #[derive(Clone)]
-pub(crate) struct Server {
-    /// The routes.
-    pub(crate) router: Router,
+pub(crate) struct Server<I> {
+    /// What answers its requests.
+    pub(crate) interface: I,
     /// Limits on connections and their times.
     pub(crate) bounds: Bounds,
     /// Set if the port uses TLS.
@@ -51,7 +63,7 @@ pub(crate) struct Server {
     pub(crate) metrics: Arc<Metrics>,
 }
 
-impl Server {
+impl<I: Interface> Server<I> {
     /// Accepts connections until the program ends, then waits for open requests to end.
     pub(crate) async fn run(self, listener: TcpListener, mut ending: watch::Receiver<bool>) {
         let places = Arc::new(Semaphore::new(self.bounds.connections));
@@ -102,7 +114,11 @@ impl Server {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let service = TowerToHyperService::new(self.router.clone());
+        let interface = self.interface.clone();
+        let service = service_fn(move |request| {
+            let interface = interface.clone();
+            async move { Ok::<_, Infallible>(interface.answer(request).await) }
+        });
         let stream = TokioIo::new(WriteTimeout::new(stream, self.bounds.write_timeout.0));
         let idle = self.bounds.header_timeout.0;
         let served = if is_http2 {
