@@ -58,12 +58,16 @@ pub fn serve<S: Server>(server: &mut S, mut budget: usize, may_admit: bool) {
 }
 
 /// Ends the wait of a waiter, which is told how things stand.
+///
+/// It takes nothing of what others wait for. It is admitted if its reservation is open by now, or if it takes
+/// nothing by the policies of now.
 pub fn end<S: Server>(server: &mut S, ticket: Ticket) {
     let lane = server.lines(|lines| Some(lines.get(ticket)?.stand.lane));
     let turn = lane.and_then(|lane| server.attempt(ticket, Standing::Leaving(lane)));
     let waiter = server.lines(|lines| lines.leave(ticket));
-    if let (Some(waiter), Some(Turn::Answer { reply, .. })) = (waiter, turn) {
-        server.answer(waiter, Served::TimedOut, reply);
+    if let (Some(waiter), Some(Turn::Answer { admitted, reply })) = (waiter, turn) {
+        let why = if admitted { Served::Admitted } else { Served::TimedOut };
+        server.answer(waiter, why, reply);
     }
 }
 
