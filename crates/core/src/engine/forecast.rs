@@ -21,7 +21,7 @@ use crate::queue::claim::{Ahead, Claim, QuotaClaim};
 use crate::quota::Quota;
 use crate::quota::decide::{Demand, QuotaDecision, decide};
 use crate::quota::effect::Admission;
-use crate::quota::limit::Measure;
+use crate::quota::limit::{Limit, Measure};
 use crate::quota::reservations::Reservations;
 use crate::time::{At, Span};
 
@@ -65,7 +65,7 @@ pub fn limit<'a>(
 }
 
 /// Decides on a request to a quota that stands behind `ahead`: every limit of which it takes something
-/// blocks it.
+/// blocks it. If it is only reserved and takes nothing of any limit, all of them do.
 #[must_use]
 pub fn quota<'a>(
     held: Option<&Quota>,
@@ -91,9 +91,13 @@ pub fn quota<'a>(
     }
     let retry = course.turn(claim, at).map_or(Retry::Never, |then| later(clock, then));
     let mut verdict = decide(held, &claim.shape, &Demand { costs: &[], ttl: None }, clock);
-    for (index, (row, limit)) in verdict.rows.iter_mut().zip(claim.shape.limits()).enumerate() {
-        let cost = claim.costs.get(index).copied().unwrap_or(0);
-        if limit.takes(cost, claim.ttl) > 0 {
+    let limits = claim.shape.limits().iter().enumerate();
+    let takes = |(index, limit): (usize, &Limit)| {
+        limit.takes(claim.costs.get(index).copied().unwrap_or(0), claim.ttl) > 0
+    };
+    let is_only_reserved = claim.ttl.is_some() && !limits.clone().any(takes);
+    for (row, limit) in verdict.rows.iter_mut().zip(limits) {
+        if takes(limit) || is_only_reserved {
             let remaining = if is_first { row.remaining } else { 0 };
             *row = Decision { allowed: false, remaining, retry, ..*row };
         }
@@ -125,7 +129,7 @@ impl Course<'_> {
 
     /// Charges a claim that is admitted at `at`.
     fn take(&mut self, claim: &QuotaClaim, at: At) {
-        if !claim.changes() {
+        if !claim.takes() {
             return; // its limits do not come into force either
         }
         let (shape, costs) = (Arc::clone(&claim.shape), claim.costs.clone());

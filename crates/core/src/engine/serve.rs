@@ -62,11 +62,16 @@ pub fn serve<S: Server>(server: &mut S, mut budget: usize, may_admit: bool) {
 }
 
 /// Takes a waiter out of the lines, and tells it how things stand.
+///
+/// It takes nothing of what others wait for. It is admitted if its reservation is open by now, or if it takes
+/// nothing by the policies of now.
 pub fn end<S: Server>(server: &mut S, ticket: Ticket) {
     let Some(waiter) = server.lines(|lines| lines.leave(ticket)) else { return };
     let Some(request) = S::request(&waiter.what) else { return };
-    if let Some(Turn::Answer { reply, .. }) = server.attempt(request, Standing::Leaving(waiter.stand.lane)) {
-        server.answer(waiter, Served::TimedOut, reply);
+    let standing = Standing::Leaving(waiter.stand.lane);
+    if let Some(Turn::Answer { admitted, reply }) = server.attempt(request, standing) {
+        let why = if admitted { Served::Admitted } else { Served::TimedOut };
+        server.answer(waiter, why, reply);
     }
 }
 

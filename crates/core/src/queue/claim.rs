@@ -30,23 +30,13 @@ pub struct QuotaClaim {
 }
 
 impl QuotaClaim {
-    /// Whether it takes anything of a limit. A request that takes nothing need not queue.
+    /// Whether it takes anything. A request that takes nothing need not queue.
     ///
-    /// A reservation takes a slot of each limit that counts reservations. If there is no such limit and it
-    /// costs nothing, it takes nothing, although it is kept.
+    /// A reservation takes a slot of its key, also if it is asked for limits that count no reservations: others
+    /// may be asked for limits that do.
     #[must_use]
     pub fn takes(&self) -> bool {
-        self.costs_something() || (self.ttl.is_some() && self.shape.counts_reservations())
-    }
-
-    /// Whether the key changes when it is admitted.
-    #[must_use]
-    pub fn changes(&self) -> bool {
-        self.costs_something() || self.ttl.is_some()
-    }
-
-    fn costs_something(&self) -> bool {
-        self.costs.iter().any(|cost| *cost > 0)
+        self.ttl.is_some() || self.costs.iter().any(|cost| *cost > 0)
     }
 }
 
