@@ -14,6 +14,7 @@ mod common;
 use common::bucket::{BucketOracle, every_interval_keeps_the_bound, gain, token};
 use common::{Key, Step, TODAY, at, begin, cases, limits, sound, span, spans, steps};
 use proptest::prelude::*;
+use rl_core::limit::algorithm::Algorithm;
 use rl_core::limit::bucket::BucketRule;
 use rl_core::limit::decision::Retry;
 use rl_core::limit::meter::Meter;
@@ -121,7 +122,7 @@ proptest! {
             last[which] = now;
             let Parts::Bucket(counter) = key.state().unwrap().parts() else { panic!("another algorithm") };
             let other = rules[1 - which];
-            let counts = |of: &BucketRule| of.same_course(&other);
+            let counts = |of: &BucketRule| of.ages_alike(&other);
             if counts(&counter.rule) || counter.before.is_some_and(|before| counts(&before.rule)) {
                 known[1 - which].push((now, cost));
             } else {

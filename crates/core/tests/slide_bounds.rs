@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use common::{Step, TODAY, at, cases, sound, span, steps};
 use proptest::prelude::*;
-use rl_core::limit::counter::COST_MAX;
+use rl_core::limit::algorithm::COST_MAX;
 use rl_core::limit::decision::Decision;
 use rl_core::limit::decision::Retry;
 use rl_core::limit::effect::LimitEffect;

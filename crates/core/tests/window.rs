@@ -14,6 +14,7 @@ mod common;
 use common::window::{WindowOracle, bounds};
 use common::{Key, Step, TODAY, at, begin, cases, limits, sound, span, spans, steps};
 use proptest::prelude::*;
+use rl_core::limit::algorithm::Algorithm;
 use rl_core::limit::decision::Retry;
 use rl_core::limit::meter::Meter;
 use rl_core::limit::rule::Rule;
@@ -117,7 +118,7 @@ proptest! {
             last[which] = now;
             let Parts::Window(counter) = key.state().unwrap().parts() else { panic!("another algorithm") };
             let other = rules[1 - which];
-            let counts = |of: &WindowRule| of.same_course(&other);
+            let counts = |of: &WindowRule| of.ages_alike(&other);
             if counts(&counter.rule) || counter.before.is_some_and(|before| counts(&before.rule)) {
                 known[1 - which].push((now, cost));
             } else {

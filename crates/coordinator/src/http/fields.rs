@@ -2,10 +2,7 @@
 //! fields (RFC 9651).
 
 use hyper::header::{HeaderName, HeaderValue};
-use rl_core::limit::rule::Rule;
-use rl_core::limit::window::Length;
 use rl_core::quota::limit::{Measure, REQUESTS};
-use rl_core::time::Span;
 
 use super::text::Text;
 use crate::app::App;
@@ -49,7 +46,7 @@ pub(super) fn rate_limit_policy(app: &App, command: &Command) -> Option<HeaderVa
         let (name, unit) = (String::from_utf8_lossy(name), String::from_utf8_lossy(unit));
         let (quota, window, unit) = match measure {
             Measure::InFlight(limit) => (*limit, None, "concurrent-requests"),
-            Measure::Rate(rule) => (limit(rule), window(rule), &*unit),
+            Measure::Rate(rule) => (rule.quota(), rule.window(), &*unit),
         };
         text.push(if text.is_empty() { "\"" } else { ", \"" }).push(&name);
         text.push("\";q=").number(quota.min(INTEGER_MAX));
@@ -57,36 +54,8 @@ pub(super) fn rate_limit_policy(app: &App, command: &Command) -> Option<HeaderVa
             text.push(";qu=\"").push(unit).push("\"");
         }
         if let Some(window) = window {
-            text.push(";w=").number(whole_seconds(window.ms()));
+            text.push(";w=").number(whole_seconds(window.ms().min(INTEGER_MAX)));
         }
     }
     text.header_value()
-}
-
-const fn limit(rule: &Rule) -> u64 {
-    match rule {
-        Rule::Slide(rule) => rule.limit,
-        Rule::Window(rule) => rule.limit,
-        Rule::Bucket(rule) => rule.capacity(),
-    }
-}
-
-/// The time in which the limit is admitted. For a bucket it is the time in which an empty one fills. A calendar month has
-/// no fixed length, so it has none.
-fn window(rule: &Rule) -> Option<Span> {
-    match rule {
-        Rule::Slide(rule) => Some(rule.window),
-        Rule::Window(rule) => match rule.length {
-            Length::Span(span) => Some(span),
-            Length::Month => None,
-        },
-        Rule::Bucket(rule) => {
-            let refill = rule.refill();
-            let scale = 10_u128.checked_pow(u32::from(refill.scale))?;
-            let amount =
-                u128::from(rule.capacity()).checked_mul(scale)?.checked_mul(rule.period().ms().into())?;
-            let ms = amount.div_ceil(u128::from(refill.mantissa).max(1));
-            Some(Span::from_ms(u64::try_from(ms).unwrap_or(u64::MAX).min(INTEGER_MAX)))
-        }
-    }
 }

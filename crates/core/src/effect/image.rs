@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Effect;
 use super::quota_image::{QuotaImage, room};
-use crate::limit::codec::{RuleImage, is_written};
+use crate::limit::codec::is_written;
 use crate::limit::effect::LimitEffect;
+use crate::limit::rule::RuleImage;
 use crate::number::COUNT_MAX;
 use crate::time::At;
 use crate::value::Value;

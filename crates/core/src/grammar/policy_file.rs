@@ -20,8 +20,9 @@ use std::sync::Arc;
 
 use toml::de::{DeTable, DeValue};
 
-use super::limit_clause::Algorithm;
 use crate::fault::{Fault, Result};
+use crate::limit::Kind;
+use crate::limit::algorithm::Parameter;
 use crate::limit::rule::Rule;
 use crate::number;
 use crate::quota::limit::{Draft, LIMITS_MAX, Measure, REQUESTS};
@@ -129,9 +130,9 @@ struct Given<'a> {
     window: Option<Entry<'a>>,
     unit: Option<Entry<'a>>,
     algorithm: Option<Entry<'a>>,
-    offset: Option<Entry<'a>>,
-    capacity: Option<Entry<'a>>,
     inflight: Option<Entry<'a>>,
+    /// The parameters that only one algorithm has.
+    own: Vec<Entry<'a>>,
 }
 
 impl<'a> Given<'a> {
@@ -149,9 +150,11 @@ impl<'a> Given<'a> {
                 "window" => &mut given.window,
                 "unit" => &mut given.unit,
                 "algorithm" => &mut given.algorithm,
-                "offset" => &mut given.offset,
-                "capacity" => &mut given.capacity,
-                _ => return Err(entry.wrong(UNKNOWN)),
+                name if own_parameters().any(|(_, own)| own.name == name) => {
+                    given.own.push(entry);
+                    continue;
+                }
+                _ => return Err(entry.wrong(&unknown())),
             };
             *place = Some(entry);
         }
@@ -167,45 +170,59 @@ impl<'a> Given<'a> {
     fn rule(&self, limit: &Entry<'_>, allow: Allow<'_>) -> Read<Rule> {
         let most = self.limit.as_ref().ok_or_else(|| limit.missing("limit"))?.count(Fault::Limit)?;
         let window = self.window.as_ref().ok_or_else(|| limit.missing("window"))?;
-        let rule = self.algorithm(limit)?.rule(most, window.duration().as_bytes());
+        let kind = self.kind()?;
+        let own = self.own(kind, limit)?;
+        let rule = kind.from_clause(most, window.duration().as_bytes(), own);
         rule.and_then(|rule| allow(&rule).map(|()| rule)).map_err(|fault| window.fault(fault))
     }
 
-    fn algorithm(&self, limit: &Entry<'_>) -> Read<Algorithm> {
-        let algorithm = match &self.algorithm {
-            None => Algorithm::Slide,
-            Some(entry) => match entry.value.as_str() {
-                Some("slide") => Algorithm::Slide,
-                Some("window") => Algorithm::Window(self.offset()?),
-                Some("bucket") => {
-                    let capacity = self.capacity.as_ref().ok_or_else(|| limit.missing("capacity"))?;
-                    Algorithm::Bucket(capacity.count(Fault::Capacity)?)
-                }
-                _ => return Err(entry.wrong("algorithm must be \"slide\", \"window\" or \"bucket\"")),
-            },
-        };
-        match (&self.offset, &self.capacity) {
-            (Some(offset), _) if !matches!(algorithm, Algorithm::Window(_)) => {
-                Err(offset.wrong("offset may stand with algorithm = \"window\" only"))
-            }
-            (_, Some(capacity)) if !matches!(algorithm, Algorithm::Bucket(_)) => {
-                Err(capacity.wrong("capacity may stand with algorithm = \"bucket\" only"))
-            }
-            _ => Ok(algorithm),
-        }
+    fn kind(&self) -> Read<Kind> {
+        let Some(entry) = &self.algorithm else { return Ok(Kind::Slide) };
+        let known = |name: &str| Kind::ALL.into_iter().find(|kind| kind.name() == name);
+        let names = Kind::ALL.map(|kind| format!("\"{}\"", kind.name()));
+        let wanted = || format!("algorithm must be {}", list(&names, "or"));
+        entry.value.as_str().and_then(known).ok_or_else(|| entry.wrong(&wanted()))
     }
 
-    fn offset(&self) -> Read<Option<i64>> {
-        let offset = self.offset.as_ref();
-        let read = |entry: &Entry<'_>| {
-            number::offset(entry.duration().as_bytes()).map_err(|fault| entry.fault(fault))
+    /// The value of the algorithm's own parameter. That of another algorithm may not be there.
+    fn own(&self, kind: Kind, limit: &Entry<'_>) -> Read<Option<i64>> {
+        let find = |own: &Parameter| self.own.iter().find(|entry| entry.name == own.name);
+        let value = match kind.own() {
+            Some(own) => match find(&own) {
+                Some(entry) => Some(entry.own(&own)?),
+                None if own.is_required => return Err(limit.missing(own.name)),
+                None => None,
+            },
+            None => None,
         };
-        offset.map(read).transpose()
+        for (other, own) in own_parameters().filter(|(other, _)| *other != kind) {
+            if let Some(entry) = find(&own) {
+                let (name, algorithm) = (own.name, other.name());
+                return Err(entry.wrong(&format!("{name} may stand with algorithm = \"{algorithm}\" only")));
+            }
+        }
+        Ok(value)
     }
 }
 
-const UNKNOWN: &str =
-    "unknown key, expected limit, window, unit, algorithm, offset and capacity, or inflight alone";
+/// The parameters that only one algorithm has, each with that algorithm.
+fn own_parameters() -> impl Iterator<Item = (Kind, Parameter)> {
+    Kind::ALL.into_iter().filter_map(|kind| Some((kind, kind.own()?)))
+}
+
+fn unknown() -> String {
+    let mut names: Vec<String> = ["limit", "window", "unit", "algorithm"].map(str::to_owned).into();
+    names.extend(own_parameters().map(|(_, own)| own.name.to_owned()));
+    format!("unknown key, expected {}, or inflight alone", list(&names, "and"))
+}
+
+/// Names with commas between them, and a word before the last one.
+fn list(names: &[String], word: &str) -> String {
+    match names.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} {word} {last}", rest.join(", ")),
+        _ => names.concat(),
+    }
+}
 
 /// A key of the file, and what is said of it.
 struct Entry<'a> {
@@ -253,6 +270,12 @@ impl Entry<'_> {
     fn count(&self, fault: Fault) -> Read<u64> {
         let text = self.integer().unwrap_or_default();
         number::limit(text.as_bytes(), fault).map_err(|fault| self.fault(fault))
+    }
+
+    /// The value of an algorithm's own parameter.
+    fn own(&self, own: &Parameter) -> Read<i64> {
+        let text = if own.is_duration { self.duration() } else { self.integer().unwrap_or_default().into() };
+        (own.read)(text.as_bytes()).map_err(|fault| self.fault(fault))
     }
 
     /// The words of a duration: a string, or an integer, which is in seconds; else none.

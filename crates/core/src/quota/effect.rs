@@ -12,7 +12,7 @@ use super::reservations::Reservations;
 use super::shape::Shape;
 use super::slots::Slot;
 use super::{More, Quota};
-use crate::limit::counter::Amendment;
+use crate::limit::algorithm::Amendment;
 use crate::limit::decision::Expiry;
 use crate::limit::rule::Rule;
 use crate::limit::state::State;
