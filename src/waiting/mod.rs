@@ -25,28 +25,28 @@ use rl_core::queue::lines::Places;
 use rl_core::queue::{Ahead, Claims, Lane, Line, Lines, Place, Ticket, Wait};
 use rl_core::time::{At, Span};
 
-use crate::metrics::{self, Highest};
-use crate::settings;
-use crate::sys::blocked::{self, Blocked, Holds, Id};
-use crate::sys::context::{Arg, Args, Context, Lasting};
-use crate::sys::events::Event;
-use crate::sys::kept::Kept;
+use crate::sys::args::{Arg, Args};
+use crate::sys::blocked::{self, Blocked, BlockedClients, Id};
+use crate::sys::context::Context;
+use crate::sys::detached_context::DetachedContext;
+use crate::sys::events::ServerEvent;
+use crate::sys::main_thread::MainThread;
+use crate::sys::owned_string::OwnedString;
 use crate::sys::reply::Reply;
 use crate::sys::timer::{self, Timer};
 use crate::sys::user::User;
+use crate::{metrics, settings};
 
 /// Sends a reply.
-pub(crate) type Answer = Box<dyn FnOnce(Context<'_>) + Send>;
+pub(crate) type Answer = Box<dyn FnOnce(Reply<'_>) + Send>;
 
 /// Runs a command again that was given these words. It is not called with [`Standing::Newcomer`], and gives an answer
 /// if [`Standing::Leaving`].
-pub(crate) type Again = fn(Context<'_>, Args<'_>, Standing) -> Turn<Answer>;
+pub(crate) type Again = fn(&mut Context<'_>, Args<'_>, Standing) -> Turn<Answer>;
 
 /// Answers a request with what is wrong with it.
 pub(crate) fn refuse(fault: Fault) -> Turn<Answer> {
-    let reply: Answer = Box::new(move |context| {
-        Reply::to(context).fault(fault);
-    });
+    let reply: Answer = Box::new(move |place| place.fault(fault));
     Turn::Answer { admitted: false, reply }
 }
 
@@ -58,7 +58,7 @@ struct Held {
 
 /// What is run when it is its turn.
 struct Request {
-    words: Box<[Kept]>,
+    words: Box<[OwnedString]>,
     /// Which of the words are keys.
     keys: Range<usize>,
     user: User,
@@ -95,17 +95,14 @@ static ROOM: LazyLock<Mutex<Room>> = LazyLock::new(Mutex::default);
 /// Whether anyone waits: all that a request costs for there being lines.
 static ANY: AtomicBool = AtomicBool::new(false);
 /// For timers.
-static CONTEXT: OnceLock<Lasting> = OnceLock::new();
-
-/// The longest that anyone has waited and then gone on.
-pub(crate) static LONGEST_MS: Highest = Highest::new();
+static CONTEXT: OnceLock<DetachedContext> = OnceLock::new();
 
 /// Looks at the room, or changes it. No call is made meanwhile in which the server may call back.
-fn with<T>(look: impl FnOnce(&mut Room) -> T) -> T {
+fn with<T>(main_thread: MainThread<'_>, look: impl FnOnce(&mut Room) -> T) -> T {
     let mut room: MutexGuard<'_, Room> = ROOM.lock().unwrap_or_else(PoisonError::into_inner);
     let result = look(&mut room);
     ANY.store(!room.lines.is_empty(), Relaxed);
-    room.arm();
+    room.arm(main_thread);
     result
 }
 
@@ -116,9 +113,9 @@ fn now() -> At {
 }
 
 /// Starts, while the module loads.
-pub(crate) fn load(context: Context<'_>) {
-    if let Some(lasting) = context.lasting() {
-        let _ = CONTEXT.set(lasting); // a module is loaded once
+pub(crate) fn load(context: &Context<'_>) {
+    if let Some(detached) = DetachedContext::new(context) {
+        let _ = CONTEXT.set(detached); // a module is loaded once
     }
 }
 
@@ -129,7 +126,7 @@ pub(crate) fn any() -> bool {
 
 /// Lends the waiters that a request of `lane` has to stand behind in the line of a key; `None` if there is none.
 pub(crate) fn ahead<T>(
-    context: Context<'_>,
+    context: &Context<'_>,
     key: Arg<'_>,
     lane: Lane,
     look: impl FnOnce(&mut dyn Iterator<Item = Ahead<'_>>) -> T,
@@ -137,7 +134,9 @@ pub(crate) fn ahead<T>(
     if !any() {
         return None;
     }
-    with(|room| room.lines.ahead((context.db(), key.bytes()), lane, now(), AHEAD_MAX, look))
+    with(context.main_thread(), |room| {
+        room.lines.ahead((context.db(), key.bytes()), lane, now(), AHEAD_MAX, look)
+    })
 }
 
 /// Makes the client of a command wait, whose keys are these of its words. It is not answered now.
@@ -145,7 +144,8 @@ pub(crate) fn ahead<T>(
 /// # Errors
 /// [`Fault::Busy`].
 pub(crate) fn join(
-    context: Context<'_>,
+    context: &Context<'_>,
+    reply: Reply<'_>,
     args: Args<'_>,
     keys: Range<usize>,
     wait: Wait,
@@ -155,21 +155,33 @@ pub(crate) fn join(
     let db = context.db();
     let place = |at| Some(Place { db, key: args.get(at)?.bytes().into() });
     let places: Places = keys.clone().filter_map(place).collect();
-    with(|room| {
+    let busy = with(context.main_thread(), |room| {
         let (most, per_key) = settings::waiters_at_most();
         let claimed = claims.iter().filter_map(|(key, _)| places.get(*key));
         let is_full = |place: &Place| room.lines.line(db, &place.key).map_or(0, Line::len) >= per_key;
-        let busy = room.lines.len() >= most || claimed.into_iter().any(is_full);
-        if busy { Err(Fault::Busy) } else { Ok(()) }
-    })
-    .inspect_err(|_| metrics::BUSY.count())?;
-    let user = context.may_block().ok_or(Fault::Busy)?; // the engine has asked whether it may
-    let words = (0..args.len()).filter_map(|at| args.get(at)).filter_map(Kept::new).collect();
+        room.lines.len() >= most || claimed.into_iter().any(is_full)
+    });
+    if busy {
+        metrics::BUSY.count();
+    }
+    let Some(user) = context.may_block().filter(|_| !busy) else {
+        // the engine has asked whether it may
+        reply.fault(Fault::Busy);
+        return Err(Fault::Busy);
+    };
+    let keep = |word| OwnedString::new(context, word);
+    let words = (0..args.len()).filter_map(|at| args.get(at)).filter_map(keep).collect();
     let request = Request { words, keys, user, db, again };
-    let client = blocked::block::<Clients>(context).ok_or(Fault::Busy)?;
+    let client = match blocked::block::<Clients>(context, &request.user, reply) {
+        Ok(client) => client,
+        Err(reply) => {
+            reply.fault(Fault::Busy);
+            return Err(Fault::Busy);
+        }
+    };
     let id = client.id();
     let held = Held { client, request: Arc::new(request) };
-    with(|room| {
+    with(context.main_thread(), |room| {
         let ticket = room.lines.join(places, claims, wait.lane, now(), wait.time, held);
         room.tickets.insert(id, ticket);
     });
@@ -177,53 +189,55 @@ pub(crate) fn join(
 }
 
 /// Something has happened to a key that may let someone go on.
-pub(crate) fn changed(context: Context<'_>, key: Arg<'_>) {
+pub(crate) fn changed(context: &Context<'_>, key: Arg<'_>) {
     if any() {
-        with(|room| room.lines.mark(context.db(), key.bytes()));
+        with(context.main_thread(), |room| room.lines.mark(context.db(), key.bytes()));
     }
 }
 
 /// A key is gone that held a value of the module's.
-pub(crate) fn unlinked(db: i32, key: &[u8]) {
+pub(crate) fn unlinked(main_thread: MainThread<'_>, db: i32, key: &[u8]) {
     if any() {
-        with(|room| room.lines.mark(db, key));
+        with(main_thread, |room| room.lines.mark(db, key));
     }
 }
 
 /// A policy has changed.
-pub(crate) fn policies_changed() {
+pub(crate) fn policies_changed(main_thread: MainThread<'_>) {
     if any() {
-        with(|room| room.lines.mark_all(None));
+        with(main_thread, |room| room.lines.mark_all(None));
     }
 }
 
 /// Makes waiters rise one lane each time they have waited so long, or never.
-pub(crate) fn set_aging(aging: Option<Span>) {
-    with(|room| room.lines.set_aging(aging));
+pub(crate) fn set_aging(main_thread: MainThread<'_>, aging: Option<Span>) {
+    with(main_thread, |room| room.lines.set_aging(aging));
 }
 
 /// Hears what the server tells of itself.
-pub(crate) fn hear(event: Event) {
+pub(crate) fn hear(main_thread: MainThread<'_>, event: ServerEvent) {
     if !any() {
         return;
     }
     match event {
-        Event::Flushed(db) => with(|room| room.lines.mark_all(db)),
-        Event::Swapped(first, second) => with(|room| {
+        ServerEvent::Flushed(db) => with(main_thread, |room| room.lines.mark_all(db)),
+        ServerEvent::Swapped(first, second) => with(main_thread, |room| {
             room.lines.mark_all(Some(first));
             room.lines.mark_all(Some(second));
         }),
-        Event::LoadEnded | Event::RoleChanged => with(|room| room.lines.mark_all(None)),
+        ServerEvent::LoadEnded | ServerEvent::RoleChanged => {
+            with(main_thread, |room| room.lines.mark_all(None))
+        }
         _ => {}
     }
 }
 
 /// How many wait for a key, by lane, and how long the first of them has to, at least.
-pub(crate) fn line(context: Context<'_>, key: Arg<'_>) -> ([usize; 4], Option<Span>) {
+pub(crate) fn line(context: &Context<'_>, key: Arg<'_>) -> ([usize; 4], Option<Span>) {
     if !any() {
         return ([0; 4], None);
     }
-    with(|room| {
+    with(context.main_thread(), |room| {
         let line = room.lines.line(context.db(), key.bytes());
         line.map_or(([0; 4], None), |line| (line.counts(), line.expects(now())))
     })
@@ -254,7 +268,7 @@ impl Room {
     }
 
     /// Sets the timer for when there is something to do, if it is not set for before.
-    fn arm(&mut self) {
+    fn arm(&mut self, main_thread: MainThread<'_>) {
         let now = now();
         let Some(next) = self.lines.next(now).filter(|_| !self.is_serving) else { return };
         let next = next.max(self.not_before).min(now.plus(timer::LONGEST)); // then it is set once more
@@ -262,11 +276,11 @@ impl Room {
         if self.timer.as_ref().is_some_and(|set| set.at <= next && (set.is_at_once || !is_at_once)) {
             return;
         }
-        let Some(context) = CONTEXT.get().map(Lasting::context) else { return };
+        let Some(timers) = CONTEXT.get().map(|context| context.timers(main_thread)) else { return };
         if let Some(set) = self.timer.take() {
-            set.timer.stop(context);
+            set.timer.stop(timers);
         }
-        let timer = timer::after(context, next.since(now), (), serve::wake);
+        let timer = timer::after(timers, next.since(now), (), serve::wake);
         self.timer = Some(Alarm { at: next, is_at_once, timer });
     }
 }
@@ -274,31 +288,40 @@ impl Room {
 /// The clients as the server tells of them.
 struct Clients;
 
-impl Holds for Clients {
-    fn released(context: Context<'_>, id: Id) {
-        if let Some(answer) = with(|room| room.answers.remove(&id)) {
-            answer(context);
-        }
+impl BlockedClients for Clients {
+    fn released(context: &mut Context<'_>, reply: Reply<'_>, id: Id) {
+        answer(context.main_thread(), reply, id);
     }
 
-    fn timed_out(context: Context<'_>, args: Args<'_>, id: Id) {
-        let lane = with(|room| room.lane(id));
-        let left = with(|room| room.leave(id));
+    fn timed_out(context: &mut Context<'_>, args: Args<'_>, reply: Reply<'_>, id: Id) {
+        let main_thread = context.main_thread();
+        let lane = with(main_thread, |room| room.lane(id));
+        let left = with(main_thread, |room| room.leave(id));
         if let (Some(lane), Some(Held { client, request })) = (lane, left) {
             metrics::UNBLOCKED.count();
-            serve::refusal(context, args, &request, lane)(context);
-            client.release();
+            serve::refusal(context, args, &request, lane)(reply);
+            client.release(main_thread);
+        } else {
+            answer(main_thread, reply, id);
         }
     }
 
-    fn gone(id: Id) {
-        let left = with(|room| {
+    fn gone(main_thread: MainThread<'_>, id: Id) {
+        let left = with(main_thread, |room| {
             room.answers.remove(&id);
             room.leave(id)
         });
         if let Some(Held { client, .. }) = left {
             metrics::GONE.count();
-            client.release();
+            client.release(main_thread);
         }
+    }
+}
+
+/// Tells a client that was released what it is to be told.
+fn answer(main_thread: MainThread<'_>, reply: Reply<'_>, id: Id) {
+    match with(main_thread, |room| room.answers.remove(&id)) {
+        Some(answer) => answer(reply),
+        None => reply.null(), // never: there is an answer for each
     }
 }

@@ -123,6 +123,8 @@ faults! {
     Policies = c"ERR a server may keep 10000 policies";
     /// The payload of RL.APPLY is not an effect.
     Effect = c"ERR effect must be one that this module has written";
+    /// Another module removed or replaced a key while a command was changing it.
+    KeyChanged = c"TRYAGAIN another module changed the key meanwhile, please ask again";
     /// The key holds another type, or a limit of another algorithm.
     WrongType = c"WRONGTYPE Operation against a key holding the wrong kind of value";
 }

@@ -30,4 +30,4 @@ pub mod value;
 mod varint;
 pub mod words;
 
-pub use limit::parameter_sets;
+pub use limit::{ParameterSetsLock, lock_parameter_sets, parameter_sets};

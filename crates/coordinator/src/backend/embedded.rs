@@ -147,7 +147,7 @@ impl Embedded {
         };
         let mut nothing = Costs::default();
         nothing.add(REQUESTS, 0).ok()?;
-        match peek(&shard.memory.at(now.into()), key, &nothing).ok()? {
+        match peek(&mut shard.memory.at(now.into()), key, &nothing).ok()? {
             Peeked::Nothing => None,
             Peeked::Limit(decision) => Some((algorithm, Reply::Limit((&decision).into()))),
             Peeked::Quota(shape, decision) => Some((algorithm, Reply::quota([(&*shape, &decision)], None))),

@@ -52,7 +52,7 @@ pub mod slide;
 pub mod state;
 pub mod window;
 
-pub use self::interned::parameter_sets;
+pub use self::interned::{ParameterSetsLock, lock_parameter_sets, parameter_sets};
 
 /// The algorithms. The numbers stand in files and never change.
 ///

@@ -149,6 +149,17 @@ impl PartialEq for Shape {
     }
 }
 
+/// Keeps the table of shapes locked for as long as it lives.
+pub struct ShapesLock(
+    #[expect(dead_code, reason = "held, not read")] MutexGuard<'static, BTreeMap<Arc<[u8]>, Weak<Shape>>>,
+);
+
+/// Locks the table of shapes, for a process that is about to fork. See [`crate::lock_parameter_sets`].
+#[must_use]
+pub fn lock_shapes() -> ShapesLock {
+    ShapesLock(lock())
+}
+
 fn lock() -> MutexGuard<'static, BTreeMap<Arc<[u8]>, Weak<Shape>>> {
     SHARED.lock().unwrap_or_else(PoisonError::into_inner) // no panic leaves it half written
 }

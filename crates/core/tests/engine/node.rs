@@ -53,8 +53,9 @@ impl<'m, W> Host for Watched<'m, W> {
         self.visit.value(key)
     }
 
-    fn read<T>(&self, name: &'m [u8], look: impl FnOnce(&Self, Option<&Value>) -> T) -> Result<T> {
-        self.visit.read(name, |_, value| look(self, value))
+    fn read<T>(&mut self, name: &'m [u8], look: impl FnOnce(&Self, Option<&Value>) -> T) -> Result<T> {
+        let value = self.visit.read(name, |_, value| value.cloned())?;
+        Ok(look(self, value.as_ref()))
     }
 
     fn prepare(&mut self, names: impl Iterator<Item = &'m [u8]> + Clone) -> core::result::Result<(), Error> {
