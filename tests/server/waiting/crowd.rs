@@ -24,10 +24,10 @@ const REQUESTS: [&str; 6] = [
     "RL.QUOTA slots LIMIT open 3 INFLIGHT LIMIT a 99 100ms COST requests ? RESERVE 200ms",
 ];
 
-/// One client's results: the admitted cost for each key, or the number of admitted requests for quotas.
+/// One client's results: the admitted cost by the request's first key, and how often it disconnected.
 type Told = HashMap<String, i64>;
 
-/// Sends random requests. One in a few clients disconnects while it waits, and connects again.
+/// Sends random requests. After one in twelve it disconnects without a reply, and connects again.
 fn client(server: &Server, seed: u64) -> Told {
     let mut random = Random::new(seed);
     let mut told = Told::new();
