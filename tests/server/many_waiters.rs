@@ -58,8 +58,8 @@ impl Keys {
     /// Returns how late each waiter was admitted, in ms of the server's clock.
     fn lateness(self, effects: &[Effect]) -> Vec<u64> {
         if self == Self::One {
-            // The first two effects emptied the bucket: one request without a wait, and one that waited for
-            // half of the bucket, ahead of all others.
+            // The first effect emptied the bucket. The second is a request that waited for half of it, ahead of
+            // all others.
             let due = |nth: u64| effects[0].at + ((TOKENS + nth) * 1_000).div_ceil(PACE);
             return (1..).zip(&effects[2..]).map(|(nth, effect)| effect.at - due(nth)).collect();
         }
