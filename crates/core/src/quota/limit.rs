@@ -1,4 +1,4 @@
-//! One limit of a quota: what it is called, what it counts, and how.
+//! One limit of a quota: its name, its unit, and how it counts.
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -14,37 +14,37 @@ use crate::limit::slide::SlideRule;
 use crate::limit::window::{Length, WindowRule};
 use crate::time::Span;
 
-/// A quota has so many limits at most.
+/// The largest number of limits of a quota.
 pub const LIMITS_MAX: usize = 16;
 
-/// The unit of a limit that names none; a request costs one of it unless it says otherwise.
+/// The default unit of a limit. A request costs 1 of it unless it names another cost.
 pub const REQUESTS: &[u8] = b"requests";
 
 /// One limit of a quota.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limit {
-    /// What replies call it; unique in its quota.
+    /// The name in replies, unique in the quota.
     pub name: Name,
-    /// What it counts.
+    /// The unit that it counts.
     pub unit: Name,
-    /// How.
+    /// How it counts.
     pub measure: Measure,
 }
 
-/// One of something for each limit of a quota. Nearly every quota has four limits or fewer: those take no
-/// allocation.
+/// A list with one element for each limit of a quota. Up to four elements need no allocation, and nearly
+/// every quota has four limits or fewer.
 pub type PerLimit<T> = SmallVec<[T; 4]>;
 
 /// How a limit counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measure {
-    /// Cost over time.
+    /// Counts cost over time.
     Rate(Rule),
-    /// Reservations that are open at one time, `1..=2^53-1`.
+    /// Counts the reservations that are open at one time. The limit is `1..=2^53-1`.
     InFlight(u64),
 }
 
-/// A limit as a request spells it out, its names not looked at yet.
+/// A limit as a request spells it out. Its names are not checked yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Draft<'a> {
     /// See [`Limit::name`].
@@ -56,7 +56,7 @@ pub struct Draft<'a> {
 }
 
 impl Measure {
-    /// Its window or period, if it has one.
+    /// Returns the window or period. Zero for a limit on reservations.
     pub(super) fn longest(&self) -> Span {
         match self {
             Self::Rate(rule) => rule.longest(),
@@ -64,7 +64,7 @@ impl Measure {
         }
     }
 
-    /// By which algorithm it counts cost; none where it counts reservations.
+    /// Returns the name of the algorithm, or `None` for a limit on reservations.
     fn algorithm(&self) -> Option<&'static str> {
         match self {
             Self::Rate(rule) => Some(rule.algorithm()),
@@ -72,7 +72,7 @@ impl Measure {
         }
     }
 
-    /// Whether both count alike, however much they admit.
+    /// Returns whether both count in the same way. The size of the limit does not matter.
     pub(crate) fn same_course(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Rate(Rule::Slide(one)), Self::Rate(Rule::Slide(other))) => one.window == other.window,
@@ -85,33 +85,33 @@ impl Measure {
 }
 
 impl Limit {
-    /// A limit from a draft.
+    /// Makes a limit of a draft.
     ///
     /// # Errors
-    /// [`Fault::LimitName`], [`Fault::UnitName`].
+    /// [`Fault::LimitName`] or [`Fault::UnitName`] for an invalid name.
     pub fn new(draft: &Draft<'_>) -> Result<Self> {
         let name = Name::new(draft.name).ok_or(Fault::LimitName)?;
         let unit = Name::new(draft.unit).ok_or(Fault::UnitName)?;
         Ok(Self { name, unit, measure: draft.measure })
     }
 
-    /// Whether both count the same alike, however much they admit.
+    /// Returns whether both count the same unit in the same way. The size of the limit does not matter.
     pub(crate) fn counts_as(&self, other: &Self) -> bool {
         self.unit == other.unit && self.measure.same_course(&other.measure)
     }
 
-    /// Whether it goes on with the very state that the other has: a state is of one name and one algorithm.
+    /// Returns whether this limit can use the state of `other`: a state belongs to one name and one algorithm.
     pub(crate) fn continues(&self, other: &Self) -> bool {
         self.name == other.name && self.measure.algorithm() == other.measure.algorithm()
     }
 
-    /// Whether it is the other one as callers see it, maybe by another algorithm.
+    /// Returns whether callers see both as the same limit, possibly with another algorithm.
     pub(crate) fn succeeds(&self, other: &Self) -> bool {
         let counts_cost = |limit: &Self| limit.measure.algorithm().is_some();
         self.name == other.name && counts_cost(self) == counts_cost(other)
     }
 
-    /// What a request would have spelled out for it.
+    /// Returns the limit as a request would spell it out.
     pub(super) fn draft(&self) -> Draft<'_> {
         Draft { name: self.name.as_bytes(), unit: self.unit.as_bytes(), measure: self.measure }
     }
@@ -157,7 +157,7 @@ impl Limit {
     }
 }
 
-/// A limit as bytes have it.
+/// The encoded form of a limit.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct LimitImage<'a> {
     name: &'a [u8],
@@ -192,13 +192,13 @@ impl<'a> LimitImage<'a> {
             MeasureImage::Window(form) => Measure::Rate(Rule::Window(WindowRule::restore(form)?)),
             MeasureImage::Bucket(form) => {
                 let rule = BucketRule::restore(form)?;
-                // A quota's bucket refills by its limit, which is whole.
+                // The refill of a quota's bucket is its limit, an integer.
                 if rule.refill().scale > 0 {
                     return None;
                 }
                 Measure::Rate(Rule::Bucket(rule))
             }
-            MeasureImage::InFlight(_) if self.unit != REQUESTS => return None, // it counts no unit
+            MeasureImage::InFlight(_) if self.unit != REQUESTS => return None, // it has no unit of its own
             MeasureImage::InFlight(limit) => Measure::InFlight(count(limit)?),
         };
         Some(Draft { name: self.name, unit: self.unit, measure })
