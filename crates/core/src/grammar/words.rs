@@ -1,13 +1,13 @@
-//! A command's words, and how one is taken after another.
+//! The words of a command, and helpers that take one word after another.
 
 use crate::fault::{Fault, Result};
 use crate::quota::bounds::ID_MAX;
 
-/// A command's words, the command's own name first.
+/// The words of a command. The first word is its name.
 pub trait Words {
-    /// The word at `index`, if there are so many.
+    /// Returns the word at `index`, or `None` past the last word.
     fn word(&self, index: usize) -> Option<&[u8]>;
-    /// How many there are.
+    /// Returns the number of words.
     fn count(&self) -> usize;
 }
 
@@ -21,12 +21,12 @@ impl Words for [&[u8]] {
     }
 }
 
-/// A word that the command's arity guarantees.
+/// Returns a word that the command's arity guarantees.
 pub(super) fn required<W: Words + ?Sized>(words: &W, index: usize) -> Result<&[u8]> {
     Ok(words.word(index).unwrap_or_default())
 }
 
-/// Reads a reservation's id.
+/// Checks the id of a reservation.
 ///
 /// # Errors
 /// [`Fault::Id`] if it is empty or too long.
