@@ -18,7 +18,7 @@ use rl_core::limit::state::State;
 use rl_core::number::COUNT_MAX;
 use rl_core::time::{At, Span};
 
-/// The start of a day in November 2025, when most histories begin.
+/// An instant in November 2025, at which most histories begin. It is the start of an hour.
 pub(crate) const TODAY: u64 = 1_764_000_000_000;
 
 /// Configures the number of cases of a test. `PROPTEST_CASES` overrides it, and Miri runs only a few.
