@@ -57,7 +57,7 @@ impl RefundFloor {
         self.0.drain(kept..first);
     }
 
-    /// Drops all levels except those that one of these reservations uses. `numbers` must be sorted.
+    /// Drops the levels that none of these reservations uses. `numbers` must be sorted.
     pub(crate) fn keep(&mut self, numbers: &[u64]) {
         let mut earlier = 0;
         self.0.retain(|level| {

@@ -134,7 +134,7 @@ impl Quota {
         }
     }
 
-    /// Keeps at most [`RETIRED_MAX`] of these limits: those that count for the longest.
+    /// Keeps the [`RETIRED_MAX`] limits that count for the longest.
     ///
     /// A request that would need more is refused here, but a stream of effects may come from another server.
     fn longest(&self, mut staying: Vec<usize>) -> Vec<usize> {

@@ -32,7 +32,7 @@ fn day(ms: u64) -> At {
     at(TODAY + ms)
 }
 
-/// Makes an admission `ms` after the start of the day.
+/// Makes an admission `ms` after `TODAY`.
 fn admit(shape: &Arc<Shape>, ms: u64, costs: &[u64]) -> Change<'static> {
     admission(shape, ms, costs, None)
 }
