@@ -165,7 +165,7 @@ impl Quota {
     }
 }
 
-/// Quotas are equal if they hold the same, even if one has allocated an empty [`More`].
+/// Quotas are equal if they hold the same, even if one has allocated an empty `More`.
 impl PartialEq for Quota {
     fn eq(&self, other: &Self) -> bool {
         let more = match (&self.more, &other.more) {
