@@ -1,4 +1,4 @@
-//! Policies as a file has them, in TOML:
+//! The grammar of a policy file, which sets policies in TOML:
 //!
 //! ```toml
 //! [policy.claude-sonnet]
@@ -8,11 +8,11 @@
 //! burst    = { limit = 500, window = 60, algorithm = "bucket", capacity = 50 }
 //! inflight = { inflight = 20 }
 //! ```
-//! A limit is what `LIMIT` is in a command, with the same numbers and durations, the same bounds and
-//! the same errors. A whole number of seconds may stand without quotes. Limits keep their order.
+//! A limit means the same as `LIMIT` in a command, with the same numbers, durations, bounds and errors. A
+//! whole number of seconds needs no quotes. Limits keep their order.
 //!
-//! Whatever is not understood is an error, so that a typo is not a limit that nobody is held to; and
-//! each error says where it is, since an operator has only this to find it by.
+//! Anything unknown is an error, so that a typo cannot turn a limit off. Each error names its line and
+//! field, because an operator has nothing else to find it by.
 
 use core::fmt;
 use std::borrow::Cow;
@@ -30,12 +30,12 @@ use crate::quota::name::Name;
 use crate::quota::policies::POLICIES_MAX;
 use crate::quota::shape::Shape;
 
-/// What is wrong with a file, and where.
+/// An error in a policy file, and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wrong {
-    /// The line, the first being 1.
+    /// The line, from 1.
     pub line: usize,
-    /// The key and those above it, with dots between; nothing where the file is no TOML.
+    /// The path of the key, with dots between. Empty if the file is not valid TOML.
     pub field: String,
     /// What is wanted there.
     pub why: String,
@@ -50,12 +50,12 @@ impl fmt::Display for Wrong {
     }
 }
 
-/// The policies of a file, in its order.
+/// Parses a policy file. Returns the policies in the order of the file.
 ///
-/// `allow` is asked about each rule, and may refuse it.
+/// `allow` is called with each rule and may refuse it.
 ///
 /// # Errors
-/// The first thing in the file that is wrong.
+/// The first error in the file.
 pub fn parse(
     text: &[u8],
     allow: impl Fn(&Rule) -> Result<()>,
@@ -69,7 +69,7 @@ pub fn parse(
 type Allow<'a> = &'a dyn Fn(&Rule) -> Result<()>;
 type Read<T> = core::result::Result<T, Slip>;
 
-/// An error, and at which byte of the file it is.
+/// An error, and its byte offset in the file.
 struct Slip {
     at: usize,
     field: String,
@@ -123,7 +123,7 @@ fn draft<'a>(entry: &Entry<'a>, allow: Allow<'_>) -> Read<Draft<'a>> {
     })
 }
 
-/// What a limit says of itself.
+/// The fields of one limit.
 #[derive(Default)]
 struct Given<'a> {
     limit: Option<Entry<'a>>,
@@ -224,17 +224,17 @@ fn list(names: &[String], word: &str) -> String {
     }
 }
 
-/// A key of the file, and what is said of it.
+/// A key of the file and its value.
 struct Entry<'a> {
     name: &'a str,
-    /// The key and those above it.
+    /// The path of the key, with dots between.
     path: String,
-    /// Where it stands. A value begins on the line of its key, so this is its place too.
+    /// The byte offset of the key. The value begins on the same line.
     at: usize,
     value: &'a DeValue<'a>,
 }
 
-/// What a table says, in the order of the file.
+/// Returns the entries of a table, in the order of the file.
 fn entries<'a>(table: &'a DeTable<'a>, path: &str) -> Vec<Entry<'a>> {
     let entry = |(key, value): (&'a toml::Spanned<Cow<'a, str>>, &'a toml::Spanned<DeValue<'a>>)| {
         let name: &str = key.get_ref();
@@ -245,7 +245,7 @@ fn entries<'a>(table: &'a DeTable<'a>, path: &str) -> Vec<Entry<'a>> {
     entries
 }
 
-/// A key under a path. Of one that is too long to be right, its beginning is enough to find it by.
+/// Appends a key to a path. A key that is too long to be valid is cut: its beginning is enough to find it.
 fn join(path: &str, name: &str) -> String {
     let shown: String = name.chars().take(Name::MAX).collect();
     if path.is_empty() { shown } else { format!("{path}.{shown}") }
@@ -256,7 +256,7 @@ impl Entry<'_> {
         Slip { at: self.at, field: self.path.clone(), why: why.to_owned() }
     }
 
-    /// What a client would be told, without the word that makes it an error reply.
+    /// Makes an error with the text that a client would get, without the prefix `ERR`.
     fn fault(&self, fault: Fault) -> Slip {
         let text = fault.text().to_string_lossy();
         self.wrong(text.strip_prefix("ERR ").unwrap_or(&text))
@@ -266,7 +266,7 @@ impl Entry<'_> {
         Slip { at: self.at, field: join(&self.path, name), why: format!("{name} is missing") }
     }
 
-    /// An integer from 1 to 2^53 - 1.
+    /// Reads an integer from 1 to 2^53 - 1.
     fn count(&self, fault: Fault) -> Read<u64> {
         let text = self.integer().unwrap_or_default();
         number::limit(text.as_bytes(), fault).map_err(|fault| self.fault(fault))
@@ -286,7 +286,7 @@ impl Entry<'_> {
         }
     }
 
-    /// An integer as a command would have it; TOML has more ways to write one.
+    /// Returns an integer as a command would write it. TOML has more ways to write one.
     fn integer(&self) -> Option<String> {
         let written = self.value.as_integer()?;
         i64::from_str_radix(written.as_str(), written.radix()).ok().map(|value| value.to_string())

@@ -6,7 +6,7 @@ use crate::quota::bounds::ID_MAX;
 pub use crate::words::Words;
 pub(super) use crate::words::next;
 
-/// Reads a reservation's id.
+/// Checks the id of a reservation.
 ///
 /// # Errors
 /// [`Fault::Id`] if it is empty or too long.

@@ -33,7 +33,7 @@ pub type PerLimit<T> = SmallVec<[T; 4]>;
 /// How a limit counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measure {
-    /// Cost over time.
+    /// Counts cost over time.
     Rate(Rule),
     /// The most reservations that may be open at one time, `1..=2^53-1`.
     InFlight(u64),
@@ -81,7 +81,7 @@ impl Limit {
     /// Makes a limit of a draft.
     ///
     /// # Errors
-    /// [`Fault::LimitName`], [`Fault::UnitName`].
+    /// [`Fault::LimitName`] or [`Fault::UnitName`] for an invalid name.
     pub fn new(draft: &Draft<'_>) -> Result<Self> {
         let name = Name::new(draft.name).ok_or(Fault::LimitName)?;
         let unit = Name::new(draft.unit).ok_or(Fault::UnitName)?;

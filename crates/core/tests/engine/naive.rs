@@ -1,5 +1,7 @@
-//! A server that knows no lines, marks or timers: each millisecond it sorts all who wait, and lets the
-//! first go on whose limits admit it and before whom nobody stands on any of its keys, until there is none.
+//! A naive server without lines, marks or timers.
+//!
+//! Each millisecond it sorts all waiters. It admits the first waiter that fits its limits and has nobody
+//! ahead on any of its keys, and repeats that until there is none.
 
 use crate::limits::Limit;
 use crate::world::{Ask, Became, Entry, Event, Spec, World};
@@ -14,12 +16,12 @@ struct Waiter {
 pub(crate) struct Naive {
     pub(crate) now: u64,
     keys: Vec<Vec<Limit>>,
-    /// Each key when nothing is used.
+    /// The limits of each key when nothing is used.
     unused: Vec<Vec<Limit>>,
     specs: Vec<Spec>,
-    /// Every request that has come.
+    /// Every request so far.
     asks: Vec<Ask>,
-    /// In the order they came.
+    /// The waiters, in the order of arrival.
     waiting: Vec<Waiter>,
     aging: Option<u64>,
     pub(crate) log: Vec<Entry>,
@@ -59,7 +61,7 @@ impl Naive {
         }
     }
 
-    /// Whether there is a key from which both take something.
+    /// Returns whether both take something from the same key.
     fn share(&self, one: &Ask, other: &Ask) -> bool {
         let other = other.takes(&self.specs);
         one.takes(&self.specs).iter().any(|key| other.contains(key))
@@ -125,7 +127,7 @@ impl Naive {
         self.serve();
     }
 
-    /// Lets all go on who may, and ends the wait of those who have waited for long enough.
+    /// Admits all waiters that may be admitted, and times out those whose deadline has passed.
     pub(crate) fn serve(&mut self) {
         loop {
             while let Some(at) = self.first_that_may() {

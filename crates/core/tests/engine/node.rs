@@ -1,4 +1,4 @@
-//! A memory that the engine runs on, and a replica that gets nothing but its effects.
+//! A primary, which is a memory with the engine on it, and a replica that gets only its effects.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,14 +19,14 @@ use rl_core::value::Value;
 
 use crate::common::effect::encoded;
 
-/// A change that was committed: its key, whether that is new, and the bytes that replicas get.
+/// A committed effect: its key, whether the key is new, and the bytes that replicas get.
 struct Commit {
     key: Vec<u8>,
     is_new: bool,
     effect: Vec<u8>,
 }
 
-/// A host that notes what is committed.
+/// A host that records what is committed.
 struct Watched<'m, W> {
     visit: Visit<'m, W>,
     commits: Vec<Commit>,
@@ -104,7 +104,7 @@ impl<'m, W> Host for Watched<'m, W> {
     }
 }
 
-/// What a replica holds of a key.
+/// A key on the replica.
 struct Copied {
     value: Value,
     expires: At,
@@ -123,7 +123,7 @@ impl<W> Node<W> {
         Self { memory: Memory::new(room, policies, made), replica: BTreeMap::new() }
     }
 
-    /// Runs a request. Checks that it changes something only if it is admitted, and that the replica follows.
+    /// Runs a request. Checks that only an admitted request changes something, and that the replica follows.
     pub(crate) fn run(
         &mut self,
         names: &[&[u8]],
@@ -148,14 +148,14 @@ impl<W> Node<W> {
         turn
     }
 
-    /// What a key holds, as bytes.
+    /// Returns the value of a key as bytes.
     pub(crate) fn bytes(&self, name: &[u8], clock: At) -> Option<Vec<u8>> {
         self.memory.keys.get(name, clock).map(Value::encode)
     }
 
     fn replicate(&mut self, Commit { key, is_new, effect }: &Commit) {
         if *is_new {
-            self.replica.remove(key); // it has expired, and the primary says so
+            self.replica.remove(key); // it has expired, and the primary replicates that
         }
         let held = self.replica.get(key).map(|copied| &copied.value);
         let effect = Effect::decode(effect, held).expect("what is written can be read");
