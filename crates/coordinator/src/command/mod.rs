@@ -5,15 +5,11 @@
 
 mod words;
 
-use std::sync::Arc;
-
 use rl_core::fault::Result;
 use rl_core::grammar::Words;
 use rl_core::grammar::ask::{Ask, Limits};
 use rl_core::grammar::request::{self, Request};
 use rl_core::queue::Wait;
-use rl_core::quota::limit::{Limit, Measure, REQUESTS};
-use rl_core::quota::shape::Shape;
 use rl_core::time::Span;
 
 use self::words::{Read, WordList};
@@ -193,44 +189,4 @@ impl Command {
     pub(crate) const fn longest(&self) -> Span {
         self.longest
     }
-
-    /// The limits that it spells out, with their names. That of a command with one limit is `default`.
-    pub(crate) fn measures(&self) -> Vec<Measured> {
-        self.with_request(|request| match request {
-            Request::Limit(request) => {
-                let (name, unit) = (b"default".as_slice().into(), REQUESTS.into());
-                vec![Measured { name, unit, measure: Measure::Rate(request.rule) }]
-            }
-            Request::Quota(Ask { limits: Limits::Known { shape, .. }, .. }) => measures_of(shape),
-            _ => Vec::new(),
-        })
-    }
-
-    /// The name of the policy that it asks by.
-    pub(crate) fn policy(&self) -> Option<Box<[u8]>> {
-        self.with_request(|request| match request {
-            Request::Quota(Ask { limits: Limits::Policy { name, .. }, .. }) => Some((*name).into()),
-            _ => None,
-        })
-    }
-}
-
-/// One limit as it is told of.
-pub(crate) struct Measured {
-    /// What it is called.
-    pub(crate) name: Box<[u8]>,
-    /// What it counts.
-    pub(crate) unit: Box<[u8]>,
-    /// How.
-    pub(crate) measure: Measure,
-}
-
-/// The limits of a shape.
-pub(crate) fn measures_of(shape: &Arc<Shape>) -> Vec<Measured> {
-    let measured = |limit: &Limit| Measured {
-        name: limit.name.as_bytes().into(),
-        unit: limit.unit.as_bytes().into(),
-        measure: limit.measure,
-    };
-    shape.limits().iter().map(measured).collect()
 }
