@@ -11,8 +11,10 @@ use serde::forward_to_deserialize_any;
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
 
-use super::words::Word;
 use crate::http::problem::Problem;
+
+/// A word of a command.
+pub(super) type Word<'a> = Cow<'a, [u8]>;
 
 /// The names of a struct's fields.
 type Names = &'static [&'static str];
