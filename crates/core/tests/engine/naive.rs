@@ -2,7 +2,7 @@
 //! first go on whose limits admit it and before whom nobody stands on any of its keys, until there is none.
 
 use crate::limits::Limit;
-use crate::world::{Ask, Became, Entry, Event, Spec, World};
+use crate::world::{Ask, Became, Entry, Event, World};
 
 #[derive(Clone, Debug)]
 struct Waiter {
@@ -16,7 +16,6 @@ pub(crate) struct Naive {
     keys: Vec<Vec<Limit>>,
     /// Each key when nothing is used.
     unused: Vec<Vec<Limit>>,
-    specs: Vec<Spec>,
     /// Every request that has come.
     asks: Vec<Ask>,
     /// In the order they came.
@@ -29,8 +28,8 @@ impl Naive {
     pub(crate) fn new(world: &World, now: u64) -> Self {
         let keys: Vec<Vec<Limit>> =
             world.specs.iter().map(|spec| spec.measures.iter().map(Limit::new).collect()).collect();
-        let (unused, specs) = (keys.clone(), world.specs.clone());
-        Self { now, keys, unused, specs, asks: Vec::new(), waiting: Vec::new(), aging: None, log: Vec::new() }
+        let unused = keys.clone();
+        Self { now, keys, unused, asks: Vec::new(), waiting: Vec::new(), aging: None, log: Vec::new() }
     }
 
     pub(crate) fn waits(&self) -> bool {
@@ -60,9 +59,8 @@ impl Naive {
     }
 
     /// Whether there is a key from which both take something.
-    fn share(&self, one: &Ask, other: &Ask) -> bool {
-        let other = other.takes(&self.specs);
-        one.takes(&self.specs).iter().any(|key| other.contains(key))
+    fn share(one: &Ask, other: &Ask) -> bool {
+        one.takes().any(|key| other.takes().any(|other| other == key))
     }
 
     pub(crate) fn event(&mut self, event: &Event) {
@@ -101,7 +99,7 @@ impl Naive {
         let who = self.asks.len();
         self.asks.push(ask.clone());
         let stands_before =
-            |waiter: &Waiter| self.lane(waiter) <= ask.lane && self.share(&self.asks[waiter.who], ask);
+            |waiter: &Waiter| self.lane(waiter) <= ask.lane && Self::share(&self.asks[waiter.who], ask);
         let never = ask.keys.iter().any(|(key, costs)| {
             let limits = self.unused[*key].iter().zip(costs);
             limits.into_iter().any(|(limit, cost)| !limit.fits(*cost, ask.ttl, self.now))
@@ -154,7 +152,7 @@ impl Naive {
         let ask = |at: usize| &self.asks[self.waiting[at].who];
         let mut before: Vec<usize> = Vec::new();
         for at in order {
-            if !before.iter().any(|other| self.share(ask(*other), ask(at))) && self.fits(ask(at)) {
+            if !before.iter().any(|other| Self::share(ask(*other), ask(at))) && self.fits(ask(at)) {
                 return Some(at);
             }
             before.push(at);
