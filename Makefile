@@ -1,5 +1,5 @@
-# redis-rl: `make run` and `make test` need only cargo and make; they install the rest (on Debian, Ubuntu, Fedora, macOS).
-# What each target does stands in .ci/, one script a task.
+# redis-rl: `make run` and `make test` need only cargo and make. They install the rest (on Debian, Ubuntu, Fedora, macOS).
+# The work of each target is in .ci/, one script for each task.
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build run test test-matrix test-pages test-coordinator test-clients test-cell-clients bench bench-coordinator bench-guard lint fuzz chaos sanitize memcheck miri package test-package docker test-docker test-docker-coordinator test-kubernetes test-monitoring test-dashboard test-rls clean
@@ -8,99 +8,99 @@ SHELL := /bin/bash
 suffix := $(if $(filter Darwin,$(shell uname)),dylib,so)
 export REDIS_RL_MODULE ?= $(abspath $(or $(CARGO_TARGET_DIR),target))/release/libredis_rl.$(suffix)
 
-help: ## print this
+help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## install what is missing to build and run
+setup: ## install missing packages to build and run
 	@.ci/setup.sh build server
 
 build: ## build the module: target/release/libredis_rl.so
 	@.ci/setup.sh build
 	cargo build --release
 
-run: ## start a server with the module on 127.0.0.1:6379, or PORT=
+run: ## start a server with the module on 127.0.0.1:6379, or on PORT=
 	@exec .ci/run-server.sh
 
-test: setup build ## run all tests on this system's server, or REDIS_RL_SERVER=
+test: setup build ## run all tests on this system's server, or on REDIS_RL_SERVER=
 	@.ci/setup.sh languages
 	REDIS_RL_SERVER="$$(.ci/server.sh)" cargo test --workspace --exclude rl-coordinator --release
 	REDIS_RL_SERVER="$$(.ci/server.sh)" cargo test -p rl-coordinator
 
-test-matrix: build ## run the integration tests on many servers, or MATRIX="redis-8.0 valkey-9.1"
+test-matrix: build ## run the integration tests on many servers, or on MATRIX="redis-8.0 valkey-9.1"
 	@.ci/matrix.sh
 
-test-pages: ## type the shell lines of README.md and docs/ as they stand
+test-pages: ## run the shell lines of README.md, docs/ and examples/README.md unchanged
 	@.ci/pages.sh
 
-test-coordinator: ## rl-coordinator against its own OpenAPI document, with schemathesis
+test-coordinator: ## test rl-coordinator against its own OpenAPI document, with schemathesis
 	@.ci/test-coordinator.sh
 
 test-clients: setup build ## run the examples in each language, then all of them together for CLIENT_SECONDS=20
 	@.ci/clients.sh
 
-test-cell-clients: setup build ## run clients that were written for redis-cell, as they are published, against CL.THROTTLE
+test-cell-clients: setup build ## run published clients of redis-cell, unchanged, against CL.THROTTLE
 	REDIS_RL_SERVER="$$(.ci/server.sh)" cargo run --locked --manifest-path tests/redis-cell-clients/Cargo.toml
 
-bench: setup build ## compare with SET and with other limiters: writes docs/COMPARE.md and docs/plots, half an hour
+bench: setup build ## compare with SET and other limiters; writes docs/COMPARE.md and docs/plots; half an hour
 	@.ci/setup.sh valgrind
 	cargo bench -p rl-core --bench decisions --bench growth -- --noplot
 	REDIS_RL_SERVER="$$(.ci/server.sh)" benches/compare.py
 
-bench-coordinator: ## rl-coordinator beside a server of Python's standard library, on one processor
+bench-coordinator: ## compare rl-coordinator with a server of Python's standard library, on one processor
 	@.ci/setup.sh build wrk
 	cargo build --release -p rl-coordinator
 	benches/coordinator.py
 
-bench-guard: setup build ## count the instructions of each command, and fail where one costs 3 % more than it did
+bench-guard: setup build ## count the instructions of each command; fail if one costs 3 % more than before
 	@.ci/setup.sh valgrind
 	REDIS_RL_SERVER="$$(.ci/server.sh)" benches/instructions.py --guard
 
-lint: ## format, clippy, licences and advisories of dependencies, shell scripts
+lint: ## check format, clippy, licences and advisories of dependencies, shell scripts
 	@.ci/lint.sh
 
 fuzz: ## run each fuzz target for FUZZ_SECONDS=60
 	@.ci/fuzz.sh
 
-chaos: setup build ## clients, keys and servers come and go at random for REDIS_RL_CHAOS_SECONDS=300
+chaos: setup build ## start and stop clients, keys and servers at random for REDIS_RL_CHAOS_SECONDS=300
 	REDIS_RL_SERVER="$$(.ci/server.sh)" REDIS_RL_CHAOS_SECONDS=$${REDIS_RL_CHAOS_SECONDS:-300} \
 		cargo test --release --test server -- --nocapture chaos::
 
-sanitize: setup build ## the same, and all tests of clients that wait, on a server with AddressSanitizer
+sanitize: setup build ## run chaos, and all tests of waiting clients, on a server with AddressSanitizer
 	@.ci/sanitize.sh address
 
-memcheck: setup build ## the same in valgrind
+memcheck: setup build ## run chaos on a server in valgrind
 	@.ci/sanitize.sh valgrind
 
 miri: ## run the tests of crates/core under Miri
 	@.ci/miri.sh
 
-package: build ## a tarball and a Debian package in target/package
+package: build ## make a tarball and a Debian package in target/package
 	@.ci/package.sh
 
-test-package: package ## install the Debian package on a clean root, and ask the server there
+test-package: package ## install the Debian package on a clean root, and test the server there
 	@.ci/test-package.sh
 
-docker: ## build an image of REDIS_IMAGE= with the module: redis-rl
+docker: ## build the image redis-rl: REDIS_IMAGE= with the module
 	@.ci/with-docker.sh .ci/docker.sh
 
-test-docker-coordinator: ## build the image of rl-coordinator, and test a container of it
+test-docker-coordinator: ## build the image of rl-coordinator and test a container of it
 	@.ci/with-docker.sh .ci/test-docker-coordinator.sh
 
-test-docker: ## build it, and test containers of it
+test-docker: ## build the image redis-rl and test containers of it
 	@.ci/with-docker.sh .ci/test-docker.sh
 
-test-kubernetes: build ## examples/kubernetes against Kubernetes' schemas, and a server with its configuration
+test-kubernetes: build ## check examples/kubernetes against Kubernetes' schemas, and start a server with its configuration
 	@.ci/test-kubernetes.sh
 
-test-monitoring: build ## examples/prometheus and examples/grafana with a server, redis_exporter and Prometheus
+test-monitoring: build ## test examples/prometheus and examples/grafana with a server, redis_exporter and Prometheus
 	@.ci/test-monitoring.sh
 
-test-dashboard: setup build ## the coordinator's page in a headless browser; pictures of it in .cache/dashboard/pictures
+test-dashboard: setup build ## test the coordinator's page in a headless browser; pictures in .cache/dashboard/pictures
 	@.ci/test-dashboard.sh
 
-test-rls: build ## rl-coordinator's service for Envoy, with a client of Envoy's description and with Envoy itself
+test-rls: build ## test rl-coordinator's service for Envoy, with a client of Envoy's description and with Envoy itself
 	@.ci/test-rls.sh
 
-clean: ## remove all that was built or fetched
+clean: ## remove everything that was built or fetched
 	cargo clean
 	rm -rf .cache

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# make test-clients: builds the examples of each language in .cache/clients, runs each of them, then all of them together.
-#   CLIENT_SECONDS   for how long together (default 20)
-#   CLIENT_COPIES    how many processes of each kind (default 1)
-#   CLIENT_PART      only this part of tests/clients/README.md, such as pages
+# make test-clients: builds the examples of each language in .cache/clients, runs each example, then all of them together.
+#   CLIENT_SECONDS   how long they run together (default 20)
+#   CLIENT_COPIES    the number of processes of each kind (default 1)
+#   CLIENT_PART      run only this part of tests/clients/README.md, such as pages
 #   CLIENT_ONLY      build and run only these languages, such as "python go"
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -53,7 +53,7 @@ php() { command php -l "$examples/php/limits.php" >/dev/null; }
 
 ruby() { command ruby -c "$examples/ruby/limits.rb" >/dev/null; }
 
-# Python is always needed: the test itself is in it, and asks by redis-py.
+# Python is always needed: the test itself is in Python and uses redis-py.
 python
 for language in ${CLIENT_ONLY:-node go java rust c php ruby}; do
   [ "$language" != python ] || continue

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Prints the path of a tar of a minimal Debian root, which it makes once: debian-root.sh [bookworm]. Needs root.
-# DEBIAN_MIRROR is the archive to use; by default the one that this system's own apt uses.
+# Prints the path of a tar of a minimal Debian root, and makes the tar at the first call: debian-root.sh [bookworm]. Needs root.
+# DEBIAN_MIRROR is the archive to use. The default is the archive of this system's own apt.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

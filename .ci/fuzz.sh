@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# make fuzz: runs each target of crates/core/fuzz for FUZZ_SECONDS (default 60). The first finding ends it.
+# make fuzz: runs each target of crates/core/fuzz for FUZZ_SECONDS (default 60). It stops at the first finding.
 set -euo pipefail
 cd "$(dirname "$0")/../crates/core"
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# make test-matrix: runs the integration tests on each server of .ci/servers.list, or on those that MATRIX names.
-# Fails if a test fails, or if fewer than MATRIX_MIN servers (default 3) could be had. A table at the end says which.
+# make test-matrix: runs the integration tests on each server of .ci/servers.list, or on the servers in MATRIX.
+# Fails if a test fails, or if fewer than MATRIX_MIN servers (default 3) are available. A table at the end lists them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,7 +10,7 @@ mkdir -p "$logs"
 
 .ci/setup.sh languages
 
-# Compile once, and fail here if that fails.
+# Compiles once, and fails here if that fails.
 cargo test --release --test '*' --no-run
 
 rows="" missing="" had=0 passed=0 failed=0
@@ -25,16 +25,16 @@ for name in $matrix; do
   echo "== $name: $server"
   status=0
   REDIS_RL_SERVER=$server cargo test --release --no-fail-fast --test '*' 2>&1 | tee "$logs/$name.log" || status=$?
-  # each test file ends with: test result: ok. 12 passed; 0 failed; ...
+  # Each test file ends with: test result: ok. 12 passed; 0 failed; ...
   read -r ok bad < <(awk '/^test result:/ { ok += $4; bad += $6 } END { print ok + 0, bad + 0 }' "$logs/$name.log")
-  # a run that died without a result, or that ran nothing, has not passed
+  # A run without a result, or without any test, has not passed.
   if [ "$bad" -eq 0 ] && { [ "$status" -ne 0 ] || [ "$ok" -eq 0 ]; }; then bad=1; fi
   passed=$((passed + ok)) failed=$((failed + bad))
   rows+=$(printf '%-12s %-8s %6d %6d' "$name" "$version" "$ok" "$bad")$'\n'
 done
 
 printf '\n%-12s %-8s %6s %6s\n%s\n' server version passed failed "$rows"
-[ -z "$missing" ] || echo "MISSING, so not tested:$missing (why stands above)"
-[ "$had" -ge "${MATRIX_MIN:-3}" ] || echo "FAILED: $had servers could be had, at least ${MATRIX_MIN:-3} are asked for"
+[ -z "$missing" ] || echo "MISSING, so not tested:$missing (the reasons are above)"
+[ "$had" -ge "${MATRIX_MIN:-3}" ] || echo "FAILED: $had servers are available, at least ${MATRIX_MIN:-3} are required"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ] && [ "$had" -ge "${MATRIX_MIN:-3}" ]

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# make package: a tarball, and where dpkg-deb is, a Debian package, in target/package. Both hold the module without its
-# line tables, and a file for the server's configuration. The same commit gives the same bytes from the same toolchain.
+# make package: makes a tarball, and with dpkg-deb a Debian package, in target/package. Both contain the module without its
+# line tables, and a file for the server's configuration. The same commit and toolchain give the same bytes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -17,14 +17,14 @@ rm -rf "$out"
 mkdir -p "$out"
 strip --strip-debug -o "$work/${module##*/}" "$module"
 
-# The module as it is loaded from `path`, and what may be set.
+# Prints a configuration that loads the module from the given path, with its settings as comments.
 snippet() {
   cat <<END
-# redis-rl: rate limits as native commands. Included by the server's configuration file.
-# What each setting is: README.md, under Configuration.
+# redis-rl: rate limits as native commands. The server's configuration file includes this file.
+# README.md describes each setting under Configuration.
 loadmodule $1
 
-# With a file of policies this line in place of the one above:
+# To load a file of policies, use this line instead of the line above:
 # loadmodule $1 policies /etc/redis/policies.toml
 
 # rl.max-window 3650d
@@ -47,11 +47,11 @@ tarball() {
   echo "$out/$name.tar.gz"
 }
 
-# The least C library that the module runs with, from the versions of the symbols that it asks for.
+# Prints the oldest version of the C library with which the module runs, from the versions of its symbols.
 libc() { objdump -T "$module" | grep -o 'GLIBC_[0-9.]*' | sed s/GLIBC_// | sort -Vu | tail -n 1; }
 
 deb() {
-  # The server loads nothing that may not be executed.
+  # The server refuses a module file that is not executable.
   local root=$work/deb arch path=/usr/lib/redis/modules/libredis_rl.so
   arch=$(dpkg --print-architecture)
   install -D -m 755 "$work/${module##*/}" "$root$path"

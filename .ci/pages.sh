@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# make test-pages: the shell lines in README.md, docs/ and examples/README.md, as they stand there.
+# make test-pages: runs the shell lines in README.md, docs/ and examples/README.md unchanged.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

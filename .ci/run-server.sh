@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # make run: builds the module and starts a server with it on 127.0.0.1, in the foreground, to try things out.
-# PORT is its port, 6379 by default. Nothing is kept: its folder is emptied at the next start.
+# PORT is its port, 6379 by default. No data is kept: the next start empties the folder.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -26,6 +26,6 @@ $("$server" --version | cut -d' ' -f1-3) with the module, on 127.0.0.1:$port, da
   redis-cli$option RL.SLIDE key 500 60
 
 END
-# exec: the server itself gets Ctrl-C, and its exit code is this script's.
+# With exec, the server itself gets Ctrl-C, and its exit code becomes the script's.
 exec "$server" --port "$port" --bind 127.0.0.1 --dir "$data" --save '' \
   --loadmodule "${REDIS_RL_MODULE:-$PWD/target/release/libredis_rl.so}"

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# make sanitize: runs the tests of clients that wait, and the chaos, on a server that sees each wrong use of memory:
-# a Redis 7.0.15 that is built with AddressSanitizer, which also sees the module, since it allocates by the server.
-# make memcheck: the chaos on this system's server in valgrind, which sees uninitialized memory too. Slow.
-#   REDIS_RL_CHAOS_SECONDS   for how long the chaos is (default 60)
+# make sanitize: runs the tests of waiting clients, and the chaos test, on a server that detects each wrong use of memory.
+# The server is Redis 7.0.15, built with AddressSanitizer. It also checks the module, because the module allocates through
+# the server.
+# make memcheck: runs the chaos test on this system's server in valgrind, which also detects uninitialized memory. Slow.
+#   REDIS_RL_CHAOS_SECONDS   the duration of the chaos test (default 60)
 #   RL_REDIS_SOURCE          a git repository of Redis with its tags, by default the one on GitHub
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -24,7 +25,7 @@ asan_server() {
   echo "$server"
 }
 
-# With libc's own allocator in place of the one that the server brings; children that write files are left alone.
+# Writes a launcher that uses libc's allocator instead of the server's. Child processes that write files are not checked.
 valgrind_server() {
   local server=$cache/valgrind-server
   cat >"$server" <<END

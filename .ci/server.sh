@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Prints the path of the server to run and test with: REDIS_RL_SERVER, else redis-server or valkey-server if it is here.
+# Prints the path of the server for runs and tests: REDIS_RL_SERVER, else an installed redis-server or valkey-server.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 server=${REDIS_RL_SERVER:-$(command -v redis-server || command -v valkey-server || true)}
 
-# Debian's redis-tools has the server too: it is one program with redis-check-rdb, and goes by the name it is called.
+# Debian's redis-tools also contains the server: server and redis-check-rdb are one program, which acts by its name.
 if [ -z "$server" ] && command -v redis-check-rdb >/dev/null; then
   mkdir -p .cache/bin
   server=$PWD/.cache/bin/redis-server
   ln -sf "$(command -v redis-check-rdb)" "$server"
 fi
 if [ -z "$server" ]; then
-  echo "no redis-server and no valkey-server here" >&2
+  echo "neither redis-server nor valkey-server is installed" >&2
   exit 1
 fi
 

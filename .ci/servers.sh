@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Gives a server of .ci/servers.list, fetched into a cache folder. The system's own servers and apt stay as they are.
+# Fetches a server of .ci/servers.list into a cache folder. The system's own servers and apt stay unchanged.
 #
 #   .ci/servers.sh         prints the names
-#   .ci/servers.sh NAME    prints the path of a program that starts that server; redis-cli lies beside it if it could be had
+#   .ci/servers.sh NAME    prints the path of a program that starts that server; redis-cli is beside it if available
 #
-# RL_CACHE is the cache folder, .cache/servers by default. The folder may be removed at any time.
+# RL_CACHE is the cache folder, .cache/servers by default. It may be removed at any time.
 set -euo pipefail
 
 ci=$(cd "$(dirname "$0")" && pwd)
@@ -20,7 +20,8 @@ cache=$(cd "$cache" && pwd)
 name=$1
 server=$cache/$name/${name%%-*}-server
 
-# Does it start here, and is it the version that its name says? A suite moves on; a cache may come from another machine.
+# Succeeds if the server starts here and has the version of its name. A suite moves on, and a cache may come from another
+# machine.
 is_wanted() {
   local version
   version=$("$server" --version | sed -n 's/.* v=\([0-9.]*\).*/\1/p')
@@ -49,7 +50,7 @@ while read -r -a entry; do
 done <"$ci/servers.list"
 
 if [ -n "$known" ]; then
-  echo "$name: could not be had" >&2
+  echo "$name: could not be fetched" >&2
 else
   echo "$name: not in .ci/servers.list" >&2
 fi

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing of what it is asked for:  setup.sh build|server|languages|clients|shellcheck|wrk|valgrind|debootstrap|pip|venv|chromium|docker|compose ...
-# Says what it installs, with which command; silent and fast when nothing is missing. Also runs in the bash 3.2 of macOS.
+# Installs the named tools if they are missing:  setup.sh build|server|languages|clients|shellcheck|wrk|valgrind|debootstrap|pip|venv|chromium|docker|compose ...
+# Prints what it installs and how. It is silent and fast when nothing is missing. It also runs in the bash 3.2 of macOS.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,8 +13,8 @@ as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi; }
 
 have_compiler() { command -v cc >/dev/null && { [ "$(uname)" = Darwin ] || [ -f /usr/include/stdio.h ]; }; }
 
-# bindgen, in redis-module, loads libclang while the build runs, and reads the C headers that come with it: on Debian
-# those are in the -dev package alone.
+# bindgen, in redis-module, loads libclang during the build and reads the C headers that come with it. On Debian only the
+# -dev package has these headers.
 have_libclang() {
   [ -z "${LIBCLANG_PATH:-}" ] || return 0
   case $manager in
@@ -48,12 +48,12 @@ for thing in "$@"; do
       have_libclang || missing="$missing libclang"
       ;;
     server) .ci/server.sh >/dev/null 2>&1 || missing="$missing server" ;;
-    languages) # of clients in tests/server/languages
+    languages) # for the clients in tests/server/languages
       have_compiler || missing="$missing compiler"
       command -v python3 >/dev/null || missing="$missing python3"
       perl -MIO::Socket::UNIX -e 1 2>/dev/null || missing="$missing perl"
       ;;
-    clients) # of the examples
+    clients) # for the examples
       have_compiler || missing="$missing compiler"
       python3 -c 'import ensurepip' 2>/dev/null || missing="$missing venv"
       { command -v node && command -v npm; } >/dev/null || missing="$missing node"
@@ -82,7 +82,7 @@ for thing in $missing; do
   case $manager/$thing in
     apt/compiler) packages="$packages gcc libc6-dev" ;;
     apt/libclang) packages="$packages libclang-dev" ;;
-    # Not redis-server: that one starts a service on port 6379, now and at each boot. The program itself is in the tools.
+    # Not redis-server: that package starts a service on port 6379, now and at each boot. The tools contain the program itself.
     apt/server) packages="$packages redis-tools" ;;
     apt/python3 | dnf/python3) packages="$packages python3" ;;
     apt/perl) packages="$packages perl" ;;
@@ -101,12 +101,12 @@ for thing in $missing; do
     apt/ruby) packages="$packages ruby ruby-redis" ;;
     apt/hiredis) packages="$packages libhiredis-dev pkg-config" ;;
     dnf/venv | dnf/node | dnf/go | dnf/java | dnf/php | dnf/ruby | dnf/hiredis | brew/venv | brew/node | brew/go | brew/java | brew/php | brew/ruby | brew/hiredis)
-      echo "missing: ${thing#*/}, see examples/README.md; only on Debian and Ubuntu is it installed for you" >&2
+      echo "missing: ${thing#*/}, see examples/README.md; this script installs it only on Debian and Ubuntu" >&2
       exit 1
       ;;
     brew/chromium) echo "missing: Chromium or Chrome; name the program in RL_BROWSER" >&2; exit 1 ;;
     dnf/docker | dnf/compose | brew/docker | brew/compose)
-      echo "missing: Docker's engine with compose; only on Debian and Ubuntu is it installed for you" >&2
+      echo "missing: Docker's engine with compose; this script installs it only on Debian and Ubuntu" >&2
       exit 1
       ;;
     dnf/compiler) packages="$packages gcc glibc-devel" ;;
@@ -131,7 +131,7 @@ case $manager in
   apt)
     echo "installing with apt-get:$packages"
     install="env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $packages"
-    # Lists that are missing or old make the first try fail.
+    # The first try fails if the package lists are missing or old.
     as_root $install >/dev/null 2>&1 || { as_root apt-get update -qq && as_root $install; } >&2
     ;;
   dnf) echo "installing with dnf:$packages"; as_root dnf install -q -y $packages >&2 ;;
@@ -139,7 +139,7 @@ case $manager in
   none)
     cat >&2 <<END
 Missing:$missing
-No package manager that this script knows (apt-get, dnf, brew) is here. Please install
+This system has no package manager that this script knows (apt-get, dnf, brew). Please install
   compiler    a C compiler as \`cc\`, with the C library's headers
   libclang    the LLVM library libclang with its headers (else set LIBCLANG_PATH)
   server      redis-server or valkey-server 7.0 or newer (else set REDIS_RL_SERVER)
@@ -152,7 +152,7 @@ No package manager that this script knows (apt-get, dnf, brew) is here. Please i
   chromium    Chromium or Chrome (else set RL_BROWSER)
   docker      Docker's engine; compose: its plugin
   venv, node, go, java, php, ruby, hiredis
-              what examples/README.md names for each language
+              see examples/README.md, for each language
 END
     exit 1
     ;;

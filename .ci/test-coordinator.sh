@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# make test-coordinator: rl-coordinator as it runs, against its own OpenAPI document. schemathesis makes requests of what the
-# document says and of what it does not, and finds each answer that the document does not tell of.
-#   COORDINATOR_EXAMPLES   how many of each kind (default 100)
+# make test-coordinator: tests the running rl-coordinator against its own OpenAPI document. schemathesis sends valid and invalid
+# requests, and reports each answer that the document does not describe.
+#   COORDINATOR_EXAMPLES   the number of requests of each kind (default 100)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -22,7 +22,7 @@ clean() {
 }
 trap clean EXIT
 
-# Whoever waits does so for a moment: what is made up may ask for years.
+# Bounds the waits: a generated request may ask for a wait of years.
 printf 'listen = "127.0.0.1:0"\n[bounds]\nwait = "50ms"\n' >"$work/config.toml"
 "$program" --config "$work/config.toml" 2>"$work/log" &
 server=$!
@@ -34,10 +34,10 @@ for _ in $(seq 100); do
 done
 [ -n "$address" ] || { cat "$work/log" >&2; exit 1; }
 
-# A stream does not end; that one is read in crates/coordinator/tests.
+# The stream /v1/watch does not end, so it is left out. crates/coordinator/tests reads it.
 "$python/bin/schemathesis" --config-file crates/coordinator/schemathesis.toml run "$address/openapi.json" \
   --exclude-operation-id watch --max-examples "${COORDINATOR_EXAMPLES:-100}" --request-timeout 10
 kill "$server"
-wait "$server" || { echo "rl-coordinator did not end as it should" >&2; exit 1; }
+wait "$server" || { echo "rl-coordinator did not end cleanly" >&2; exit 1; }
 server=
 if grep -q panicked "$work/log"; then cat "$work/log" >&2; exit 1; fi

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# make test-dashboard: the coordinator's page, in a headless Chromium, with a real coordinator behind it.
+# make test-dashboard: tests the coordinator's page in a headless Chromium, with a real coordinator behind it.
 #   RL_BROWSER    the browser (default: chromium or Chrome in the PATH, else Debian's package is installed)
 #   RL_PICTURES   a folder for pictures of the page (default .cache/dashboard/pictures)
-#   RL_PICTURES_SECONDS   of traffic before they are taken (default 10; plots show 300)
-# Arguments are pytest's.
+#   RL_PICTURES_SECONDS   seconds of traffic before the pictures are taken (default 10; plots show 300)
+# Arguments are passed to pytest.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# make test-docker-coordinator: builds the image of rl-coordinator, and sees of a real container, from outside: asked, not root,
-# with nothing but its volume to write to; what was used is still used after a stop, and after a new container on the old volume.
-# Needs a Docker engine: .ci/with-docker.sh.
+# make test-docker-coordinator: builds the image of rl-coordinator and tests a real container from outside. The container answers,
+# does not run as root, and writes only to its volume. Used cost is still there after a stop, and in a new container on the
+# old volume. Needs a Docker engine: .ci/with-docker.sh.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 image=rl-coordinator-test
-# The line of docs/coordinator.md.
+# The build command of docs/coordinator.md.
 # shellcheck disable=SC2016 # no expansion
 build=$(grep -o '`docker build -f docker/Dockerfile.coordinator [^`]*' docs/coordinator.md | tr -d '`')
 BUILD=$build IMAGE=$image .ci/docker.sh coordinator
@@ -21,7 +21,7 @@ trap clean EXIT
 fail() { echo "test-docker-coordinator: $*" >&2; docker logs --tail 20 "$run" >&2 || :; exit 1; }
 is() { [ "$2" = "$3" ] || fail "$1: \"$2\", not \"$3\""; }
 
-# Without a bridge, ports are the host's own.
+# Without a bridge, the container uses the host's own ports.
 port=$((20000 + RANDOM % 10000))
 while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 1)); done
 options=(-p "127.0.0.1:$port:8765")
@@ -61,4 +61,4 @@ docker rm "$run" >/dev/null
 start
 is "the third" "$(slide)" '{"allowed":true,"limit":3,"remaining":0,"retry_after_ms":0'
 is "the fourth" "$(slide)" '{"allowed":false,"limit":3,"remaining":0,later'
-echo "the image serves, as no root; limits outlive it"
+echo "the image serves and does not run as root; limits survive restarts"

@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# make test-docker: builds the image, then sees of real containers, from outside: healthy, and not so without the module;
-# limits that hold among many clients; counts that outlive a restart; a clean end; no root; arguments and an own
-# configuration; compose.yaml. Needs a Docker engine: .ci/with-docker.sh.
+# make test-docker: builds the image and tests real containers from outside. It checks that a container is healthy, and unhealthy
+# without the module; that limits hold among many clients; that counts survive a restart; that the server ends cleanly and
+# does not run as root; arguments and a configuration file; compose.yaml. Needs a Docker engine: .ci/with-docker.sh.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# Lines of README.md, as they stand there.
+# Lines of README.md, unchanged.
 build=$(grep '^docker build ' README.md)
 run_line=$(grep '^docker run ' README.md)
 image=redis-rl-test
 BUILD=$build IMAGE=$image .ci/docker.sh
 
-run=rl-test-$$ # what every name here begins with
+run=rl-test-$$ # the prefix of every name here
 work=$(mktemp -d)
 # shellcheck disable=SC2317 # called by the trap
 clean() {
@@ -29,7 +29,7 @@ fail() {
   exit 1
 }
 is() { [ "$2" = "$3" ] || fail "$1: \"$2\", not \"$3\""; }
-until_it_is() { # WHAT WANTED COMMAND...: there are no events of all that is waited for
+until_it_is() { # WHAT WANTED COMMAND...: polls, because there are no events for all of these states
   local what=$1 wanted=$2 is=
   shift 2
   for _ in $(seq 300); do
@@ -43,11 +43,11 @@ until_it_is() { # WHAT WANTED COMMAND...: there are no events of all that is wai
 tell() { docker inspect --format "{{$2}}" "$1"; }
 health() { tell "$server" .State.Health.Status; }
 
-# Without a bridge, ports are the host's own.
+# Without a bridge, containers use the host's own ports.
 free_port() { port=$((20000 + RANDOM % 10000)); while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 1)); done; }
 if docker network inspect bridge >/dev/null 2>&1; then bridge=yes; else bridge=; fi
 
-# start NAME [OPTION ... --] [ARGUMENT ...]: a server in a container that has no right but to serve.
+# start NAME [OPTION ... --] [ARGUMENT ...]: starts a server in a container without capabilities and with a read-only root.
 start() {
   server=$run-$1
   shift
@@ -61,7 +61,7 @@ start() {
     --health-interval 1s --health-start-period 0s --health-retries 2 "${options[@]}" "$image" "$@" >/dev/null
 }
 
-# From outside, with nothing but a shell: one line of words each for the request and the reply.
+# Sends a request from outside, with only the shell: one line of words for the request, and one for the reply.
 ask() {
   local reply
   exec 3<>"/dev/tcp/127.0.0.1/$port" || return
@@ -89,7 +89,7 @@ echo "not root"
 is "the user of process 1" "$(docker exec "$server" sh -c 'awk "/^Uid/ { print \$2, \$3 }" /proc/1/status')" "999 999"
 is "the image's user" "$(tell "$image" .Config.User)" 999
 
-echo "a clean end, and what was used is still used"
+echo "a clean end, and used cost is still used"
 docker stop -t 30 "$server" >/dev/null
 is "the exit code" "$(tell "$server" .State.ExitCode)" 0
 docker logs "$server" 2>&1 | grep 'DB saved on disk' >/dev/null || fail "nothing was saved"
@@ -103,7 +103,7 @@ until_it_is "PING" PONG ask PING
 is "RL.PEEK in a new container on the old volume" "$(ask RL.PEEK key | cut -d' ' -f 1-3)" "1 5 3"
 docker rm -f "$server" >/dev/null
 
-echo "an own configuration, and arguments above it; killed, with an AOF"
+echo "a configuration file, and arguments that override it; killed, with an AOF"
 start own -v "$run-own:/data" -v "$PWD/docker/redis.conf:/etc/redis-rl.conf:ro" -- \
   /etc/redis-rl.conf --maxmemory 99mb --appendfsync always
 until_it_is "the state of $server" healthy health
@@ -129,7 +129,7 @@ is "max-window" "$(ask CONFIG GET rl.max-window)" "rl.max-window 400d"
 docker rm -f "$server" >/dev/null
 
 echo "README.md: $run_line"
-[[ $run_line == "docker run -p 6379:6379 -v limits:/data redis-rl "* ]] || fail "README.md says something else: $run_line"
+[[ $run_line == "docker run -p 6379:6379 -v limits:/data redis-rl "* ]] || fail "README.md has another line: $run_line"
 read -ra arguments <<<"${run_line#*redis-rl }"
 start readme -v "$run-limits:/data" -- "${arguments[@]}"
 until_it_is "the state of $server" healthy health
@@ -142,7 +142,7 @@ start bare --entrypoint redis-server -- --protected-mode no
 until_it_is "the state of $server" unhealthy health
 docker rm -f "$server" >/dev/null
 
-echo "what the image adds to its base"
+echo "the files that the image adds to its base"
 is "the files" "$(docker run --rm --name "$run-files" "$image" ls /usr/local/lib/redis | paste -sd' ')" \
   "healthcheck.sh libredis_rl.so start.sh"
 is "what it was built from" "$(docker run --rm --name "$run-files" "$image" sh -c 'command -v cargo; ls -d /redis-rl 2>&-' || :)" ""
@@ -162,7 +162,7 @@ fi
 echo "compose.yaml"
 free_port
 export PORT=$port WINDOW=1h
-# The image is there: compose would build it on bases that it pulls.
+# The image is already built. compose would build it again and pull its bases.
 sed -e '/^    build:/,/^      dockerfile:/d' -e "s/image: redis-rl\$/image: $image/" docker/compose.yaml >"$work/compose.yaml"
 cp docker/redis.conf docker/demo.sh "$work"
 compose+=(-f "$work/compose.yaml" -p "$run-compose")
@@ -170,7 +170,7 @@ server=$run-compose
 "${compose[@]}" up -d --scale demo=2 >"$work/log" 2>&1 || { cat "$work/log" >&2; fail "compose up"; }
 server=$("${compose[@]}" ps -q server)
 is "the state of the server when demo starts" "$(health)" healthy
-# Two clients and one limit of ten: none is denied before both together have had ten.
+# Two clients share one limit of ten: neither is denied before both together have had ten.
 denied() { "${compose[@]}" logs --no-color demo 2>&1 | grep 'denied, again in' >/dev/null && echo yes; }
 until_it_is "a denial of the demo" yes denied
 is "admitted" "$("${compose[@]}" logs --no-color demo 2>&1 | grep -c 'admitted, ')" 10
@@ -181,4 +181,4 @@ is "the exit code" "$(tell "$server" .State.ExitCode)" 0
 until_it_is "PING" PONG ask PING
 is "RL.PEEK after a restart" "$(ask RL.PEEK demo | cut -d' ' -f 1-3)" "0 10 0"
 "${compose[@]}" down -v >"$work/log" 2>&1
-echo "the image serves, healthy and as no root; limits hold and outlive it"
+echo "the image is healthy and does not run as root; limits hold and survive restarts"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# make test-kubernetes: examples/kubernetes against the schemas of several versions of Kubernetes, which a package of
-# Python carries; then a server with the configuration in it. Needs no cluster, and is none.
+# make test-kubernetes: checks examples/kubernetes against the schemas of several versions of Kubernetes, which are in a Python
+# package. Then it starts a server with the configuration of the example. It needs no cluster and starts none.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# make test-monitoring: the rules and the dashboard in examples/, with a server, redis_exporter and Prometheus. Both
-# programs are those in the PATH; else Debian's packages of them are unpacked, not installed, which would start services.
+# make test-monitoring: tests the rules and the dashboard in examples/ with a server, redis_exporter and Prometheus. Both
+# programs are taken from the PATH. Otherwise Debian's packages are unpacked. They are not installed, because that would
+# start services.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

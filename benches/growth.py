@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""What a command costs by how many keys there are, and by how much its key has admitted.
+"""Measures the cost of a command by the number of keys, and by the number of requests that its key has admitted.
 
     benches/growth.py [--most 10000000]
 
-Of keys: processor time of the server, 16 in a pipeline, for random keys out of all. Each command has a server of its own,
-which are measured in turn at each size; SET shows what the server's own table costs as it grows.
+By keys: the processor time of the server, with 16 requests in a pipeline, on random keys out of all keys. Each command has its
+own server, and the servers are measured in turn at each size. SET shows the cost of the server's own table as it grows.
 
-Of a log: instructions of RL.SLIDE on 100 keys, fewer where they are large, whose windows of an hour hold so many admissions,
-evenly over all of it. The keys are made elsewhere and copied (DUMP, RESTORE).
+By the log: the instructions of RL.SLIDE on 100 keys, or fewer where they are large. Their windows of an hour hold this many
+admissions, spread evenly. The keys are made on another server and copied (DUMP, RESTORE).
 """
 
 import random
@@ -32,7 +32,7 @@ OF_KEYS = [
 
 
 def measure_keys(options):
-    """A row for each command, µs by the number of keys."""
+    """Returns a row for each command: µs by the number of keys."""
     build_load()
     servers = [Server(options, peers=False) for _ in OF_KEYS]
     rows = [{"title": command.title, "peer": command.peer} for command in OF_KEYS]
@@ -57,7 +57,7 @@ def measure_keys(options):
 
 
 def payload(options, entries, line):
-    """A key whose hour has so many entries and ends now, as DUMP gives it."""
+    """Returns a key as DUMP gives it. Its window of an hour ends now and holds this many entries."""
     with Server(options) as server:
         server.prepare()
         server.load("fill", 1, entries, int(time.time() * 1000) - HOUR + 60_000, HOUR - 60_000, line)
@@ -65,7 +65,7 @@ def payload(options, entries, line):
 
 
 def restored(options, entries, line, counted):
-    """Instructions of each of these on such keys."""
+    """Returns the instructions of each of these commands on such keys."""
     dump = payload(options, entries, line)
     with start(options) as server:
         copies = min(COPIES, max(1, 500_000 // entries))
@@ -81,7 +81,7 @@ def restored(options, entries, line, counted):
 
 
 def measure_log(options):
-    """A row for each command, instructions by the number of admissions."""
+    """Returns a row for each command: instructions by the number of admissions."""
     build_load()
     apply = f'RL.APPLY {K} "slide {{at}} 1 1000000000 {HOUR}"'
     add = commands.LUA_SLIDE.line.replace(" 60 ", " 3600 ")
@@ -93,7 +93,7 @@ def measure_log(options):
     ]
     rows = [{"title": title, "peer": peer} for title, peer in titles]
     for entries in ENTRIES:
-        # Denied first: what is admitted makes the log longer.
+        # Denied requests come first: an admission makes the log longer.
         lines = [f"RL.SLIDE {K} {limit} 1h" for limit in (entries, max(1, entries // 2), 1_000_000_000)]
         denied, half, admitted = restored(options, entries, apply, lines)
         costs = [admitted, denied, half]

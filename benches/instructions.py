@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
-"""What one command costs inside the server, in instructions, beside `SET key value EX 60`.
+"""Counts the instructions of one command inside the server, compared with `SET key value EX 60`.
 
-    benches/instructions.py                  a table of all commands, and of the peers
-    benches/instructions.py --guard          this module's alone, and fails where one costs more than it did
-    benches/instructions.py --guard --write  takes what they cost now as what they may
+    benches/instructions.py                  a table of all commands, including other limiters
+    benches/instructions.py --guard          only this module's commands; fails if one costs more than before
+    benches/instructions.py --guard --write  stores the present costs as the new figures
 
-Counted by valgrind's callgrind, so that the figures are the same on a busy machine. One server runs all commands in
-turn: a thousand keys are made, then each command is sent 4,000 times to random ones of them, 50 in a pipeline, and the
-instructions in between are divided.
+Valgrind's callgrind counts, so the figures are the same on a busy machine. One server runs all commands in turn. A
+thousand keys are made. Then each command is sent 4,000 times to random keys, 50 in a pipeline. The count is divided by
+the number of calls.
 
-The guard compares with benches/figures.csv, and those are ratios to SET in the same run, not instructions: another C
-library or allocator, or a processor for which memcpy is another function, moves both alike. They are those of one
-server version; it fails on another one rather than compare what is not comparable.
+The guard compares with benches/figures.csv. These figures are ratios to SET in the same run, not instructions. Another C
+library, allocator, or processor with another memcpy moves both alike. The figures belong to one server version. On
+another version the guard fails, because the figures cannot be compared.
 """
 
 import csv
@@ -26,11 +26,11 @@ from server import Server, fill_in, parser
 
 KEYS, CALLS, PIPELINE = 1_000, 4_000, 50
 FIGURES = os.path.join(commands.FOLDER, "figures.csv")
-MORE = 1.03  # how many times its figure a command may cost
+MORE = 1.03  # a command may cost this many times its figure
 
 
 def run(client, line, keys):
-    """Gives the last reply."""
+    """Sends the command for each key and returns the last reply."""
     for at in range(0, len(keys), PIPELINE):
         replies = client.send([words for key in keys[at : at + PIPELINE] for words in fill_in(line, key)])
     return replies[-1]
@@ -41,7 +41,7 @@ def control(server, what):
 
 
 def count_calls(server, line, keys):
-    """Instructions of one call, and what the last one was answered."""
+    """Returns the instructions of one call, and the reply to the last call."""
     known = set(glob.glob(f"{server.folder}/out*"))
     control(server, "--zero")
     reply = run(server.client, line, keys)
@@ -57,7 +57,7 @@ def count(server, command):
     run(server.client, command.made_by, range(KEYS))
     dice = random.Random(1)
     each, reply = count_calls(server, command.line, [dice.randrange(KEYS) for _ in range(CALLS)])
-    # What begins with 1 or 0 says which it was.
+    # A reply that begins with 1 or 0 shows whether the request was admitted.
     if "MULTI" not in command.line and "CL." not in command.line and isinstance(reply, list):
         said = {"admitted": 1, "denied": 0}.get(command.outcome, reply[0])
         if reply[0] != said:
@@ -66,8 +66,8 @@ def count(server, command):
 
 
 def start(options, more=""):
-    """In valgrind."""
-    # Once a second a server fits a client's buffer to its replies: what they cost would depend on when they come.
+    """Starts the server in valgrind."""
+    # Once a second a server fits a client's buffer to its replies. The cost of a reply would then depend on its time.
     server = Server(options, f"--hz 1 {more}", f"valgrind --tool=callgrind --callgrind-out-file=%DIR%/out")
     server.ask("DEBUG", "REPLYBUFFER", "RESIZING", "0")
     server.prepare()
@@ -75,7 +75,7 @@ def start(options, more=""):
 
 
 def measure(options, measured, appendonly=False):
-    """Server, and a row for each: title, whether it is a peer, instructions, ratio to SET."""
+    """Returns the server, and a row for each command: title, whether it is a peer, instructions, ratio to SET."""
     with start(options, f"--appendonly {'yes' if appendonly else 'no'} --appendfsync no") as server:
         unit = count(server, commands.SET)
         rows = []

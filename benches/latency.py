@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""How long a request takes at a rate that does not wait for answers: p50, p99 and p99.9, beside SET at the same rate.
+"""Measures the latency of requests at a fixed rate: p50, p99 and p99.9, compared with SET at the same rate.
 
     benches/latency.py [--runs 5] [--seconds 4] [--share 0.5]
 
-The rate is half of what the server does at most of `SET key value EX 60` with the same 50 connections and one request
-in each. When a request is due is fixed before, by chance as callers come, and alike in all runs; how long it takes
-is counted from then. In each run the commands take turns; a figure is the median of the runs.
+The rate is half of the highest rate at which the server answers `SET key value EX 60` with the same 50 connections and one
+request in each. The due times of the requests are random, but fixed beforehand and the same in all runs. The latency of a
+request is counted from its due time. The clients do not wait for answers. In each run the commands take turns. A figure is the
+median of the runs.
 
-What else a machine does shows in how late the requests are sent, by a program that does nothing but wait for their time: a
-measurement in which that is more than half a millisecond at its p99 is made again, up to five times.
+The sender does nothing but wait for the due times. If it still sends late, the machine was busy with other work. A measurement
+whose p99 of this delay is more than half a millisecond is repeated, up to five times.
 """
 
 import commands
@@ -26,7 +27,7 @@ def measured(options):
 
 
 def measure(options):
-    """Server, rate, and a row for each command; without figures where the server did not keep up."""
+    """Returns the server, the rate, and a row for each command. A row has no figures if the server did not keep up."""
     build_load()
     runs, most = [], []
     with Server(options) as server:
@@ -45,7 +46,7 @@ def measure(options):
     for command in measured(options):
         of = [run[command.title] for run in runs]
         row = {"title": command.title, "peer": command.peer}
-        # A backlog of a quarter of a second is not waiting, it is not keeping up.
+        # With a backlog of a quarter of a second, the server does not keep up.
         if all(of) and median(run["p50"] for run in of) < 250_000:
             row |= {field: median(run[field] for run in of) for field in FIELDS}
             unit = [run[commands.SET.title] for run in runs]
@@ -56,7 +57,7 @@ def measure(options):
 
 
 def undisturbed(server, command, rate, seconds):
-    """The first try that is, else the one that was the least disturbed."""
+    """Returns the first undisturbed try, or else the least disturbed try."""
     tries = []
     while len(tries) < TRIES and not any(one["sent late p99"] < LATE for one in tries):
         server.ask("FLUSHALL")
@@ -71,7 +72,7 @@ def undisturbed(server, command, rate, seconds):
 def options(parser):
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4, help="of each measurement")
-    parser.add_argument("--share", type=float, default=0.5, help="of the most that the server does")
+    parser.add_argument("--share", type=float, default=0.5, help="share of the highest rate of the server")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""How much memory a key takes, by how many requests it has admitted, and what a million of them take.
+"""Measures the memory of a key by the number of requests it has admitted, and the memory of a million keys.
 
     benches/memory.py [--most 1000000]
 
-Bytes of a key are what `used_memory` grows by, divided by the keys: their names of 13 bytes, what the server keeps beside
-them, and their expiries are part of it. Entries of a sliding window lie evenly over its 60 seconds, at whole milliseconds
-with nothing in common. Where an admission can be told when it was, it is told; a quota is filled in real time.
+The bytes of a key are the growth of `used_memory`, divided by the number of keys. They include names of 13 bytes, the server's
+own data for a key, and expiries. The entries of a sliding window are spread evenly over its 60 seconds, at different whole
+milliseconds. If a command takes the time of an admission, the time is given. A quota is filled in real time.
 """
 
 import os
@@ -22,7 +22,7 @@ ENTRIES = (1, 60, 500, 10_000)
 WINDOW = 60_000
 WINDOWS = "RL.POLICY SET windows LIMIT rpm 1000000 60 WINDOW LIMIT tpm 8000000 60 UNIT tokens WINDOW LIMIT tpd 20000000 1d UNIT tokens WINDOW"
 
-# None of these expires within the measurement, but for RL.SLIDE, whose window is what is measured.
+# No key expires within the measurement, except for RL.SLIDE, whose window is measured.
 SET = Command("SET key value EX", "", f"SET {K} value EX 86400")
 SLIDE = Command("RL.SLIDE", "", f'RL.APPLY {K} "slide {{at}} 1 500 60000"')
 ONE = [
@@ -48,7 +48,7 @@ def peers(options):
 
 
 def used(server):
-    """Once the buffers of connections that have ended are gone, and tables have moved to where they grow."""
+    """Returns used_memory, after the buffers of closed connections are freed and growing tables have moved."""
     before, now = None, int(server.info()["used_memory"])
     while before is None or abs(now - before) > 1_000:
         time.sleep(0.5)
@@ -63,7 +63,7 @@ def bytes_of(server, command, entries, keys):
     server.load("fill", keys, entries, begin, span, command.line)
     made = server.ask("DBSIZE")
     if made % keys:
-        sys.exit(f"{command}: {made} keys in place of {keys}")
+        sys.exit(f"{command}: {made} keys instead of {keys}")
     return round((used(server) - before) / keys)
 
 
@@ -76,10 +76,10 @@ def measure_keys(options):
         for command in [SET, SLIDE, *ONE, QUOTA, LUA_SLIDE, *peers(options)]:
             row = {"title": command.name, "peer": command.peer}
             for entries in ENTRIES:
-                # What is one number takes no more for more of them.
+                # A key that holds one number takes no more memory for more requests.
                 if entries > 1 and (command is SET or command in peers(options)):
                     continue
-                # What is large needs fewer keys to be measured well, and takes long to make.
+                # Large keys take long to make, and fewer of them are enough.
                 large = 1_000 if command in (QUOTA, LUA_SLIDE) else 10_000
                 keys = {500: large, 10_000: large // 10}.get(entries, 10_000)
                 row[str(entries)] = bytes_of(server, command, entries, keys)
@@ -94,7 +94,7 @@ def rss(server):
 
 
 def measure_many(options, keys):
-    """A row for each: bytes and resident bytes of a key, its bytes in the RDB file, and seconds to save and to load all."""
+    """Returns a row for each command: bytes and resident bytes of a key, its bytes in the RDB file, and seconds to save and load all."""
     build_load()
     measured = [SET, *ONE, SLIDE_OF_A_DAY] + ([CELL] if options.redis_cell and keys <= 1_000_000 else [])
     if keys <= 1_000_000:
@@ -119,9 +119,9 @@ def measure_many(options, keys):
                 row["file"] = os.path.getsize(os.path.join(folder, "dump.rdb")) / keys
                 row["keys"], row["loads"] = server.ask("DBSIZE"), []
                 if row["keys"] % keys:
-                    sys.exit(f"{command}: {row['keys']} keys in place of {keys}")
+                    sys.exit(f"{command}: {row['keys']} keys instead of {keys}")
                 rows.append(row)
-        # In turns, as they are compared.
+        # The loads are compared, so they take turns.
         for _ in range(3):
             for number, row in enumerate(rows):
                 with Server(options, folder=os.path.join(all_of_them, str(number))) as server:

@@ -1,7 +1,7 @@
-"""Plots as plain SVG: bars, and lines over a logarithmic axis.
+"""Draws plots as plain SVG: bars, and lines over a logarithmic axis.
 
-They are looked at in a browser and on a code host, in the dark and in the light: each has a ground of its own, and both
-sets of colours.
+Readers see the plots in a browser and on a code host, in dark and in light mode. So each plot has its own background and
+both sets of colours.
 """
 
 import math
@@ -51,7 +51,7 @@ def line(x1, y1, x2, y2, kind):
 
 
 def short(value):
-    """A number as an axis has it."""
+    """Formats a number for an axis."""
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= size:
             return f"{value / size:g}{letter}"
@@ -59,7 +59,7 @@ def short(value):
 
 
 def bars(title, subtitle, rows, form="{:.2f}", unit=None, legend=()):
-    """`rows` are (label, kind, values): one bar for each value, under each other. `unit` is where a line is drawn."""
+    """`rows` are (label, kind, values), with one bar for each value, under each other. A line is drawn at `unit`."""
     left, right, top = 400, 70, 84 if legend else 66
     thick = 18 if len(rows[0][2]) == 1 else 9
     tall = thick * len(rows[0][2]) + 8
@@ -88,14 +88,14 @@ def bars(title, subtitle, rows, form="{:.2f}", unit=None, legend=()):
 
 
 def steps(least, most):
-    """Where an axis from `least` to `most` has its lines: powers of ten, and what divides them if those are few."""
+    """Returns the marks of an axis from `least` to `most`: powers of ten, and their halves and fifths if there are few."""
     decades = range(math.floor(math.log10(least)), math.ceil(math.log10(most)) + 1)
     of = (1, 2, 5) if len(decades) <= 4 else (1,)
     return [digit * 10.0**decade for decade in decades for digit in of]
 
 
 def lines(title, subtitle, across, series, y_from_zero=False):
-    """`series` are (label, {x: y}); both axes are logarithmic, or y begins at zero."""
+    """`series` are (label, {x: y}). Both axes are logarithmic, unless y begins at zero."""
     left, right, top, height = 70, 300, 74, 420
     bottom = height - 46
     xs = sorted({x for _, points in series for x in points})
@@ -127,7 +127,7 @@ def lines(title, subtitle, across, series, y_from_zero=False):
         body.append(f'<path class="{kind}" d="M' + " L".join(f"{x:.1f} {y:.1f}" for x, y in shown) + '"/>\n')
         body.extend(f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="3"/>\n' for x, y in shown)
         labels.append([shown[-1][1] + 4, shown[-1][0], label, kind])
-    # Labels stand at the ends of their lines, moved apart where they would lie on each other.
+    # Labels are at the ends of their lines, and are moved apart where they would overlap.
     labels.sort()
     for before, label in zip(labels, labels[1:]):
         label[0] = max(label[0], before[0] + 17)

@@ -1,4 +1,4 @@
-"""Tables and plots of what was measured: docs/COMPARE.md between its marks, and docs/plots."""
+"""Writes the measured figures as tables into docs/COMPARE.md, between its marks, and as plots into docs/plots."""
 
 import os
 import re
@@ -18,7 +18,7 @@ def table(head, rows):
 
 
 def name(row):
-    """As a cell: what is ours or the server's own is a command."""
+    """The first cell of a row. SET is the server's own command, and so is shown as code."""
     title = row["title"]
     return f"`{title}`" if title.startswith("SET") else title
 
@@ -50,7 +50,7 @@ def instructions(figures):
         file = to_file.get(row["title"])
         cells.append([name(row), f"{row['instructions']:,}", f"{row['ratio']:.2f}"])
         cells[-1] += [f"{file['instructions']:,}", f"{file['ratio']:.2f}"] if file else [None, None]
-    head = table(["command", "instructions", "to SET", "with an AOF", "to SET there"], cells)
+    head = table(["command", "instructions", "ratio to SET", "instructions, with an AOF", "ratio to SET, with an AOF"], cells)
     pairs = [
         ("RL.BUCKET, admitted", "CL.THROTTLE (redis-cell), admitted"),
         ("RL.BUCKET, admitted", "SHIELD.ABSORB (redis-shield), admitted"),
@@ -62,26 +62,26 @@ def instructions(figures):
         ("RL.QUOTA by POLICY, admitted", "three counters in Lua, admitted"),
     ]
     pairs = [(one, other, f"{by_title[one] / by_title[other]:.2f}") for one, other in pairs if other in by_title]
-    return f"Server: {figures['server']}.\n\n{head}\n\n" + table(["of this module", "beside", "ratio"], pairs)
+    return f"Server: {figures['server']}.\n\n{head}\n\n" + table(["command of this module", "compared with", "ratio"], pairs)
 
 
 def throughput(figures):
     rows = figures["rows"]
     for file, field, title, form in (
-        ("throughput.svg", "per second", "Requests a second", "{:,.0f}"),
+        ("throughput.svg", "per second", "Requests per second", "{:,.0f}"),
         ("cpu.svg", "cpu", "Processor time of the server for one request, µs", "{:.1f}"),
     ):
         plot(
             file,
             plots.bars(
                 title,
-                f"{figures['server']}, 50 connections, 20,000 keys; requests under way in each connection:",
+                f"{figures['server']}, 50 connections, 20,000 keys; pipelined requests in each connection:",
                 [(row["title"], kind(row), [row[pipeline][field] for pipeline in ("1", "16", "64")]) for row in rows],
                 form=form,
                 legend=("1", "16", "64"),
             ),
         )
-    head = ["command"] + [f"{what}, {pipeline}" for pipeline in (1, 16, 64) for what in ("a second", "to SET", "µs", "to SET")]
+    head = ["command"] + [f"{what}, {pipeline}" for pipeline in (1, 16, 64) for what in ("requests/s", "ratio to SET", "µs", "ratio to SET")]
     cells = []
     for row in rows:
         cells.append([name(row)])
@@ -98,8 +98,8 @@ def latency(figures):
     plot(
         "latency.svg",
         plots.bars(
-            f"Time from when a request is due until it is answered, µs, at {figures['rate']:,} a second",
-            f"{figures['server']}, 50 connections; what did not keep up is left out",
+            f"Time from the due time of a request to its answer, µs, at {figures['rate']:,} requests per second",
+            f"{figures['server']}, 50 connections; commands that did not keep up are left out",
             [(row["title"], kind(row), [row[field] for field in fields]) for row in kept_up],
             form="{:,.0f}",
             legend=fields,
@@ -111,8 +111,8 @@ def latency(figures):
             cells.append([name(row), *(f"{row[field]:,.0f}" for field in fields), f"{row['p99 to SET']:.2f}"])
         else:
             cells.append([name(row), "does not keep up", None, None, None])
-    head = table(["command", "p50, µs", "p99, µs", "p99.9, µs", "p99 to SET"], cells)
-    return f"Server: {figures['server']}; {figures['rate']:,} requests a second.\n\n{head}"
+    head = table(["command", "p50, µs", "p99, µs", "p99.9, µs", "ratio of p99 to SET"], cells)
+    return f"Server: {figures['server']}; {figures['rate']:,} requests per second.\n\n{head}"
 
 
 def memory(figures):
@@ -147,7 +147,7 @@ def million(figures):
             ]
             for row in rows
         ]
-        head = ["key", "bytes", "resident bytes", "bytes in the file", "saved in, s", "loaded in, s", "keys loaded a second"]
+        head = ["key", "bytes", "resident bytes", "bytes in the file", "saved in, s", "loaded in, s", "keys loaded per second"]
         parts.append(f"{int(keys):,} keys:\n\n{table(head, cells)}")
     return "\n\n".join(parts)
 
@@ -158,14 +158,14 @@ def growth_keys(rows):
         "growth-keys.svg",
         plots.lines(
             "Processor time of one command by the number of keys, µs",
-            "16 in a pipeline, random keys out of all of them",
+            "pipelines of 16 requests, random keys out of all keys",
             "keys",
             [(row["title"], {int(of): row[of]["cpu"] for of in sizes}) for row in rows],
             y_from_zero=True,
         ),
     )
     cells = [[name(row), *(f"{row[of]['cpu']:.2f} ({row[of]['to SET']:.2f})" for of in sizes)] for row in rows]
-    return table(["µs (to SET), by keys"] + [f"{int(of):,}" for of in sizes], cells)
+    return table(["µs (ratio to SET), by keys"] + [f"{int(of):,}" for of in sizes], cells)
 
 
 def growth_log(rows):
@@ -173,7 +173,7 @@ def growth_log(rows):
     plot(
         "growth-log.svg",
         plots.lines(
-            "Instructions of one command by the requests that its window holds",
+            "Instructions of one command by the requests in its window",
             "RL.SLIDE with a window of an hour, and a sorted set in Lua",
             "requests in the window",
             [(row["title"], {int(of): row[of] for of in sizes if of in row}) for row in rows],

@@ -1,4 +1,4 @@
-"""A server to measure, and how it is asked: shared by the scripts of this folder."""
+"""A server to measure and a client for it. The scripts of this folder share them."""
 
 import argparse
 import itertools
@@ -17,7 +17,7 @@ NUMBERS = itertools.count(1)
 
 
 def parser(description):
-    """The options that all of them have."""
+    """Returns a parser with the options that all scripts have."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--server", default=os.environ.get("REDIS_RL_SERVER", "redis-server"))
     parser.add_argument("--module", default=os.environ.get("REDIS_RL_MODULE", "target/release/libredis_rl.so"))
@@ -27,7 +27,7 @@ def parser(description):
 
 
 def fill_in(line, key):
-    """The commands of one request."""
+    """Returns the commands of one request."""
     now = f"{time.time():.6f}"
     line = line.replace("{key}", f"{key:09}").replace("{now}", now).replace("{id}", f"{next(NUMBERS):012}")
     return [shlex.split(part) for part in line.split("; ")]
@@ -64,7 +64,7 @@ class Client:
 
 
 class Server:
-    """A server with this module and those of the peers that were given, in a folder of its own."""
+    """A server in a folder of its own, with this module and the given modules of other limiters."""
 
     def __init__(self, options, more="", under="", folder=None, peers=True):
         self.temporary = None if folder else tempfile.TemporaryDirectory(prefix="measured-")
@@ -88,7 +88,7 @@ class Server:
             time.sleep(0.05)
 
     def prepare(self):
-        """What the commands need beside their keys."""
+        """Sets the policies and loads the scripts that the commands need."""
         for policy in commands.POLICIES:
             self.ask(*policy.split())
         for name in commands.SCRIPTS:
@@ -110,7 +110,7 @@ class Server:
         return f"{name} {info.get(name + '_version', info['redis_version'])}"
 
     def load(self, mode, *words):
-        """Runs benches/load; None where the server does not keep up with it."""
+        """Runs benches/load. Returns None if the server does not keep up with it."""
         program = os.path.join(commands.ROOT, "target", "load", "release", "load")
         done = subprocess.run([program, mode, self.path, *map(str, words)], capture_output=True, text=True)
         if done.returncode and "does not read" in done.stderr:
@@ -133,7 +133,7 @@ class Server:
 
 
 def build_load():
-    """The program that sends: one in Python would be slower than the server."""
+    """Builds the program that sends requests. A Python program would be slower than the server."""
     manifest = os.path.join(commands.FOLDER, "load", "Cargo.toml")
     target = os.path.join(commands.ROOT, "target", "load")
     subprocess.run(

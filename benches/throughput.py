@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""How many requests a second one server answers, and what processor time each takes it, beside `SET key value EX 60`.
+"""Measures requests per second and processor time per request of one server, compared with `SET key value EX 60`.
 
     benches/throughput.py [--rounds 5] [--seconds 0.3]
 
-50 connections, each with 1, 16 or 64 requests under way, for random ones of 20,000 keys that are there. In each round the
-commands take turns, and beside each of them SET is measured again: a machine whose speed comes and goes, as one that is
-shared does, is as fast for both. A figure is the median of the rounds, a ratio the median of the rounds' ratios.
+50 connections, each with 1, 16 or 64 pipelined requests, use random keys out of 20,000 existing keys. In each round the commands
+take turns, and SET is measured again beside each of them. The speed of a shared machine changes over time, but it is then the
+same for both. A figure is the median of the rounds. A ratio is the median of the rounds' ratios.
 """
 
 import commands
@@ -16,16 +16,16 @@ KEYS, CONNECTIONS, PIPELINES = 20_000, 50, (1, 16, 64)
 
 def measured(options):
     left_out = ("RL.SETTLE", "RL.MQUOTA", "then DECR")
-    # Of those that are denied, what only differs in words is left out.
+    # Denied commands that differ only in words are left out.
     wanted = [command for command in commands.OURS + commands.peers(options) if not any(word in command.line + command.name for word in left_out)]
     return [commands.SET] + [c for c in wanted if c.outcome != "denied" or c.name in ("RL.BUCKET", "RL.SLIDE", "sorted set in Lua")]
 
 
 def measure(options):
-    """Server, and a row for each command: for each pipeline requests a second and µs of processor time, and their
-    ratios to SET."""
+    """Returns the server, and a row for each command: for each pipeline, requests per second and µs of processor time,
+    and their ratios to SET."""
     build_load()
-    found = {}  # by command and pipeline: of each round, the figures of it and of SET beside it
+    found = {}  # by command and pipeline: for each round, its figures and those of SET beside it
     beside = commands.SET.line.replace("key:", "set:")
     with Server(options) as server:
         server.prepare()

@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""What clients that wait cost the server, and how late they go on: a table.
+"""Measures what waiting clients cost the server, and how late they are admitted. Prints a table.
 
     benches/waiting.py [--waiters 10000] [--pace 2000] [--server redis-server] [--module target/release/libredis_rl.so]
 
-Twice, with all of them on one key and with a key for each, on a new server with an AOF:
+It runs twice on a new server with an AOF: with all clients on one key, and with a key for each client.
 
-- they connect, and are idle; then they wait for a limit that is full for an hour: memory and CPU time of both
-- the key is deleted, so that all go on at once: how long that takes, and what one of them costs
-- they wait again, for limits that admit one every half a millisecond (--pace 2000 a second): how late each goes on,
-  by the instant in the AOF and by the clock of this program, which shares the machine with the server
+- The clients connect and are idle. Then they wait for a limit that is full for an hour. Measured: memory and CPU time of both.
+- The key is deleted, so that all clients are admitted at once. Measured: the time this takes, and the cost of one client.
+- The clients wait again, for limits that admit one every half a millisecond (--pace 2000 a second). Measured: how late each
+  client is admitted, by the instant in the AOF and by the clock of this program, which shares the machine with the server.
 
-For comparison as many wait in BLPOP, and go on.
+For comparison, the same number of clients waits in BLPOP and is then served.
 """
 
 import argparse
@@ -26,7 +26,7 @@ import tempfile
 import time
 
 LINE = "{:<46} {:>14} {:>14}"
-SETTLED = 7  # seconds after which the server has shrunk the buffers of clients that say nothing
+SETTLED = 7  # seconds after which the server has shrunk the buffers of idle clients
 
 
 def encode(line):
@@ -76,19 +76,30 @@ class Server:
         return int(info["blocked_clients"])
 
     def effects(self):
-        """Key and instant of each admission, in order."""
+        """Yields the key and the instant of each admission, in order."""
         folder = os.path.join(self.folder, "appendonlydir")
         (name,) = [name for name in os.listdir(folder) if name.endswith(".incr.aof")]
         with open(os.path.join(folder, name), "rb") as file:
-            words = file.read().split(b"\r\n")
-        # *3 $8 RL.APPLY $n key $n effect
-        for at, word in enumerate(words):
-            if word == b"RL.APPLY":
-                yield words[at + 2].decode(), int(words[at + 4].split(b" ")[1])
+            while line := file.readline():  # *3, then $length and the bytes of each word
+                words = []
+                for _ in range(int(line[1:])):
+                    length = int(file.readline()[1:])
+                    words.append(file.read(length + 2)[:-2])
+                if words[0] == b"RL.APPLY":
+                    yield words[1].decode(), instant(words[2])
 
     def end(self):
         self.process.kill()
         self.process.wait()
+
+
+def instant(effect):
+    """The instant of an effect: the first number after the bytes that say what it is, in sevens of bits."""
+    ms = 0
+    for shift, byte in enumerate(effect[2:]):
+        ms |= (byte & 127) << 7 * shift
+        if byte < 128:
+            return ms
 
 
 class Control:
@@ -114,9 +125,9 @@ class Control:
         return line[1:-2]
 
 
-class Crowd:
-    """Many connections, each of which has one line of text to read for each command: what is read is not looked at
-    but for its first integer."""
+class Connections:
+    """Many connections. Each has one line of text to read for each command. Only the first integer of a reply is
+    checked."""
 
     def __init__(self, path, count):
         self.poll = select.epoll()
@@ -132,10 +143,10 @@ class Crowd:
             client.sendall(b"".join(map(encode, line.split("; "))))
 
     def hear(self, count):
-        """Reads until so many have been told something: when each was, in the order of the clients."""
+        """Reads until `count` clients have a reply. Returns the time of each reply, in the order of the clients."""
         told = {}
         while len(told) < count:
-            for number, _ in self.poll.poll(30) or sys.exit("somebody was not answered"):
+            for number, _ in self.poll.poll(30) or sys.exit("a client was not answered"):
                 said = self.clients[number].recv(1 << 16)
                 if not said or b"-" in said.split(b"\r\n")[0]:
                     sys.exit(f"a client was told {said!r}")
@@ -157,15 +168,15 @@ def percentiles(late):
     return [late[len(late) * part // 1_000] for part in (500, 990, 999)]
 
 
-def wait(server, crowd, lines, count):
+def wait(server, connections, lines, count):
     begin = time.time()
-    crowd.send(lines)
+    connections.send(lines)
     until(lambda: server.waiting() == count)
     return time.time() - begin
 
 
 def scenario(options, key, figures):
-    """`key` names the key of a client."""
+    """Measures once. `key` returns the key of a client by its number."""
     count = options.waiters
     with tempfile.TemporaryDirectory(prefix="waiting-") as folder:
         server = Server(options, folder)
@@ -174,47 +185,47 @@ def scenario(options, key, figures):
             for name in set(keys):
                 server.ask(f"RL.SLIDE full:{name} {count} 1h COST {count}")
             begin = time.time()
-            crowd = Crowd(server.path, count)
+            connections = Connections(server.path, count)
             connected = time.time() - begin
             memory, cpu = server.used_memory(), server.cpu_over(options.idle)
-            joined = wait(server, crowd, [f"RL.SLIDE full:{name} {count} 1h WAIT 1h" for name in keys], count)
+            joined = wait(server, connections, [f"RL.SLIDE full:{name} {count} 1h WAIT 1h" for name in keys], count)
             figures["connected, s"] = f"{connected:.2f}"
             figures["all of them waiting, s after that"] = f"{joined:.2f}"
             figures["memory of a waiter, bytes"] = f"{(server.used_memory() - memory) / count:,.0f}"
             figures[f"CPU s in {options.idle:g} s: connected, idle"] = f"{cpu:.3f}"
             figures[f"CPU s in {options.idle:g} s: all waiting"] = f"{server.cpu_over(options.idle):.3f}"
-            at_once(server, crowd, count, figures)
-            paced(options, server, crowd, keys, figures)
-            crowd.close()
+            at_once(server, connections, count, figures)
+            paced(options, server, connections, keys, figures)
+            connections.close()
         finally:
             server.end()
     pop(options, keys, figures)
 
 
-def at_once(server, crowd, count, figures):
+def at_once(server, connections, count, figures):
     cpu, begin = server.cpu(), time.time() * 1_000
     server.ask("FLUSHALL")
-    heard = crowd.hear(count)
-    figures["all at once: the last goes on after, ms"] = f"{max(heard) - begin:,.0f}"
+    heard = connections.hear(count)
+    figures["all at once: the last is admitted after, ms"] = f"{max(heard) - begin:,.0f}"
     figures["all at once: CPU of one, µs"] = f"{(server.cpu() - cpu) * 1e6 / count:.1f}"
 
 
-def paced(options, server, crowd, keys, figures):
+def paced(options, server, connections, keys, figures):
     count, ms = len(keys), 1_000 / options.pace
     known = sum(1 for _ in server.effects())
-    wait_for = 4_000  # ms until the first goes on, so that all wait by then
+    wait_for = 4_000  # ms until the first is admitted, so that all wait by then
     if len(set(keys)) == 1:
-        # One waits for so many tokens, in front of all others.
+        # One client waits for this many tokens, before all others.
         server.ask(f"CONFIG SET rl.max-waiters-per-key {count + 1}")
         plug = Control(server.path)
         tokens = options.pace * wait_for // 1_000
-        bucket = f"RL.BUCKET pace {2 * tokens} {options.pace}"  # never full, so that the key does not expire meanwhile
+        bucket = f"RL.BUCKET pace {2 * tokens} {options.pace}"  # never full, so that the key does not expire in between
         server.ask(f"{bucket} COST {2 * tokens}")
         plug.socket.sendall(encode(f"{bucket} COST {tokens} WAIT 1h PRIORITY 0"))
         until(lambda: server.waiting() == 1)
-        wait(server, crowd, [f"{bucket} WAIT 1h"] * count, count + 1)
+        wait(server, connections, [f"{bucket} WAIT 1h"] * count, count + 1)
         cpu = server.cpu()
-        heard = crowd.hear(count)
+        heard = connections.hear(count)
         effects = [at for _, at in list(server.effects())[known:]]
         begin, granted = effects[0], effects[2:]
         due = [begin + wait_for + (number + 1) * ms for number in range(count)]
@@ -224,11 +235,11 @@ def paced(options, server, crowd, keys, figures):
     else:
         window = lambda number: wait_for + int(number * ms)
         ask = lambda number: f"RL.SLIDE pace:{number} 1 {window(number)}ms"
-        crowd.send([f"{ask(number)}; {ask(number)} WAIT 1h" for number in range(count)])
-        crowd.hear(count)
+        connections.send([f"{ask(number)}; {ask(number)} WAIT 1h" for number in range(count)])
+        connections.hear(count)
         until(lambda: server.waiting() == count)
         cpu = server.cpu()
-        heard = crowd.hear(count)
+        heard = connections.hear(count)
         due, late = {}, []
         for name, at in list(server.effects())[known:]:
             number = int(name.split(":")[1])
@@ -246,26 +257,26 @@ def paced(options, server, crowd, keys, figures):
 
 
 def pop(options, keys, figures):
-    """The same with clients whom the server itself holds."""
+    """Measures the same with clients that the server itself blocks."""
     count = len(keys)
     with tempfile.TemporaryDirectory(prefix="waiting-") as folder:
         server = Server(options, folder)
         try:
-            crowd = Crowd(server.path, count)
+            connections = Connections(server.path, count)
             memory = server.used_memory()
-            wait(server, crowd, [f"BLPOP list:{name} 3600" for name in keys], count)
+            wait(server, connections, [f"BLPOP list:{name} 3600" for name in keys], count)
             figures["BLPOP: memory of a waiter, bytes"] = f"{(server.used_memory() - memory) / count:,.0f}"
             figures[f"BLPOP: CPU s in {options.idle:g} s: all waiting"] = f"{server.cpu_over(options.idle):.3f}"
             cpu, begin = server.cpu(), time.time() * 1_000
             calls = collections.Counter(keys).items()
             pushes = [encode(f"RPUSH list:{name}" + " x" * times) for name, times in calls]
             server.control.socket.sendall(b"".join(pushes))
-            heard = crowd.hear(count)
+            heard = connections.hear(count)
             for _ in calls:
                 server.control.reply()
-            figures["BLPOP: the last goes on after, ms"] = f"{max(heard) - begin:,.0f}"
+            figures["BLPOP: the last is served after, ms"] = f"{max(heard) - begin:,.0f}"
             figures["BLPOP: CPU of one, µs"] = f"{(server.cpu() - cpu) * 1e6 / count:.1f}"
-            crowd.close()
+            connections.close()
         finally:
             server.end()
 
@@ -275,8 +286,8 @@ def main():
     parser.add_argument("--server", default=os.environ.get("REDIS_RL_SERVER", "redis-server"))
     parser.add_argument("--module", default="target/release/libredis_rl.so")
     parser.add_argument("--waiters", type=int, default=10_000)
-    parser.add_argument("--pace", type=int, default=2_000, help="how many go on in a second")
-    parser.add_argument("--idle", type=float, default=20, help="for how many seconds CPU time is counted")
+    parser.add_argument("--pace", type=int, default=2_000, help="how many clients are admitted per second")
+    parser.add_argument("--idle", type=float, default=20, help="the seconds over which CPU time is counted")
     options = parser.parse_args()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     if most < options.waiters + 200:

@@ -1,12 +1,12 @@
 #!/bin/sh
-# The demo client of compose.yaml: ten requests in any ten seconds (WINDOW), shared with everyone who asks the server for the same
-# key. Start more of it, `docker compose up --scale demo=5`, and all of them together get ten.
+# The demo client of compose.yaml. It asks for ten requests in any ten seconds (WINDOW). All clients that ask for the same key share
+# this limit: with `docker compose up --scale demo=5`, all five together get ten.
 set -u
 
 cli=valkey-cli
 command -v "$cli" >/dev/null || cli=redis-cli
 while :; do
-  # shellcheck disable=SC2046 # five integers, each a word
+  # shellcheck disable=SC2046 # five integers, each one word
   set -- $("$cli" -e -h "${SERVER:-server}" RL.SLIDE demo 10 "${WINDOW:-10}" 2>&1)
   case ${1:-} in
     1) echo "admitted, $3 remaining"; pause=200 ;;

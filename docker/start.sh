@@ -1,6 +1,7 @@
 #!/bin/sh
-# The image's entry: starts its server, Redis or Valkey, with the module. Arguments are the server's: an own configuration
-# file first, if any, then options, as in  /etc/redis.conf --maxmemory 1gb.  Anything else is a program to run instead.
+# The image's entry script. It starts the server of the image, Redis or Valkey, with the module. Its arguments are those of the
+# server: first a configuration file, if any, then options, as in  /etc/redis.conf --maxmemory 1gb.  Any other first
+# argument is a program to run instead.
 set -eu
 
 case "${1:-}" in
@@ -8,8 +9,8 @@ case "${1:-}" in
   *) exec "$@" ;;
 esac
 
-# Who names the module himself, to give it arguments (policies /etc/policies.toml), has it loaded so and once only. It is
-# looked for in that file and the arguments, not in files that it includes.
+# The configuration may load the module itself, to give it arguments (policies /etc/policies.toml). Then the script does not
+# load it a second time. It looks in the file and in the arguments, not in included files.
 load=yes
 case "$*" in *libredis_rl.so*) load= ;; esac
 case "${1:-}" in
@@ -21,6 +22,6 @@ server=valkey-server
 command -v "$server" >/dev/null || server=redis-server
 set -- "$server" "$@"
 
-# The official images prepare the server in a script of their own.
+# The official images prepare the server in their own entry script.
 if command -v docker-entrypoint.sh >/dev/null; then set -- docker-entrypoint.sh "$@"; fi
 exec "$@"

@@ -6,7 +6,7 @@ use rl_core::limit::codec;
 use rl_core::limit::state::Relocate;
 use rl_core::value::Value;
 
-use crate::commands::apply;
+use crate::effects;
 use crate::sys::data_type::{self, Registration};
 use crate::{policies, waiting};
 
@@ -15,8 +15,8 @@ static REGISTRATION: Registration = Registration::new();
 impl data_type::Value for Value {
     const NAME: &'static CStr = c"ratelimit";
     const VERSION: i32 = codec::VERSION;
-    const REBUILD: &'static CStr = apply::NAME;
-    const REBUILD_AS: &'static CStr = apply::STATE;
+    const REBUILD: &'static CStr = effects::COMMAND;
+    const REBUILD_AS: &'static CStr = effects::STATE;
 
     fn registration() -> &'static Registration {
         &REGISTRATION

@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `commands/` | one file a command: from its words to its reply |
 //! | `command_docs.rs` | what `COMMAND DOCS` says of each |
-//! | `change.rs` | how an effect reaches a key, its expiry, replicas and the AOF |
+//! | `host.rs` | the server as the engine sees it |
+//! | `effects.rs` | how an effect reaches a key, its expiry, replicas and the AOF |
 //! | `listeners.rs` | whether anyone reads effects at all |
 //! | `events.rs` | who hears what the server tells of itself |
 //! | `key_type.rs` | the data type `ratelimit` |
@@ -14,14 +15,15 @@
 //! | `settings.rs`, `arguments.rs`, `metrics.rs` | `CONFIG`, load arguments, `INFO` |
 //! | `sys/` | the server's interface, and all that is unsafe |
 //!
-//! The limits themselves are the crate `rl-core`, which knows of no server. A request walks one way:
-//! words, [`rl_core::grammar::limit::Request`], decision, effect, reply.
+//! The limits, and the order of a decision's steps, are the crate `rl-core`, which knows no server. A request
+//! walks one way: words, request, [`rl_core::engine`], decision and effect, reply.
 
 mod arguments;
-mod change;
 mod command_docs;
 mod commands;
+mod effects;
 mod events;
+mod host;
 mod key_type;
 mod listeners;
 mod metrics;

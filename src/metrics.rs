@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use rl_core::grammar::limit::Outcome;
+use rl_core::grammar::top::Verdict;
 use rl_core::parameter_sets;
 use rl_core::quota::shape::shapes;
 
@@ -64,10 +64,10 @@ impl Decisions {
 }
 
 impl Decisions {
-    pub(crate) const fn of(&self, outcome: Outcome) -> &Counter {
-        match outcome {
-            Outcome::Admitted => &self.admitted,
-            Outcome::Denied => &self.denied,
+    pub(crate) const fn of(&self, verdict: Verdict) -> &Counter {
+        match verdict {
+            Verdict::Admitted => &self.admitted,
+            Verdict::Denied => &self.denied,
         }
     }
 }

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
 use rl_core::fault::{Fault, Result};
-use rl_core::limit::rule::Rule;
 use rl_core::number;
 use rl_core::time::Span;
 
@@ -136,12 +135,9 @@ pub(crate) fn cl_throttle() -> bool {
     THROTTLE.number() == 1
 }
 
-/// Whether `rule` is one that clients may ask for.
-///
-/// # Errors
-/// [`Fault::MaxWindow`].
-pub(crate) fn allow(rule: &Rule) -> Result<()> {
-    allow_window(rule.longest())
+/// The longest window or period that clients may ask for.
+pub(crate) fn max_window() -> Span {
+    Span::from_ms(WINDOW.number())
 }
 
 /// Whether clients may ask for a window or a period as long as this.
@@ -149,7 +145,7 @@ pub(crate) fn allow(rule: &Rule) -> Result<()> {
 /// # Errors
 /// [`Fault::MaxWindow`].
 pub(crate) fn allow_window(longest: Span) -> Result<()> {
-    if longest.ms() > WINDOW.number() { Err(Fault::MaxWindow) } else { Ok(()) }
+    if longest > max_window() { Err(Fault::MaxWindow) } else { Ok(()) }
 }
 
 /// Their names.

@@ -3,7 +3,7 @@
 //! Here is what this server decided itself; what a replica or a file is told of is no request.
 
 use foldhash::quality::RandomState;
-use rl_core::grammar::limit::Outcome;
+use rl_core::grammar::top::Verdict;
 use rl_core::top::{Heavy, Top};
 
 use crate::sys::context::{Arg, Context};
@@ -24,8 +24,8 @@ pub(crate) fn load() {
 
 /// One more request of a key has been answered.
 #[inline]
-pub(crate) fn count(context: Context<'_>, key: Arg<'_>, outcome: Outcome) {
-    of(outcome).with(|top| {
+pub(crate) fn count(context: Context<'_>, key: Arg<'_>, verdict: Verdict) {
+    of(verdict).with(|top| {
         if let Some(top) = top {
             top.count(context.db(), key.bytes());
         }
@@ -33,12 +33,12 @@ pub(crate) fn count(context: Context<'_>, key: Arg<'_>, outcome: Outcome) {
 }
 
 /// The heaviest keys of the selected database, `most` at most.
-pub(crate) fn heaviest(context: Context<'_>, outcome: Outcome, most: usize) -> Vec<Heavy> {
+pub(crate) fn heaviest(context: Context<'_>, verdict: Verdict, most: usize) -> Vec<Heavy> {
     let of_all = |top: &mut Option<Top<_>>| {
         let all = top.as_ref().map(|top| top.heaviest(context.db(), most));
         all.unwrap_or_default().into_iter().cloned().collect()
     };
-    of(outcome).with(of_all).unwrap_or_default()
+    of(verdict).with(of_all).unwrap_or_default()
 }
 
 /// Forgets all that was counted.
@@ -48,9 +48,9 @@ pub(crate) fn reset() {
     }
 }
 
-fn of(outcome: Outcome) -> &'static Counted {
-    match outcome {
-        Outcome::Admitted => &ADMITTED,
-        Outcome::Denied => &DENIED,
+fn of(verdict: Verdict) -> &'static Counted {
+    match verdict {
+        Verdict::Admitted => &ADMITTED,
+        Verdict::Denied => &DENIED,
     }
 }

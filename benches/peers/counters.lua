@@ -1,5 +1,5 @@
--- Several counters, all or nothing: each a fixed window whose name the caller has put into its key.
--- KEYS: the counters. ARGV: for each of them its limit, its cost and its window in seconds.
+-- Several counters, all or nothing. Each is a fixed window, and the caller puts its number into the key.
+-- KEYS: the counters. ARGV: for each counter its limit, its cost and its window in seconds.
 local blocked = {}
 for i = 1, #KEYS do
   local used = tonumber(redis.call('GET', KEYS[i])) or 0

@@ -1,4 +1,4 @@
--- GCRA: one number, the instant at which the bucket would be full again, by the server's clock.
+-- GCRA. The key holds one number: the instant at which the bucket is full again, by the server's clock.
 -- KEYS: the number. ARGV: capacity, tokens gained in a period, period (seconds), cost.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

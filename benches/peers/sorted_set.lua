@@ -1,5 +1,5 @@
--- A sliding window as a sorted set: one member for each request, scored by when the caller says it came.
--- KEYS: the set. ARGV: now, window (both in seconds), limit, a name for the request that no other has.
+-- A sliding window as a sorted set. Each request is a member, and its score is the caller's time.
+-- KEYS: the set. ARGV: now, window (both in seconds), limit, a unique name for the request.
 local now, window = tonumber(ARGV[1]), tonumber(ARGV[2])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], 0, now - window)
 local used = redis.call('ZCARD', KEYS[1])

@@ -1,4 +1,4 @@
--- A token bucket in two keys: how many tokens there are, and when that was. Written back whether or not it is admitted.
+-- A token bucket in two keys: the number of tokens, and the instant of that number. Both are written even after a denial.
 -- KEYS: the tokens, the instant. ARGV: now (seconds), capacity, tokens gained in a second, cost.
 local now, capacity, cost = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[4])
 local tokens = tonumber(redis.call('GET', KEYS[1])) or capacity

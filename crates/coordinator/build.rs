@@ -1,4 +1,4 @@
-//! Makes Rust of `proto/`, with a compiler that is a crate: no `protoc` need be installed.
+//! Generates Rust from `proto/`. The compiler is a crate, so `protoc` need not be installed.
 
 use std::error::Error;
 use std::path::Path;
@@ -9,7 +9,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=proto");
     let files = protox::compile(FILES, [Path::new("proto")])?;
     tonic_prost_build::configure()
-        .build_transport(false) // connections are those of src/serve.rs
+        .build_transport(false) // src/server makes the connections
         .include_file("proto.rs")
         .compile_fds(files)?;
     Ok(())

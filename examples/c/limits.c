@@ -1,8 +1,8 @@
-/* Rate limits with hiredis, which sends any command: redisCommand.
+/* Rate limits with hiredis. Its function redisCommand sends any command.
  *
  *   cc -o limits limits.c $(pkg-config --cflags --libs hiredis)
  *
- * REDIS_URL says where the server is (host and port only). Hiredis 0.14 speaks RESP2 and knows nothing of clusters. */
+ * REDIS_URL is the address of the server (host and port only). Hiredis 0.14 speaks RESP2 and does not support clusters. */
 
 #include <hiredis.h>
 #include <stdbool.h>
@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A connection on which a reply may take `seconds`; NULL if there is no server. */
+/* Returns a connection that waits up to `seconds` for a reply, or NULL if there is no server. */
 static redisContext *try_connect(const char *url, int seconds) {
   char host[256] = "127.0.0.1";
   int port = 6379;
@@ -36,7 +36,7 @@ static redisContext *connect_to(const char *url, int seconds) {
   return c;
 }
 
-/* Ends the program unless there is a reply, and it is no error. */
+/* Ends the program if there is no reply, or if the reply is an error. */
 static redisReply *checked(redisContext *c, redisReply *reply) {
   if (reply == NULL || reply->type == REDIS_REPLY_ERROR) {
     fprintf(stderr, "%s\n", reply == NULL ? c->errstr : reply->str);
@@ -55,12 +55,12 @@ static void tell(const char *name, redisReply *reply) {
   freeReplyObject(reply);
 }
 
-/* At most 3 in any 60 seconds. */
+/* Admits at most 3 requests in any 60 seconds. */
 static void slide(redisContext *c, const char *run) {
   tell("slide", checked(c, redisCommand(c, "RL.SLIDE example:%s:slide 3 60", run)));
 }
 
-/* Bursts of 2, and one more every 60 seconds. */
+/* Admits bursts of 2 requests, and one more request every 60 seconds. */
 static void bucket(redisContext *c, const char *run) {
   tell("bucket", checked(c, redisCommand(c, "RL.BUCKET example:%s:bucket 2 1 60", run)));
 }
@@ -95,14 +95,14 @@ static bool reserve(redisContext *c, const char *run, int tokens, struct reserva
   return false;
 }
 
-/* Says what the call really took; the rest is free again. */
+/* Reports the real cost of the call. The rest is free again. */
 static void settle(redisContext *c, const char *run, const struct reservation *call, int used) {
   freeReplyObject(checked(c, redisCommand(c,
       "RL.SETTLE example:%s:%s %s COST tokens %d", run, call->model, call->id, used)));
   printf("settle: %d tokens used\n", used);
 }
 
-/* Stands in line for up to 10 seconds, before those of lower lanes: `c` has to be more patient than that. */
+/* Waits in line for up to 10 seconds, before waiters of lower lanes. The timeout of `c` must be longer. */
 static void wait_in_line(redisContext *c, const char *run) {
   struct timespec began, ended;
   freeReplyObject(checked(c, redisCommand(c, "RL.SLIDE example:%s:wait 1 3", run)));
@@ -114,16 +114,16 @@ static void wait_in_line(redisContext *c, const char *run) {
   freeReplyObject(reply);
 }
 
-/* What to do when Redis cannot be asked. */
+/* The choice for when Redis cannot be asked. */
 enum if_away { ADMIT, REFUSE };
 
-/* Whether to go on. */
+/* Returns true if the call may proceed. */
 static bool may_i(const char *url, const char *run, enum if_away if_away) {
   redisContext *c = try_connect(url, 1);
   if (c == NULL) return if_away == ADMIT;
   redisReply *reply = redisCommand(c, "RL.SLIDE example:%s:away 100 60", run);
   bool allowed = if_away == ADMIT;
-  if (reply != NULL) { /* else the connection broke, or no reply came in time */
+  if (reply != NULL) { /* NULL: the connection broke, or no reply came in time */
     allowed = checked(c, reply)->element[0]->integer == 1;
     freeReplyObject(reply);
   }
@@ -134,7 +134,7 @@ static bool may_i(const char *url, const char *run, enum if_away if_away) {
 int main(void) {
   const char *url = getenv("REDIS_URL"), *away = getenv("REDIS_AWAY_URL");
   if (url == NULL) url = "redis://127.0.0.1:6379";
-  if (away == NULL) away = "redis://127.0.0.1:1"; /* where no server is */
+  if (away == NULL) away = "redis://127.0.0.1:1"; /* no server answers here */
   struct timeval now;
   gettimeofday(&now, NULL);
   char run[40];
@@ -149,7 +149,7 @@ int main(void) {
   settle(c, run, &large, 800);
   if (!reserve(c, run, 4000, &again)) return 1;
   settle(c, run, &small, 3000);
-  settle(c, run, &again, 4200); /* more than was reserved counts, too */
+  settle(c, run, &again, 4200); /* the excess over the reservation also counts */
 
   redisContext *patient = connect_to(url, 12);
   wait_in_line(patient, run);

@@ -1,4 +1,4 @@
-/* One of the clients of `make test-clients`: repeats a command and tells what it saw, as tests/clients/README.md says. */
+/* A client of `make test-clients`. It repeats a command and prints what it saw, as tests/clients/README.md says. */
 
 #include <hiredis.h>
 #include <stdio.h>

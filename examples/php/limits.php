@@ -1,24 +1,24 @@
 <?php
-// Rate limits with phpredis, which sends any command: rawCommand.
+// Rate limits with phpredis. Its function rawCommand sends any command.
 //
-// REDIS_URL says where the server is, REDIS_CLUSTER=yes asks a cluster. This client speaks RESP2 only.
+// REDIS_URL is the address of the server. REDIS_CLUSTER=yes selects a cluster. This client speaks RESP2 only.
 
 declare(strict_types=1);
 
-/** What to do when Redis cannot be asked. */
+/** The choice for when Redis cannot be asked. */
 enum IfAway
 {
     case Admit;
     case Refuse;
 }
 
-/** Host and port of a URL. */
+/** Returns the host and the port of a URL. */
 function address(string $url): array
 {
     return [parse_url($url, PHP_URL_HOST) ?? '127.0.0.1', parse_url($url, PHP_URL_PORT) ?? 6379];
 }
 
-/** A client that waits `$timeout` seconds for a reply. */
+/** Returns a client that waits up to `$timeout` seconds for a reply. */
 function connect(float $timeout): Redis|RedisCluster
 {
     [$host, $port] = address(getenv('REDIS_URL') ?: 'redis://127.0.0.1:6379');
@@ -30,10 +30,10 @@ function connect(float $timeout): Redis|RedisCluster
     return $redis;
 }
 
-/** Sends a command; an error is answered with false, and told by getLastError. */
+/** Sends a command. After an error it returns false, and getLastError() has the text. */
 function send(Redis|RedisCluster $redis, string $name, string $key, string|int ...$words): mixed
 {
-    // A client of a cluster is told the key besides.
+    // A cluster client also gets the key.
     $words = $redis instanceof RedisCluster ? [$key, $name, $key, ...$words] : [$name, $key, ...$words];
     $reply = $redis->rawCommand(...$words);
     if ($reply === false && $redis->getLastError() !== null) {
@@ -49,19 +49,19 @@ function tell(string $name, array $reply): void
     echo "$name: $verdict\n";
 }
 
-/** At most 3 in any 60 seconds. */
+/** Admits at most 3 requests in any 60 seconds. */
 function slide(Redis|RedisCluster $redis, string $key): void
 {
     tell('slide', send($redis, 'RL.SLIDE', $key, 3, 60));
 }
 
-/** Bursts of 2, and one more every 60 seconds. */
+/** Admits bursts of 2 requests, and one more request every 60 seconds. */
 function bucket(Redis|RedisCluster $redis, string $key): void
 {
     tell('bucket', send($redis, 'RL.BUCKET', $key, 2, 1, 60));
 }
 
-/** Reserves a call at the first model that has room: its key and the reservation, or null. */
+/** Reserves a call at the first model that has room. Returns its key and the reservation, or null. */
 function reserve(Redis|RedisCluster $redis, string $run, int $tokens): ?array
 {
     foreach (['large', 'small'] as $model) {
@@ -78,7 +78,7 @@ function reserve(Redis|RedisCluster $redis, string $run, int $tokens): ?array
     return null;
 }
 
-/** Says what the call really took; the rest is free again. */
+/** Reports the real cost of the call. The rest is free again. */
 function settle(Redis|RedisCluster $redis, array $call, int $used): void
 {
     [$key, $reservation] = $call;
@@ -86,7 +86,7 @@ function settle(Redis|RedisCluster $redis, array $call, int $used): void
     echo "settle: $used tokens used\n";
 }
 
-/** Stands in line for up to 10 seconds, before those of lower lanes: `$redis` has to be more patient than that. */
+/** Waits in line for up to 10 seconds, before waiters of lower lanes. The timeout of `$redis` must be longer. */
 function wait(Redis|RedisCluster $redis, string $key): void
 {
     send($redis, 'RL.SLIDE', $key, 1, 3);
@@ -96,7 +96,7 @@ function wait(Redis|RedisCluster $redis, string $key): void
     echo 'wait: ', $allowed ? 'admitted' : 'denied', " after $waited ms in line\n";
 }
 
-/** Whether to go on. PHP connects for each request, so that this may fail in either place. */
+/** Returns true if the call may proceed. PHP connects for each request, so both connecting and asking may fail. */
 function mayI(string $url, string $key, IfAway $ifAway): bool
 {
     try {
@@ -124,11 +124,11 @@ $small = reserve($redis, $run, 4000);
 settle($redis, $large, 800);
 $again = reserve($redis, $run, 4000);
 settle($redis, $small, 3000);
-settle($redis, $again, 4200); // more than was reserved counts, too
+settle($redis, $again, 4200); // the excess over the reservation also counts
 
 wait(connect(12), "example:$run:wait");
 
-$away = getenv('REDIS_AWAY_URL') ?: 'redis://127.0.0.1:1'; // where no server is
+$away = getenv('REDIS_AWAY_URL') ?: 'redis://127.0.0.1:1'; // no server answers here
 foreach (['open' => IfAway::Admit, 'closed' => IfAway::Refuse] as $choice => $ifAway) {
     $verdict = mayI($away, "example:$run:away", $ifAway) ? 'admitted' : 'refused';
     echo "away, fail $choice: $verdict\n";

@@ -1,5 +1,5 @@
 <?php
-// One of the clients of `make test-clients`: repeats a command and tells what it saw, as tests/clients/README.md says.
+// A client of `make test-clients`. It repeats a command and prints what it saw, as tests/clients/README.md says.
 
 declare(strict_types=1);
 
@@ -9,7 +9,7 @@ function shape(mixed $reply): string
         is_array($reply) => '[' . implode(',', array_map('shape', $reply)) . ']',
         is_int($reply) => 'int',
         is_string($reply) => 'string',
-        // What Redis calls nil is false here.
+        // nil in Redis is false here.
         $reply === false => 'nil',
         default => get_debug_type($reply),
     };

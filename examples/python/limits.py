@@ -1,6 +1,6 @@
-"""Rate limits with redis-py, which sends any command: `execute_command`.
+"""Rate limits with redis-py. Its function `execute_command` sends any command.
 
-REDIS_URL says where the server is, REDIS_PROTOCOL=3 speaks RESP3, REDIS_CLUSTER=yes asks a cluster.
+REDIS_URL is the address of the server. REDIS_PROTOCOL=3 selects RESP3. REDIS_CLUSTER=yes selects a cluster.
 """
 
 import os
@@ -13,13 +13,13 @@ from redis.exceptions import ConnectionError, TimeoutError
 from redis.retry import Retry
 
 URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
-AWAY_URL = os.environ.get("REDIS_AWAY_URL", "redis://127.0.0.1:1")  # where no server is
+AWAY_URL = os.environ.get("REDIS_AWAY_URL", "redis://127.0.0.1:1")  # no server answers here
 PROTOCOL = int(os.environ.get("REDIS_PROTOCOL", "2"))
 CLUSTER = os.environ.get("REDIS_CLUSTER") == "yes"
 
 
 def connect(timeout):
-    """A client that waits `timeout` seconds for a reply."""
+    """Returns a client that waits up to `timeout` seconds for a reply."""
     kind = RedisCluster if CLUSTER else Redis
     return kind.from_url(URL, protocol=PROTOCOL, socket_timeout=timeout, decode_responses=True)
 
@@ -31,17 +31,17 @@ def tell(name, reply):
 
 
 def slide(r, key):
-    """At most 3 in any 60 seconds."""
+    """Admits at most 3 requests in any 60 seconds."""
     tell("slide", r.execute_command("RL.SLIDE", key, 3, 60))
 
 
 def bucket(r, key):
-    """Bursts of 2, and one more every 60 seconds."""
+    """Admits bursts of 2 requests, and one more request every 60 seconds."""
     tell("bucket", r.execute_command("RL.BUCKET", key, 2, 1, 60))
 
 
 def reserve(r, run, tokens):
-    """Reserves a call at the first model that has room: its key and the reservation, or None."""
+    """Reserves a call at the first model that has room. Returns its key and the reservation, or None."""
     for model in ("large", "small"):
         key = f"example:{run}:{model}"
         allowed, _retry_ms, blocking, _limits, reservation = r.execute_command(
@@ -60,13 +60,13 @@ def reserve(r, run, tokens):
 
 
 def settle(r, key, reservation, used):
-    """Says what the call really took; the rest is free again."""
+    """Reports the real cost of the call. The rest is free again."""
     r.execute_command("RL.SETTLE", key, reservation, "COST", "tokens", used)
     print(f"settle: {used} tokens used")
 
 
 def wait(r, key):
-    """Stands in line for up to 10 seconds, before those of lower lanes: `r` has to be more patient than that."""
+    """Waits in line for up to 10 seconds, before waiters of lower lanes. The timeout of `r` must be longer."""
     r.execute_command("RL.SLIDE", key, 1, 3)
     began = time.monotonic()
     allowed, *_ = r.execute_command("RL.SLIDE", key, 1, 3, "WAIT", 10, "PRIORITY", "HIGH")
@@ -75,7 +75,7 @@ def wait(r, key):
 
 
 def may_i(r, key, *, if_away):
-    """Whether to go on; `if_away` is what to do when Redis cannot be asked, "admit" or "refuse"."""
+    """Returns true if the call may proceed. `if_away` is the choice for when Redis cannot be asked: "admit" or "refuse"."""
     try:
         allowed, *_ = r.execute_command("RL.SLIDE", key, 100, 60)
     except (ConnectionError, TimeoutError):
@@ -97,7 +97,7 @@ def main():
     settle(r, *large, used=800)
     again = reserve(r, run, 4000)
     settle(r, *small, used=3000)
-    settle(r, *again, used=4200)  # more than was reserved counts, too
+    settle(r, *again, used=4200)  # the excess over the reservation also counts
 
     wait(connect(timeout=12), f"example:{run}:wait")
 

@@ -1,6 +1,6 @@
-"""Rate limits with redis-py's asyncio client, which sends any command: `execute_command`.
+"""Rate limits with redis-py's asyncio client. Its function `execute_command` sends any command.
 
-REDIS_URL says where the server is, REDIS_PROTOCOL=3 speaks RESP3, REDIS_CLUSTER=yes asks a cluster.
+REDIS_URL is the address of the server. REDIS_PROTOCOL=3 selects RESP3. REDIS_CLUSTER=yes selects a cluster.
 """
 
 import asyncio
@@ -14,13 +14,13 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError, TimeoutError
 
 URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
-AWAY_URL = os.environ.get("REDIS_AWAY_URL", "redis://127.0.0.1:1")  # where no server is
+AWAY_URL = os.environ.get("REDIS_AWAY_URL", "redis://127.0.0.1:1")  # no server answers here
 PROTOCOL = int(os.environ.get("REDIS_PROTOCOL", "2"))
 CLUSTER = os.environ.get("REDIS_CLUSTER") == "yes"
 
 
 def connect(timeout):
-    """A client that waits `timeout` seconds for a reply."""
+    """Returns a client that waits up to `timeout` seconds for a reply."""
     kind = RedisCluster if CLUSTER else Redis
     return kind.from_url(URL, protocol=PROTOCOL, socket_timeout=timeout, decode_responses=True)
 
@@ -32,17 +32,17 @@ def tell(name, reply):
 
 
 async def slide(r, key):
-    """At most 3 in any 60 seconds."""
+    """Admits at most 3 requests in any 60 seconds."""
     tell("slide", await r.execute_command("RL.SLIDE", key, 3, 60))
 
 
 async def bucket(r, key):
-    """Bursts of 2, and one more every 60 seconds."""
+    """Admits bursts of 2 requests, and one more request every 60 seconds."""
     tell("bucket", await r.execute_command("RL.BUCKET", key, 2, 1, 60))
 
 
 async def reserve(r, run, tokens):
-    """Reserves a call at the first model that has room: its key and the reservation, or None."""
+    """Reserves a call at the first model that has room. Returns its key and the reservation, or None."""
     for model in ("large", "small"):
         key = f"example:{run}:{model}"
         allowed, _retry_ms, blocking, _limits, reservation = await r.execute_command(
@@ -61,13 +61,13 @@ async def reserve(r, run, tokens):
 
 
 async def settle(r, key, reservation, used):
-    """Says what the call really took; the rest is free again."""
+    """Reports the real cost of the call. The rest is free again."""
     await r.execute_command("RL.SETTLE", key, reservation, "COST", "tokens", used)
     print(f"settle: {used} tokens used")
 
 
 async def wait(r, key):
-    """Stands in line for up to 10 seconds, before those of lower lanes: `r` has to be more patient than that."""
+    """Waits in line for up to 10 seconds, before waiters of lower lanes. The timeout of `r` must be longer."""
     await r.execute_command("RL.SLIDE", key, 1, 3)
     began = time.monotonic()
     allowed, *_ = await r.execute_command("RL.SLIDE", key, 1, 3, "WAIT", 10, "PRIORITY", "HIGH")
@@ -76,7 +76,7 @@ async def wait(r, key):
 
 
 async def may_i(r, key, *, if_away):
-    """Whether to go on; `if_away` is what to do when Redis cannot be asked, "admit" or "refuse"."""
+    """Returns true if the call may proceed. `if_away` is the choice for when Redis cannot be asked: "admit" or "refuse"."""
     try:
         allowed, *_ = await r.execute_command("RL.SLIDE", key, 100, 60)
     except (ConnectionError, TimeoutError):
@@ -98,7 +98,7 @@ async def main():
         await settle(r, *large, used=800)
         again = await reserve(r, run, 4000)
         await settle(r, *small, used=3000)
-        await settle(r, *again, used=4200)  # more than was reserved counts, too
+        await settle(r, *again, used=4200)  # the excess over the reservation also counts
 
         await wait(patient, f"example:{run}:wait")
 

@@ -1,15 +1,15 @@
-# Rate limits with the gem redis, which sends any command: `call`.
+# Rate limits with the gem redis. Its function `call` sends any command.
 #
-# REDIS_URL says where the server is, REDIS_CLUSTER=yes asks a cluster. Version 4 of the gem speaks RESP2 only.
+# REDIS_URL is the address of the server. REDIS_CLUSTER=yes selects a cluster. Version 4 of the gem speaks RESP2 only.
 
 require "redis"
 require "securerandom"
 
 URL = ENV.fetch("REDIS_URL", "redis://127.0.0.1:6379")
-AWAY_URL = ENV.fetch("REDIS_AWAY_URL", "redis://127.0.0.1:1") # where no server is
+AWAY_URL = ENV.fetch("REDIS_AWAY_URL", "redis://127.0.0.1:1") # no server answers here
 IN_CLUSTER = ENV["REDIS_CLUSTER"] == "yes"
 
-# A client that waits `timeout` seconds for a reply.
+# Returns a client that waits up to `timeout` seconds for a reply.
 def connect(timeout)
   IN_CLUSTER ? Redis.new(cluster: [URL], timeout: timeout) : Redis.new(url: URL, timeout: timeout)
 end
@@ -20,17 +20,17 @@ def tell(name, reply)
   puts "#{name}: #{verdict}"
 end
 
-# At most 3 in any 60 seconds.
+# Admits at most 3 requests in any 60 seconds.
 def slide(redis, key)
   tell "slide", redis.call("RL.SLIDE", key, 3, 60)
 end
 
-# Bursts of 2, and one more every 60 seconds.
+# Admits bursts of 2 requests, and one more request every 60 seconds.
 def bucket(redis, key)
   tell "bucket", redis.call("RL.BUCKET", key, 2, 1, 60)
 end
 
-# Reserves a call at the first model that has room: its key and the reservation, or nil.
+# Reserves a call at the first model that has room. Returns its key and the reservation, or nil.
 def reserve(redis, run, tokens)
   %w[large small].each do |model|
     key = "example:#{run}:#{model}"
@@ -51,13 +51,13 @@ def reserve(redis, run, tokens)
   nil
 end
 
-# Says what the call really took; the rest is free again.
+# Reports the real cost of the call. The rest is free again.
 def settle(redis, key, reservation, used:)
   redis.call("RL.SETTLE", key, reservation, "COST", "tokens", used)
   puts "settle: #{used} tokens used"
 end
 
-# Stands in line for up to 10 seconds, before those of lower lanes: `redis` has to be more patient than that.
+# Waits in line for up to 10 seconds, before waiters of lower lanes. The timeout of `redis` must be longer.
 def wait(redis, key)
   redis.call("RL.SLIDE", key, 1, 3)
   began = Process.clock_gettime(Process::CLOCK_MONOTONIC, :millisecond)
@@ -66,7 +66,7 @@ def wait(redis, key)
   puts "wait: #{allowed == 1 ? "admitted" : "denied"} after #{waited} ms in line"
 end
 
-# Whether to go on; `if_away` is what to do when Redis cannot be asked, :admit or :refuse.
+# Returns true if the call may proceed. `if_away` is the choice for when Redis cannot be asked: :admit or :refuse.
 def may_i?(redis, key, if_away:)
   allowed, = redis.call("RL.SLIDE", key, 100, 60)
   allowed == 1
@@ -85,7 +85,7 @@ small = reserve(redis, run, 4000)
 settle(redis, *large, used: 800)
 again = reserve(redis, run, 4000)
 settle(redis, *small, used: 3000)
-settle(redis, *again, used: 4200) # more than was reserved counts, too
+settle(redis, *again, used: 4200) # the excess over the reservation also counts
 
 wait(connect(12), "example:#{run}:wait")
 

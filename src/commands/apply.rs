@@ -1,18 +1,16 @@
-//! `RL.APPLY key effect`, `RL.APPLY key quota bytes` and `RL.APPLY key state bytes`: how changes reach
-//! replicas and files.
+//! `RL.APPLY key effect` and `RL.APPLY key state bytes`: how changes reach replicas and files.
 //!
 //! No client needs it. It is checked like any input all the same, and not refused by origin: tools
 //! that move data between servers replay a replication stream as plain clients.
+//!
+//! AOFs of versions up to 0.1 hold two more forms: an effect as text, and `RL.APPLY key quota bytes`.
 
-use std::ffi::CStr;
-
+use rl_core::effect::Effect;
 use rl_core::fault::{Fault, Result};
-use rl_core::limit::effect::Effect;
-use rl_core::quota::effect::QuotaEffect as Change;
 use rl_core::value::Value;
 
 use super::{answer, key};
-use crate::change;
+use crate::effects::{self, QUOTA, STATE};
 use crate::metrics::APPLY;
 use crate::sys::command::Handler;
 use crate::sys::context::{Args, Context};
@@ -20,14 +18,7 @@ use crate::sys::key::{Key, Mode};
 use crate::sys::reply::Reply;
 use crate::waiting;
 
-/// The command's name.
-pub(crate) const NAME: &CStr = c"RL.APPLY";
-/// The word before a whole state's bytes, as a rewritten AOF has them.
-pub(crate) const STATE: &CStr = c"state";
-/// The word before the bytes of a change to a quota.
-pub(crate) const QUOTA: &CStr = c"quota";
-
-/// See the head of this file.
+/// `RL.APPLY`
 pub(crate) struct Apply;
 
 impl Handler for Apply {
@@ -44,7 +35,11 @@ fn apply(context: Context<'_>, args: Args<'_>) -> Result<()> {
     let word = args.get(2).ok_or(Fault::Effect)?.bytes();
     let mut key = Key::<Value>::open(context, name, Mode::Write);
     match args.get(3) {
-        None => change::apply(context, &mut key, name, &Effect::parse(word)?)?,
+        None => {
+            let is_text = word.first().is_some_and(u8::is_ascii_lowercase);
+            let effect = if is_text { Effect::decode_text(word)? } else { Effect::decode(word, key.get()?)? };
+            effects::apply(context, &mut key, name, &effect)?;
+        }
         Some(bytes) if word == STATE.to_bytes() => {
             let value = Value::decode(bytes.bytes()).ok_or(Fault::Effect)?;
             key.value()?; // a limit is replaced, anything else is not
@@ -52,9 +47,8 @@ fn apply(context: Context<'_>, args: Args<'_>) -> Result<()> {
             context.signal_modified(name);
         }
         Some(bytes) if word == QUOTA.to_bytes() => {
-            let held = key.value()?.map(|value| value.quota()).transpose()?;
-            let change = Change::parse(bytes.bytes(), held)?;
-            change::apply(context, &mut key, name, &change)?;
+            let effect = Effect::decode_quota(bytes.bytes(), key.get()?)?;
+            effects::apply(context, &mut key, name, &effect)?;
         }
         Some(_) => return Err(Fault::Effect),
     }

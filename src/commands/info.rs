@@ -2,6 +2,8 @@
 
 use std::ffi::c_long;
 
+use rl_core::engine::Host as _;
+use rl_core::engine::policy::in_force;
 use rl_core::fault::Result;
 use rl_core::limit::state::State;
 use rl_core::number::COUNT_MAX;
@@ -12,12 +14,13 @@ use rl_core::time::At;
 use rl_core::value::Value;
 
 use super::{answer, key, parameters};
+use crate::host::Server;
 use crate::metrics::INFO;
 use crate::sys::command::Handler;
 use crate::sys::context::{Args, Context};
 use crate::sys::key::{Key, Mode};
 use crate::sys::reply::Reply;
-use crate::{policies, waiting};
+use crate::waiting;
 
 /// See the head of this file.
 pub(crate) struct Info;
@@ -34,9 +37,10 @@ impl Handler for Info {
 fn info(context: Context<'_>, args: Args<'_>) -> Result<()> {
     let reply = Reply::to(context);
     let name = key(args)?;
-    let mut key = Key::<Value>::open(context, name, Mode::Read);
-    let clock = context.now();
-    let Some(value) = key.value()? else {
+    let host = Server::new(context);
+    let clock = host.clock();
+    let key = Key::<Value>::open(context, name, Mode::Read);
+    let Some(value) = key.get()? else {
         reply.null();
         return Ok(());
     };
@@ -46,7 +50,7 @@ fn info(context: Context<'_>, args: Args<'_>) -> Result<()> {
             0
         }
         Value::Quota(held) => {
-            quota(reply, held, clock);
+            quota(reply, &host, held);
             held.reservations().map_or(0, |reservations| reservations.open(held.now(clock)))
         }
     };
@@ -77,8 +81,8 @@ fn limit(reply: Reply<'_>, state: &State, clock: At) {
 }
 
 /// The first fields for many: what is a value above is a map by limit here.
-fn quota(reply: Reply<'_>, held: &Quota, clock: At) {
-    let shape = policies::in_force(held);
+fn quota(reply: Reply<'_>, host: &Server<'_>, held: &Quota) {
+    let (shape, clock) = (in_force(host, held), host.clock());
     let limits = c_long::try_from(shape.limits().len()).unwrap_or(0); // at most 16
     reply.map(9).text(b"algorithm").text(b"quota").text(b"policy");
     match shape.policy() {

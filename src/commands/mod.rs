@@ -1,14 +1,15 @@
-//! One file a command. The grammar of each is in [`rl_core::grammar::limit`].
+//! The commands, in a file for each kind. Their grammar is [`rl_core::grammar`].
 
-pub(crate) mod apply;
+mod apply;
 mod info;
 mod limit;
 mod parameters;
 mod peek;
 mod policy;
 mod quota;
+mod quota_reply;
 mod refund;
-mod settle;
+mod reservation;
 mod throttle;
 mod top;
 
@@ -33,9 +34,9 @@ pub(crate) static ALL: &[Command] = &[
         flags: c"write deny-oom fast blocking getkeys-api",
         ..decides(c"RL.MQUOTA", entry_with_keys::<quota::Many>, docs::MQUOTA)
     },
-    gives_back(c"RL.SETTLE", entry::<settle::Settle>, docs::SETTLE),
-    gives_back(c"RL.CANCEL", entry::<settle::Cancel>, docs::CANCEL),
-    gives_back(c"RL.RENEW", entry::<settle::Renew>, docs::RENEW),
+    gives_back(c"RL.SETTLE", entry::<reservation::Settle>, docs::SETTLE),
+    gives_back(c"RL.CANCEL", entry::<reservation::Cancel>, docs::CANCEL),
+    gives_back(c"RL.RENEW", entry::<reservation::Renew>, docs::RENEW),
     reads(c"RL.PEEK", entry::<peek::Peek>, docs::PEEK),
     gives_back(c"RL.REFUND", entry::<refund::Refund>, docs::REFUND),
     reads(c"RL.INFO", entry::<info::Info>, docs::INFO),
@@ -43,7 +44,7 @@ pub(crate) static ALL: &[Command] = &[
     top::COMMAND,
     // For replicas, files and those who operate servers: whoever may send it may write any state.
     Command {
-        name: apply::NAME,
+        name: crate::effects::COMMAND,
         flags: c"write admin fast",
         categories: c"write admin dangerous",
         own_category: false,

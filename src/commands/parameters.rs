@@ -2,7 +2,7 @@
 
 use std::ffi::c_long;
 
-use rl_core::limit::effect::decimal_text;
+use rl_core::limit::decimal_text::decimal_text;
 use rl_core::limit::rule::Rule;
 use rl_core::limit::window::Length;
 use rl_core::quota::shape::{Limit, Measure};

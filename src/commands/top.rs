@@ -1,7 +1,7 @@
 //! `RL.TOP [RESET | [DENIED | ADMITTED] [COUNT n]]`: the keys that were asked for most often.
 
 use rl_core::fault::Result;
-use rl_core::grammar::limit::{self as request, Top as Request};
+use rl_core::grammar::top::{self as request, Top as Request};
 
 use super::{answer, len};
 use crate::metrics::TOP;
@@ -39,8 +39,8 @@ fn run(context: Context<'_>, args: Args<'_>) -> Result<()> {
             top::reset();
             reply.ok();
         }
-        Request::Of(outcome, most) => {
-            let all = top::heaviest(context, outcome, most);
+        Request::Of(verdict, most) => {
+            let all = top::heaviest(context, verdict, most);
             reply.array(len(all.len()));
             for heavy in &all {
                 reply.array(3).text(&heavy.name).count(heavy.count).count(heavy.error);

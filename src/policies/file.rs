@@ -19,8 +19,10 @@ const MOST: u64 = 1 << 20;
 
 /// The policies of a file.
 pub(super) fn read(context: Context<'_>, path: &[u8]) -> Option<Vec<Arc<Shape>>> {
-    let policies = bytes(Path::new(OsStr::from_bytes(path)))
-        .and_then(|text| policy_file::parse(&text, settings::allow).map_err(|wrong| wrong.to_string()));
+    let policies = bytes(Path::new(OsStr::from_bytes(path))).and_then(|text| {
+        policy_file::parse(&text, |rule| settings::allow_window(rule.longest()))
+            .map_err(|wrong| wrong.to_string())
+    });
     let refuse = |why: &String| {
         let line = [b"redis-rl: ", path, b", ", why.as_bytes()].concat();
         context.log(Level::Warning, &printable(&line));

@@ -13,7 +13,6 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rl_core::fault::Result;
-use rl_core::quota::Quota;
 use rl_core::quota::policies::Policies;
 use rl_core::quota::shape::Shape;
 
@@ -56,25 +55,9 @@ pub(crate) fn get(name: &[u8]) -> Option<Arc<Shape>> {
     lock().get(name).cloned()
 }
 
-/// Whether limits are those that their policy has by now, if they are a policy's. It is looked up once
-/// for each state of all policies: requests ask for it.
-pub(crate) fn holds_still(shape: &Arc<Shape>) -> bool {
-    let Some(name) = shape.policy() else { return true };
-    let state = STATE.load(Relaxed);
-    if shape.confirmed() == state {
-        return true;
-    }
-    let holds = lock().get(name.as_bytes()).is_some_and(|known| Arc::ptr_eq(known, shape));
-    if holds {
-        shape.confirm(state);
-    }
-    holds
-}
-
-/// The limits that a quota is held to now: those that its policy has by now, if it still exists.
-pub(crate) fn in_force(quota: &Quota) -> Arc<Shape> {
-    let policy = quota.shape().policy().and_then(|name| get(name.as_bytes()));
-    policy.unwrap_or_else(|| Arc::clone(quota.shape()))
+/// Numbers the state of all policies: it counts on whenever one may have changed.
+pub(crate) fn state() -> u64 {
+    STATE.load(Relaxed)
 }
 
 /// Puts limits under the name of their policy; whether that changes anything.

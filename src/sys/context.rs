@@ -264,23 +264,6 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// The same, with a word before the payload that says what it is.
-    pub(crate) fn replicate_as(self, command: &CStr, key: Arg<'_>, word: &CStr, payload: &[u8]) {
-        // SAFETY: the context is live (rule 2); the format promises a string object, a C string, then a
-        // pointer and its length, and that is what follows.
-        unsafe {
-            api!(RedisModule_Replicate(
-                self.ptr,
-                command.as_ptr(),
-                c"scb".as_ptr(),
-                key.ptr.as_ptr(),
-                word.as_ptr(),
-                payload.as_ptr().cast::<std::ffi::c_char>(),
-                payload.len(),
-            ));
-        }
-    }
-
     /// Sends a command of any words to replicas and the AOF.
     pub(crate) fn replicate_words(self, command: &CStr, words: &[Vec<u8>]) {
         // SAFETY: the context is live (rule 2); the format promises an array of strings and its length,

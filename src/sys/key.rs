@@ -55,6 +55,16 @@ impl<'a, T: Value> Key<'a, T> {
         }
     }
 
+    /// Its value; `None` if there is no key.
+    ///
+    /// # Errors
+    /// [`Fault::WrongType`] if it holds something else.
+    #[inline]
+    pub(crate) fn get(&self) -> Result<Option<&T>, Fault> {
+        // SAFETY: as in `value`; it is borrowed from this, and so not changed meanwhile.
+        self.value.map(|value| value.map(|value| unsafe { value.as_ref() }))
+    }
+
     /// Its value; `None` where there is no key.
     ///
     /// # Errors

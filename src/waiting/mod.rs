@@ -13,15 +13,17 @@
 mod serve;
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
-use rl_core::engine::forecast::{AHEAD_MAX, Ahead, Claim};
+use rl_core::engine::forecast::AHEAD_MAX;
+use rl_core::engine::{Standing, Turn};
 use rl_core::fault::{Fault, Result};
-use rl_core::queue::{Lane, Line, Lines, Place, Ticket, Wait};
+use rl_core::queue::lines::Places;
+use rl_core::queue::{Ahead, Claims, Lane, Line, Lines, Place, Ticket, Wait};
 use rl_core::time::{At, Span};
-use smallvec::SmallVec;
 
 use crate::metrics::{self, Highest};
 use crate::settings;
@@ -33,70 +35,41 @@ use crate::sys::reply::Reply;
 use crate::sys::timer::{self, Timer};
 use crate::sys::user::User;
 
-/// How a request stands towards those who wait.
-#[derive(Clone, Copy)]
-pub(crate) enum Standing {
-    /// It comes, to this lane.
-    Comes(Lane),
-    /// It is its turn: nobody stands before it.
-    First,
-    /// It has waited in this lane, and does so no longer: it is told how things are, and takes nothing.
-    Leaves(Lane),
-}
-
-/// What became of a request that waits.
-pub(crate) enum Turn {
-    /// It is admitted, and told so.
-    Admitted(Answer),
-    /// It never is, and told why.
-    Refused(Answer),
-    /// It is denied still, for so long at least, and would take this.
-    Denied(Span, Claims),
-}
-
 /// Sends a reply.
 pub(crate) type Answer = Box<dyn FnOnce(Context<'_>) + Send>;
 
-impl Turn {
-    /// It is told what is wrong with it.
-    pub(crate) fn fault(fault: Fault) -> Self {
-        Self::Refused(Box::new(move |context| {
-            Reply::to(context).fault(fault);
-        }))
-    }
-}
+/// Runs a command again that was given these words. It is not called with [`Standing::Newcomer`], and gives an answer
+/// if [`Standing::Leaving`].
+pub(crate) type Again = fn(Context<'_>, Args<'_>, Standing) -> Turn<Answer>;
 
-/// Runs a command again that was given these words. It is not called with [`Standing::Comes`], and gives
-/// an answer if [`Standing::Leaves`].
-pub(crate) type Again = fn(Context<'_>, Args<'_>, Standing) -> Turn;
+/// Answers a request with what is wrong with it.
+pub(crate) fn refuse(fault: Fault) -> Turn<Answer> {
+    let reply: Answer = Box::new(move |context| {
+        Reply::to(context).fault(fault);
+    });
+    Turn::Answer { admitted: false, reply }
+}
 
 /// A client that waits.
 struct Held {
     client: Blocked,
     request: Arc<Request>,
-    /// What it takes in each of the lines it stands in, in the order of these.
-    claims: SmallVec<[Claim; 1]>,
 }
 
 /// What is run when it is its turn.
 struct Request {
     words: Box<[Kept]>,
     /// Which of the words are keys.
-    keys: SmallVec<[usize; 1]>,
+    keys: Range<usize>,
     user: User,
     db: i32,
-    lane: Lane,
     again: Again,
 }
-
-/// What a request takes, and of which of its keys: the number of that word. Those of which it takes nothing
-/// are not there: it stands in no line for them, and holds up nobody. There is one nearly always.
-pub(crate) type Claims = SmallVec<[(usize, Claim); 1]>;
 
 /// All that wait.
 #[derive(Default)]
 struct Room {
-    waiting: Lines<Held>,
+    lines: Lines<Held>,
     /// Whose turn it will be, by what the server knows the client by.
     tickets: HashMap<Id, Ticket>,
     /// What clients are to be told that were released just now.
@@ -131,7 +104,7 @@ pub(crate) static LONGEST_MS: Highest = Highest::new();
 fn with<T>(look: impl FnOnce(&mut Room) -> T) -> T {
     let mut room: MutexGuard<'_, Room> = ROOM.lock().unwrap_or_else(PoisonError::into_inner);
     let result = look(&mut room);
-    ANY.store(!room.waiting.is_empty(), Relaxed);
+    ANY.store(!room.lines.is_empty(), Relaxed);
     room.arm();
     result
 }
@@ -154,9 +127,8 @@ pub(crate) fn any() -> bool {
     ANY.load(Relaxed)
 }
 
-/// Looks at those in the line of a key whom a request has to stand behind that comes to `lane`; `None` where
-/// it has to stand behind nobody.
-pub(crate) fn behind<T>(
+/// Lends the waiters that a request of `lane` has to stand behind in the line of a key; `None` if there is none.
+pub(crate) fn ahead<T>(
     context: Context<'_>,
     key: Arg<'_>,
     lane: Lane,
@@ -165,83 +137,69 @@ pub(crate) fn behind<T>(
     if !any() {
         return None;
     }
-    let (db, key) = (context.db(), key.bytes());
-    with(|room| {
-        let now = now();
-        let ahead = room.waiting.ahead(db, key, lane, now, AHEAD_MAX);
-        let mut all = ahead.iter().filter_map(|waiter| {
-            let at = waiter.places.iter().position(|place| *place.key == *key)?;
-            Some(Ahead { claim: waiter.what.claims.get(at)?, patience: waiter.deadline.since(now) })
-        });
-        (!ahead.is_empty()).then(|| look(&mut all))
-    })
+    with(|room| room.lines.ahead((context.db(), key.bytes()), lane, now(), AHEAD_MAX, look))
 }
 
-/// Makes the client of a command wait, whose keys are these of its words, and whose user is the one that
-/// [`Context::may_block`] gave. It is not answered now.
+/// Makes the client of a command wait, whose keys are these of its words. It is not answered now.
 ///
 /// # Errors
 /// [`Fault::Busy`].
 pub(crate) fn join(
     context: Context<'_>,
-    user: User,
     args: Args<'_>,
-    keys: impl Iterator<Item = usize>,
+    keys: Range<usize>,
     wait: Wait,
     claims: Claims,
     again: Again,
 ) -> Result<()> {
     let db = context.db();
-    let (places, claims) = lines(db, args, claims);
+    let place = |at| Some(Place { db, key: args.get(at)?.bytes().into() });
+    let places: Places = keys.clone().filter_map(place).collect();
     with(|room| {
         let (most, per_key) = settings::waiters_at_most();
-        let full = |place: &Place| room.waiting.line(db, &place.key).map_or(0, Line::len) >= per_key;
-        let busy = room.waiting.len() >= most || places.iter().any(full);
+        let claimed = claims.iter().filter_map(|(key, _)| places.get(*key));
+        let is_full = |place: &Place| room.lines.line(db, &place.key).map_or(0, Line::len) >= per_key;
+        let busy = room.lines.len() >= most || claimed.into_iter().any(is_full);
         if busy { Err(Fault::Busy) } else { Ok(()) }
     })
     .inspect_err(|_| metrics::BUSY.count())?;
+    let user = context.may_block().ok_or(Fault::Busy)?; // the engine has asked whether it may
     let words = (0..args.len()).filter_map(|at| args.get(at)).filter_map(Kept::new).collect();
-    let request = Request { words, keys: keys.collect(), user, db, lane: wait.lane, again };
+    let request = Request { words, keys, user, db, again };
     let client = blocked::block::<Clients>(context).ok_or(Fault::Busy)?;
     let id = client.id();
-    let held = Held { client, request: Arc::new(request), claims };
+    let held = Held { client, request: Arc::new(request) };
     with(|room| {
-        let ticket = room.waiting.join(places, wait.lane, now(), wait.time, held);
+        let ticket = room.lines.join(places, claims, wait.lane, now(), wait.time, held);
         room.tickets.insert(id, ticket);
     });
     Ok(())
 }
 
-/// The lines that a request stands in that takes this, and what it takes in each.
-fn lines(db: i32, args: Args<'_>, claims: Claims) -> (SmallVec<[Place; 1]>, SmallVec<[Claim; 1]>) {
-    let line = |(word, claim)| Some((Place { db, key: args.get(word)?.bytes().into() }, claim));
-    claims.into_iter().filter_map(line).unzip()
-}
-
 /// Something has happened to a key that may let someone go on.
 pub(crate) fn changed(context: Context<'_>, key: Arg<'_>) {
     if any() {
-        with(|room| room.waiting.mark(context.db(), key.bytes()));
+        with(|room| room.lines.mark(context.db(), key.bytes()));
     }
 }
 
 /// A key is gone that held a value of the module's.
 pub(crate) fn unlinked(db: i32, key: &[u8]) {
     if any() {
-        with(|room| room.waiting.mark(db, key));
+        with(|room| room.lines.mark(db, key));
     }
 }
 
 /// A policy has changed.
 pub(crate) fn policies_changed() {
     if any() {
-        with(|room| room.waiting.mark_all(None));
+        with(|room| room.lines.mark_all(None));
     }
 }
 
 /// Makes waiters rise one lane each time they have waited so long, or never.
 pub(crate) fn set_aging(aging: Option<Span>) {
-    with(|room| room.waiting.set_aging(aging));
+    with(|room| room.lines.set_aging(aging));
 }
 
 /// Hears what the server tells of itself.
@@ -250,12 +208,12 @@ pub(crate) fn hear(event: Event) {
         return;
     }
     match event {
-        Event::Flushed(db) => with(|room| room.waiting.mark_all(db)),
+        Event::Flushed(db) => with(|room| room.lines.mark_all(db)),
         Event::Swapped(first, second) => with(|room| {
-            room.waiting.mark_all(Some(first));
-            room.waiting.mark_all(Some(second));
+            room.lines.mark_all(Some(first));
+            room.lines.mark_all(Some(second));
         }),
-        Event::LoadEnded | Event::RoleChanged => with(|room| room.waiting.mark_all(None)),
+        Event::LoadEnded | Event::RoleChanged => with(|room| room.lines.mark_all(None)),
         _ => {}
     }
 }
@@ -266,17 +224,22 @@ pub(crate) fn line(context: Context<'_>, key: Arg<'_>) -> ([usize; 4], Option<Sp
         return ([0; 4], None);
     }
     with(|room| {
-        let line = room.waiting.line(context.db(), key.bytes());
+        let line = room.lines.line(context.db(), key.bytes());
         line.map_or(([0; 4], None), |line| (line.counts(), line.expects(now())))
     })
 }
 
 /// How many wait, by lane; nothing where that cannot be told, in a report of a crash.
 pub(crate) fn counts() -> Option<[usize; 4]> {
-    ROOM.try_lock().ok().map(|room| room.waiting.counts())
+    ROOM.try_lock().ok().map(|room| room.lines.counts())
 }
 
 impl Room {
+    /// The lane that a client asked for, if it waits.
+    fn lane(&self, id: Id) -> Option<Lane> {
+        Some(self.lines.get(*self.tickets.get(&id)?)?.stand.lane)
+    }
+
     /// Takes one out of its lines that the server tells of; nothing if it has been released.
     fn leave(&mut self, id: Id) -> Option<Held> {
         let ticket = self.tickets.get(&id)?;
@@ -285,28 +248,15 @@ impl Room {
 
     /// Takes one out of its lines.
     fn take(&mut self, ticket: Ticket) -> Option<Held> {
-        let held = self.waiting.leave(ticket)?.what;
+        let held = self.lines.leave(ticket)?.what;
         self.tickets.remove(&held.client.id());
         Some(held)
-    }
-
-    /// One would take this by now, as policies may have changed since it came. Whether it stands in other
-    /// lines for it.
-    fn claim(&mut self, ticket: Ticket, claims: Claims) -> bool {
-        let Some(held) = self.waiting.what(ticket) else { return false };
-        let (places, claims) = lines(held.request.db, Kept::args(&held.request.words), claims);
-        held.claims = claims;
-        let moves = self.waiting.get(ticket).is_some_and(|waiter| waiter.places != places);
-        if moves {
-            self.waiting.move_to(ticket, places);
-        }
-        moves
     }
 
     /// Sets the timer for when there is something to do, if it is not set for before.
     fn arm(&mut self) {
         let now = now();
-        let Some(next) = self.waiting.next(now).filter(|_| !self.is_serving) else { return };
+        let Some(next) = self.lines.next(now).filter(|_| !self.is_serving) else { return };
         let next = next.max(self.not_before).min(now.plus(timer::LONGEST)); // then it is set once more
         let is_at_once = next <= now;
         if self.timer.as_ref().is_some_and(|set| set.at <= next && (set.is_at_once || !is_at_once)) {
@@ -332,9 +282,11 @@ impl Holds for Clients {
     }
 
     fn timed_out(context: Context<'_>, args: Args<'_>, id: Id) {
-        if let Some(Held { client, request, .. }) = with(|room| room.leave(id)) {
+        let lane = with(|room| room.lane(id));
+        let left = with(|room| room.leave(id));
+        if let (Some(lane), Some(Held { client, request })) = (lane, left) {
             metrics::UNBLOCKED.count();
-            serve::refusal(context, args, &request)(context);
+            serve::refusal(context, args, &request, lane)(context);
             client.release();
         }
     }

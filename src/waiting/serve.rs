@@ -1,40 +1,31 @@
-//! What there is to do for those who wait, when a timer says that there is something.
+//! Serves those who wait, when a timer says that there is something to do.
 
 use std::sync::Arc;
 
+use rl_core::engine::serve::{self, Served, Server};
+use rl_core::engine::{Standing, Turn};
 use rl_core::fault::Fault;
-use rl_core::queue::{Place, Ticket};
-use rl_core::time::Span;
+use rl_core::queue::{Lane, Lines, Waiter};
+use rl_core::time::{At, Span};
 
-use super::{Answer, Held, LONGEST_MS, Request, Standing, Turn, now, with};
+use super::{Answer, Held, LONGEST_MS, Request, now, refuse, with};
 use crate::metrics;
-use crate::sys::blocked::Blocked;
 use crate::sys::context::{Args, Context, Refusal};
 use crate::sys::kept::Kept;
 use crate::sys::reply::Reply;
 
-/// So many are answered at most before others have the server for a moment.
+/// How many requests are answered at most before others have the server for a moment.
 const BATCH: usize = 1_000;
 
 /// How soon to ask again whether anything may be written.
 const AGAIN: Span = Span::from_ms(10);
 
-/// Lets go on whose turn has come, and ends the wait of those who have waited for long enough.
+/// Admits waiters whose turn has come, and ends the wait of those whose time is over.
 pub(super) fn wake(context: Context<'_>, (): ()) {
     let _serving = Serving::begin();
-    // While clients are paused nothing is to be written, and so nobody goes on.
+    // While clients are paused nothing may be written, so that nobody is admitted.
     let may_write = context.may_replicate();
-    let mut left = BATCH;
-    while may_write && left > 0 {
-        let Some(place) = with(|room| room.waiting.marked(now())) else { break };
-        left = left.saturating_sub(1);
-        look(context, &place, &mut left);
-    }
-    while left > 0 {
-        let Some(ticket) = with(|room| room.waiting.overdue(now())) else { break };
-        left = left.saturating_sub(1);
-        end(context, ticket);
-    }
+    serve::serve(&mut Room(context), BATCH, may_write);
     if !may_write {
         with(|room| room.not_before = now().plus(AGAIN));
     }
@@ -59,100 +50,94 @@ impl Drop for Serving {
     }
 }
 
-/// Lets the first of a line go on, and the next, until one has to wait still.
-fn look(context: Context<'_>, place: &Place, left: &mut usize) {
-    loop {
-        let looked = now();
-        let sleep = |until| with(|room| room.waiting.sleep(place, looked, until));
-        let first = with(|room| room.waiting.look(place, looked));
-        let (ticket, answer) = match first.and_then(|ticket| Some((ticket, attempt(context, ticket)?))) {
-            Some((ticket, Turn::Admitted(answer))) => {
-                let waited = with(|room| Some(now().since(room.waiting.get(ticket)?.stand.since)));
-                LONGEST_MS.raise(waited.map_or(0, Span::ms));
-                metrics::WAITED.count();
-                (ticket, answer)
+/// The room, as the engine serves it.
+struct Room<'a>(Context<'a>);
+
+impl Server for Room<'_> {
+    type Waiter = Held;
+    type Request = Arc<Request>;
+    type Answer = Answer;
+
+    fn lines<T>(&mut self, look: impl FnOnce(&mut Lines<Held>) -> T) -> T {
+        with(|room| look(&mut room.lines))
+    }
+
+    fn steady(&self) -> At {
+        now()
+    }
+
+    fn lag(&self) -> Span {
+        self.0.stood_still()
+    }
+
+    fn request(waiter: &Held) -> Option<Arc<Request>> {
+        Some(Arc::clone(&waiter.request))
+    }
+
+    fn attempt(&mut self, request: Arc<Request>, standing: Standing) -> Option<Turn<Answer>> {
+        let context = self.0;
+        let args = Kept::args(&request.words);
+        // There was such a database when the request came, and their number does not change.
+        let is_there = context.select(request.db);
+        match standing {
+            Standing::Leaving(lane) => {
+                let reply = if is_there { refusal(context, args, &request, lane) } else { nothing() };
+                Some(Turn::Answer { admitted: false, reply })
             }
-            Some((ticket, Turn::Refused(answer))) => (ticket, answer),
-            Some((ticket, Turn::Denied(wait, claims))) => {
-                if with(|room| room.claim(ticket, claims)) {
-                    return; // all of the lines that this is about are marked
-                }
-                // The clock that this was decided by stands still for as long as others have their turn here.
-                let wait = wait.ms().saturating_sub(context.stood_still().ms());
-                return sleep(Some(now().plus(Span::from_ms(wait))));
-            }
-            None => return sleep(None),
-        };
-        release(ticket, answer);
-        *left = left.saturating_sub(1);
-        if *left == 0 {
-            return with(|room| room.waiting.mark(place.db, &place.key)); // there may be more to do
+            Standing::Newcomer(_) | Standing::First => is_there.then(|| {
+                let refused = refused(context, args, &request);
+                refused.unwrap_or_else(|| (request.again)(context, args, standing))
+            }),
         }
     }
-}
 
-/// Runs the command of one whose turn it is, as if it came now.
-fn attempt(context: Context<'_>, ticket: Ticket) -> Option<Turn> {
-    let request = with(|room| Some(Arc::clone(&room.waiting.get(ticket)?.what.request)))?;
-    if !context.select(request.db) {
-        return None; // there was such a database when it came, and their number does not change
+    fn answer(&mut self, waiter: Waiter<Held>, why: Served, answer: Answer) {
+        match why {
+            Served::Admitted => {
+                LONGEST_MS.raise(now().since(waiter.stand.since).ms());
+                metrics::WAITED.count();
+            }
+            Served::Refused => {}
+            Served::TimedOut => metrics::TIMED_OUT.count(),
+        }
+        let id = waiter.what.client.id();
+        with(|room| {
+            room.tickets.remove(&id);
+            room.answers.insert(id, answer);
+        });
+        waiter.what.client.release();
     }
-    let args = Kept::args(&request.words);
-    let refused = refused(context, args, &request);
-    Some(refused.unwrap_or_else(|| (request.again)(context, args, Standing::First)))
 }
 
 /// What the server would answer if it refused the command before it runs.
-fn refused(context: Context<'_>, args: Args<'_>, request: &Request) -> Option<Turn> {
+fn refused(context: Context<'_>, args: Args<'_>, request: &Request) -> Option<Turn<Answer>> {
     if !request.user.may_run(args) {
-        return Some(Turn::fault(Fault::NoPermission));
+        return Some(refuse(Fault::NoPermission));
     }
-    let mut keys = request.keys.iter().filter_map(|at| args.get(*at));
+    let mut keys = request.keys.clone().filter_map(|at| args.get(at));
     match keys.find_map(|key| context.refuses_write(key)) {
-        Some(Refusal::Elsewhere) => Some(Turn::fault(Fault::SlotMoves)),
-        Some(Refusal::Says(text)) => Some(Turn::Refused(Box::new(move |context| {
-            Reply::to(context).error(&text);
-        }))),
-        None => context.is_out_of_memory().then(|| Turn::fault(Fault::OutOfMemory)),
+        Some(Refusal::Elsewhere) => Some(refuse(Fault::SlotMoves)),
+        Some(Refusal::Says(text)) => {
+            let reply: Answer = Box::new(move |context| {
+                Reply::to(context).error(&text);
+            });
+            Some(Turn::Answer { admitted: false, reply })
+        }
+        None => context.is_out_of_memory().then(|| refuse(Fault::OutOfMemory)),
     }
 }
 
-/// Ends the wait of one who has waited for as long as it would.
-fn end(context: Context<'_>, ticket: Ticket) {
-    let Some(Held { client, request, .. }) = with(|room| room.take(ticket)) else { return };
-    metrics::TIMED_OUT.count();
-    let answer = if context.select(request.db) {
-        refusal(context, Kept::args(&request.words), &request)
-    } else {
-        none()
-    };
-    tell(client, answer);
-}
-
-/// What one is told who waits no longer.
-pub(super) fn refusal(context: Context<'_>, args: Args<'_>, request: &Request) -> Answer {
-    match (request.again)(context, args, Standing::Leaves(request.lane)) {
-        Turn::Admitted(answer) | Turn::Refused(answer) => answer,
-        Turn::Denied(..) => none(),
+/// What a request is told that does not wait any longer.
+pub(super) fn refusal(context: Context<'_>, args: Args<'_>, request: &Request, lane: Lane) -> Answer {
+    match (request.again)(context, args, Standing::Leaving(lane)) {
+        Turn::Answer { reply, .. } => reply,
+        Turn::Wait { .. } => nothing(),
     }
 }
 
-/// What is never said: there is always something to tell.
-fn none() -> Answer {
+/// An answer that is never sent: there is always something to tell.
+fn nothing() -> Answer {
     Box::new(|context| {
         Reply::to(context).null();
     })
-}
-
-/// Takes one out of its lines and answers it.
-fn release(ticket: Ticket, answer: Answer) {
-    if let Some(Held { client, .. }) = with(|room| room.take(ticket)) {
-        tell(client, answer);
-    }
-}
-
-/// Lets a client go on that is told this.
-fn tell(client: Blocked, answer: Answer) {
-    with(|room| room.answers.insert(client.id(), answer));
-    client.release();
 }

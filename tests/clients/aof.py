@@ -30,10 +30,7 @@ def events(folder):
     for command in commands(folder):
         match [command[0].upper(), *command[1:]]:
             case [b"RL.APPLY", key, effect]:
-                _kind, at, cost, *_ = effect.decode().split(" ")
-                yield Admitted(key.decode(), int(at), [int(cost)])
-            case [b"RL.APPLY", key, b"quota", change]:
-                yield read_change(key.decode(), Bytes(change))
+                yield read_effect(key.decode(), Bytes(effect))
             case [b"SET", b"mark", number, *_]:
                 yield Marked(int(number))
             case [b"DEL" | b"UNLINK", _]:
@@ -102,17 +99,20 @@ class Bytes:
         return [item() for _ in range(self.number())]
 
 
-def read_change(key, data):
-    """A change to a quota, as crates/core/src/quota/wire.rs writes it."""
-    match data.number():
-        case 0:
+def read_effect(key, data):
+    """An effect, as crates/core/src/effect writes it: of one limit (0) or of a quota (1), then its kind."""
+    match (data.number(), data.number()):
+        case (0, 0):
+            at, cost = data.number(), data.number()
+            return Admitted(key, at, [cost])
+        case (1, 0):
             data.bytes()  # the limits: the test knows them
             admitted = Admitted(key, data.number(), data.list(data.number))
             if data.number() == 1:
                 admitted.id, admitted.expires = data.bytes(), data.number()
             return admitted
-        case 1:
+        case (1, 1):
             id, _at = data.bytes(), data.number()
             return Settled(key, id, dict(data.list(lambda: (data.bytes().decode(), data.number()))))
         case other:
-            raise AssertionError(f"nobody asks for a change of kind {other}")
+            raise AssertionError(f"no client asks for an effect of kind {other}")

@@ -247,7 +247,8 @@ fn a_million_random_argument_vectors() {
                 0 => vec![random.bytes(40)],
                 1..=2 => vec![random.pick(&nasty).clone()],
                 3 => vec![effect(&mut random, now).into_bytes()],
-                4 => vec![b"quota".to_vec(), change(&mut random, now)],
+                4 if random.one_in(2) => vec![b"quota".to_vec(), change(&mut random, now)],
+                4 => vec![change(&mut random, now)],
                 _ => random.pick(&SANE).split(' ').map(|word| word.as_bytes().to_vec()).collect(),
             });
         }

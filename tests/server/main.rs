@@ -28,6 +28,7 @@ mod config;
 mod denied;
 mod docs;
 mod errors;
+mod golden;
 mod holders;
 mod hostile;
 mod hostile_bytes;

@@ -1,18 +1,18 @@
-//! As fast as the server answers: each connection has a pipeline of requests under way, and sends the next when
-//! all of them are answered.
+//! Sends as fast as the server answers. Each connection has a pipeline of requests under way, and sends the next
+//! pipeline when all of them are answered.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use crate::command::{Command, Dice, clock};
-use crate::crowd::{Client, Crowd};
+use crate::connections::{Client, Connections};
 use crate::replies::fail;
 
 const WARM_UP: Duration = Duration::from_millis(100);
 
-pub fn run(path: &str, keys: u64, seconds: f64, connections: usize, pipeline: usize, mut command: Command) {
-    let mut crowd = Crowd::new(path, connections, command.replies());
+pub fn run(path: &str, keys: u64, seconds: f64, count: usize, pipeline: usize, mut command: Command) {
+    let mut connections = Connections::new(path, count, command.replies());
     let mut control = UnixStream::connect(path).unwrap_or_else(|error| fail(&error.to_string()));
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
     let mut buffer = Vec::new();
@@ -25,11 +25,11 @@ pub fn run(path: &str, keys: u64, seconds: f64, connections: usize, pipeline: us
         }
         client.send(&buffer);
     };
-    crowd.clients.iter_mut().for_each(&mut send);
+    connections.clients.iter_mut().for_each(&mut send);
     let mut during = |length: Duration| {
         let (begin, mut answered) = (Instant::now(), 0_u64);
         while begin.elapsed() < length {
-            crowd.hear(Some(Duration::from_secs(1)), |client, requests| {
+            connections.hear(Some(Duration::from_secs(1)), |client, requests| {
                 answered += requests as u64;
                 client.asked.drain(..requests);
                 if client.asked.is_empty() {
@@ -46,7 +46,7 @@ pub fn run(path: &str, keys: u64, seconds: f64, connections: usize, pipeline: us
     println!("{{\"requests\": {requests}, \"seconds\": {seconds:.6}, \"cpu\": {cpu:.6}}}");
 }
 
-/// Seconds of processor time that the server has used, its own and the system's for it.
+/// Returns the processor time of the server in seconds: its own time and the system's time for it.
 fn cpu(control: &mut UnixStream) -> f64 {
     let mut read = || -> std::io::Result<String> {
         control.write_all(b"INFO cpu\r\n")?;

@@ -1,17 +1,17 @@
-//! A request as bytes, made once: what differs from one to the next has a fixed width and is written over.
+//! A request as bytes, made once. The parts that differ between requests have a fixed width and are overwritten.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// What is written over: where, and what.
+/// The content of a part that is overwritten.
 #[derive(Clone, Copy)]
 enum Slot {
-    /// A key's number, nine digits.
+    /// The number of a key, nine digits.
     Key,
     /// Seconds with six decimals, seventeen characters.
     Now,
     /// Milliseconds, thirteen digits.
     At,
-    /// A number that no other request has, twelve digits.
+    /// A number that is unique to a request, twelve digits.
     Id,
 }
 
@@ -26,7 +26,7 @@ pub struct Command {
 }
 
 impl Command {
-    /// Words are divided by spaces, those in double quotes may have spaces; `; ` divides commands.
+    /// Parses a line. Spaces separate words, words in double quotes may contain spaces, and `; ` separates commands.
     pub fn new(line: &str) -> Self {
         let mut command = Self { bytes: Vec::new(), slots: Vec::new(), replies: 0, sent: 0 };
         for part in line.split("; ") {
@@ -35,7 +35,7 @@ impl Command {
         command
     }
 
-    /// How many replies one request gets.
+    /// Returns the number of replies to one request.
     pub fn replies(&self) -> usize {
         self.replies
     }
@@ -64,7 +64,7 @@ impl Command {
         }
     }
 
-    /// Appends one request for `key` to `buffer`; the caller's clock shows `micros`.
+    /// Appends one request for `key` to `buffer`. The caller's clock shows `micros`.
     pub fn write(&mut self, buffer: &mut Vec<u8>, key: u64, micros: u64) {
         self.sent += 1;
         for (at, slot) in &self.slots {
@@ -103,12 +103,12 @@ fn digits(place: &mut [u8], mut value: u64) {
     }
 }
 
-/// What a caller's clock shows, in microseconds.
+/// Returns the caller's clock in microseconds.
 pub fn clock() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64)
 }
 
-/// Numbers that look random and are the same in each run (xorshift, Marsaglia 2003).
+/// A generator of pseudo-random numbers, the same in each run (xorshift, Marsaglia 2003).
 pub struct Dice(pub u64);
 
 impl Dice {
@@ -123,7 +123,7 @@ impl Dice {
         ((u128::from(self.next()) * u128::from(end)) >> 64) as u64
     }
 
-    /// The time to the next of events that come by chance, one in each `mean` on the average.
+    /// Returns the random time to the next event. The average time is `mean`.
     pub fn gap(&mut self, mean: f64) -> f64 {
         let unit = ((self.next() >> 11) as f64 + 1.0) / (1_u64 << 53) as f64;
         -unit.ln() * mean

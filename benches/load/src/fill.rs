@@ -1,4 +1,4 @@
-//! Once for each key in each round, over one connection: makes keys.
+//! Makes keys: sends the command once for each key in each round, over one connection.
 
 use std::io::Write;
 use std::os::unix::net::UnixStream;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::command::{Command, clock};
 use crate::replies::{Replies, fail};
 
-/// Keys in one go.
+/// The number of keys in one batch.
 const BATCH: u64 = 200;
 
 pub fn run(path: &str, keys: u64, rounds: u64, begin: &str, span: u64, mut command: Command) {
@@ -18,7 +18,7 @@ pub fn run(path: &str, keys: u64, rounds: u64, begin: &str, span: u64, mut comma
     let mut stream = UnixStream::connect(path).unwrap_or_else(|error| fail(&error.to_string()));
     let (mut replies, mut buffer) = (Replies::new(), Vec::new());
     let started = Instant::now();
-    // Request after request, all keys of a round first; a round that has a time of its own is sent by itself.
+    // All keys of a round come before the next round. A round with a time of its own is sent by itself.
     let (all, mut next) = (keys * rounds, 0);
     while next < all {
         if paced && next % keys == 0 {

@@ -1,17 +1,18 @@
-//! Sends commands to a server on a Unix socket and measures; what it prints is JSON. For the scripts in benches/.
+//! Sends commands to a server on a Unix socket, measures, and prints JSON. The scripts in benches/ run it.
 //!
 //! ```text
-//! load closed SOCKET KEYS SECONDS CONNECTIONS PIPELINE COMMAND   as fast as it answers
-//! load open   SOCKET KEYS SECONDS CONNECTIONS RATE COMMAND       at a rate, however it answers
-//! load fill   SOCKET KEYS ROUNDS BEGIN SPAN COMMAND              once for each key in each round; BEGIN and SPAN in
-//!                                                                ms are the time that COMMAND is told, or `paced` in
-//!                                                                place of BEGIN: then the rounds come in this time
+//! load closed SOCKET KEYS SECONDS CONNECTIONS PIPELINE COMMAND   as fast as the server answers
+//! load open   SOCKET KEYS SECONDS CONNECTIONS RATE COMMAND       at a fixed rate
+//! load fill   SOCKET KEYS ROUNDS BEGIN SPAN COMMAND              once for each key in each round
 //! ```
-//! COMMAND has places for a key and a time, see benches/commands.py.
+//! For `fill`, BEGIN and SPAN are the times in ms that COMMAND is given. With `paced` as BEGIN, the rounds are sent
+//! over a time of SPAN.
+//!
+//! COMMAND has placeholders for a key and a time; see benches/commands.py.
 
 mod closed;
 mod command;
-mod crowd;
+mod connections;
 mod fill;
 mod open;
 mod replies;

@@ -1,16 +1,16 @@
-//! At a rate, however the server answers: when each request is due is known before, and how long it takes is counted
-//! from then. Where the server, or this program, falls behind, those that wait for it count as having waited.
+//! Sends at a fixed rate, however fast the server answers. The due time of each request is known beforehand, and its
+//! latency is counted from then. If the server or this program falls behind, the delay counts as latency.
 
 use std::time::{Duration, Instant};
 
 use crate::command::{Command, Dice, clock};
-use crate::crowd::Crowd;
+use crate::connections::Connections;
 
 const WARM_UP: f64 = 1.0;
 
-pub fn run(path: &str, keys: u64, seconds: f64, connections: usize, rate: f64, mut command: Command) {
-    let mut crowd = Crowd::new(path, connections, command.replies());
-    // Requests come by chance, as those of many callers do, but at the same instants in each run.
+pub fn run(path: &str, keys: u64, seconds: f64, count: usize, rate: f64, mut command: Command) {
+    let mut connections = Connections::new(path, count, command.replies());
+    // Due times are random, as with many callers, but the same in each run.
     let (mut dice, mut gaps) = (Dice(0x9e37_79b9_7f4a_7c15), Dice(0x2545_f491_4f6c_dd1d));
     let mean = 1e9 / rate;
     let (from, until) = ((WARM_UP * 1e9) as u64, ((WARM_UP + seconds) * 1e9) as u64);
@@ -24,7 +24,7 @@ pub fn run(path: &str, keys: u64, seconds: f64, connections: usize, rate: f64, m
         if due as u64 <= now && (due as u64) < until {
             buffer.clear();
             command.write(&mut buffer, dice.below(keys), clock());
-            let client = &mut crowd.clients[turn % connections];
+            let client = &mut connections.clients[turn % count];
             client.send(&buffer);
             client.asked.push_back(due as u64);
             if due as u64 >= from {
@@ -35,8 +35,8 @@ pub fn run(path: &str, keys: u64, seconds: f64, connections: usize, rate: f64, m
         } else if open == 0 && due as u64 >= until {
             break;
         }
-        // Never asleep: to be woken takes longer than what is measured.
-        crowd.hear(Some(Duration::ZERO), |client, requests| {
+        // Never sleeps: a wake-up takes longer than the measured times.
+        connections.hear(Some(Duration::ZERO), |client, requests| {
             let now = begin.elapsed().as_nanos() as u64;
             open -= requests;
             let answered = client.asked.drain(..requests);

@@ -1,8 +1,8 @@
-//! Where replies end: nothing else is looked at but whether one is an error.
+//! Finds the ends of replies. Nothing else is checked, except whether a reply is an error.
 
 use std::io::{ErrorKind, Read};
 
-/// What has come and was not read yet.
+/// Bytes that have arrived and are not parsed yet.
 pub struct Replies {
     bytes: Vec<u8>,
     begin: usize,
@@ -14,7 +14,7 @@ impl Replies {
         Self { bytes: vec![0; 1 << 16], begin: 0, end: 0 }
     }
 
-    /// Reads what is there, and gives how many replies are whole now. Ends the program at an error.
+    /// Reads the available bytes and returns the number of complete replies. Ends the program at an error.
     pub fn read(&mut self, from: &mut impl Read) -> usize {
         self.bytes.copy_within(self.begin..self.end, 0);
         (self.begin, self.end) = (0, self.end - self.begin);
@@ -36,7 +36,7 @@ impl Replies {
     }
 }
 
-/// The length of the reply that `bytes` begin with, if all of it is there.
+/// Returns the length of the first reply in `bytes`, or `None` if it is not complete.
 fn reply(bytes: &[u8]) -> Option<usize> {
     let line = bytes.windows(2).position(|pair| pair == b"\r\n")?;
     let mut length = line + 2;

@@ -1,7 +1,7 @@
-// The page: its buttons, its connection, and what it shows when.
+// The page: its buttons, its connection, and when it shows what.
 //
-// What is connected here is in files of its own: stream.js (states from the server), history.js (what was), view.js
-// (the numbers), plot.js (the drawings), text.js (how things are written).
+// It connects the other files: stream.js (states from the server), history.js (past states), view.js (numbers), plot.js
+// (plots), text.js (formatting).
 
 import { History, moment } from "./history.js";
 import { Watch } from "./stream.js";
@@ -10,13 +10,13 @@ import { lose, show } from "./view.js";
 
 const TOKEN = "rl-coordinator-token";
 const THEME = "rl-coordinator-theme";
-/** Those who asked for less motion see plots move this often, in ms. */
+/** How often plots move for a reader who prefers less motion, in ms. */
 const CALM = 10_000;
 
 const at = (id) => document.getElementById(id);
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
-/** A storage may be forbidden: then nothing is kept. */
+/** The browser may forbid storage; then nothing is stored. */
 const kept = {
   get: (storage, name) => {
     try {
@@ -35,13 +35,13 @@ const kept = {
 };
 
 let history = new History();
-/** The last state, and the one on the page, which is older while paused. */
+/** The last state, and the state on the page, which is older while paused. */
 let last = null;
 let shown = null;
 let plotted = 0;
 let paused = false;
 let token = kept.get("sessionStorage", TOKEN);
-/** What the connection is: its name and details, as stream.js tells them. */
+/** The state of the connection: its name and details, as stream.js reports them. */
 let connection = { name: "connecting" };
 
 const watch = new Watch("v1/watch", {
@@ -72,7 +72,7 @@ function render() {
   status();
 }
 
-/** Says what the connection is, and of when the numbers are. Written only where it changes, since it is spoken then. */
+/** Shows the connection and the age of the numbers. It writes only what changes, since screen readers speak it. */
 function status() {
   const words = {
     connecting: ["Connecting", "wait"],
@@ -90,7 +90,7 @@ function status() {
   at("when").textContent = parts.join(", ");
 }
 
-/** A line for the shell, for whoever has not asked anything yet. */
+/** A shell line for a first request. */
 function example() {
   const words = [`curl ${new URL("v1/slide", location.href)}`, "-H 'Content-Type: application/json'"];
   if (token) words.push('-H "Authorization: Bearer $TOKEN"');
@@ -98,7 +98,7 @@ function example() {
   at("example").textContent = words.join(" \\\n  ");
 }
 
-/** Shows the form, in place of the numbers. */
+/** Shows the form instead of the numbers. */
 function ask(refused) {
   at("entry").hidden = false;
   at("numbers").hidden = true;
@@ -110,7 +110,7 @@ function ask(refused) {
 function enter(event) {
   event.preventDefault();
   const given = at("token").value.trim();
-  // What cannot stand in a header is no token.
+  // A text that cannot be in a header field is not a token.
   if (!/^[\x21-\x7e]+$/.test(given)) {
     at("entry-error").textContent = "A token is made of visible ASCII characters, without spaces.";
     return;
@@ -119,7 +119,7 @@ function enter(event) {
   become(given);
 }
 
-/** Watches with this token, and nothing that another one was shown. */
+/** Watches with this token. Nothing that another token has shown stays. */
 function become(given) {
   token = given;
   kept.set("sessionStorage", TOKEN, token);
@@ -157,7 +157,7 @@ document.addEventListener("visibilitychange", () => {
 });
 let width = innerWidth;
 addEventListener("resize", () => {
-  // Drawings are as wide as the page: anew at once, rather than stretched until the next second.
+  // Plots are as wide as the page. They are drawn again at once, so that they are not stretched until the next second.
   if (width === innerWidth || paused || !shown) return;
   width = innerWidth;
   plotted = 0;

@@ -1,34 +1,34 @@
-// What was, for the plots: rates from counters, and how full each limit was. Times are the server's, in ms.
+// Past states, for the plots: rates from counters, and how full each limit was. Times are the server's, in ms.
 
-/** What the plots show. */
+/** The time that plots show, in ms. */
 export const SPAN = 300_000;
-/** Counters closer together than this make no rate: the first state after a connect can come just before the next. */
+/** Counters closer together than this make no rate: the first state after a connect can come just before the second. */
 const STEP_MIN = 500;
-/** Counters further apart than this make none either: nobody looked in between. */
+/** Counters further apart than this make no rate either: the time in between was not watched. */
 const STEP_MAX = 5_000;
 /** One row of the table. */
 export const SLOT = 10_000;
-/** So many keys, and limits of a key, are looked at, whatever the server sends. */
+/** The most keys, and limits of a key, that are read, whatever the server sends. */
 export const KEYS_MAX = 20;
 export const LIMITS_MAX = 32;
-/** So many limits are remembered; the least recently seen goes first. */
+/** The most limits that are remembered. The one that was seen least recently is dropped first. */
 const SERIES_MAX = KEYS_MAX * LIMITS_MAX;
 
-/** The last moment that a Date can be, less some. */
+/** Nearly the last moment that a Date can hold. */
 const END = 8e15;
 
-/** A number from the server, whatever it sent: finite and not negative. */
+/** A number from the server. Whatever it sent, the number is finite and not negative. */
 export const count = (value) => (Number.isFinite(value) && value > 0 ? value : 0);
-/** A moment from the server, whatever it sent. */
+/** A moment from the server. Whatever it sent, a Date can hold it. */
 export const moment = (value) => Math.min(END, Math.floor(count(value)));
-/** The first of a list of objects from the server, whatever it sent. */
+/** The first objects of a list from the server, whatever it sent. */
 export const few = (value, most) =>
   Array.isArray(value) ? value.slice(0, most).filter((item) => typeof item === "object" && item !== null) : [];
 
 export class History {
-  /** `{at, admitted, denied}` a second, both null where nothing is known of the time before it. */
+  /** `{at, admitted, denied}` for each second; both are null if the time before it was not watched. */
   rates = [];
-  /** Requests by 10 seconds: time of its start -> `{admitted, denied}`. */
+  /** Requests in each 10 seconds: start -> `{admitted, denied}`. */
   slots = new Map();
   #base = null;
   #series = new Map();
@@ -40,7 +40,7 @@ export class History {
       admitted: count(state.totals?.admitted),
       denied: count(state.totals?.denied),
     };
-    if (this.#base && now.at < this.#base.at) this.#forget(); // its clock was set back
+    if (this.#base && now.at < this.#base.at) this.#forget(); // the server's clock was set back
     this.#count(now);
     for (const { key, kind, limits } of few(state.fill, KEYS_MAX)) {
       for (const limit of few(limits, LIMITS_MAX)) this.#remember(key, kind, limit, now.at);
@@ -64,7 +64,7 @@ export class History {
     const step = base ? now.at - base.at : 0;
     if (base && step < STEP_MIN) return;
     this.#base = now;
-    // After a restart the counters begin anew.
+    // After a restart the counters start at 0.
     const restarted = base && (now.admitted < base.admitted || now.denied < base.denied || now.uptime < base.uptime);
     if (!base || restarted || step > STEP_MAX) {
       this.rates.push({ at: now.at, admitted: null, denied: null });
@@ -83,7 +83,7 @@ export class History {
     const points = this.#series.get(id) ?? [];
     if (points.length > 0 && at - points.at(-1).at < STEP_MIN) points.pop();
     points.push({ at, full: full(limit) });
-    this.#series.delete(id); // so that the order is that of the last time seen
+    this.#series.delete(id); // keeps the series in the order in which they were last seen
     this.#series.set(id, points);
     if (this.#series.size > SERIES_MAX) this.#series.delete(this.#series.keys().next().value);
   }

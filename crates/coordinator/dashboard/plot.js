@@ -1,4 +1,4 @@
-// Plots, drawn by hand as SVG in CSS pixels: their text keeps its size, however wide they are.
+// Draws plots as SVG in CSS pixels, so that text keeps its size at any width.
 
 import { SPAN } from "./history.js";
 import { number, rate } from "./text.js";
@@ -34,7 +34,7 @@ export function plotRates(svg, points, now) {
     const at = x(now - minutes * 60_000);
     const anchor = minutes === 0 ? "end" : minutes === 5 ? "start" : "middle";
     parts.push(draw("path", { class: "grid", d: `M${at} ${area.bottom}v4` }));
-    if (width < NARROW && minutes % 2 === 1) continue; // no place for its label
+    if (width < NARROW && minutes % 2 === 1) continue; // there is no room for its label
     parts.push(draw("text", { class: "tick", x: at, y: RATES_HEIGHT - 5, "text-anchor": anchor }, label));
   }
   for (const [series, value] of [
@@ -74,14 +74,14 @@ export function plotFill(svg, points, now) {
   svg.replaceChildren(...parts);
 }
 
-/** Makes the drawing as wide as its place; answers how wide. */
+/** Makes the plot as wide as its place, and returns the width. */
 function size(svg, height) {
   const width = Math.max(120, Math.round(svg.getBoundingClientRect().width));
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
   return width;
 }
 
-/** The next of 1, 2, 5, 10, 20 … that is not less. */
+/** The smallest of 1, 2, 5, 10, 20 … that is not less than the value. */
 function top(value) {
   if (value <= 1) return 1;
   const tens = 10 ** Math.floor(Math.log10(value));
@@ -90,7 +90,7 @@ function top(value) {
 
 const scale = (value) => (Number.isInteger(value) ? number(value) : rate(value));
 
-/** Points that follow each other: a line ends where nothing is known, and where nobody looked for five seconds. */
+/** Splits points into lines. A line ends where nothing is known, and at a gap of five seconds. */
 function runs(points, value) {
   const all = [];
   let run = [];
@@ -108,7 +108,7 @@ function runs(points, value) {
 
 const short = (value) => Math.round(value * 10) / 10;
 
-// A run of one point is a line of no length, which its round ends make a dot.
+// One point alone is a line without length; its round ends make it a dot.
 const line = (run, x, y) =>
   run.map((p, i) => `${i === 0 ? "M" : "L"}${short(x(p))} ${short(y(p))}`).join("") + (run.length === 1 ? "h0" : "");
 

@@ -1,14 +1,14 @@
-// The stream of states from the server, kept up.
+// Keeps a stream of states from the server open.
 //
-// EventSource cannot send a token, so this reads text/event-stream itself, from fetch. It begins anew when the stream
-// ends, fails, or says nothing for so long that it must be dead: soon at first, then ever more slowly, so that many open
-// pages do not fall upon a server that has just come back.
+// EventSource cannot send a token, so this reads text/event-stream itself, with fetch. It connects again when the stream
+// ends, fails, or is silent for too long. The pauses in between grow, so that many open pages do not overload a server that
+// has just come back.
 
-/** No event is longer, in characters: what is, is not from this server. */
+/** The longest event in characters. A longer one is not from this server. */
 const EVENT_MAX = 4 * 1024 * 1024;
-/** A state comes each second; after so many ms without one the connection is given up. */
+/** A state comes each second. After this many ms without one, the connection is closed. */
 const SILENCE_MAX = 10_000;
-/** Before the first new attempt, and at most, in ms. */
+/** The pause before the first new attempt, and the longest pause, in ms. */
 const WAIT_FIRST = 500;
 const WAIT_MAX = 30_000;
 
@@ -22,9 +22,9 @@ export async function* events(body) {
   try {
     for (;;) {
       const { done, value } = await reader.read();
-      if (done) return; // What no empty line has ended is no event.
+      if (done) return; // An event ends with an empty line; the rest is not one.
       rest += value;
-      // A line ends with CR LF, LF or CR. A CR at the very end may be half of a CR LF: it is left for the next piece.
+      // A line ends with CR LF, LF or CR. A CR at the very end may be half of a CR LF, so it is left for the next chunk.
       const lines = rest.split(/\r\n|\n|\r(?!$)/);
       rest = lines.pop();
       for (const line of lines) {
@@ -47,7 +47,7 @@ export async function* events(body) {
   }
 }
 
-/** How long to wait after so many failures (1, 2, …), in ms: doubled each time, and a fifth of it by chance. */
+/** The pause after this many failures (1, 2, …), in ms. It doubles each time; a fifth of it is random. */
 export function pause(failures) {
   const most = Math.min(WAIT_MAX, WAIT_FIRST * 2 ** Math.min(failures - 1, 10));
   return most * (0.8 + 0.2 * Math.random());
@@ -57,8 +57,8 @@ export function pause(failures) {
  * Reads the stream at `url` until `stop`. Calls `on.state(object)` for each state, and `on.connection(name, detail)` with
  * - `connecting`, as it begins;
  * - `live`, with each state;
- * - `lost` and `{reason, until}`, the latter as of Date.now(): when it is tried again;
- * - `token` and `{refused}`, whether there was one: the server wants another, and nothing is tried until `start`.
+ * - `lost` and `{reason, until}`: the next attempt is at `until`, by Date.now();
+ * - `token` and `{refused}`: the server wants another token, and `refused` says whether there was one. It then waits for `start`.
  */
 export class Watch {
   #url;
@@ -69,11 +69,11 @@ export class Watch {
   constructor(url, on) {
     this.#url = url;
     this.#on = on;
-    // The network is back: no need to wait.
+    // The network is back, so it connects at once.
     addEventListener("online", () => this.again());
   }
 
-  /** Begins anew, with this token or none. */
+  /** Starts again, with this token or without one. */
   start(token) {
     this.stop();
     this.#abort = new AbortController();
@@ -107,7 +107,7 @@ export class Watch {
     }
   }
 
-  /** One connection, to its end: why it ended. */
+  /** Reads one connection to its end, and returns why it ended. */
   async #attempt(token, stopped, works) {
     const abort = new AbortController();
     const silence = () => abort.abort();

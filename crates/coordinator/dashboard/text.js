@@ -1,10 +1,10 @@
-// How things are written. Keys and names come from whoever sends requests, so they reach the page as text nodes only,
-// shortened, and with what cannot be seen, or turns the order of letters around, written out.
+// Formats values. Any client chooses keys and names, so they reach the page as text nodes only. They are shortened, and
+// invisible characters and those that change the direction of text are written out.
 
-/** So many characters of a name are shown, its first and its last. */
+/** How many characters of a name are shown at its start and at its end. */
 const HEAD = 96;
 const TAIL = 24;
-/** Controls, formats (bidi marks among them), halves of surrogates, what is unassigned; every space but the usual one. */
+/** Controls, formats (bidi marks among them), lone surrogates, unassigned characters, and all spaces but the usual one. */
 const UNSEEN = /([\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs})/u;
 
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
@@ -12,16 +12,16 @@ const tenths = new Intl.NumberFormat("en", { minimumFractionDigits: 1, maximumFr
 const clock = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
 
 export const number = (value) => whole.format(value);
-/** A rate, per second: with one decimal as long as that says something. */
+/** A rate per second. Small rates have one decimal. */
 export const rate = (value) => (value < 99.95 ? tenths : whole).format(value);
-/** Of 1, in percent: rounded, but 0 and 100 only where it is just that. */
+/** A part of 1 in percent, rounded. 0 and 100 appear only if they are exact. */
 export function percent(part) {
   const rounded = Math.round(part * 100);
   if (part > 0 && rounded === 0) return "< 1 %";
   if (part < 1 && rounded === 100) return "> 99 %";
   return `${rounded} %`;
 }
-/** The time of day where the reader is. */
+/** The time of day in the reader's time zone. */
 export const time = (at) => clock.format(at);
 
 /** A duration in ms, in its two largest units. */
@@ -44,7 +44,7 @@ export function duration(ms) {
   return parts.slice(0, 2).join(" ");
 }
 
-/** A name as nodes: text, and an element of class `unseen` for each character that would not show. */
+/** A name as nodes: text, and an element of class `unseen` for each invisible character. */
 export function name(value) {
   const all = [...String(value ?? "")];
   const nodes = [];

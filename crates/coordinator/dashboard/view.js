@@ -1,5 +1,5 @@
-// A state of the server, put on the page. What is there already is changed in place, so that a selection, the reading
-// position of a screen reader, and an open table survive the next second.
+// Shows a state of the server. It changes existing elements in place, so that a selection, the position of a screen reader
+// and an open table survive the next state.
 
 import { count, few, full, KEYS_MAX, LIMITS_MAX, moment, SLOT } from "./history.js";
 import { draw, plotFill, plotRates } from "./plot.js";
@@ -10,7 +10,7 @@ const KINDS = { slide: "sliding window", window: "fixed window", bucket: "token 
 
 const at = (id) => document.getElementById(id);
 
-/** Shows `state`, and what `history` knows of the time before it; its plots only if `plots`. */
+/** Shows `state`, and the past from `history`. Draws plots only if `plots` is set. */
 export function show(state, history, plots) {
   totals(state, history);
   top(few(state.top, KEYS_MAX));
@@ -19,7 +19,7 @@ export function show(state, history, plots) {
   fill(few(state.fill, KEYS_MAX), state, history, plots);
 }
 
-/** Says that nothing is known of the back end, as while the server itself cannot be reached. */
+/** Says that the state of the back end is unknown, while the server cannot be reached. */
 export function lose() {
   write(at("backend"), "not known");
   delete at("backend").dataset.state;
@@ -137,11 +137,11 @@ function card(item) {
   return element;
 }
 
-/** One limit: its name, numbers, a bar of now and a plot of the last minutes. */
+/** One limit: its name, its numbers, a bar of the current use, and a plot of the last minutes. */
 function gauge(item, limit) {
   const element = make("li", "gauge");
   const title = make("p", "title");
-  // A key with one limit gives it no name of its own.
+  // The limit of a key with one limit has no name.
   if (item.kind === "quota") title.append(...inside(make("span", "name"), name(limit.name)), " ");
   title.append(make("span", "level"));
   const bar = draw("svg", { class: "bar", viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" });
@@ -149,7 +149,7 @@ function gauge(item, limit) {
     draw("rect", { class: "track", width: 100, height: 10 }),
     draw("rect", { class: "used", width: 0, height: 10 }),
   );
-  // What both drawings show is said in words beside them, but for the past.
+  // The text beside both plots says what they show now.
   element.append(title, bar, make("p", "counts"), draw("svg", { class: "plot", "aria-hidden": "true" }));
   return element;
 }
@@ -169,7 +169,7 @@ function measure(element, limit) {
   );
 }
 
-/** A table's row with so many numbers after its head: a key, or text that comes later. */
+/** A row of a table: its head is a key or a later text, followed by this many numbers. */
 function row(numbers, key) {
   const line = make("tr");
   const head = make("th", key === undefined ? "" : "name");
@@ -177,7 +177,7 @@ function row(numbers, key) {
   if (key !== undefined) head.append(...name(key));
   line.append(head);
   for (let i = 0; i < numbers; i += 1) line.append(make("td", "number"));
-  // As in index.html, for the narrow page.
+  // The same as in index.html, for narrow pages.
   line.setAttribute("role", "row");
   for (const [i, cell] of [...line.cells].entries()) cell.setAttribute("role", i === 0 ? "rowheader" : "cell");
   return line;
@@ -204,17 +204,17 @@ function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** What stands in each list: id -> element. */
+/** The elements of each list: id -> element. */
 const known = new WeakMap();
 
-/** Makes the children of `parent` be one for each item, in their order; those that stay are the same elements. */
+/** Gives `parent` one child for each item, in order. Children that stay are the same elements. */
 function list(parent, items, idOf, create, update) {
   const old = known.get(parent) ?? new Map();
   const now = new Map();
   let place = parent.firstElementChild;
   for (const item of items) {
     const id = idOf(item);
-    if (now.has(id)) continue; // once is enough
+    if (now.has(id)) continue; // it is shown already
     const element = old.get(id) ?? create(item);
     now.set(id, element);
     if (element === place) place = place.nextElementSibling;

@@ -1,68 +1,59 @@
-//! What all ways in share: asking the back end, counting what it answers, and what to do where it does not.
+//! What both interfaces (HTTP and Envoy's) share: they ask the back end here, and requests are counted here.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use rl_core::fault::Fault;
 use rl_core::time::Span;
-use serde::Deserialize;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 use crate::auth::Auth;
 use crate::backend::Backend;
+use crate::body_budget::BodyBudget;
 use crate::command::Command;
-use crate::config::{Allow, Bounds};
-use crate::crowd::Crowd;
+use crate::config::Bounds;
 use crate::metrics::{Metrics, Outcome};
+use crate::on_error::OnError;
 use crate::reply::{Failure, Reply};
-use crate::top::Top;
+use crate::top_keys::TopKeys;
+use crate::waiter_limits::WaiterLimits;
 
-/// What becomes of requests for admission while the back end is down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum OnError {
-    /// They are allowed, and counted nowhere: fail-open.
-    Allow,
-    /// They are denied: fail-closed.
-    Deny,
-}
-
-/// What a request is told.
+/// The answer to a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// What the back end says.
+    /// The reply of the back end.
     Reply(Reply),
-    /// Nothing was decided.
+    /// An error.
     Failure(Failure),
-    /// The back end is down; this is what was asked for then.
+    /// The back end is down, and `on_error` has decided.
     Degraded(OnError),
 }
 
-/// See the head of this file.
+/// The running program.
 pub(crate) struct App {
-    /// Who decides.
+    /// Keeps the limits.
     pub(crate) backend: Backend,
-    /// Who may ask.
+    /// The tokens.
     pub(crate) auth: Auth,
-    /// Whether nobody needs a token, and only this machine is served.
+    /// Whether there are no tokens and only this machine is served.
     pub(crate) is_local: bool,
-    /// Who waits.
-    pub(crate) crowd: Arc<Crowd>,
-    /// What is counted.
+    /// The waiters.
+    pub(crate) waiter_limits: Arc<WaiterLimits>,
+    /// Prometheus metrics.
     pub(crate) metrics: Arc<Metrics>,
-    /// The keys that are asked for most often.
-    pub(crate) top: Top,
-    /// The limit of `/allow`.
-    pub(crate) allow: Allow,
-    /// How much of everything there may be.
+    /// The keys with the most requests.
+    pub(crate) top_keys: TopKeys,
+    /// What `POST /allow` asks each time.
+    pub(crate) allow: Arc<Command>,
+    /// Limits on memory, connections and time.
     pub(crate) bounds: Bounds,
-    /// Where a request does not say.
+    /// What a request without `on_error` is answered while the back end is down.
     pub(crate) on_error: OnError,
     /// The longest window that clients may ask for.
     pub(crate) max_window: Span,
-    /// Room for the bodies that are being read, a permit for each byte.
-    pub(crate) bodies: Semaphore,
-    /// Whether the program ends.
+    /// The memory for bodies that are being read.
+    pub(crate) bodies: BodyBudget,
+    /// Whether the program is ending.
     pub(crate) ending: watch::Receiver<bool>,
 }
 
@@ -74,10 +65,10 @@ impl App {
             self.metrics.count(verb, Outcome::Error);
             return Answer::Failure(Failure::Fault(Fault::MaxWindow));
         }
-        let began = Instant::now();
+        let started = Instant::now();
         let result = self.backend.run(command).await;
         if command.wait().is_none() {
-            self.metrics.took(began.elapsed());
+            self.metrics.took(started.elapsed());
         }
         let (answer, outcome) = match result {
             Ok(reply) => {
@@ -96,7 +87,7 @@ impl App {
         };
         self.metrics.count(verb, outcome);
         if matches!(outcome, Outcome::Admitted | Outcome::Denied) {
-            self.top.count(command.key(), outcome == Outcome::Admitted);
+            self.top_keys.count(command.key(), outcome == Outcome::Admitted);
         }
         answer
     }

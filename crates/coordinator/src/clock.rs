@@ -1,26 +1,33 @@
-//! The two clocks: that of the wall, by which limits count, and one that never steps, by which waits are timed.
+//! The two clocks. Limits count by the wall clock; waits are timed by a steady clock, which never steps.
 
 use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime};
 
 use rl_core::time::{At, Span};
 
-static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+/// When the program started, which is 0 on the steady clock.
+static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// One instant on both clocks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Now {
-    /// The wall's.
+    /// The wall clock, in ms since 1970.
     pub(crate) wall: At,
-    /// The one that never steps.
+    /// The steady clock, in ms since the program started.
     pub(crate) steady: At,
 }
 
 impl Now {
-    /// This instant.
+    /// Reads both clocks.
     pub(crate) fn read() -> Self {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Self { wall: at(since), steady: at(BEGAN.elapsed()) }
+        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Self { wall: at(since_1970), steady: at(STARTED.elapsed()) }
+    }
+}
+
+impl From<Now> for rl_core::memory::Now {
+    fn from(Now { wall, steady }: Now) -> Self {
+        Self { wall, steady }
     }
 }
 
@@ -28,18 +35,23 @@ fn at(since: Duration) -> At {
     At::from_ms(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// The instant that tokio knows a steady one by.
+/// A steady instant, for tokio's timers.
 pub(crate) fn instant(at: At) -> tokio::time::Instant {
-    // What is too far away for the clock is as good as a day: who waits looks again.
+    // The clock may not reach an instant that is far away. A day is as good: the sleeper looks again then.
     let far = Duration::from_secs(86_400);
     let now = Instant::now();
-    let left = Duration::from_millis(at.ms()).saturating_sub(BEGAN.elapsed()).min(far);
+    let left = Duration::from_millis(at.ms()).saturating_sub(STARTED.elapsed()).min(far);
     now.checked_add(left).unwrap_or(now).into()
 }
 
-/// A span as std has it.
+/// A span as a standard duration.
 pub(crate) const fn duration(span: Span) -> Duration {
     Duration::from_millis(span.ms())
+}
+
+/// Whole seconds, rounded up.
+pub(crate) const fn whole_seconds(ms: u64) -> u64 {
+    ms.div_ceil(1_000)
 }
 
 /// Milliseconds since 1970.
@@ -47,12 +59,12 @@ pub(crate) fn unix_ms() -> u64 {
     Now::read().wall.ms()
 }
 
-/// Remembers when the program began.
+/// Starts the steady clock.
 pub(crate) fn start() {
-    LazyLock::force(&BEGAN);
+    LazyLock::force(&STARTED);
 }
 
-/// For how many seconds it has run.
+/// For how many seconds the program has run.
 pub(crate) fn uptime_s() -> u64 {
-    BEGAN.elapsed().as_secs()
+    STARTED.elapsed().as_secs()
 }

@@ -2,15 +2,15 @@
 
 use std::fmt::Write as _;
 
-/// Two digits a byte, `0-9 a-f`.
+/// Two digits per byte, `0-9 a-f`.
 pub(crate) fn encode(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}"); // to memory
+        let _ = write!(text, "{byte:02x}"); // a String never fails
         text
     })
 }
 
-/// The bytes of these digits; `None` if they are not pairs of digits.
+/// The bytes of these digits; `None` if the text is not pairs of digits.
 pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     let digits: Option<Vec<u8>> =
         text.chars().map(|digit| digit.to_digit(16).and_then(|value| u8::try_from(value).ok())).collect();

@@ -1,43 +1,41 @@
 //! rl-coordinator: the limits of redis-rl over HTTP, for callers that have no Redis.
 //!
-//! | file | what it is |
+//! | file | contents |
 //! |---|---|
-//! | `args.rs`, `config/` | what it is set to |
-//! | `run.rs` | its life, from beginning to end |
-//! | `serve.rs`, `patience.rs`, `files.rs`, `tls.rs` | connections |
-//! | `api/` | the ways in: JSON to commands, replies to JSON and header fields |
-//! | `rls/` | the way in over gRPC, for Envoy |
-//! | `auth.rs` | who may ask |
-//! | `command.rs`, `reply.rs` | what is asked and answered, whoever asks and whoever decides |
-//! | `app.rs` | asking, counting, and what to do where nobody decides |
-//! | `backend/` | who decides: shards in this process, or a Redis server |
-//! | `crowd.rs`, `top.rs`, `metrics.rs`, `watch.rs` | what can be seen |
+//! | `config/` | the command line and the configuration file |
+//! | `run.rs` | the life of the program, from start to end |
+//! | `server/` | connections: their number, their times, TLS |
+//! | `http/` | the HTTP interface |
+//! | `envoy/` | Envoy's rate limit service, over gRPC |
+//! | `auth.rs`, `body_budget.rs`, `on_error.rs` | what both interfaces use |
+//! | `app.rs` | asks the back end and counts requests, for both interfaces |
+//! | `command.rs`, `reply.rs` | a request and its reply, for both interfaces and both back ends |
+//! | `backend/` | the back ends: limits in this process, or in a Redis server |
+//! | `waiter_limits.rs`, `top_keys.rs`, `metrics.rs` | counts of waiters, keys and requests |
 //! | `snapshot.rs` | the limits on disk |
+//! | `clock.rs`, `hex.rs` | time and digits |
 //!
-//! The limits themselves are the crate `rl-core`. A request walks one way: body, [`command::Command`],
+//! The limits themselves are the crate `rl-core`. A request goes one way: body, [`command::Command`],
 //! [`backend::Backend`], [`reply::Reply`], body.
 
-mod api;
 mod app;
-mod args;
 mod auth;
 mod backend;
+mod body_budget;
 mod clock;
 mod command;
 mod config;
-mod crowd;
-mod files;
+mod envoy;
 mod hex;
+mod http;
 mod metrics;
-mod patience;
+mod on_error;
 mod reply;
-mod rls;
 mod run;
-mod serve;
+mod server;
 mod snapshot;
-mod tls;
-mod top;
-mod watch;
+mod top_keys;
+mod waiter_limits;
 
 use std::process::ExitCode;
 
@@ -45,8 +43,8 @@ use clap::Parser as _;
 
 fn main() -> ExitCode {
     clock::start();
-    tls::start();
-    match run::run(&args::Args::parse()) {
+    server::tls::start();
+    match run::run(&config::Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(wrong) => {
             eprintln!("rl-coordinator: {wrong}");

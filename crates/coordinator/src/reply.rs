@@ -1,7 +1,11 @@
 //! What a back end answers, the same from each.
 
+use rl_core::engine::run;
 use rl_core::fault::Fault;
-use rl_core::limit::decision::Decision;
+use rl_core::limit::decision::{Decision, Retry};
+use rl_core::memory;
+use rl_core::quota::decide::QuotaDecision;
+use rl_core::quota::shape::Shape;
 
 /// What a request is answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +74,32 @@ impl From<Fault> for Failure {
     }
 }
 
+impl From<memory::Error> for Failure {
+    fn from(error: memory::Error) -> Self {
+        match error {
+            memory::Error::Fault(fault) => Self::Fault(fault),
+            memory::Error::Full => Self::Full,
+            memory::Error::NoId => Self::Strange,
+        }
+    }
+}
+
+impl From<run::Reply> for Reply {
+    fn from(reply: run::Reply) -> Self {
+        match reply {
+            run::Reply::Limit(decision) => Self::Limit(Row::from(&decision)),
+            run::Reply::Quota(quota) => {
+                let keys = quota.keys.iter().map(|(shape, decision)| (&**shape, decision));
+                let name = |id: &[u8]| String::from_utf8_lossy(id).into_owned();
+                Self::quota(keys, quota.reservation.as_ref().map(|id| id.as_deref().map(name)))
+            }
+            run::Reply::Remaining(remaining) => Self::Remaining(remaining),
+            run::Reply::Done(done) => Self::Done(done),
+            run::Reply::Nothing => Self::None,
+        }
+    }
+}
+
 impl From<&Decision> for Row {
     fn from(decision: &Decision) -> Self {
         let Decision { allowed, limit, remaining, retry, reset_after_ms, .. } = *decision;
@@ -78,6 +108,27 @@ impl From<&Decision> for Row {
 }
 
 impl Reply {
+    /// The answer of the limits of one or more quotas.
+    pub(crate) fn quota<'a>(
+        keys: impl IntoIterator<Item = (&'a Shape, &'a QuotaDecision)>,
+        reservation: Option<Option<String>>,
+    ) -> Self {
+        let (mut blocking, mut limits, mut retry) = (Vec::new(), Vec::new(), Retry::Now);
+        for (shape, decision) in keys {
+            for (limit, row) in shape.limits().iter().zip(&decision.rows) {
+                let name = String::from_utf8_lossy(limit.name.as_bytes()).into_owned();
+                if !row.allowed {
+                    blocking.push(name.clone());
+                }
+                limits.push((name, Row::from(row)));
+            }
+            retry = retry.max(decision.retry());
+        }
+        let allowed = blocking.is_empty();
+        let retry_after_ms = if allowed { 0 } else { retry.reply() };
+        Self::Quota(Quota { allowed, retry_after_ms, blocking, limits, reservation })
+    }
+
     /// Whether a request was admitted; none where it did not ask for that.
     pub(crate) const fn allowed(&self) -> Option<bool> {
         match self {

@@ -1,4 +1,4 @@
-//! The program's life: it is set up, serves, and ends when it is told to.
+//! The life of the program: it starts, serves, and ends on a signal.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -6,39 +6,43 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::api;
 use crate::app::App;
-use crate::args::{Args, LogFormat};
 use crate::auth::Auth;
 use crate::backend::{Backend, Embedded, Redis, Settings};
-use crate::config::{Config, Snapshot, Wrong};
-use crate::crowd::Crowd;
+use crate::body_budget::BodyBudget;
+use crate::config::{Args, Config, LogFormat, SnapshotSettings};
+use crate::envoy::{Answering, Envoy};
+use crate::http::Http;
 use crate::metrics::Metrics;
-use crate::serve::Server;
-use crate::{files, rls, snapshot, tls};
+use crate::server::Server;
+use crate::server::{file_limit, tls};
+use crate::snapshot;
+use crate::top_keys::TopKeys;
+use crate::waiter_limits::WaiterLimits;
 
-/// So many connections stand in the system's queue that were not taken yet, if it allows.
+/// The most connections in the system's queue that are not accepted yet.
 const BACKLOG: u32 = 4_096;
 
-/// Runs it until it is told to end.
+/// Runs the program until a signal ends it.
 ///
 /// # Errors
-/// Why it cannot serve.
-pub(crate) fn run(args: &Args) -> Result<(), Wrong> {
+/// Why it cannot serve, for the operator.
+pub(crate) fn run(args: &Args) -> Result<(), String> {
     let mut config = Config::read(args)?;
+    let envoy = answering(&config)?;
     if args.check {
         check(&config)?;
         println!("the configuration is right");
         return Ok(());
     }
     log(config.log);
-    files::suffice(&mut config);
+    file_limit::raise(&mut config);
     let threads = config.threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from));
     let mut builder = match threads {
-        // No thread has to wake another.
+        // One thread needs no queue that others can reach.
         Some(1) => tokio::runtime::Builder::new_current_thread(),
         _ => tokio::runtime::Builder::new_multi_thread(),
     };
@@ -46,13 +50,20 @@ pub(crate) fn run(args: &Args) -> Result<(), Wrong> {
         builder.worker_threads(threads);
     }
     let runtime = builder.enable_all().build().map_err(|error| error.to_string())?;
-    runtime.block_on(serve(config))
+    runtime.block_on(serve(config, envoy))
 }
 
-/// What is only looked at when it is used: addresses and certificates.
-fn check(config: &Config) -> Result<(), Wrong> {
+/// The rules for Envoy. With Redis, the policies are that server's, and names of policies are not checked.
+fn answering(config: &Config) -> Result<Option<Answering>, String> {
+    let policies = config.redis.is_none().then_some(&config.policies);
+    let answering = |settings| Answering::new(settings, config.max_window, policies);
+    config.envoy.as_ref().map(answering).transpose()
+}
+
+/// Checks what is otherwise read when it is used: addresses and certificates.
+fn check(config: &Config) -> Result<(), String> {
     let redis = config.redis.as_ref();
-    redis.map(|redis| Redis::new(redis, Crowd::new(0, 0))).transpose()?;
+    redis.map(|redis| Redis::new(redis, WaiterLimits::new(0, 0))).transpose()?;
     config.tls.as_ref().map(tls::acceptor).transpose()?;
     Ok(())
 }
@@ -65,24 +76,24 @@ fn log(format: LogFormat) {
     }
 }
 
-async fn serve(config: Config) -> Result<(), Wrong> {
+async fn serve(config: Config, answering: Option<Answering>) -> Result<(), String> {
     let Config { listen, policies, on_error, max_window, aging, allow, bounds, tokens, .. } = config;
-    let told = told_to_end()?;
-    let crowd = Crowd::new(bounds.waiters, bounds.waiters_per_key);
+    let ends = end_signal()?;
+    let waiter_limits = WaiterLimits::new(bounds.waiters, bounds.waiters_per_key);
     let metrics = Arc::new(Metrics::new());
     let (end, ending) = watch::channel(false);
     let (backend, limits) = match &config.redis {
-        Some(redis) => (Backend::Redis(Box::new(Redis::new(redis, Arc::clone(&crowd))?)), None),
+        Some(redis) => (Backend::Redis(Box::new(Redis::new(redis, Arc::clone(&waiter_limits))?)), None),
         None => {
             let settings = Settings { max_keys: bounds.keys, aging, policies };
-            let limits = Arc::new(Embedded::new(settings, Arc::clone(&crowd)));
+            let limits = Arc::new(Embedded::new(settings, Arc::clone(&waiter_limits)));
             (Backend::Embedded(Arc::clone(&limits)), Some(limits))
         }
     };
     let saved = limits.zip(config.snapshot.clone());
-    let held = saved.as_ref().map(|(_, Snapshot { path, .. })| snapshot::hold(path)).transpose()?;
+    let lock = saved.as_ref().map(|(_, SnapshotSettings { path, .. })| snapshot::lock(path)).transpose()?;
     match (&saved, backend.kind()) {
-        (Some((limits, Snapshot { path, .. })), _) => {
+        (Some((limits, SnapshotSettings { path, .. })), _) => {
             let keys = snapshot::restore(path, limits)?;
             tracing::info!(keys, "limits were read from the snapshot");
         }
@@ -91,8 +102,8 @@ async fn serve(config: Config) -> Result<(), Wrong> {
     }
     let acceptor = config.tls.as_ref().map(tls::acceptor).transpose()?;
     let listener = bind(listen)?;
-    let envoy = match config.envoy {
-        Some(envoy) => Some((bind(envoy.listen)?, Arc::new(envoy))),
+    let envoy = match config.envoy.zip(answering) {
+        Some((settings, answering)) => Some((bind(settings.listen)?, answering)),
         None => None,
     };
     backend.start();
@@ -100,11 +111,11 @@ async fn serve(config: Config) -> Result<(), Wrong> {
         backend,
         is_local: listen.ip().is_loopback() && tokens.is_empty(),
         auth: Auth::new(tokens),
-        crowd,
+        waiter_limits,
         metrics: Arc::clone(&metrics),
-        top: crate::top::Top::new(),
+        top_keys: TopKeys::new(),
         allow,
-        bodies: Semaphore::new(bounds.bodies_bytes.min(Semaphore::MAX_PERMITS)),
+        bodies: BodyBudget::new(bounds.bodies_bytes),
         bounds: bounds.clone(),
         on_error,
         max_window,
@@ -112,44 +123,44 @@ async fn serve(config: Config) -> Result<(), Wrong> {
     });
     let saver = saved
         .clone()
-        .map(|(limits, snapshot)| tokio::spawn(save(snapshot, limits, Arc::clone(&metrics), ending.clone())));
+        .map(|(limits, settings)| tokio::spawn(save(settings, limits, Arc::clone(&metrics), ending.clone())));
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let scheme = if acceptor.is_some() { "https" } else { "http" };
     tracing::info!(backend = app.backend.kind(), "listening on {scheme}://{address}");
-    let server = Server {
-        router: api::router(Arc::clone(&app)),
-        bounds,
-        tls: acceptor,
-        metrics: Arc::clone(&metrics),
-    };
     let mut serving = JoinSet::new();
-    if let Some((listener, envoy)) = envoy {
+    if let Some((listener, answering)) = envoy {
         let address = listener.local_addr().map_err(|error| error.to_string())?;
         tracing::info!("Envoy is answered on {scheme}://{address}");
-        let server = Server { router: rls::router(&app, envoy), ..server.clone() };
+        let server = Server {
+            interface: Envoy::new(&app, answering),
+            bounds: bounds.clone(),
+            tls: acceptor.clone(),
+            metrics: Arc::clone(&metrics),
+        };
         serving.spawn(server.run(listener, ending.clone()));
     }
+    let server = Server { interface: Http(Arc::clone(&app)), bounds, tls: acceptor, metrics };
     serving.spawn(server.run(listener, ending));
     let failed = tokio::select! {
-        () = told => false,
-        _ = serving.join_next() => true, // a panic of it was logged
+        () = ends => false,
+        _ = serving.join_next() => true, // it has panicked, and that was logged
     };
-    tracing::info!("ending: those who wait are answered");
+    tracing::info!("ending: waiting requests are answered");
     end.send_replace(true);
     app.backend.close();
     while serving.join_next().await.is_some() {}
-    if let (Some(saver), Some((limits, Snapshot { path, .. }))) = (saver, saved) {
-        let _ = saver.await; // what it writes now is whole before the last one is begun
-        limits.seal(); // connections that did not end in time may still ask
+    if let (Some(saver), Some((limits, SnapshotSettings { path, .. }))) = (saver, saved) {
+        let _ = saver.await; // it finishes what it writes before the last snapshot starts
+        limits.seal(); // connections that were cut may still ask
         let keys = snapshot::write(&path, &limits).map_err(|error| format!("{}: {error}", path.display()))?;
         tracing::info!(keys, "limits were saved");
     }
-    drop(held);
+    drop(lock);
     if failed { Err("it could not serve any more".into()) } else { Ok(()) }
 }
 
-/// Listens, as [`TcpListener::bind`] does. Connections take over that nothing is held back until there is more to send.
-fn bind(listen: SocketAddr) -> Result<TcpListener, Wrong> {
+/// Listens as [`TcpListener::bind`] does. Connections inherit `TCP_NODELAY`.
+fn bind(listen: SocketAddr) -> Result<TcpListener, String> {
     let bound = || {
         let socket = if listen.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         socket.set_reuseaddr(true)?;
@@ -160,8 +171,8 @@ fn bind(listen: SocketAddr) -> Result<TcpListener, Wrong> {
     bound().map_err(|error: std::io::Error| format!("{listen}: {error}"))
 }
 
-/// SIGTERM, SIGINT, or the end of the terminal that it was started from: caught from now on, and waited for.
-fn told_to_end() -> Result<impl Future<Output = ()>, Wrong> {
+/// Catches SIGTERM, SIGINT and SIGHUP from now on; the future waits for one of them.
+fn end_signal() -> Result<impl Future<Output = ()>, String> {
     let of = |kind| signal(kind).map_err(|error| error.to_string());
     let (mut terminate, mut interrupt) = (of(SignalKind::terminate())?, of(SignalKind::interrupt())?);
     let mut hangup = of(SignalKind::hangup())?;
@@ -174,14 +185,14 @@ fn told_to_end() -> Result<impl Future<Output = ()>, Wrong> {
     })
 }
 
-/// Saves the limits again and again, until the program ends.
+/// Saves the limits every interval, until the program ends.
 async fn save(
-    snapshot: Snapshot,
+    settings: SnapshotSettings,
     limits: Arc<Embedded>,
     metrics: Arc<Metrics>,
     mut ending: watch::Receiver<bool>,
 ) {
-    let Snapshot { path, interval } = snapshot;
+    let SnapshotSettings { path, interval } = settings;
     let mut ticks = tokio::time::interval(interval.max(Duration::from_millis(10)));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {

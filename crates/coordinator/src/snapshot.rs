@@ -1,12 +1,12 @@
-//! The limits on disk: a file that is always whole, since it is written beside the old one, brought to the disk, and
-//! then takes its place.
+//! The limits on disk. A new file is written beside the old one and synced, and then replaces it. So the file is always
+//! whole.
 //!
 //! ```text
 //! rl-coordinator snapshot 1\n
 //! (length u32, key, expires u64, length u32, value)*     lengths and instants in little-endian order
 //! 0xffff_ffff, count u64, SHA-256 of all before it
 //! ```
-//! A value is what [`Value::encode`] writes, and is checked as if an enemy had written it.
+//! A value is what [`Value::encode`] writes. It is checked as if an enemy had written it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
@@ -24,13 +24,13 @@ const MAGIC: &[u8] = b"rl-coordinator snapshot 1\n";
 const END: u32 = u32::MAX;
 const HASH: usize = 32;
 
-/// Holds the snapshot for this process, until what is returned is dropped or the process ends, in whatever way: of two
-/// that begin with the same file each would admit everything, and the one that ends last would forget what the other did.
+/// Locks the snapshot for this process, until the returned file is dropped or the process ends. Two processes with the
+/// same snapshot would each admit up to the limit, and the last one to end would discard what the other has counted.
 ///
 /// # Errors
-/// That another one has it, or what the system says, for the operator.
-pub(crate) fn hold(path: &Path) -> Result<File, String> {
-    let path = with_suffix(path, ".lock"); // the snapshot itself is another file each time that it is written
+/// Another process has locked it, or the system's error; for the operator.
+pub(crate) fn lock(path: &Path) -> Result<File, String> {
+    let path = with_suffix(path, ".lock"); // the snapshot itself is a new file each time
     let wrong = |error: io::Error| match error.kind() {
         io::ErrorKind::WouldBlock => {
             format!("{}: another rl-coordinator uses this snapshot, or is about to end", path.display())
@@ -42,10 +42,10 @@ pub(crate) fn hold(path: &Path) -> Result<File, String> {
     Ok(file)
 }
 
-/// Writes all keys; how many there are.
+/// Writes all keys, and returns how many there are.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub(crate) fn write(path: &Path, limits: &Embedded) -> io::Result<u64> {
     let beside = with_suffix(path, ".new");
     let file = private().truncate(true).open(&beside)?;
@@ -65,13 +65,13 @@ pub(crate) fn write(path: &Path, limits: &Embedded) -> io::Result<u64> {
     file.write_all(&hash.finalize())?;
     file.into_inner()?.sync_all()?;
     fs::rename(&beside, path)?;
-    // The name as well: a directory is what holds it.
+    // The directory holds the name, so it is synced as well.
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(directory)?.sync_all()?;
     Ok(count)
 }
 
-/// Keys as records, and how many they are.
+/// The records of keys, and how many there are.
 fn records(keys: &mut dyn Iterator<Item = (&[u8], &Value, At)>) -> (Vec<u8>, u64) {
     let (mut records, mut count) = (Vec::new(), 0_u64);
     for (key, value, expires) in keys {
@@ -83,14 +83,14 @@ fn records(keys: &mut dyn Iterator<Item = (&[u8], &Value, At)>) -> (Vec<u8>, u64
     (records, count)
 }
 
-/// A file beside the snapshot: `.new` is written before it takes its place.
+/// The path of a file beside the snapshot: `.new` for the next one, `.lock` for the lock.
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
 }
 
-/// How files are opened to be written, and made: keys may be names of people.
+/// Opens files for writing, and creates them for this user alone: keys may be names of people.
 fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true).create(true);
@@ -104,7 +104,7 @@ fn push(record: &mut Vec<u8>, bytes: &[u8]) {
     record.extend(bytes);
 }
 
-/// Counts what passes.
+/// Hashes what it writes.
 struct Hashing {
     file: BufWriter<File>,
     hash: Sha256,
@@ -122,10 +122,10 @@ impl Write for Hashing {
     }
 }
 
-/// Puts back all keys that still count; how many. Nothing where there is no file.
+/// Restores all keys that have not expired, and returns how many. Without a file there are none.
 ///
 /// # Errors
-/// What is wrong with it, for the operator.
+/// What is wrong with the file, for the operator.
 pub(crate) fn restore(path: &Path, limits: &Embedded) -> Result<u64, String> {
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
@@ -138,12 +138,12 @@ pub(crate) fn restore(path: &Path, limits: &Embedded) -> Result<u64, String> {
             path.display()
         )
     };
-    let records = sound(&bytes).ok_or_else(|| damaged("this is no snapshot, or one that is damaged"))?;
+    let records = checked(&bytes).ok_or_else(|| damaged("this is no snapshot, or one that is damaged"))?;
     read(records, limits).map_err(damaged)
 }
 
-/// The records of a file whose sum is right.
-fn sound(bytes: &[u8]) -> Option<&[u8]> {
+/// The records of a file; `None` if its checksum is wrong.
+fn checked(bytes: &[u8]) -> Option<&[u8]> {
     let (all, sum) = bytes.split_at_checked(bytes.len().checked_sub(HASH)?)?;
     if *Sha256::digest(all) != *sum {
         return None;

@@ -1,6 +1,6 @@
-// Rate limits with go-redis, which sends any command: Do.
+// Rate limits with go-redis. Its function Do sends any command.
 //
-// REDIS_URL says where the server is, REDIS_PROTOCOL=3 speaks RESP3, REDIS_CLUSTER=yes asks a cluster.
+// REDIS_URL is the address of the server. REDIS_PROTOCOL=3 selects RESP3. REDIS_CLUSTER=yes selects a cluster.
 package main
 
 import (
@@ -17,7 +17,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Makes a client that waits for a reply for as long as timeout.
+// Returns a client that waits for a reply for at most timeout.
 func connect(timeout time.Duration) redis.UniversalClient {
 	options, err := redis.ParseURL(env("REDIS_URL", "redis://127.0.0.1:6379"))
 	check(err)
@@ -46,13 +46,13 @@ func tell(name string, reply []int64, err error) {
 	}
 }
 
-// At most 3 in any 60 seconds.
+// Admits at most 3 requests in any 60 seconds.
 func slide(ctx context.Context, r redis.UniversalClient, key string) {
 	reply, err := r.Do(ctx, "RL.SLIDE", key, 3, 60).Int64Slice()
 	tell("slide", reply, err)
 }
 
-// Bursts of 2, and one more every 60 seconds.
+// Admits bursts of 2 requests, and one more request every 60 seconds.
 func bucket(ctx context.Context, r redis.UniversalClient, key string) {
 	reply, err := r.Do(ctx, "RL.BUCKET", key, 2, 1, 60).Int64Slice()
 	tell("bucket", reply, err)
@@ -84,13 +84,13 @@ func reserve(ctx context.Context, r redis.UniversalClient, run string, tokens in
 	return reservation{}, false
 }
 
-// Says what the call really took; the rest is free again.
+// Reports the real cost of the call. The rest is free again.
 func settle(ctx context.Context, r redis.UniversalClient, call reservation, used int) {
 	check(r.Do(ctx, "RL.SETTLE", call.key, call.id, "COST", "tokens", used).Err())
 	fmt.Printf("settle: %d tokens used\n", used)
 }
 
-// Stands in line for up to 10 seconds, before those of lower lanes: r has to be more patient than that.
+// Waits in line for up to 10 seconds, before waiters of lower lanes. The timeout of r must be longer.
 func wait(ctx context.Context, r redis.UniversalClient, key string) {
 	check(r.Do(ctx, "RL.SLIDE", key, 1, 3).Err())
 	began := time.Now()
@@ -103,7 +103,7 @@ func wait(ctx context.Context, r redis.UniversalClient, key string) {
 	fmt.Printf("wait: %s after %d ms in line\n", verdict, time.Since(began).Milliseconds())
 }
 
-// What to do when Redis cannot be asked.
+// The choice for when Redis cannot be asked.
 type ifAway bool
 
 const (
@@ -111,14 +111,14 @@ const (
 	refuse ifAway = false
 )
 
-// Whether to go on.
+// Returns true if the call may proceed.
 func mayI(ctx context.Context, r redis.UniversalClient, key string, away ifAway) bool {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	reply, err := r.Do(ctx, "RL.SLIDE", key, 100, 60).Int64Slice()
 	var said redis.Error
 	if errors.As(err, &said) {
-		log.Fatal(said) // Redis is there, and says that the request is wrong
+		log.Fatal(said) // Redis answers that the request is wrong
 	}
 	if err != nil {
 		return bool(away)
@@ -147,15 +147,15 @@ func main() {
 	settle(ctx, r, large, 800)
 	again, _ := reserve(ctx, r, run, 4000)
 	settle(ctx, r, small, 3000)
-	settle(ctx, r, again, 4200) // more than was reserved counts, too
+	settle(ctx, r, again, 4200) // the excess over the reservation also counts
 
 	patient := connect(12 * time.Second)
 	defer patient.Close()
 	wait(ctx, patient, "example:"+run+":wait")
 
-	options, err := redis.ParseURL(env("REDIS_AWAY_URL", "redis://127.0.0.1:1")) // where no server is
+	options, err := redis.ParseURL(env("REDIS_AWAY_URL", "redis://127.0.0.1:1")) // no server answers here
 	check(err)
-	options.ContextTimeoutEnabled = true // the context's deadline holds for replies, too
+	options.ContextTimeoutEnabled = true // the context's deadline also applies to replies
 	options.MaxRetries, options.DialerRetries = -1, 1
 	away := redis.NewClient(options)
 	defer away.Close()

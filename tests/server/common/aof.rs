@@ -3,6 +3,9 @@
 use std::fs;
 use std::path::Path;
 
+use rl_core::effect;
+use rl_core::limit::effect::LimitEffect;
+
 /// Every command of an append-only file, base and increments, in order. A torn end is left out.
 pub fn commands(server_dir: &Path) -> Vec<Vec<Vec<u8>>> {
     files(server_dir).iter().flat_map(|bytes| parse(bytes)).collect()
@@ -18,7 +21,7 @@ pub fn effects(server_dir: &Path) -> Vec<Effect> {
     commands(server_dir).iter().filter_map(|command| Effect::of(command)).collect()
 }
 
-/// `RL.APPLY key "kind at cost …"`.
+/// An effect on one limit: an admission, or a refund.
 #[derive(Clone, Debug)]
 pub struct Effect {
     pub key: String,
@@ -28,20 +31,19 @@ pub struct Effect {
 }
 
 impl Effect {
-    /// What a command of the file admits, if it is an effect of one limit.
+    /// What a command of the file changes, if it is an effect of one limit.
     pub fn of(command: &[Vec<u8>]) -> Option<Self> {
         let [name, key, effect] = command else { return None };
         if !name.eq_ignore_ascii_case(b"RL.APPLY") {
             return None;
         }
-        let effect = String::from_utf8(effect.clone()).unwrap();
-        let mut words = effect.split(' ').map(str::to_owned);
-        Some(Self {
-            key: String::from_utf8_lossy(key).into_owned(),
-            kind: words.next().unwrap(),
-            at: words.next().unwrap().parse().unwrap(),
-            cost: words.next().unwrap().parse().unwrap(),
-        })
+        let (kind, at, cost) = match effect::Effect::decode(effect, None).unwrap() {
+            effect::Effect::Limit(LimitEffect::Admit { rule, at, cost }) => (rule.algorithm(), at, cost),
+            effect::Effect::Limit(LimitEffect::Refund { at, cost }) => ("refund", at, cost),
+            effect::Effect::Quota(_) => return None,
+        };
+        let key = String::from_utf8_lossy(key).into_owned();
+        Some(Self { key, kind: kind.to_owned(), at: at.ms(), cost })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use rl_core::effect::Effect;
 use rl_core::limit::rule::Rule;
 use rl_core::limit::slide::SlideRule;
 use rl_core::limit::window::{Length, WindowRule};
@@ -106,7 +107,8 @@ impl Conn {
     /// Books a change as a replica or a loading AOF does.
     #[track_caller]
     pub fn apply_quota(&mut self, key: &str, change: &Change<'_>) {
-        let reply = self.call(&[b"RL.APPLY", key.as_bytes(), b"quota", &change.to_bytes()]);
+        let reply =
+            Effect::Quota(change.clone()).encode(|bytes| self.call(&[b"RL.APPLY", key.as_bytes(), bytes]));
         assert!(!reply.is_error(), "RL.APPLY {key} {change:?}: {reply:?}");
     }
 }
@@ -172,11 +174,13 @@ pub fn entries(server_dir: &Path) -> Vec<Entry> {
 impl Entry {
     /// What a command of the file changes, if it is a change to a quota.
     pub fn of(command: &[Vec<u8>]) -> Option<Self> {
-        let [name, key, word, bytes] = command else { return None };
-        if !name.eq_ignore_ascii_case(b"RL.APPLY") || word != b"quota" {
+        let [name, key, bytes] = command else { return None };
+        if !name.eq_ignore_ascii_case(b"RL.APPLY") {
             return None;
         }
-        let event = match Change::parse(bytes, None).expect("a change that this module has written") {
+        let effect = Effect::decode(bytes, None).expect("an effect that this module has written");
+        let Effect::Quota(effect) = effect else { return None };
+        let event = match effect {
             Change::Admit(Admission { shape, at, costs, reserved }) => Event::Admitted {
                 at: at.ms(),
                 charges: shape.limits().iter().cloned().zip(costs).collect(),

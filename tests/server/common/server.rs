@@ -83,12 +83,15 @@ impl Server {
     #[track_caller]
     pub fn start_on_file_of(other: &Self) -> Self {
         let server = Self::new(&["appendonly yes"], Some(""), false);
-        let (from, to) = (other.dir.join("appendonlydir"), server.dir.join("appendonlydir"));
-        fs::create_dir_all(&to).unwrap();
-        for file in fs::read_dir(from).unwrap() {
-            let file = file.unwrap();
-            fs::copy(file.path(), to.join(file.file_name())).unwrap();
-        }
+        copy_folder(&other.dir.join("appendonlydir"), &server.dir.join("appendonlydir"));
+        Self::started(server.run())
+    }
+
+    /// A server that starts on a copy of a folder: an RDB file, or an append-only file.
+    #[track_caller]
+    pub fn start_on_files(config: &[&str], files: &Path) -> Self {
+        let server = Self::new(config, Some(""), false);
+        copy_folder(files, &server.dir);
         Self::started(server.run())
     }
 
@@ -295,6 +298,18 @@ pub fn module() -> PathBuf {
 
 fn library() -> String {
     format!("{}redis_rl{}", env::consts::DLL_PREFIX, env::consts::DLL_SUFFIX)
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let (from, to) = (entry.as_ref().unwrap().path(), to.join(entry.as_ref().unwrap().file_name()));
+        if from.is_dir() {
+            copy_folder(&from, &to);
+        } else {
+            fs::copy(&from, &to).unwrap();
+        }
+    }
 }
 
 pub fn free_port() -> u16 {

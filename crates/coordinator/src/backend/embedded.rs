@@ -4,19 +4,22 @@ use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use foldhash::quality::RandomState;
+use rl_core::engine::peek::{Peeked, peek};
+use rl_core::memory::{Memory, Room};
 use rl_core::queue::{Lane, Ticket};
+use rl_core::quota::costs::Costs;
+use rl_core::quota::limit::REQUESTS;
 use rl_core::quota::policies::Policies;
 use rl_core::quota::shape::Shape;
 use rl_core::time::{At, Span};
 use rl_core::value::Value;
 use tokio::sync::Notify;
 
-use super::keys::Room;
 use super::shard::{Come, Shard};
 use crate::clock::{self, Now};
 use crate::command::Command;
-use crate::crowd::Crowd;
 use crate::reply::{self, Failure, Reply};
+use crate::waiter_limits::WaiterLimits;
 
 /// How many shards there are: more than there are processors, so that they seldom meet.
 const SHARDS: usize = 64;
@@ -38,7 +41,7 @@ pub(crate) struct Embedded {
     shards: Vec<Arc<Part>>,
     room: Arc<Room>,
     policies: Arc<Policies>,
-    crowd: Arc<Crowd>,
+    waiter_limits: Arc<WaiterLimits>,
 }
 
 /// A shard, and what wakes the task that serves it.
@@ -56,15 +59,16 @@ impl Part {
 
 impl Embedded {
     /// Nothing is used yet.
-    pub(crate) fn new(settings: Settings, crowd: Arc<Crowd>) -> Self {
+    pub(crate) fn new(settings: Settings, waiter_limits: Arc<WaiterLimits>) -> Self {
         let Settings { max_keys, aging, policies } = settings;
         let (room, policies) = (Arc::new(Room::new(max_keys)), Arc::new(policies));
         let shard = |_| {
-            let shard = Shard::new(Arc::clone(&room), Arc::clone(&policies), aging);
+            let memory = Memory::new(Arc::clone(&room), Arc::clone(&policies), make_id);
+            let shard = Shard::new(memory, aging);
             Arc::new(Part { shard: Mutex::new(shard), wake: Notify::new() })
         };
         let shards = (0..SHARDS).map(shard).collect();
-        Self { hasher: RandomState::default(), shards, room, policies, crowd }
+        Self { hasher: RandomState::default(), shards, room, policies, waiter_limits }
     }
 
     /// Starts the tasks that serve those who wait; they run as long as the program.
@@ -77,15 +81,15 @@ impl Embedded {
     /// Runs a command.
     pub(crate) async fn run(&self, command: &Arc<Command>) -> reply::Result {
         let part = self.part(command.key())?;
-        let mut seat = None;
+        let mut counted = None;
         let come = {
             let mut shard = part.lock();
             let come = shard.come(command, Now::read(), || {
                 let lane = command.wait().map_or(Lane::default(), |wait| wait.lane);
-                seat = Some(self.crowd.enter(command.key(), lane)?);
+                counted = Some(self.waiter_limits.enter(command.key(), lane)?);
                 Ok(())
             });
-            if !shard.waiting.is_empty() || (shard.is_idle && shard.keys.next().is_some()) {
+            if !shard.memory.lines.is_empty() || (shard.is_idle && shard.memory.keys.next().is_some()) {
                 shard.is_idle = false;
                 part.wake.notify_one();
             }
@@ -97,7 +101,7 @@ impl Embedded {
                 let mut stands = Stands { part, ticket: Some(ticket) };
                 let result = told.await.unwrap_or(Err(Failure::Down));
                 stands.ticket = None;
-                drop(seat);
+                drop(counted);
                 result
             }
         }
@@ -109,7 +113,7 @@ impl Embedded {
             return result;
         }
         for part in &self.shards {
-            part.lock().keys.sweep(Now::read().wall, usize::MAX, |_| ());
+            part.lock().memory.keys.sweep(Now::read().wall, usize::MAX, |_| ());
             if !self.room.is_full() {
                 break;
             }
@@ -134,7 +138,20 @@ impl Embedded {
 
     /// How a key stands, and by which algorithm.
     pub(crate) fn fill(&self, key: &[u8]) -> Option<(&'static str, Reply)> {
-        self.part(key).ok()?.lock().fill(key, Now::read())
+        let part = self.part(key).ok()?;
+        let mut shard = part.lock();
+        let now = Now::read();
+        let algorithm = match shard.memory.keys.get(key, now.wall)? {
+            Value::Limit(state) => state.rule().algorithm(),
+            Value::Quota(_) => "quota",
+        };
+        let mut nothing = Costs::default();
+        nothing.add(REQUESTS, 0).ok()?;
+        match peek(&shard.memory.at(now.into()), key, &nothing).ok()? {
+            Peeked::Nothing => None,
+            Peeked::Limit(decision) => Some((algorithm, Reply::Limit((&decision).into()))),
+            Peeked::Quota(shape, decision) => Some((algorithm, Reply::quota([(&*shape, &decision)], None))),
+        }
     }
 
     /// How many keys there are.
@@ -158,7 +175,7 @@ impl Embedded {
 
     /// Puts a key that was saved; `false` where there is no room for it.
     pub(crate) fn put(&self, key: &[u8], value: Value, expires: At) -> bool {
-        self.part(key).is_ok_and(|part| part.lock().keys.insert(key.into(), value, expires))
+        self.part(key).is_ok_and(|part| part.lock().memory.keys.insert(key.into(), value, expires))
     }
 
     /// Looks at the keys of one shard after another, each locked only while it is looked at, and hands on what
@@ -169,7 +186,7 @@ impl Embedded {
         mut then: impl FnMut(T),
     ) {
         for part in &self.shards {
-            let seen = look(&mut part.lock().keys.iter(Now::read().wall));
+            let seen = look(&mut part.lock().memory.keys.iter(Now::read().wall));
             then(seen);
         }
     }
@@ -205,6 +222,13 @@ async fn serve(part: Arc<Part>) {
     }
 }
 
+/// Makes an id that nobody can guess.
+fn make_id() -> Option<[u8; 32]> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).ok()?;
+    crate::hex::encode(&bytes).into_bytes().try_into().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,14 +236,12 @@ mod tests {
 
     fn embedded() -> Embedded {
         let settings = Settings { max_keys: 10, aging: None, policies: Policies::new() };
-        Embedded::new(settings, Crowd::new(10, 10))
+        Embedded::new(settings, WaiterLimits::new(10, 10))
     }
 
     /// One of two in a window, or as these words say.
     fn slide(window: &str, more: &[&str]) -> Arc<Command> {
-        let word = |word: &&str| word.as_bytes().into();
-        let words = ["key", "2", window];
-        Arc::new(Command::new(Verb::Slide, words.iter().map(word), more.iter().map(word)).unwrap())
+        Arc::new(Command::new(Verb::Slide, ["key", "2", window], more.iter().copied()).unwrap())
     }
 
     #[tokio::test]
@@ -240,10 +262,11 @@ mod tests {
         let Come::Waits(_, told) = shard.come(&waits, Now::read(), || Ok(())) else { panic!("it waits") };
         shard.serve();
         drop(told); // so does a client that has gone, before it can have the lock to say it
-        while !shard.waiting.is_empty() {
+        while !shard.memory.lines.is_empty() {
             shard.serve();
         }
-        let told = shard.fill(b"key", Now::read());
+        drop(shard);
+        let told = limits.fill(b"key");
         let is_used = |reply: &Reply| matches!(reply, Reply::Limit(row) if row.remaining == 0);
         assert!(
             !told.is_some_and(|(_, reply)| is_used(&reply)),

@@ -1,9 +1,7 @@
 //! Who decides: this process, or a Redis server with the module. Both take the same [`Command`] and give the same
 //! [`reply::Result`].
 
-mod decide;
 mod embedded;
-mod keys;
 mod redis;
 mod shard;
 

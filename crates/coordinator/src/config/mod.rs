@@ -1,6 +1,18 @@
-//! What the program is set to: the file, then the command line, then the defaults, each with its bounds.
+//! The configuration: the command line, then the file, then the defaults. All of it is checked here.
+//!
+//! | file | contents |
+//! |---|---|
+//! | `args.rs` | the command line |
+//! | `file.rs` | the TOML file and its smaller sections |
+//! | `bounds.rs`, `envoy.rs`, `token.rs` | the sections `[bounds]`, `[envoy]` and `[[token]]` |
+//! | `duration.rs` | durations, spelled as in commands |
 
+mod args;
+mod bounds;
+mod duration;
+mod envoy;
 mod file;
+mod token;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -9,23 +21,25 @@ use std::time::Duration;
 
 use rl_core::fault::Fault;
 use rl_core::grammar::policy_file;
+use rl_core::limit::rule::Rule;
 use rl_core::quota::policies::Policies;
 use rl_core::time::Span;
 
-use self::file::{AllowFile, File, TokenFile, time};
-pub(crate) use self::file::{Bounds, Redis, Time, Tls};
-use crate::app::OnError;
-use crate::args::{Args, LogFormat};
-use crate::auth::{self, Token};
+pub(crate) use self::args::{Args, LogFormat};
+pub(crate) use self::bounds::Bounds;
+use self::duration::ConfigDuration;
+pub(crate) use self::envoy::{Algorithm, EnvoySettings, RuleSettings};
+use self::file::{AllowSection, File};
+pub(crate) use self::file::{RedisSettings, TlsSettings};
+use self::token::TokenSection;
+use crate::auth::Token;
 use crate::command::{Command, Verb};
-use crate::hex;
-use crate::rls::Envoy;
+use crate::on_error::OnError;
 
-/// Why it is not right, for the operator.
-pub(crate) type Wrong = String;
-type Result<T> = std::result::Result<T, Wrong>;
+/// Errors are texts for the operator.
+type Result<T> = std::result::Result<T, String>;
 
-/// See the head of this file.
+/// Everything the program is set to.
 #[derive(Debug)]
 pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
@@ -34,33 +48,27 @@ pub(crate) struct Config {
     pub(crate) on_error: OnError,
     pub(crate) max_window: Span,
     pub(crate) aging: Option<Span>,
-    pub(crate) allow: Allow,
-    pub(crate) snapshot: Option<Snapshot>,
-    pub(crate) redis: Option<Redis>,
+    /// What `POST /allow` asks each time.
+    pub(crate) allow: Arc<Command>,
+    pub(crate) snapshot: Option<SnapshotSettings>,
+    pub(crate) redis: Option<RedisSettings>,
     pub(crate) bounds: Bounds,
-    pub(crate) tls: Option<Tls>,
+    pub(crate) tls: Option<TlsSettings>,
     pub(crate) tokens: Vec<Token>,
-    pub(crate) envoy: Option<Envoy>,
+    pub(crate) envoy: Option<EnvoySettings>,
     pub(crate) log: LogFormat,
     pub(crate) insecure_bind_anyway: bool,
 }
 
-/// The limit of `/allow`.
+/// Where and how often the limits are saved.
 #[derive(Clone, Debug)]
-pub(crate) struct Allow {
-    /// What is asked each time.
-    pub(crate) command: Arc<Command>,
-}
-
-/// Where the limits are saved.
-#[derive(Clone, Debug)]
-pub(crate) struct Snapshot {
+pub(crate) struct SnapshotSettings {
     pub(crate) path: PathBuf,
     pub(crate) interval: Duration,
 }
 
 impl Config {
-    /// What the command line says, with the file that it names.
+    /// Reads the command line, and the file that it names.
     ///
     /// # Errors
     /// What is wrong, and in which file.
@@ -72,22 +80,25 @@ impl Config {
             }
             None => File::default(),
         };
-        Self::of(args, file)
+        Self::new(args, file)
     }
 
-    fn of(args: &Args, file: File) -> Result<Self> {
+    fn new(args: &Args, file: File) -> Result<Self> {
         let redis = match (args.redis.clone(), file.redis) {
-            (Some(url), Some(file)) => Some(Redis { url, ..file }),
-            (Some(url), None) => Some(Redis::at(url)),
+            (Some(url), Some(file)) => Some(RedisSettings { url, ..file }),
+            (Some(url), None) => Some(RedisSettings::at(url)),
             (None, file) => file,
         };
         let path = args.snapshot.clone().or(file.snapshot.path);
         let interval = match &args.snapshot_interval {
-            Some(text) => Some(time(text).ok_or("--snapshot-interval must be a duration such as 10s")?),
+            Some(text) => {
+                let interval = ConfigDuration::parse(text);
+                Some(interval.ok_or("--snapshot-interval must be a duration such as 10s")?)
+            }
             None => file.snapshot.interval,
         };
-        let interval = interval.map_or(Duration::from_secs(10), |time| time.0);
-        let max_window = file.max_window.map_or(Span::MAX, Time::span);
+        let interval = interval.map_or(Duration::from_secs(10), |interval| interval.0);
+        let max_window = file.max_window.map_or(Span::MAX, ConfigDuration::span);
         let policies = match args.policies.as_ref().or(file.policies.as_ref()) {
             Some(path) => policies(path, max_window)?,
             None => Policies::new(),
@@ -100,35 +111,33 @@ impl Config {
         if redis.is_some() && path.is_some() {
             return Err("with Redis there is nothing to save here: the limits are in that server".into());
         }
-        let known = redis.is_none().then_some(&policies); // else they are that server's
-        let envoy = file.envoy.map(|envoy| Envoy::new(envoy, max_window, known)).transpose()?;
         if redis.is_some() && file.lane_aging.is_some() {
-            return Err("with Redis those who wait stand in that server: its setting is rl.lane-aging".into());
+            return Err("with Redis the waiters are in that server: set rl.lane-aging there".into());
         }
-        let tokens: Vec<Token> = file.token.into_iter().map(token).collect::<Result<_>>()?;
+        let tokens: Vec<Token> = file.token.into_iter().map(TokenSection::read).collect::<Result<_>>()?;
         let are_same =
             |(at, one): (usize, &Token)| tokens.iter().take(at).any(|other| other.hash == one.hash);
         if tokens.iter().enumerate().any(are_same) {
-            return Err("[[token]]: one stands there twice, and may have one list of prefixes only".into());
+            return Err("[[token]]: a token is there twice; it can have one list of prefixes only".into());
         }
         let allow = allow(&file.allow)?;
-        if allow.command.longest() > max_window {
+        if allow.longest() > max_window {
             return Err("[allow]: the window is longer than max_window".into());
         }
         let config = Self {
             listen: args.listen.or(file.listen).unwrap_or_else(|| (Ipv4Addr::LOCALHOST, 8765).into()),
             threads: file.threads.filter(|threads| *threads > 0),
             policies,
-            on_error: args.on_error.map(Into::into).or(file.on_error).unwrap_or(OnError::Deny),
+            on_error: args.on_error.or(file.on_error).unwrap_or(OnError::Deny),
             max_window,
-            aging: file.lane_aging.map(Time::span),
+            aging: file.lane_aging.map(ConfigDuration::span),
             allow,
-            snapshot: path.map(|path| Snapshot { path, interval }),
+            snapshot: path.map(|path| SnapshotSettings { path, interval }),
             redis,
             bounds: file.bounds,
             tls: file.tls,
             tokens,
-            envoy,
+            envoy: file.envoy,
             log: args.log.or(file.log).unwrap_or_default(),
             insecure_bind_anyway: args.insecure_bind_anyway || file.insecure_bind_anyway,
         };
@@ -137,7 +146,7 @@ impl Config {
         Ok(config)
     }
 
-    /// What would serve nobody, or be more than a program can have.
+    /// Checks numbers: with 0 the program would be useless, and some have an upper limit.
     fn is_in_bounds(&self) -> Result<()> {
         const MANY: usize = 10_000_000;
         let Bounds { connections, keys, body_bytes, .. } = self.bounds;
@@ -157,15 +166,15 @@ impl Config {
         }
     }
 
-    /// Nobody else may be served who could use up every limit.
+    /// Refuses to serve other machines without a token or a certificate: any client could use up every limit.
     fn is_safe(&self) -> Result<()> {
-        let certificates = self.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
-        if certificates || !self.tokens.is_empty() || self.insecure_bind_anyway {
+        let needs_certificate = self.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
+        if needs_certificate || !self.tokens.is_empty() || self.insecure_bind_anyway {
             return Ok(());
         }
         let envoy = self.envoy.as_ref().map(|envoy| envoy.listen);
-        let elsewhere = |listen: &SocketAddr| !listen.ip().is_loopback();
-        match std::iter::once(self.listen).chain(envoy).find(elsewhere) {
+        let is_elsewhere = |listen: &SocketAddr| !listen.ip().is_loopback();
+        match std::iter::once(self.listen).chain(envoy).find(is_elsewhere) {
             None => Ok(()),
             Some(listen) => Err(format!(
                 "listening on {listen} serves other machines, and nobody would need a token or a certificate: \
@@ -181,7 +190,7 @@ fn text(path: &Path) -> Result<String> {
 
 fn policies(path: &Path, max_window: Span) -> Result<Policies> {
     let text = text(path)?;
-    let allow = |rule: &rl_core::limit::rule::Rule| {
+    let allow = |rule: &Rule| {
         if rule.longest() > max_window { Err(Fault::MaxWindow) } else { Ok(()) }
     };
     let shapes =
@@ -193,39 +202,12 @@ fn policies(path: &Path, max_window: Span) -> Result<Policies> {
     Ok(policies)
 }
 
-fn allow(file: &AllowFile) -> Result<Allow> {
-    let AllowFile { key, limit, window } = file;
-    let words = [key.as_bytes(), limit.to_string().as_bytes(), window.as_bytes()].map(Into::into);
-    let command = Command::new(Verb::Slide, words, []);
+fn allow(section: &AllowSection) -> Result<Arc<Command>> {
+    let AllowSection { key, limit, window } = section;
+    let limit = limit.to_string();
+    let command = Command::new(Verb::Slide, [key, &limit, window], []);
     let command = command.map_err(|fault| format!("[allow]: {}", fault.text().to_string_lossy()))?;
-    Ok(Allow { command: Arc::new(command) })
-}
-
-fn token(file: TokenFile) -> Result<Token> {
-    let TokenFile { name, sha256, token, file, prefixes } = file;
-    let wrong = |why: &str| format!("[[token]] {name}: {why}");
-    let given = match (sha256, token, file) {
-        (Some(digits), None, None) => {
-            let hash = hex::decode(&digits).and_then(|bytes| bytes.try_into().ok());
-            hash.ok_or_else(|| wrong("sha256 must be 64 hexadecimal digits"))?
-        }
-        (None, Some(token), None) => {
-            secret(token.trim()).ok_or_else(|| wrong("token must have 16 characters or more"))?
-        }
-        (None, None, Some(path)) => {
-            secret(text(&path)?.trim()).ok_or_else(|| wrong("the file must have 16 characters or more"))?
-        }
-        _ => return Err(wrong("it must have one of sha256, token and file")),
-    };
-    if prefixes.iter().any(String::is_empty) {
-        return Err(wrong("a prefix must not be empty: without prefixes the token is for all keys"));
-    }
-    Ok(Token { hash: given, prefixes })
-}
-
-/// What a token is known by that nobody guesses.
-fn secret(token: &str) -> Option<auth::Hash> {
-    (token.len() >= 16).then(|| auth::hash(token.as_bytes()))
+    Ok(Arc::new(command))
 }
 
 #[cfg(test)]
@@ -236,7 +218,7 @@ mod tests {
 
     fn config(text: &str, arguments: &[&str]) -> Result<Config> {
         let args = Args::parse_from([&["rl-coordinator"], arguments].concat());
-        Config::of(&args, toml::from_str(text).map_err(|error| error.to_string())?)
+        Config::new(&args, toml::from_str(text).map_err(|error| error.to_string())?)
     }
 
     #[test]
@@ -254,7 +236,7 @@ mod tests {
         let file = toml::from_str::<File>(&all).unwrap();
         assert_eq!(file.token.len(), 2);
         let redis = file.redis.unwrap();
-        let defaults = Redis::at(redis.url.clone());
+        let defaults = RedisSettings::at(redis.url.clone());
         assert_eq!((redis.timeout, redis.wait_connections), (defaults.timeout, defaults.wait_connections));
     }
 
@@ -267,6 +249,7 @@ mod tests {
         assert_eq!((told.listen.port(), &*redis.url, redis.timeout.0.as_secs()), (2, "redis://b", 7));
         assert_eq!(told.on_error, OnError::Allow);
     }
+
     #[test]
     fn what_cannot_be_meant_is_refused() {
         let token = "[[token]]\nname = \"a\"\ntoken = \"0123456789abcdef\"\n";

@@ -1,5 +1,5 @@
-"""Envoy's rate limit service, asked by a client that is made of Envoy's public description (the package xds-protos), on
-each back end."""
+"""Asks Envoy's rate limit service on each back end, with a client that is generated from Envoy's public description (the
+package xds-protos)."""
 
 import itertools
 import time
@@ -113,7 +113,7 @@ numbers = itertools.count()
 
 
 def new(what="v"):
-    """A value that no other check has."""
+    """A value that no other check uses."""
     return f"{what}{next(numbers)}"
 
 
@@ -182,7 +182,7 @@ class Checks:
         user = new()
         assert self.codes(3, descriptor(("path", "/a"), ("user", user))) == [OK, OK, OVER]
         [status] = self.ask(descriptor(("path", "/a"), ("user", user))).statuses
-        left = 86400 - time.time() % 86400  # windows are those of the clock, like those of Envoy's own service
+        left = 86400 - time.time() % 86400  # windows are aligned to the clock, as in Envoy's own service
         assert abs(status.duration_until_reset.ToNanoseconds() / 1e9 - left) % 86400 < 5, (status, left)
         assert status.current_limit.unit == Unit.DAY
         path = new("/")
@@ -308,7 +308,7 @@ class Checks:
         assert self.ask(user).statuses[0].limit_remaining == 2
 
     def check_bytes_that_are_no_message(self):
-        for bytes_ in b"\xff" * 50, b"\x0a\xff", b"\x0a\x02\xff\xff":  # the last one is no UTF-8
+        for bytes_ in b"\xff" * 50, b"\x0a\xff", b"\x0a\x02\xff\xff":  # the last one is not UTF-8
             call = self.channel.unary_unary("/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit")
             try:
                 call(bytes_, timeout=10)

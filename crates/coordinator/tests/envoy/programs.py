@@ -1,4 +1,4 @@
-"""Programs that the tests start, and that do not outlive them."""
+"""Starts programs for the tests. They do not outlive the tests."""
 
 import atexit
 import os
@@ -31,7 +31,7 @@ def free_port():
 
 
 def until(what, found, timeout=60):
-    """What `found` returns once it is something."""
+    """Waits until `found` returns something, and returns it."""
     end = time.monotonic() + timeout
     while not (result := found()):
         if time.monotonic() > end:
@@ -41,7 +41,7 @@ def until(what, found, timeout=60):
 
 
 def start(name, *command):
-    """Starts a program; what it writes is in a file."""
+    """Starts a program whose output goes to a file."""
     log = WORK / f"{name}-{len(running)}.log"
     with log.open("wb") as out:
         program = subprocess.Popen(command, stdout=out, stderr=out, cwd=WORK)
@@ -51,7 +51,7 @@ def start(name, *command):
 
 
 class Coordinator:
-    """rl-coordinator with this configuration, `envoy.listen` being left out."""
+    """rl-coordinator with this configuration, in which `envoy.listen` is left out."""
 
     def __init__(self, config, *arguments):
         path = WORK / f"config-{len(running)}.toml"
@@ -105,12 +105,12 @@ class Redis:
 
 
 def run_all(checks):
-    """Runs them, says what became of each, and ends the program."""
+    """Runs the checks, prints the result of each, and ends the program."""
     failed = 0
     for name, check in checks:
         try:
             check()
-        except Exception as error:  # each of them is a failure, whatever it is
+        except Exception as error:  # any error is a failure
             failed += 1
             print(f"FAILED  {name}: {error.__class__.__name__}: {error}", flush=True)
         else:

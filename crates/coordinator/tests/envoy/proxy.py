@@ -1,4 +1,4 @@
-"""Envoy itself, before a service, with the configurations in examples/envoy."""
+"""Runs Envoy itself in front of a service, with the configurations in examples/envoy."""
 
 import http.client
 import http.server
@@ -13,13 +13,13 @@ import programs
 
 EXAMPLES = pathlib.Path(__file__).parents[4] / "examples" / "envoy"
 TOKEN = "a-token-that-nobody-guesses"
-# What docs/envoy.md shows to be typed is what is done here, on other ports.
+# The shell lines of docs/envoy.md. The test does the same on other ports.
 SHOWN = ["rl-coordinator --config examples/envoy/rl-coordinator.toml", "envoy -c examples/envoy/envoy.yaml",
          "curl -i -H 'x-user: ann' localhost:10000"]
 
 
 class Service(http.server.BaseHTTPRequestHandler):
-    """It says that it has used as many tokens as the path says."""
+    """Answers that it has used as many tokens as the path says."""
 
     protocol_version = "HTTP/1.1"
 
@@ -35,7 +35,7 @@ class Service(http.server.BaseHTTPRequestHandler):
 
 
 class Proxy:
-    """Envoy, asking at `rls`, as envoy.yaml has it, or, with `istio`, as the patches in istio.yaml do."""
+    """Envoy, which asks at `rls`, configured by envoy.yaml or, with `istio`, by the patches in istio.yaml."""
 
     def __init__(self, service, rls, token=None, istio=False):
         self.port = programs.free_port()
@@ -59,7 +59,7 @@ class Proxy:
     def is_ready(self):
         assert self.program.poll() is None, self.program.log.read_text()
         try:
-            return self.get()[0] == 200  # which no rule is for
+            return self.get()[0] == 200  # no rule matches it
         except OSError:
             return False
 
@@ -74,7 +74,7 @@ class Proxy:
 
 
 def patched(config, rls, token):
-    """The configuration with what Istio would make of it."""
+    """The configuration as Istio would patch it."""
     text = (EXAMPLES / "istio.yaml").read_text()
     for old, new in (("rl-coordinator.limits.svc.cluster.local", "127.0.0.1"), ("port_value: 8081", f"port_value: {rls}"),
                      ("the-token-of-the-gateway", token)):
@@ -134,7 +134,7 @@ def main():
         assert proxy.get("tom", "/600")[0] == 200
         assert proxy.get("tom", "/900")[0] == 200, "600 are gone, which leaves some"
 
-        def is_denied():  # what is counted after a response is counted soon
+        def is_denied():  # the count after a response may take a moment
             status, fields = proxy.get("tom", "/0")
             return status == 429 and int(fields["retry-after"]) > 10
         programs.until("1500 of 1000 tokens deny the next request", is_denied, 20)

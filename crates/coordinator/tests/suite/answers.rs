@@ -1,4 +1,4 @@
-//! What is answered, the same by both back ends.
+//! Both back ends give the same answers.
 
 use serde_json::json;
 
@@ -73,7 +73,7 @@ fn a_quota_is_all_or_nothing_and_can_be_settled() {
         let policy = "\"rpm\";q=10;w=60, \"tpm\";q=800;qu=\"tokens\";w=48, \"day\";q=5000;qu=\"tokens\";w=86400, \"calls\";q=1;qu=\"concurrent-requests\"";
         assert_eq!(answer.field("ratelimit-policy"), Some(policy));
 
-        // The same id is the same request.
+        // A request with the same id is the same request.
         assert_eq!(client.v1("quota", &body).status(200).json()["limits"][3]["remaining"], 0);
         let other = json!({"key": "q", "limits": limits, "cost": {"tokens": 500}, "reserve": "2m"});
         let denied = client.v1("quota", &other).status(429).json();

@@ -1,4 +1,4 @@
-//! Who may ask, and about which keys; over TLS, too.
+//! Who may ask, and about which keys; also over TLS.
 
 use std::process::Command;
 
@@ -107,7 +107,7 @@ fn pages_of_other_sites_may_not_ask() {
         client.fields.push(format!("Origin: {origin}"));
         client.ask("POST", "/allow", "").status(status);
     }
-    // Nor may one whose own name leads here: where there are no tokens, names are of this machine.
+    // Nor may a page whose own name leads here: without tokens, only names of this machine are answered.
     for (host, open, status) in [
         ("evil.example", true, 403),
         ("evil.example:8765", true, 403),
@@ -175,7 +175,7 @@ fn a_certificate_is_asked_for_where_there_is_one_who_signs_them() {
     assert!(curl(&with).ends_with(" 200 2"), "{}", curl(&with));
     assert!(curl(&[&with[..], &["--http1.1"]].concat()).ends_with(" 200 1.1"));
     assert!(curl(&[]).ends_with(" 000 0"), "{}", curl(&[]));
-    // Nor does it speak without TLS.
+    // Nor does the port answer without TLS.
     let mut plain = Client::to(coordinator.port);
     plain.send("GET", "/healthz", "");
     assert!(plain.try_receive().is_err());

@@ -1,4 +1,4 @@
-//! The back end is down: what was said for that case is done, and can be seen.
+//! While the back end is down, requests are answered as `on_error` says, and the answers are marked.
 
 use serde_json::json;
 
@@ -26,7 +26,7 @@ fn it_is_open_or_closed_as_was_said() {
     let allowed = client.v1("slide", &open).status(200);
     assert_eq!(allowed.field("rl-degraded"), Some("allow"));
     assert_eq!(allowed.json(), json!({"allowed": true, "degraded": true}));
-    // What gives back cannot be made up.
+    // on_error cannot decide these.
     client.v1("settle", &json!({"key": "k", "id": "x"})).problem(503, "back_end_down");
     client.v1("peek", &json!({"key": "k"})).problem(503, "back_end_down");
     client.get("/readyz").problem(503, "back_end_down");
@@ -40,7 +40,7 @@ fn it_is_open_or_closed_as_was_said() {
 fn it_goes_on_when_the_server_is_there_again() {
     let mut server = crate::common::Server::start(&[]);
     server.kill();
-    // On a port that nobody has, somebody else's server may be the next moment.
+    // Another program could take a free TCP port meanwhile, so this is a socket.
     let url = format!("redis+unix://{}", server.socket().display());
     let coordinator = Coordinator::start("on_error = \"allow\"", &["--redis", &url]);
     let mut client = coordinator.client();

@@ -1,4 +1,4 @@
-//! The lines of docs/coordinator.md and README.md do what they say.
+//! The shell lines of docs/coordinator.md and README.md work.
 
 use std::fs;
 use std::path::Path;
@@ -6,13 +6,13 @@ use std::process::Command;
 
 use crate::common::Coordinator;
 
-/// All lines to be typed of a page, in their order.
+/// The shell lines of a page, in order.
 fn typed(page: &str) -> Vec<String> {
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(page)).unwrap();
     let mut lines: Vec<String> = Vec::new();
     for line in text.lines() {
         match lines.last_mut() {
-            // A command goes on until its quotes are closed.
+            // A command continues until its quotes are closed.
             Some(last) if last.matches('\'').count() % 2 == 1 => *last += line,
             _ if line.starts_with("curl ") || line.starts_with("json=") => lines.push(line.to_owned()),
             _ => {}

@@ -1,4 +1,4 @@
-//! How it ends: nothing is lost when it is told to, and no more than the interval when it is killed.
+//! The end of the program: a signal loses nothing, and kill -9 loses no more than the interval.
 
 use std::fs;
 
@@ -38,7 +38,7 @@ fn told_to_end_it_loses_nothing() {
     assert!(coordinator.end().success());
     coordinator.restart();
     is_all_there(&mut coordinator.client());
-    // Nor by other signals that ask it to.
+    // Other signals that end it lose nothing either.
     for (left, signal) in [(92, "-INT"), (91, "-HUP")] {
         coordinator.client().v1("slide", &json!({"key": "slide", "limit": 100, "window": "1h"})).status(200);
         coordinator.signal(signal);
@@ -57,7 +57,7 @@ fn what_is_answered_while_it_ends_is_saved() {
     for key in 0..5_000 {
         client.ask("POST", "/v1/slide", &body(format!("fills-the-snapshot-{key}"))).status(200);
     }
-    // Requests that have not come to their end when it is told to end, and come to it while all is saved.
+    // Requests that are incomplete at the signal, and complete while the limits are saved.
     let late = |at: usize| {
         let (mut client, body) = (coordinator.client(), body(format!("late-{at}")));
         let kind = "Host: localhost\r\nContent-Type: application/json";
@@ -93,12 +93,12 @@ fn two_do_not_share_a_snapshot() {
     let said = second.err().expect("the second one does not start");
     assert!(said.contains("another rl-coordinator uses this snapshot"), "{said}");
     is_all_there(&mut first.client());
-    // Whichever way the first one ends, the next one starts.
+    // After kill -9 the next process starts as well.
     first.kill();
     first.restart();
 }
 
-/// Waits for two snapshots: the second was begun after all that was answered until now.
+/// Waits for two snapshots: the second one started after everything that was answered until now.
 fn is_saved(coordinator: &Coordinator) {
     let written = || fs::metadata(coordinator.dir().join("limits")).and_then(|file| file.modified()).ok();
     for _ in 0..2 {
@@ -125,7 +125,7 @@ fn killed_at_any_moment_it_starts_again() {
         let mut client = coordinator.client();
         client.v1("slide", &body(0)).status(200);
         is_saved(&coordinator);
-        // While a snapshot follows the other, at a moment that is another one each time.
+        // Snapshots follow each other; the moment of the kill differs each time.
         for key in 0..round * 37 {
             client.v1("slide", &body(key % 100 + 1)).status(200);
         }
@@ -148,7 +148,7 @@ fn a_damaged_snapshot_is_refused_and_left_alone() {
         let mut damaged = sound.clone();
         damaged[at] ^= 1;
         if at > 150 && at % 21 != 0 {
-            continue; // each takes a process
+            continue; // each one starts a process
         }
         fs::write(dir.join("limits"), &damaged).unwrap();
         let log = Coordinator::try_start(&dir, config, &[]).err().expect("it is refused");
@@ -159,7 +159,7 @@ fn a_damaged_snapshot_is_refused_and_left_alone() {
         fs::write(dir.join("limits"), &sound[..length]).unwrap();
         assert!(Coordinator::try_start(&dir, config, &[]).is_err(), "{length}");
     }
-    // What is left half written of another is of no interest.
+    // An unfinished new snapshot is ignored.
     fs::write(dir.join("limits"), &sound).unwrap();
     fs::write(dir.join("limits.new"), b"half").unwrap();
     is_all_there(&mut Coordinator::start_in(&dir, config, &[]).client());
@@ -188,7 +188,7 @@ fn those_who_wait_are_answered_when_it_ends() {
     });
 }
 
-/// How many wait, as the metrics have it.
+/// The number of waiters in the metrics.
 pub fn waits_now(client: &mut Client) -> u64 {
     let text = client.get("/metrics").status(200).text();
     text.lines().find_map(|line| line.strip_prefix("rl_waiting ")).unwrap().parse().unwrap()

@@ -1,5 +1,5 @@
-//! The service for Envoy: its bounds, and what it does when something is wrong. Its answers are looked at by `make test-rls`,
-//! with a client of Envoy's own description.
+//! The service for Envoy: its bounds and its errors. `make test-rls` tests its answers, with a client that is generated from
+//! Envoy's own description.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -42,7 +42,7 @@ const RULES: &str = r#"
     window = "1h"
 "#;
 
-/// Envoy, for these tests.
+/// A client that asks as Envoy does.
 struct Envoy {
     runtime: Runtime,
     channel: Channel,
@@ -74,7 +74,7 @@ impl Envoy {
     }
 }
 
-/// Where it answers Envoy.
+/// The port for Envoy.
 fn port(coordinator: &Coordinator) -> u16 {
     let mut port = None;
     wait_until("it listens to Envoy", || {
@@ -108,7 +108,7 @@ fn a_message_that_is_too_large_or_too_much_costs_little() {
     let before = coordinator.resident();
     let said = envoy.refuses(request(vec![of(&"x".repeat(70_000))]), Code::OutOfRange);
     assert!(said.contains("too large"), "{said}");
-    // As many as fit: two bytes each, and many more once they are read.
+    // As many descriptors as fit: two bytes each on the wire, and many more in memory.
     let empty = request(vec![RateLimitDescriptor::default(); 30_000]);
     let calls = (0..100).map(|_| {
         let mut client = RateLimitServiceClient::new(envoy.channel.clone());
@@ -149,7 +149,7 @@ fn all_messages_that_are_read_have_so_much_room_together() {
     let envoy = Envoy::of(&coordinator);
     for round in 0..5 {
         envoy.refuses(request(vec![of(&"x".repeat(3_000))]), Code::ResourceExhausted);
-        is(&envoy.user(&format!("{round}{}", "x".repeat(1_500))).unwrap(), Limited::Ok); // there is room again
+        is(&envoy.user(&format!("{round}{}", "x".repeat(1_500))).unwrap(), Limited::Ok); // the budget is free again
     }
 }
 
@@ -159,9 +159,9 @@ fn those_who_say_nothing_leave_room_for_others() {
     let coordinator = Coordinator::start(&config, &[]);
     let port = port(&coordinator);
     let silent: Vec<_> = (0..200).map(|_| TcpStream::connect(("127.0.0.1", port)).unwrap()).collect();
-    // It stands behind them, until they have been sent away.
+    // It waits behind them, until they are closed.
     is(&Envoy::of(&coordinator).user("x").unwrap(), Limited::Ok);
-    // The other port has room of its own.
+    // The other port has its own limit.
     coordinator.client().get("/healthz").status(200);
     drop(silent);
 }
@@ -179,7 +179,7 @@ fn what_is_no_call_is_refused() {
     assert_eq!(&answer, b"HTTP/1.1 505");
 
     let envoy = Envoy::of(&coordinator);
-    // What a page of another site can make a browser send.
+    // A request that a page of another site can make a browser send.
     for kind in ["text/plain", "application/grpcx", "application/json"] {
         let request = http::Request::post(format!("http://localhost{PATH}")).header("content-type", kind);
         let mut channel = envoy.channel.clone();
@@ -193,7 +193,7 @@ fn what_is_no_call_is_refused() {
     for round in 0..200 {
         let mut noise = TcpStream::connect(("127.0.0.1", port(&coordinator))).unwrap();
         let begin: &[u8] = if round % 2 == 0 { b"" } else { b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" };
-        let _ = noise.write_all(&[begin, &random.bytes(300)].concat()); // it may have been cut off
+        let _ = noise.write_all(&[begin, &random.bytes(300)].concat()); // the program may have closed it
     }
     is(&envoy.user("x").unwrap(), Limited::Ok);
     let metrics = coordinator.client().get("/metrics").text();

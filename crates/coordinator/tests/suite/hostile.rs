@@ -1,4 +1,4 @@
-//! What is too large, too slow, too much or no request at all: a clear answer, and bounded memory.
+//! Requests that are too large, too slow, too many or invalid get a clear answer, and memory stays bounded.
 
 use std::time::Duration;
 
@@ -16,10 +16,10 @@ fn a_body_that_is_too_large_is_not_read() {
         client.send("POST", path, &"x".repeat(70_000));
         client.receive().problem(413, "body_too_large");
     }
-    // One that never ends, in pieces.
+    // A body that never ends, in chunks.
     let mut client = coordinator.client();
     client.send_bytes(b"POST /v1/slide HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n");
-    // As much as is certain to be too much, and no more: what nobody reads may make the system drop the answer.
+    // Just over the limit: bytes that are never read may make the system drop the answer.
     for _ in 0..16 {
         client.send_bytes(format!("1000\r\n{}\r\n", "x".repeat(4096)).as_bytes());
     }
@@ -46,7 +46,7 @@ fn bodies_that_are_read_have_so_much_room_together() {
         let answer = client.ask("POST", "/allow", &body);
         answer.status == 503 && answer.json()["code"] == "too_many_bodies"
     });
-    // What is small has room still, and the first has what it needs.
+    // A small body still fits, and the first one can finish.
     coordinator.client().ask("POST", "/allow", "small").status(200);
     first.send_bytes(b"x");
     first.receive().status(200);
@@ -67,7 +67,7 @@ fn who_is_slow_is_sent_away() {
     let coordinator =
         Coordinator::start("[bounds]\nheader_timeout = \"300ms\"\nread_timeout = \"300ms\"\n", &[]);
     let brief = Duration::from_secs(5);
-    // Nothing at all; a beginning that may become HTTP/2; half a head; a connection that was used.
+    // No bytes; bytes that may begin HTTP/2; half a head; and below, a connection that was used.
     for begin in ["", "PR", "POST /allow HTTP/1.1\r\nHost:"] {
         let mut client = coordinator.client();
         client.send_bytes(begin.as_bytes());
@@ -90,7 +90,7 @@ fn who_is_slow_is_sent_away() {
 fn who_never_reads_is_sent_away() {
     let coordinator = Coordinator::start("[bounds]\nconnections = 1\nwrite_timeout = \"300ms\"\n", &[]);
     let mut deaf = coordinator.client();
-    // More than systems keep for those who do not read.
+    // More than the system buffers for a client that does not read.
     while deaf.try_send_bytes(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n").is_ok() {}
     coordinator.client().ask("POST", "/allow", "").status(200);
 }
@@ -104,9 +104,9 @@ fn who_may_begin_http2_costs_next_to_nothing() {
         client
     };
     let clients: Vec<_> = (0..300).map(|_| begin()).collect();
-    coordinator.client().ask("POST", "/allow", "").status(200); // they have been taken
+    coordinator.client().ask("POST", "/allow", "").status(200); // they have been accepted
     let before = coordinator.busy();
-    std::thread::sleep(Duration::from_secs(2)); // it is about time
+    std::thread::sleep(Duration::from_secs(2)); // the test measures time
     let busy = coordinator.busy().saturating_sub(before);
     assert!(busy < Duration::from_millis(150), "{busy:?}");
     drop(clients);
@@ -122,7 +122,7 @@ fn many_slow_clients_leave_room_for_others() {
             client
         })
         .collect();
-    // It stands behind them, until they have been sent away.
+    // It waits behind them, until they are closed.
     let mut client = coordinator.client();
     client.ask("POST", "/allow", "").status(200);
     drop(slow);
@@ -190,7 +190,7 @@ fn keys_are_bounded_and_what_has_expired_makes_room() {
     }
     let answer = client.v1("slide", &body(200, "1h")).problem(503, "too_many_keys");
     assert_eq!(answer.field("retry-after"), Some("1"));
-    // Keys that there are go on, and what takes nothing makes no key.
+    // Existing keys still work, and a denied request creates no key.
     client.v1("slide", &body(150, "1h")).status(200);
     client.v1("slide", &json!({"key": "new", "limit": 5, "window": "1h", "cost": 6})).status(429);
 }
@@ -224,7 +224,7 @@ fn waiters_and_watchers_are_bounded() {
             }
         }
         client.v1("slide", &body("b", Some("1h"))).problem(503, "too_many_waiters");
-        // Who goes makes room.
+        // A client that leaves makes room.
         waiting.pop().unwrap().close();
         wait_until("one has gone", || crate::ends::waits_now(&mut client) == 2);
 

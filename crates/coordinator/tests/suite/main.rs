@@ -1,6 +1,6 @@
-//! rl-coordinator from outside: the program itself, real Redis servers with the module, a file per concern.
+//! Tests rl-coordinator from outside: the real program, and real Redis servers with the module. Each file is one concern.
 //!
-//! The module is that of the release profile (`cargo build --release`), or `REDIS_RL_MODULE`; the server is
+//! The module is the one of the release profile (`cargo build --release`), or `REDIS_RL_MODULE`. The server is
 //! `redis-server`, or `REDIS_RL_SERVER`.
 
 #![allow(
@@ -21,6 +21,7 @@ mod degraded;
 mod docs;
 mod ends;
 mod envoy;
+mod golden;
 mod hostile;
 mod oracle;
 mod recipe;

@@ -1,8 +1,8 @@
-//! 10,000 random requests, and one oracle that is too simple to be wrong: what the program answers over HTTP from memory,
-//! what it answers from a server, and what the module itself answers must be what the oracle says.
+//! 10,000 random requests and a naive oracle. The program in memory, the program with a server, and the module itself must
+//! all answer what the oracle says.
 //!
-//! A decision was made at some millisecond between the sending of a request and the coming of its answer, on the clock
-//! that the test reads as well. By so much, and no more, what is told of time may differ; what is counted may not.
+//! The test reads the same clock as the program. A decision was made between the sending of the request and the arrival of
+//! the answer. Times may differ by that much; counts may not differ.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 use crate::common::log::Log;
 use crate::common::{Client, Conn, Coordinator, Random};
 
-/// What is asked of a key; its number says by which algorithm.
+/// A request about a key. The number of the key chooses the algorithm.
 #[derive(Clone, Copy, Debug)]
 struct Request {
     key: usize,
@@ -23,14 +23,14 @@ struct Request {
 type Five = [i64; 5];
 
 const KEYS: usize = 24;
-/// Of windows and periods, by the number of the key: some end while the test runs.
+/// The lengths of windows and periods, by the number of the key. Some end during the test.
 const LENGTHS: [u64; 4] = [500, 1_000, 60_000, 86_400_000];
 const REFILL: u64 = 7;
 
 impl Request {
     fn random(random: &mut Random) -> Self {
         let key = random.below(KEYS);
-        // Buckets keep their capacity; the others are held to what the moment says.
+        // A bucket keeps its capacity; the other limits change from request to request.
         let limit = if key % 3 == 2 { 40 } else { u64::try_from(random.between(1, 60)).unwrap() };
         let cost = u64::try_from(random.between(0, 9)).unwrap();
         Self { key, limit, cost }
@@ -69,7 +69,7 @@ impl Request {
         }
     }
 
-    /// What is answered at `now` by a key that has admitted this.
+    /// The expected answer at `now` of a key with this log of admissions.
     fn expected(&self, log: &Log, now: u64) -> Five {
         let (length, limit, cost) = (self.length(), u128::from(self.limit), u128::from(self.cost));
         if self.key % 3 == 2 {
@@ -79,7 +79,7 @@ impl Request {
         let used =
             |at: u64| if fixed { log.used_fixed(at, length, -7) } else { log.used_sliding(at, length) };
         let boundary = now + length - (now + 7) % length;
-        // From when on it is asked whether there is less.
+        // The moments at which admissions expire.
         let leaves = |at: u64| if fixed { boundary } else { at + length };
         let mut later: Vec<u64> = log
             .0
@@ -107,7 +107,7 @@ impl Request {
     }
 
     fn bucket(&self, log: &Log, now: u64) -> Five {
-        let unit = u128::from(self.length()); // of these ticks a token is made, and a ms gives REFILL of them back
+        let unit = u128::from(self.length()); // the ticks of a token; each ms gives REFILL of them back
         let refill = u128::from(REFILL);
         let (mut missing, mut last) = (0_u128, 0);
         for (at, cost) in &log.0 {
@@ -137,10 +137,10 @@ fn now() -> u64 {
     u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
 }
 
-/// What each key has admitted, and how many ms it may be wrong about when.
+/// The log of each key, and by how many ms its times may be wrong.
 struct Oracle(Vec<(Log, u64)>);
 
-/// The clocks of two processors may differ by a little, and that may be from one ms to the next.
+/// The clocks of two processors may differ slightly, and a ms may end in between.
 const SKEW: u64 = 1;
 
 impl Oracle {
@@ -164,13 +164,13 @@ impl Oracle {
         let context = || format!("{who}: {request:?} from {from} to {to}: {answer:?}, not {expected:?}");
         assert!(all.any(explains), "{}", context());
         if answer[0] == 1 && request.cost > 0 {
-            // The end of a fixed window, and what a bucket gains, tell when it was.
+            // The reset time of a fixed window or a bucket reveals the exact moment.
             let exactly = |at: &u64| request.expected(log, (*at).max(last)) == answer;
             let at = (from - SKEW..=to + SKEW).rev().find(exactly).unwrap_or(to);
             log.admit(at.max(last), request.cost);
             *slack = (*slack).max(to - from);
         }
-        // What is over for good changes no answer.
+        // Expired admissions no longer change any answer.
         if request.key % 3 != 2 {
             log.0.retain(|(then, _)| then + 2 * request.length() > from);
         }
@@ -231,7 +231,7 @@ fn ten_thousand_random_requests_are_answered_as_the_module_answers_them() {
             outcomes[outcome] += 1;
         }
     }
-    // Most was answered within a millisecond or two, so that most was held to that.
+    // Most answers came within a ms or two, so most were checked that closely.
     let mut slack: Vec<u64> =
         oracles.iter().flat_map(|oracle| oracle.0.iter().map(|(_, slack)| *slack)).collect();
     slack.sort_unstable();

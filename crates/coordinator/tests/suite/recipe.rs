@@ -1,5 +1,5 @@
-//! The client of the recipe that this program is the server of, as it was written there but for the call to the
-//! provider: it must get its slots, wait as it is told, and never have more than the limit.
+//! The client of the usual recipe for a coordinator, unchanged except for its call to the provider. It must get its slots,
+//! wait as long as the answers say, and never exceed the limit.
 
 use std::fs;
 use std::process::Command;
@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::common::coordinator::folder;
 use crate::common::{Coordinator, on_each};
 
-/// The recipe's client, line by line; what it would call is here the clock.
+/// The recipe's client, line by line. It reads the clock instead of calling the provider.
 const CLIENT: &str = r#"
 import json
 import sys
@@ -58,7 +58,7 @@ def make_rate_coordinated_call(messages: list[dict]) -> str:
     raise TimeoutError("Could not obtain quota slot within 30s")
 "#;
 
-/// Uses it, on a port that is not the usual one.
+/// Runs it on another port.
 const DRIVER: &str = r#"
 request_quota_slot.__defaults__ = (sys.argv[1],)
 for _ in range(int(sys.argv[2])):
@@ -92,7 +92,7 @@ fn the_client_of_the_recipe_works_unchanged() {
             out.lines().filter_map(|line| line.strip_prefix("at ")?.parse().ok()).collect();
         at.sort_by(f64::total_cmp);
         assert_eq!(at.len(), 32);
-        // The client reads its clock when it has been answered: a little later than it was decided, each time anew.
+        // The client reads its clock after the answer, so a little after the decision.
         assert!(at[31] - at[0] > 5.5, "{at:?}");
         let _ = fs::remove_dir_all(dir);
     });
@@ -103,7 +103,7 @@ fn the_answer_has_what_the_recipe_has() {
     on_each("[allow]\nlimit = 2\nwindow = \"1h\"\n", |coordinator: &mut Coordinator| {
         let mut client = coordinator.client();
         for count in [1, 2, 2] {
-            // With a body of any kind, or none, and without a type.
+            // With any body or none, and without a content type.
             let answer = client.ask("POST", "/allow", if count == 1 { "" } else { "no JSON" }).status(200);
             assert_eq!(answer.field("content-type"), Some("application/json"));
             let told = answer.json();

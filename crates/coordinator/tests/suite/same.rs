@@ -1,18 +1,18 @@
-//! Quotas, reservations and what gives back: a random history, told to the program in memory, to the program with a
-//! server, and to the module itself. Each step has one answer. (`oracle.rs` says which, for what is one limit.)
+//! A random history of quotas, reservations and refunds: the program in memory, the program with a server, and the module
+//! itself give the same answer to each step. (`oracle.rs` checks the answers of keys of one limit.)
 //!
-//! Windows are so long and refills so slow that nothing counted changes while it runs; what is told of time may differ
-//! by as much as the three are asked one after another.
+//! Windows are so long and refills so slow that no count changes by itself during the test. The three are asked one after
+//! another, so times may differ a little.
 
 use serde_json::{Value as Json, json};
 
 use crate::common::value::Value;
 use crate::common::{Client, Conn, Coordinator, Random};
 
-/// An hour's worth is told as a time; by so much of it may three answers differ.
+/// The most by which the times in the three answers may differ.
 const NEAR_MS: i64 = 5_000;
 
-/// A step: the path, its body, and the same as a command.
+/// A step: a path with its body, and the same as a command.
 struct Step {
     path: &'static str,
     body: Json,
@@ -20,7 +20,7 @@ struct Step {
 }
 
 impl Step {
-    /// What is used up for good leaves nothing to tell of, so keys are new in each `age`.
+    /// Keys are new in each `age`: keys that are used up for good would have nothing left to compare.
     fn random(random: &mut Random, age: usize) -> Self {
         let key = format!("q{age}.{}", random.below(4));
         let id = format!("r{}", random.below(12));
@@ -43,7 +43,7 @@ impl Step {
                 let body = json!({"key": key, "cost": {"tokens": tokens}});
                 step("peek", body, format!("RL.PEEK {key} COST tokens {tokens}"))
             }
-            // Now and then a key of one limit, or one that is the other kind.
+            // Sometimes a key of one limit, or a key of the other kind.
             _ => {
                 let (limit, cost) = (random.between(1, 30), random.between(0, 9));
                 let key = if random.one_in(3) { key } else { format!("one{age}") };
@@ -96,7 +96,7 @@ impl Step {
         Self { path: "quota", body, command: format!("RL.QUOTA {key} {} {terms}", words.join(" ")) }
     }
 
-    /// What the program answers, as the module would.
+    /// The program's answer, as the module would write it.
     fn over_http(&self, client: &mut Client) -> Vec<String> {
         let answer = client.v1(self.path, &self.body);
         let told = answer.json();
@@ -156,7 +156,7 @@ fn flatten(value: &Value, all: &mut Vec<String>) {
     }
 }
 
-/// Whether two answers are the same, but for a moment in what is told of time.
+/// Whether two answers are the same, apart from small differences in times.
 fn are_same(one: &[String], other: &[String]) -> bool {
     let near = |(one, other): (&String, &String)| match (one.parse::<i64>(), other.parse::<i64>()) {
         (Ok(one), Ok(other)) if one > NEAR_MS && other > NEAR_MS => (one - other).abs() < NEAR_MS,

@@ -1,4 +1,4 @@
-//! Other servers than one alone: with TLS, behind sentinels, in a cluster, with a password.
+//! Servers of other kinds: with TLS, behind sentinels, in a cluster, with a password.
 
 use std::fs;
 use std::process::{Child, Command, Stdio};
@@ -11,7 +11,7 @@ use crate::common::server::free_port;
 use crate::common::{Conn, Coordinator, Server, wait_until};
 use crate::ends::waits_now;
 
-/// It is asked, waits, and closes a wait whose client has gone.
+/// Checks that requests are answered and wait, and that a wait ends when its client leaves.
 fn works(coordinator: &Coordinator, keys: &[&str]) {
     let mut client = coordinator.client();
     for key in keys {
@@ -111,7 +111,7 @@ fn a_server_with_tls() {
     let config = "[redis]\nurl = \"unused://\"\nca = \"ca.pem\"\n";
     let url = format!("rediss://localhost:{port}");
     works(&Coordinator::start_in(&dir, config, &["--redis", &url]), &["a"]);
-    // Not with a certificate of somebody else.
+    // Another authority's certificate is refused.
     let coordinator = Coordinator::start("", &["--redis", &url]);
     coordinator.client().ask("POST", "/allow", "").status(503);
     drop(redis);
@@ -127,7 +127,7 @@ fn a_cluster() {
     works(&coordinator, &["a", "b", "c", "d", "e", "f"]);
     let keys = |node: &Server| node.connect().ask("DBSIZE").int();
     assert!(cluster.nodes.iter().all(|node| keys(node) > 0));
-    // A key that has moved is found.
+    // A key that has moved to another node is found.
     let slot = u16::try_from(cluster.nodes[0].connect().ask("CLUSTER KEYSLOT a").int()).unwrap();
     let target = (cluster.owner(slot) + 1) % 3;
     cluster.migrate(slot, &cluster.nodes[target]);
@@ -136,7 +136,7 @@ fn a_cluster() {
     assert_eq!(client.v1("refund", &json!({"key": "a", "cost": 1})).status(200).json()["remaining"], 1);
 }
 
-/// A sentinel, which ends with the test.
+/// A sentinel that ends with the test.
 struct Sentinel(Child);
 
 impl Drop for Sentinel {
@@ -180,7 +180,7 @@ fn sentinels_lead_to_whoever_is_the_primary() {
     client.v1("slide", &json!({"key": "b", "limit": 5, "window": "1h", "cost": 2})).status(200);
     wait_until("the replica has it", || replica.connect().ask("EXISTS b").int() == 1);
     primary.kill();
-    // It finds the other one by itself, where the limit is as it was.
+    // It finds the new primary by itself, and the limit is unchanged there.
     wait_until("the other is the primary", || {
         client.v1("slide", &json!({"key": "b", "limit": 5, "window": "1h"})).status == 200
     });

@@ -1,4 +1,4 @@
-//! Requests that wait: their turn, their order, and what becomes of them when they do not.
+//! Requests that wait: their turn, their order, and how a wait ends.
 
 use std::process::Command;
 use std::time::Duration;
@@ -38,7 +38,7 @@ fn a_waiter_is_denied_when_its_time_is_over() {
         let (answer, took) = timed(|| client.v1("slide", &slide(1, "1h", "300ms", "low")).status(429));
         assert!(answer.json()["retry_after_ms"].as_u64().unwrap() > 3_500_000, "{answer:?}");
         assert!((290..5_000).contains(&took.as_millis()), "{took:?}");
-        // What never can be admitted does not wait.
+        // A request that never can be admitted does not wait.
         let body = json!({"key": "k", "limit": 1, "window": "1h", "cost": 2, "wait": "1h"});
         assert_eq!(client.v1("slide", &body).status(429).json()["retry_after_ms"], -1);
     });
@@ -59,7 +59,7 @@ fn the_more_urgent_goes_first_and_nobody_barges_in() {
             client.v1("refund", &json!({"key": "k", "cost": 1})).status(200);
             waiting[next].receive().status(200);
         }
-        // While one waits, what would take what it waits for is denied, though there is enough of it.
+        // While a request waits, others are denied what it waits for, even if it is available.
         let large = json!({"key": "w", "limit": 3, "window": "1h", "cost": 3, "wait": "1h"});
         client.v1("slide", &json!({"key": "w", "limit": 3, "window": "1h"})).status(200);
         let mut large = send(coordinator, &large);
@@ -89,7 +89,7 @@ fn who_goes_takes_nothing() {
                     && redis.connect().info_number("rl_waiting_normal") == 0
             });
         }
-        // Nor does one whose turn would have come later.
+        // Nor does a request whose turn would have come later.
         let third = send(coordinator, &slide(1, "1h", "1h", "low"));
         wait_until("it waits", || waits_now(&mut client) == 1);
         third.close();
@@ -129,11 +129,11 @@ fn a_connection_that_is_lost_does_not_make_one_wait_anew() {
     let mut client = coordinator.client();
     let other = json!({"key": "other", "limit": 1, "window": "1s", "wait": "10s"});
     client.v1("slide", &other).status(200);
-    client.v1("slide", &other).status(200); // it has waited, and leaves a connection for the next one
+    client.v1("slide", &other).status(200); // its connection is kept for the next wait
     client.v1("slide", &slide(1, "1h", "20s", "normal")).status(200);
     let mut waits = send(&coordinator, &slide(1, "1h", "20s", "normal"));
     wait_until("it waits", || waits_now(&mut client) == 1);
-    std::thread::sleep(Duration::from_secs(1)); // longer than a connection takes to be found of no more use
+    std::thread::sleep(Duration::from_secs(1)); // longer than it takes to notice a broken connection
     coordinator.redis.as_ref().unwrap().connect().ask("CLIENT KILL TYPE normal");
     let (answer, took) = timed(|| waits.receive());
     answer.problem(503, "back_end_down");
@@ -146,7 +146,7 @@ fn reservations_that_run_out_or_are_settled_let_others_go_on() {
         let mut client = coordinator.client();
         let body = |ttl: &str, id: &str| json!({"key": "q", "limits": [{"name": "calls", "inflight": 1}], "reserve": ttl, "id": id, "wait": "1h"});
         client.v1("quota", &body("400ms", "a")).status(200);
-        client.v1("quota", &body("1h", "b")).status(200); // when the first has run out
+        client.v1("quota", &body("1h", "b")).status(200); // after the first one has expired
         let mut third = coordinator.client();
         third.send("POST", "/v1/quota", &body("1h", "c").to_string());
         wait_until("it waits", || waits_now(&mut client) == 1);
@@ -168,7 +168,7 @@ fn no_more_than_the_limit_goes_on_of_a_crowd() {
     });
 }
 
-/// Each has a connection, and so a file, here and there: this runs in a process that may have so many.
+/// Each waiter needs a file here and in the program, so this runs in a process with a higher limit.
 #[test]
 fn ten_thousand_are_held() {
     const ALONE: &str = "RL_COORDINATOR_ALONE";
@@ -203,7 +203,7 @@ fn many(coordinator: &Coordinator, count: u64) {
     wait_until("all wait", || waits_now(&mut client) == count);
     let each = (coordinator.resident() - before) / usize::try_from(count).unwrap();
     assert!(each < 100_000, "{each} bytes each");
-    // Meanwhile others are served.
+    // Other requests are served meanwhile.
     let (_, took) = timed(|| client.ask("POST", "/allow", "").status(200));
     assert!(took < Duration::from_secs(1), "{took:?}");
     client.v1("refund", &json!({"key": "k", "cost": count})).status(200);

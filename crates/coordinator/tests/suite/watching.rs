@@ -1,4 +1,4 @@
-//! What can be seen: `/v1/watch`, `/metrics`, the page.
+//! `/v1/watch`, `/metrics` and the page.
 
 use serde_json::{Value as Json, json};
 
@@ -71,7 +71,7 @@ fn a_state_comes_at_once_and_then_each_second() {
                 (&json!(999), &json!(4))
             );
         }
-        // It ends with the program.
+        // The stream ends with the program.
         coordinator.signal("-TERM");
         while watcher.line().is_ok() {}
         assert!(coordinator.ended().success());

@@ -23,7 +23,7 @@ enum Image<'a> {
 /// The effect of one limit as it is written.
 #[derive(Serialize, Deserialize)]
 enum LimitImage {
-    Admit { rule: RuleImage, at: u64, cost: u64 },
+    Admit { at: u64, cost: u64, rule: RuleImage },
     Refund { at: u64, cost: u64 },
 }
 
@@ -64,7 +64,7 @@ impl LimitImage {
     fn of(effect: &LimitEffect) -> Self {
         match effect {
             LimitEffect::Admit { rule, at, cost } => {
-                Self::Admit { rule: RuleImage::of(rule), at: at.ms(), cost: *cost }
+                Self::Admit { at: at.ms(), cost: *cost, rule: RuleImage::of(rule) }
             }
             LimitEffect::Refund { at, cost } => Self::Refund { at: at.ms(), cost: *cost },
         }
@@ -72,7 +72,7 @@ impl LimitImage {
 
     fn effect(self) -> Option<LimitEffect> {
         Some(match self {
-            Self::Admit { rule, at, cost } => {
+            Self::Admit { at, cost, rule } => {
                 LimitEffect::Admit { rule: rule.rule()?, at: At::new(at)?, cost: checked(cost)? }
             }
             Self::Refund { at, cost } => LimitEffect::Refund { at: At::new(at)?, cost: checked(cost)? },

@@ -28,7 +28,7 @@ impl<'a> Effect<'a> {
     ///
     /// # Errors
     /// [`Fault::WrongType`] if the value is of another kind. Nothing has changed then.
-    #[inline]
+    #[inline(always)] // its kind is known where it is made
     pub fn apply(&self, value: &mut Value) -> Result<Expiry> {
         match self {
             Self::Limit(effect) => effect.apply(value.limit_mut()?),

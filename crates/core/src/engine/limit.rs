@@ -19,7 +19,7 @@ use crate::time::Span;
 ///
 /// # Errors
 /// [`Fault::MaxWindow`], [`Fault::WrongType`], and the host's own. Nothing has changed then.
-#[inline]
+#[inline(always)] // a decision is large: what returns it copies it
 pub fn turn<H: Host>(
     host: &mut H,
     name: H::Name,
@@ -40,7 +40,7 @@ pub fn turn<H: Host>(
 ///
 /// # Errors
 /// As [`turn`].
-#[inline(always)] // a decision is large
+#[inline(always)] // as `turn`
 pub fn decide<H: Host>(
     host: &mut H,
     name: H::Name,

@@ -34,6 +34,7 @@ pub enum Peeked {
 ///
 /// # Errors
 /// [`Fault::WrongType`]; [`Fault::PeekSyntax`] if a unit is named for a key of one limit.
+#[inline(always)] // what it returns is large
 pub fn peek<H: Host>(host: &H, name: H::Name, costs: &Costs<'_>) -> Result<Peeked> {
     host.read(name, |host, value| match value {
         Some(Value::Limit(state)) => limit(host, name, state, costs).map(Peeked::Limit),
@@ -42,6 +43,7 @@ pub fn peek<H: Host>(host: &H, name: H::Name, costs: &Costs<'_>) -> Result<Peeke
     })?
 }
 
+#[inline(always)] // as `peek`
 fn limit<H: Host>(host: &H, name: H::Name, state: &State, costs: &Costs<'_>) -> Result<Decision> {
     if costs.iter().any(|(unit, _)| unit != REQUESTS) {
         return Err(Fault::PeekSyntax); // one limit counts requests, whatever they are
@@ -56,6 +58,7 @@ fn limit<H: Host>(host: &H, name: H::Name, state: &State, costs: &Costs<'_>) -> 
     Ok(queued.flatten().unwrap_or_else(|| state.peek(cost, clock)))
 }
 
+#[cold]
 fn quota<H: Host>(host: &H, name: H::Name, held: &Quota, costs: &Costs<'_>) -> Peeked {
     let (shape, clock) = (in_force(host, held), host.clock());
     // If the quota counts reservations, the question is whether one more would be admitted.

@@ -58,7 +58,7 @@ impl Outcome {
 ///
 /// # Errors
 /// The fault of the request, and the host's own. Nothing has changed then.
-#[inline]
+#[inline(always)] // what it is given is large
 pub fn one<H: Host, R>(
     host: &mut H,
     name: H::Name,

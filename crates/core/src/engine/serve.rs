@@ -19,6 +19,8 @@ pub enum Served {
 pub trait Server {
     /// What the host keeps of a waiter.
     type Waiter;
+    /// What the host runs to decide on a waiter's request again.
+    type Request;
     /// What a waiter is answered.
     type Answer;
 
@@ -31,9 +33,11 @@ pub trait Server {
     /// How long the clock that decides has stood still.
     fn lag(&self) -> Span;
 
-    /// Runs the request of a waiter again, as if it came now. `None` if it cannot run; it may have been taken out
-    /// of the lines then.
-    fn attempt(&mut self, ticket: Ticket, standing: Standing) -> Option<Turn<Self::Answer>>;
+    /// The request of a waiter; `None` if its client is gone and takes nothing.
+    fn request(waiter: &Self::Waiter) -> Option<Self::Request>;
+
+    /// Runs a request again, as if it came now; `None` if it cannot run.
+    fn attempt(&mut self, request: Self::Request, standing: Standing) -> Option<Turn<Self::Answer>>;
 
     /// Answers a waiter that was taken out of the lines.
     fn answer(&mut self, waiter: Waiter<Self::Waiter>, why: Served, answer: Self::Answer);
@@ -57,15 +61,15 @@ pub fn serve<S: Server>(server: &mut S, mut budget: usize, may_admit: bool) {
     }
 }
 
-/// Ends the wait of a waiter, which is told how things stand.
+/// Takes a waiter out of the lines, and tells it how things stand.
 ///
 /// It takes nothing of what others wait for. It is admitted if its reservation is open by now, or if it takes
 /// nothing by the policies of now.
 pub fn end<S: Server>(server: &mut S, ticket: Ticket) {
-    let lane = server.lines(|lines| Some(lines.get(ticket)?.stand.lane));
-    let turn = lane.and_then(|lane| server.attempt(ticket, Standing::Leaving(lane)));
-    let waiter = server.lines(|lines| lines.leave(ticket));
-    if let (Some(waiter), Some(Turn::Answer { admitted, reply })) = (waiter, turn) {
+    let Some(waiter) = server.lines(|lines| lines.leave(ticket)) else { return };
+    let Some(request) = S::request(&waiter.what) else { return };
+    let standing = Standing::Leaving(waiter.stand.lane);
+    if let Some(Turn::Answer { admitted, reply }) = server.attempt(request, standing) {
         let why = if admitted { Served::Admitted } else { Served::TimedOut };
         server.answer(waiter, why, reply);
     }
@@ -75,10 +79,18 @@ pub fn end<S: Server>(server: &mut S, ticket: Ticket) {
 fn look<S: Server>(server: &mut S, place: &Place, budget: &mut usize) {
     loop {
         let now = server.steady();
-        let Some(ticket) = server.lines(|lines| lines.look(place, now)) else {
+        let first = server.lines(|lines| {
+            let ticket = lines.look(place, now)?;
+            Some((ticket, S::request(&lines.get(ticket)?.what)))
+        });
+        let Some((ticket, request)) = first else {
             return server.lines(|lines| lines.sleep(place, now, None));
         };
-        match server.attempt(ticket, Standing::First) {
+        let Some(request) = request else {
+            server.lines(|lines| lines.leave(ticket));
+            continue;
+        };
+        match server.attempt(request, Standing::First) {
             Some(Turn::Wait { after, claims }) => {
                 // The clock that decided stands still for as long as others are served here.
                 let after = Span::from_ms(after.ms().saturating_sub(server.lag().ms()));
@@ -95,10 +107,7 @@ fn look<S: Server>(server: &mut S, place: &Place, budget: &mut usize) {
                     server.answer(waiter, why, reply);
                 }
             }
-            None if server.lines(|lines| lines.get(ticket).is_some()) => {
-                return server.lines(|lines| lines.sleep(place, now, None));
-            }
-            None => {} // it has left
+            None => return server.lines(|lines| lines.sleep(place, now, None)),
         }
         *budget = budget.saturating_sub(1);
         if *budget == 0 {

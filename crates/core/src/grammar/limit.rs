@@ -6,7 +6,6 @@
 //! RL.BUCKET key capacity refill [period]        [COST n] [WAIT duration [PRIORITY lane]]
 //! RL.PEEK   key [COST n]
 //! RL.REFUND key n
-//! RL.TOP    [RESET | [DENIED | ADMITTED] [COUNT n]]
 //! ```
 //! Options may stand in any order, each at most once; keywords in upper or lower case.
 
@@ -20,7 +19,6 @@ use crate::limit::window::{Length, WindowRule};
 use crate::number;
 use crate::queue::wait::Wait;
 use crate::time::Span;
-use crate::top::PLACES;
 
 /// A request against one limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,50 +83,6 @@ pub fn peek<W: Words + ?Sized>(words: &W) -> Result<u64> {
 /// [`Fault::Refund`].
 pub fn refund<W: Words + ?Sized>(words: &W) -> Result<u64> {
     number::count(required(words, 2)?).ok_or(Fault::Refund)
-}
-
-/// What a request was answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// That it may.
-    Admitted,
-    /// That it may not.
-    Denied,
-}
-
-/// What is wanted of the list of the heaviest keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Top {
-    /// The keys with most requests that were answered so, at most so many.
-    Of(Outcome, usize),
-    /// That it begins anew.
-    Reset,
-}
-
-/// Reads `RL.TOP`.
-///
-/// # Errors
-/// The fault of the first argument that is wrong.
-pub fn top<W: Words + ?Sized>(words: &W) -> Result<Top> {
-    let mut rest = (1..words.count()).filter_map(|at| words.word(at));
-    let (mut outcome, mut most) = (None, None);
-    while let Some(word) = rest.next() {
-        let is = |keyword: &[u8]| word.eq_ignore_ascii_case(keyword);
-        if is(b"RESET") && words.count() == 2 {
-            return Ok(Top::Reset);
-        } else if is(b"DENIED") && outcome.is_none() {
-            outcome = Some(Outcome::Denied);
-        } else if is(b"ADMITTED") && outcome.is_none() {
-            outcome = Some(Outcome::Admitted);
-        } else if is(b"COUNT") && most.is_none() {
-            let count = number::count(rest.next().ok_or(Fault::TopSyntax)?);
-            let count = count.and_then(|count| usize::try_from(count).ok());
-            most = Some(count.filter(|count| (1..=PLACES).contains(count)).ok_or(Fault::TopCount)?);
-        } else {
-            return Err(Fault::TopSyntax);
-        }
-    }
-    Ok(Top::Of(outcome.unwrap_or(Outcome::Denied), most.unwrap_or(10)))
 }
 
 /// The length of a fixed window.

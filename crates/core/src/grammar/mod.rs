@@ -10,6 +10,7 @@ pub mod quota;
 pub mod request;
 mod template;
 pub mod terms;
+pub mod top;
 mod wait;
 pub mod words;
 

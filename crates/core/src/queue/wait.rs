@@ -4,7 +4,7 @@ use super::lane::Lane;
 use crate::time::Span;
 
 /// The parameters of `WAIT duration [PRIORITY lane]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wait {
     /// The longest time to wait.
     pub time: Span,

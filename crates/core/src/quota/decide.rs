@@ -129,6 +129,7 @@ pub fn repeated(held: &Quota, reservation: &Reservation, clock: At) -> (Arc<Shap
 ///
 /// # Errors
 /// [`Fault::NeedsReserve`], [`Fault::Reservations`], [`Fault::Retired`].
+#[inline]
 pub fn allow(held: Option<&Quota>, shape: &Shape, ttl: Option<Span>, clock: At) -> Result<()> {
     if ttl.is_none() && shape.counts_reservations() {
         return Err(Fault::NeedsReserve);

@@ -16,14 +16,14 @@ fn unhex(text: &str) -> Vec<u8> {
 
 /// The effects of one limit: as text, and their bytes. Those of quotas are in tests/quota/golden.rs.
 const GOLDEN: [(&str, &str); 7] = [
-    ("slide 1764000000000 1 500 60000", "000000f403e0d40380d0dfb4ab3301"),
-    ("window 1764000000000 3 500 86400000 -28800000", "000001f40380b89929ffcfbb1b80d0dfb4ab3303"),
-    ("window 1 9007199254740991 9007199254740991 1mo 0", "000001ffffffffffffff0f000001ffffffffffffff0f"),
-    ("bucket 1764000000000 1 50 8.33 1000", "00000232c10602e80780d0dfb4ab3301"),
-    ("bucket 1764000000000 1 50 0.00625 60000", "00000232f10405e0d40380d0dfb4ab3301"),
+    ("slide 1764000000000 1 500 60000", "000080d0dfb4ab330100f403e0d403"),
+    ("window 1764000000000 3 500 86400000 -28800000", "000080d0dfb4ab330301f40380b89929ffcfbb1b"),
+    ("window 1 9007199254740991 9007199254740991 1mo 0", "000001ffffffffffffff0f01ffffffffffffff0f0000"),
+    ("bucket 1764000000000 1 50 8.33 1000", "000080d0dfb4ab33010232c10602e807"),
+    ("bucket 1764000000000 1 50 0.00625 60000", "000080d0dfb4ab33010232f10405e0d403"),
     (
         "bucket 8796093022207 9007199254740991 9007199254740991 9007199254740991 315360000000",
-        "000002ffffffffffffff0fffffffffffffff0f0080f0aee79609ffffffffffff01ffffffffffffff0f",
+        "0000ffffffffffff01ffffffffffffff0f02ffffffffffffff0fffffffffffffff0f0080f0aee79609",
     ),
     ("refund 1764000000000 20", "000180d0dfb4ab3314"),
 ];
@@ -41,8 +41,8 @@ fn effects_are_these_bytes() {
 #[test]
 fn values_that_no_decision_has_are_no_effect() {
     let admission = |rule: [u64; 2], at: u64, cost: u64| {
-        let mut bytes = vec![0, 0, 0];
-        for mut word in [rule[0], rule[1], at, cost] {
+        let mut bytes = vec![0, 0];
+        for mut word in [at, cost, 0, rule[0], rule[1]] {
             while word > 0x7f {
                 bytes.push(word as u8 | 0x80);
                 word >>= 7;

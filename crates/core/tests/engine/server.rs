@@ -216,6 +216,7 @@ fn retry(reply: &Reply) -> Retry {
 
 impl serve::Server for Server {
     type Waiter = usize;
+    type Request = usize;
     type Answer = Reply;
 
     fn lines<T>(&mut self, look: impl FnOnce(&mut Lines<usize>) -> T) -> T {
@@ -230,8 +231,11 @@ impl serve::Server for Server {
         Span::default()
     }
 
-    fn attempt(&mut self, ticket: Ticket, standing: Standing) -> Option<Turn<Reply>> {
-        let who = self.waiting().get(ticket)?.what;
+    fn request(who: &usize) -> Option<usize> {
+        Some(*who)
+    }
+
+    fn attempt(&mut self, who: usize, standing: Standing) -> Option<Turn<Reply>> {
         self.attempts += usize::from(standing == Standing::First);
         Some(self.decide(who, standing))
     }

@@ -29,7 +29,6 @@ const NAMES: [&str; 3] = ["p", "q", "COST"];
 enum Step {
     Read(prop::sample::Index, Vec<Mutation>),
     Set(usize, usize),
-    Clear,
 }
 
 /// One word is replaced, dropped, doubled, moved or changed in case.
@@ -41,7 +40,6 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         12 => (any::<prop::sample::Index>(), mutations).prop_map(|(pick, change)| Step::Read(pick, change)),
         2 => (0..NAMES.len(), 0..POLICIES.len()).prop_map(|(name, like)| Step::Set(name, like)),
-        1 => Just(Step::Clear),
     ];
     prop::collection::vec(step, 1..30)
 }
@@ -125,7 +123,6 @@ proptest! {
                     reader.check(&words);
                 }
                 Step::Set(name, like) => reader.set(*name, *like),
-                Step::Clear => reader.cache.clear(),
             }
         }
     }

@@ -1,6 +1,6 @@
-//! Rate limits with redis-rs, which sends any command: `redis::cmd`.
+//! Rate limits with redis-rs. Its function `redis::cmd` sends any command.
 //!
-//! REDIS_URL says where the server is, REDIS_PROTOCOL=3 speaks RESP3, REDIS_CLUSTER=yes asks a cluster.
+//! REDIS_URL is the address of the server. REDIS_PROTOCOL=3 selects RESP3. REDIS_CLUSTER=yes selects a cluster.
 
 use std::env;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -10,10 +10,10 @@ use redis::{
     Client, ConnectionInfo, ConnectionLike, IntoConnectionInfo, ProtocolVersion, RedisResult, Value, cmd,
 };
 
-/// Allowed, limit, remaining, ms to ask again, ms to the reset.
+/// Allowed, limit, remaining, retry_after_ms, reset_after_ms.
 type Reply = (i64, i64, i64, i64, i64);
 
-/// A connection that waits so long for a reply.
+/// Returns a connection that waits for a reply for at most `timeout`.
 fn connect(timeout: Duration) -> RedisResult<Box<dyn ConnectionLike>> {
     let info = info(&env::var("REDIS_URL").unwrap_or("redis://127.0.0.1:6379".into()))?;
     if env::var("REDIS_CLUSTER").is_ok_and(|value| value == "yes") {
@@ -47,13 +47,13 @@ fn tell(name: &str, (allowed, limit, remaining, retry_ms, _reset_ms): Reply) {
     }
 }
 
-/// At most 3 in any 60 seconds.
+/// Admits at most 3 requests in any 60 seconds.
 fn slide(redis: &mut dyn ConnectionLike, key: &str) -> RedisResult<()> {
     tell("slide", cmd("RL.SLIDE").arg(key).arg(3).arg(60).query(redis)?);
     Ok(())
 }
 
-/// Bursts of 2, and one more every 60 seconds.
+/// Admits bursts of 2 requests, and one more request every 60 seconds.
 fn bucket(redis: &mut dyn ConnectionLike, key: &str) -> RedisResult<()> {
     tell("bucket", cmd("RL.BUCKET").arg(key).arg(2).arg(1).arg(60).query(redis)?);
     Ok(())
@@ -86,14 +86,14 @@ fn reserve(redis: &mut dyn ConnectionLike, run: &str, tokens: u64) -> RedisResul
     Ok(None)
 }
 
-/// Says what the call really took; the rest is free again.
+/// Reports the real cost of the call. The rest is free again.
 fn settle(redis: &mut dyn ConnectionLike, call: &Reservation, used: u64) -> RedisResult<()> {
     cmd("RL.SETTLE").arg(&call.key).arg(&call.id).arg("COST").arg("tokens").arg(used).exec(redis)?;
     println!("settle: {used} tokens used");
     Ok(())
 }
 
-/// Stands in line for up to 10 seconds, before those of lower lanes: the connection has to be more patient than that.
+/// Waits in line for up to 10 seconds, before waiters of lower lanes. The timeout of the connection must be longer.
 fn wait(redis: &mut dyn ConnectionLike, key: &str) -> RedisResult<()> {
     cmd("RL.SLIDE").arg(key).arg(1).arg(3).exec(redis)?;
     let began = Instant::now();
@@ -104,14 +104,14 @@ fn wait(redis: &mut dyn ConnectionLike, key: &str) -> RedisResult<()> {
     Ok(())
 }
 
-/// What to do when Redis cannot be asked.
+/// The choice for when Redis cannot be asked.
 #[derive(Clone, Copy, PartialEq)]
 enum IfAway {
     Admit,
     Refuse,
 }
 
-/// Whether to go on.
+/// Returns true if the call may proceed.
 fn may_i(client: &Client, key: &str, if_away: IfAway) -> RedisResult<bool> {
     let second = Duration::from_secs(1);
     let ask = || -> RedisResult<Reply> {
@@ -122,7 +122,7 @@ fn may_i(client: &Client, key: &str, if_away: IfAway) -> RedisResult<bool> {
     match ask() {
         Ok((allowed, ..)) => Ok(allowed == 1),
         Err(error) if error.is_io_error() => Ok(if_away == IfAway::Admit),
-        Err(error) => Err(error), // Redis is there, and says that the request is wrong
+        Err(error) => Err(error), // Redis answers that the request is wrong
     }
 }
 
@@ -144,11 +144,11 @@ fn main() -> RedisResult<()> {
     settle(redis, &large, 800)?;
     let again = reserve(redis, &run, 4000)?.expect(full);
     settle(redis, &small, 3000)?;
-    settle(redis, &again, 4200)?; // more than was reserved counts, too
+    settle(redis, &again, 4200)?; // the excess over the reservation also counts
 
     wait(&mut *connect(Duration::from_secs(12))?, &format!("example:{run}:wait"))?;
 
-    let away = env::var("REDIS_AWAY_URL").unwrap_or("redis://127.0.0.1:1".into()); // where no server is
+    let away = env::var("REDIS_AWAY_URL").unwrap_or("redis://127.0.0.1:1".into()); // no server answers here
     let away = Client::open(away)?;
     for (choice, if_away) in [("open", IfAway::Admit), ("closed", IfAway::Refuse)] {
         let go_on = may_i(&away, &format!("example:{run}:away"), if_away)?;

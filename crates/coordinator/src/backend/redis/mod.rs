@@ -1,11 +1,12 @@
-//! The limits in a Redis or Valkey server with the module: each request is the command that it mirrors.
+//! The limits in a Redis or Valkey server with the module. Each request is sent as the command that it mirrors.
 //!
-//! Requests that are answered at once share one connection. One that waits blocks its connection, so it has one of its
-//! own, of which there are so many at most; if its client goes, that connection is closed, and the module forgets the
-//! request. So that no connection is taken for what is admitted at once, it is asked without waiting first.
-//! Not in the lane `low`, though: those who wait there would be passed, since what does not wait is in `normal`.
+//! Requests that do not wait share one connection. A request that waits blocks its connection, so it has one of its own;
+//! their number is bounded. If the client leaves, that connection is closed, and the module forgets the request.
 //!
-//! While the server is down, it is tried again every 250 ms, by one request; the others are told at once.
+//! A request that may wait is first sent without its wait, so that an admission at once needs no connection. Requests in
+//! the lane `low` are not: a request that does not wait is in `normal`, so it would pass the waiters in `low`.
+//!
+//! While the server is down, one request tries to connect every 250 ms. The others fail at once.
 
 mod reply;
 mod source;
@@ -22,24 +23,24 @@ use tokio::sync::{Semaphore, watch};
 use self::source::{Link, Source, Use};
 use crate::clock;
 use crate::command::Command;
-use crate::config::{self, Wrong};
-use crate::crowd::Crowd;
+use crate::config::RedisSettings;
 use crate::reply::{Failure, Reply, Result};
+use crate::waiter_limits::WaiterLimits;
 
-/// How long a server that was down is left alone.
+/// The time between two attempts to connect.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// See the head of this file.
+/// A Redis or Valkey server.
 pub(crate) struct Redis {
     source: Source,
     timeout: Duration,
     shared: Mutex<Shared>,
-    /// Whoever connects holds it.
+    /// Held while a request connects.
     connects: tokio::sync::Mutex<()>,
-    /// Connections of those who have waited.
+    /// Connections on which requests have waited.
     idle: Mutex<Vec<Link>>,
-    seats: Semaphore,
-    crowd: Arc<Crowd>,
+    places: Semaphore,
+    waiter_limits: Arc<WaiterLimits>,
     is_up: AtomicBool,
     ending: watch::Sender<bool>,
 }
@@ -47,18 +48,21 @@ pub(crate) struct Redis {
 #[derive(Default)]
 struct Shared {
     link: Option<Link>,
-    /// Which it is, of all there were.
+    /// The number of connections so far. It tells this one from its successor.
     number: u64,
-    /// When the last try to connect failed.
+    /// When the last attempt to connect failed.
     failed: Option<Instant>,
 }
 
 impl Redis {
-    /// The server of a configuration; nobody is asked yet.
+    /// The server of a configuration. It does not connect yet.
     ///
     /// # Errors
-    /// What is wrong with the configuration.
-    pub(crate) fn new(config: &config::Redis, crowd: Arc<Crowd>) -> std::result::Result<Self, Wrong> {
+    /// What is wrong with the configuration, for the operator.
+    pub(crate) fn new(
+        config: &RedisSettings,
+        waiter_limits: Arc<WaiterLimits>,
+    ) -> std::result::Result<Self, String> {
         let read = |path: &std::path::PathBuf| {
             std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))
         };
@@ -69,8 +73,8 @@ impl Redis {
             shared: Mutex::default(),
             connects: tokio::sync::Mutex::default(),
             idle: Mutex::default(),
-            seats: Semaphore::new(config.wait_connections),
-            crowd,
+            places: Semaphore::new(config.wait_connections),
+            waiter_limits,
             is_up: AtomicBool::new(true),
             ending: watch::Sender::new(false),
         })
@@ -86,8 +90,8 @@ impl Redis {
                 return Ok(reply);
             }
         }
-        let _seat = self.crowd.enter(command.key(), wait.lane)?;
-        let _own = self.seats.try_acquire().map_err(|_| Fault::Busy)?;
+        let _counted = self.waiter_limits.enter(command.key(), wait.lane)?;
+        let _place = self.places.try_acquire().map_err(|_| Fault::Busy)?;
         let mut ending = self.ending.subscribe();
         let waited = tokio::select! {
             biased;
@@ -96,7 +100,7 @@ impl Redis {
         };
         match waited {
             Some(result) => result,
-            // Its connection is closed by now, and so it takes nothing; it is told how things are.
+            // Its connection is closed by now, so it takes nothing. It gets the answer of this moment.
             None => self.at_once(command, &now).await,
         }
     }
@@ -106,7 +110,7 @@ impl Redis {
         reply::read(command.verb(), &value).ok_or(Failure::Strange)
     }
 
-    /// Asks on the connection that all share.
+    /// Asks on the shared connection.
     async fn ask(&self, words: &Cmd) -> std::result::Result<Value, Failure> {
         let (mut link, number) = self.link().await?;
         let result = link.ask(words).await;
@@ -118,14 +122,14 @@ impl Redis {
         result.map_err(|error| reply::failure(&error))
     }
 
-    /// The connection that all share, which is made if there is none.
+    /// The shared connection. Connects if there is none.
     async fn link(&self) -> std::result::Result<(Link, u64), Failure> {
         if let Some(known) = self.known()? {
             return Ok(known);
         }
         let _connecting = self.connects.lock().await;
         if let Some(known) = self.known()? {
-            return Ok(known); // another one made it meanwhile, or could not
+            return Ok(known); // another request has connected meanwhile, or has failed to
         }
         let made = tokio::time::timeout(self.timeout, self.source.connect(Use::Shared, self.timeout)).await;
         let made = made.map_err(|_| None).and_then(|made| made.map_err(Some));
@@ -135,18 +139,18 @@ impl Redis {
                 shared.number = shared.number.saturating_add(1);
                 shared.link = Some(link.clone());
                 shared.failed = None;
-                self.is_now(true, None);
+                self.note(true, None);
                 Ok((link, shared.number))
             }
             Err(error) => {
                 shared.failed = Some(Instant::now());
-                self.is_now(false, error.as_ref());
+                self.note(false, error.as_ref());
                 Err(Failure::Down)
             }
         }
     }
 
-    /// The connection that there is; none if it is to be made.
+    /// The shared connection; `None` if it must be made.
     fn known(&self) -> std::result::Result<Option<(Link, u64)>, Failure> {
         let shared = self.shared();
         match (&shared.link, shared.failed) {
@@ -160,13 +164,13 @@ impl Redis {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner) // each change is one assignment
     }
 
-    /// Drops the connection of that number, if another has not taken its place.
+    /// Drops the shared connection of this number, unless it has been replaced.
     fn drop_link(&self, number: u64, error: &RedisError) {
         let mut shared = self.shared();
         if shared.number == number && shared.link.take().is_some() {
             self.source.forget();
-            self.idle().clear(); // they lead to the same server
-            tracing::warn!(kind = ?error.kind(), "the connection to Redis is given up");
+            self.idle().clear(); // they are to the same server
+            tracing::warn!(kind = ?error.kind(), "the connection to Redis is dropped");
         }
     }
 
@@ -174,7 +178,8 @@ impl Redis {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn is_now(&self, up: bool, error: Option<&RedisError>) {
+    /// Logs when the server has gone down or is up again.
+    fn note(&self, up: bool, error: Option<&RedisError>) {
         if self.is_up.swap(up, Relaxed) != up {
             if up {
                 tracing::info!("Redis answers again");
@@ -184,7 +189,7 @@ impl Redis {
         }
     }
 
-    /// Waits on a connection of its own.
+    /// Waits on a connection of the request's own.
     async fn waits(&self, command: &Command, wait: Wait) -> Result {
         let words = words(command.words());
         let most = clock::duration(wait.time).saturating_add(self.timeout);
@@ -192,13 +197,13 @@ impl Redis {
         let known = self.idle().pop();
         if let Some(mut link) = known {
             match tokio::time::timeout(most, link.ask(&words)).await {
-                // It may have been of no more use for long, or lead to what was the primary once.
+                // The connection may have broken long ago, or lead to a former primary.
                 Ok(Err(error)) if reply::is_over(&error) => {}
                 Ok(result) => return self.done(command, link, result),
                 Err(_) => return Err(Failure::Down),
             }
             if began.elapsed() >= self.timeout {
-                return Err(Failure::Down); // it was lost while this waited, which is not to begin anew
+                return Err(Failure::Down); // it was lost during the wait, and a wait does not start again
             }
         }
         let made = tokio::time::timeout(self.timeout, self.source.connect(Use::Waiting, self.timeout)).await;
@@ -211,11 +216,11 @@ impl Redis {
         self.done(command, link, result)
     }
 
-    /// Keeps a connection on which somebody has waited, for the next one.
+    /// Keeps the connection for the next request that waits.
     fn done(&self, command: &Command, link: Link, result: redis::RedisResult<Value>) -> Result {
         match result {
             Ok(value) => {
-                self.idle().push(link); // there are as many as have waited at one time, which is bounded
+                self.idle().push(link); // bounded by the number of requests that wait at a time
                 reply::read(command.verb(), &value).ok_or(Failure::Strange)
             }
             Err(error) => {
@@ -229,7 +234,7 @@ impl Redis {
         }
     }
 
-    /// How a key stands, and by which algorithm.
+    /// The algorithm of a key, and its limits now.
     pub(crate) async fn fill(&self, key: &[u8]) -> Option<(&'static str, Reply)> {
         let mut info = redis::cmd("RL.INFO");
         info.arg(key);
@@ -240,23 +245,23 @@ impl Redis {
         Some((algorithm, reply))
     }
 
-    /// Whether it answers, and has the module: a server that is being set up may not.
+    /// Whether the server answers and has the module.
     pub(crate) async fn is_up(&self) -> bool {
         let mut help = redis::cmd("RL.POLICY");
         help.arg("HELP");
         matches!(self.ask(&help).await, Ok(_) | Err(Failure::Fault(Fault::NoPermission)))
     }
 
-    /// Answers all who wait, and lets nobody wait from now on.
+    /// Answers all waiters. From now on no request waits.
     pub(crate) fn close(&self) {
         self.ending.send_replace(true);
     }
 }
 
-fn words<'a>(words: impl IntoIterator<Item = &'a Box<[u8]>>) -> Cmd {
+fn words<'a>(words: impl Iterator<Item = &'a [u8]>) -> Cmd {
     let mut command = Cmd::new();
     for word in words {
-        command.arg(&**word);
+        command.arg(word);
     }
     command
 }

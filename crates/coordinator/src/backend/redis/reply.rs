@@ -1,4 +1,4 @@
-//! What the module answers, as this program has it; and what became of a request that has no answer.
+//! Reads the module's replies and errors.
 
 use redis::{ErrorKind, RedisError, ServerErrorKind, Value};
 use rl_core::fault::Fault;
@@ -6,7 +6,7 @@ use rl_core::fault::Fault;
 use crate::command::Verb;
 use crate::reply::{Failure, Quota, Reply, Row};
 
-/// The reply to a command; `None` if it is none that the module gives.
+/// The reply to a command; `None` if the module never gives such a reply.
 pub(super) fn read(verb: Verb, value: &Value) -> Option<Reply> {
     match verb {
         Verb::Slide | Verb::Window | Verb::Bucket => row(list(value)?).map(Reply::Limit),
@@ -22,7 +22,7 @@ pub(super) fn read(verb: Verb, value: &Value) -> Option<Reply> {
     }
 }
 
-/// The algorithm that RL.INFO tells of.
+/// The algorithm in a reply to `RL.INFO`.
 pub(super) fn algorithm(value: &Value) -> Option<&'static str> {
     let [field, algorithm, ..] = list(value)? else { return None };
     let algorithm = text(algorithm).filter(|_| text(field).as_deref() == Some("algorithm"))?;
@@ -57,18 +57,18 @@ fn text(value: &Value) -> Option<String> {
     }
 }
 
-/// 0, so many ms, or -1.
+/// 0, a number of ms, or -1.
 fn retry(value: &Value) -> Option<i64> {
     signed(value).filter(|ms| *ms >= -1)
 }
 
-/// The five integers.
+/// The five integers of one limit.
 fn row(all: &[Value]) -> Option<Row> {
     let [allowed, rest @ ..] = all else { return None };
     row_of(flag(allowed)?, rest)
 }
 
-/// The four that stand behind what is said of admission, or behind a name.
+/// The four integers that follow the admission, or a name.
 fn row_of(allowed: bool, rest: &[Value]) -> Option<Row> {
     let [limit, remaining, retry_after, reset] = rest else { return None };
     Some(Row {
@@ -80,7 +80,7 @@ fn row_of(allowed: bool, rest: &[Value]) -> Option<Row> {
     })
 }
 
-/// Allowed, retry_after_ms, what blocks, a row for each limit, and maybe the reservation.
+/// A quota: allowed, retry_after_ms, the limits that block, a row for each limit, and maybe the reservation.
 fn quota(all: &[Value]) -> Option<Quota> {
     let [allowed, retry_after, blocking, rows, rest @ ..] = all else { return None };
     let blocking: Vec<String> = list(blocking)?.iter().map(text).collect::<Option<_>>()?;
@@ -101,7 +101,7 @@ fn quota(all: &[Value]) -> Option<Quota> {
     Some(Quota { allowed: flag(allowed)?, retry_after_ms, blocking, limits, reservation })
 }
 
-/// Why there is no reply. What a server says reaches no client: only what this program knows by its text does.
+/// The failure that an error means. A server's text never reaches a client: only errors of known text are repeated.
 pub(super) fn failure(error: &RedisError) -> Failure {
     let code = error.code().unwrap_or_default();
     let said = |fault: &&Fault| {
@@ -116,7 +116,7 @@ pub(super) fn failure(error: &RedisError) -> Failure {
         (_, "OOM") => Failure::Fault(Fault::OutOfMemory),
         (_, "RLBUSY") => Failure::Fault(Fault::Busy),
         (_, "WRONGTYPE") => Failure::Fault(Fault::WrongType),
-        // It is there, and cannot decide now.
+        // The server answers, but cannot decide now.
         (_, "UNBLOCKED" | "MISCONF" | "NOREPLICAS" | "BUSY") => Failure::Down,
         (ErrorKind::Server(ServerErrorKind::ResponseError) | ErrorKind::Extension, _) => Failure::Strange,
         (ErrorKind::UnexpectedReturnType | ErrorKind::Parse, _) => Failure::Strange,
@@ -124,7 +124,7 @@ pub(super) fn failure(error: &RedisError) -> Failure {
     }
 }
 
-/// Whether the connection is of no more use, or leads to the wrong server.
+/// Whether the connection is broken, or leads to the wrong server.
 pub(super) fn is_over(error: &RedisError) -> bool {
     error.is_io_error()
         || error.is_unrecoverable_error()

@@ -1,13 +1,13 @@
-//! Where the server is, and how to get a connection to it.
+//! Finds the server that a URL names, and connects to it.
 //!
 //! ```text
 //! redis://[user:password@]host[:port][/db]                        one server; rediss:// with TLS
-//! redis+unix:///path/of/the/socket                                on this machine
-//! redis-sentinel://[user:password@]host[:port],host[:port]/name   whoever is the primary of that name by now
-//! redis-cluster://[user:password@]host[:port],host[:port]         a cluster, found from any of these
+//! redis+unix:///path/of/the/socket                                a server on this machine
+//! redis-sentinel://[user:password@]host[:port],host[:port]/name   the current primary of this name
+//! redis-cluster://[user:password@]host[:port],host[:port]         a cluster, found through any of these nodes
 //! rediss-sentinel://, rediss-cluster://                           the same with TLS
 //! ```
-//! Name and password are for the servers; sentinels are asked without.
+//! User and password are for the servers. Sentinels are asked without them.
 
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
@@ -22,24 +22,22 @@ use redis::{
 };
 use tokio::sync::Mutex;
 
-use crate::config::Wrong;
-
-/// A sentinel's port where none is named.
+/// The default port of a sentinel.
 const SENTINEL_PORT: u16 = 26_379;
-/// How often a cluster is asked again where a key has moved, or a node is gone.
+/// How often a command is sent again to a cluster after a key has moved or a node is lost.
 const RETRIES: u32 = 3;
 
-/// See the head of this file.
+/// The server or servers that a URL names.
 pub(super) enum Source {
     /// One server.
     Single(Box<Client>),
-    /// The primary that sentinels know.
+    /// The primary that sentinels name.
     Sentinel(Box<Sentinels>),
-    /// A cluster: for requests that are answered at once, and for those that wait.
+    /// A cluster: a client for requests that do not wait, and one for those that do.
     Cluster(Box<[ClusterClient; 2]>),
 }
 
-/// Sentinels, and who the primary is by what they said last.
+/// Sentinels, and the primary that they named last.
 pub(super) struct Sentinels {
     client: Mutex<SentinelClient>,
     primary: std::sync::Mutex<Option<Client>>,
@@ -54,12 +52,12 @@ pub(super) enum Link {
     Cluster(ClusterConnection),
 }
 
-/// What a connection is for.
+/// The use of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Use {
-    /// Requests that are answered at once; many share it.
+    /// For requests that do not wait. They share it.
     Shared,
-    /// One that waits, for so long as its user cares to.
+    /// For one request that waits. Its user sets the time limit.
     Waiting,
 }
 
@@ -74,13 +72,13 @@ impl Link {
 }
 
 impl Source {
-    /// What a URL says, with the certificates of a file where there is one.
+    /// Reads a URL. `ca` holds the certificates of `redis.ca`, if it is set.
     ///
     /// # Errors
-    /// What is wrong with it, without what it says: there may be a password in it.
-    pub(super) fn new(url: &str, ca: Option<Vec<u8>>, timeout: Duration) -> Result<Self, Wrong> {
+    /// What is wrong, for the operator. The text never repeats the URL, which may hold a password.
+    pub(super) fn new(url: &str, ca: Option<Vec<u8>>, timeout: Duration) -> Result<Self, String> {
         let wrong =
-            |error: redis::RedisError| format!("the URL of Redis is none that is understood: {}", error);
+            |error: redis::RedisError| format!("the URL of Redis is none that is understood: {error}");
         let certificates =
             ca.map(|root_cert| TlsCertificates { client_tls: None, root_cert: Some(root_cert) });
         let (scheme, rest) =
@@ -144,14 +142,14 @@ impl Source {
         }
     }
 
-    /// What was known of where the server is holds no longer.
+    /// Forgets the primary, so that the sentinels are asked again.
     pub(super) fn forget(&self) {
         if let Self::Sentinel(sentinels) = self {
             *sentinels.known() = None;
         }
     }
 
-    /// A new connection.
+    /// Connects.
     pub(super) async fn connect(&self, purpose: Use, timeout: Duration) -> RedisResult<Link> {
         let response = if purpose == Use::Shared { Some(timeout) } else { None };
         let config =
@@ -178,8 +176,8 @@ impl Sentinels {
         self.primary.lock().unwrap_or_else(PoisonError::into_inner) // each change is one assignment
     }
 
-    /// Who the primary is. The sentinels are asked by one at a time, and it takes a while; so those who wait, who may be
-    /// many at once, go where the connection that all share has found it.
+    /// The primary. Only one request at a time asks the sentinels, and that is slow. Many requests may wait at once, so they
+    /// use the primary that the shared connection has found.
     async fn primary(&self, purpose: Use) -> RedisResult<Client> {
         let known = || self.known().clone().filter(|_| purpose == Use::Waiting);
         if let Some(client) = known() {
@@ -187,7 +185,7 @@ impl Sentinels {
         }
         let mut sentinels = self.client.lock().await;
         if let Some(client) = known() {
-            return Ok(client); // another one has asked meanwhile
+            return Ok(client); // another request has asked meanwhile
         }
         let client = sentinels.async_get_client().await?;
         *self.known() = Some(client.clone());
@@ -195,15 +193,15 @@ impl Sentinels {
     }
 }
 
-/// Longer than anyone waits: whoever uses such a connection sets an end to it.
+/// Longer than any wait. The user of such a connection sets the time limit.
 const FOREVER: Duration = Duration::from_secs(3_651 * 24 * 60 * 60);
 
-/// What stands behind the scheme of a URL.
+/// A URL without its scheme.
 struct Parts<'a, H> {
-    /// With the `@`, if it is there.
+    /// User and password with the `@`, or nothing.
     login: &'a str,
     hosts: H,
-    /// What follows the first `/`.
+    /// The text after the first `/`.
     rest: &'a str,
 }
 
@@ -217,7 +215,7 @@ impl<'a> Parts<'a, std::str::Split<'a, char>> {
     }
 }
 
-/// A sentinel's address; `None` where its port is none.
+/// The address of a sentinel; `None` if its port is not a number.
 fn address(host: &str, is_tls: bool) -> Option<ConnectionAddr> {
     let (host, port) = match host.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()?),

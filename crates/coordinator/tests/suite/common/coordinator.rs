@@ -1,4 +1,4 @@
-//! The program, in a folder of its own, on a port that it finds itself; it never outlives the test.
+//! Starts the program in a folder of its own, on a free port. It never outlives the test.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -21,7 +21,7 @@ pub struct Coordinator {
     reader: Option<thread::JoinHandle<()>>,
     arguments: Vec<String>,
     dir: PathBuf,
-    /// The server that it asks.
+    /// The Redis server that it asks.
     pub redis: Option<Server>,
 }
 
@@ -39,7 +39,7 @@ impl Coordinator {
         Self::start_in(&dir, config, arguments)
     }
 
-    /// The same in a folder that there is already.
+    /// The same in an existing folder.
     #[track_caller]
     pub fn start_in(dir: &Path, config: &str, arguments: &[&str]) -> Self {
         Self::try_start(dir, config, arguments).unwrap_or_else(|log| panic!("it does not start: {log}"))
@@ -55,7 +55,7 @@ impl Coordinator {
         coordinator
     }
 
-    /// What it says where it does not start.
+    /// Starts it, or returns its log if it does not start.
     pub fn try_start(dir: &Path, config: &str, arguments: &[&str]) -> Result<Self, String> {
         fs::write(dir.join("config.toml"), config).unwrap();
         let mut all = vec!["--config".to_owned(), "config.toml".to_owned()];
@@ -87,7 +87,7 @@ impl Coordinator {
             ended || self.port != 0
         });
         if self.port == 0 {
-            let _ = self.reader.take().map(thread::JoinHandle::join); // it has written all it will
+            let _ = self.reader.take().map(thread::JoinHandle::join); // the log is complete
             return Err(self.log());
         }
         Ok(())
@@ -109,14 +109,14 @@ impl Coordinator {
         Client::to(self.port)
     }
 
-    /// Bytes that it holds of the machine's memory.
+    /// The resident memory in bytes.
     pub fn resident(&self) -> usize {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
         line.split_whitespace().next().unwrap().parse::<usize>().unwrap() * 1024
     }
 
-    /// How long it has had a processor.
+    /// The processor time that it has used.
     pub fn busy(&self) -> Duration {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
         let fields = stat.rsplit(')').next().unwrap().split_whitespace();
@@ -124,7 +124,7 @@ impl Coordinator {
         Duration::from_millis(ticks * 10)
     }
 
-    /// kill -9.
+    /// Ends it with `kill -9`.
     pub fn kill(&mut self) {
         let _ = self.child.kill();
         self.child.wait().unwrap();
@@ -135,7 +135,7 @@ impl Coordinator {
         assert!(sent.success());
     }
 
-    /// Tells it to end, and waits until it has.
+    /// Sends SIGTERM, and waits until it has ended.
     pub fn end(&mut self) -> ExitStatus {
         self.signal("-TERM");
         self.ended()
@@ -151,7 +151,7 @@ impl Coordinator {
         status.unwrap()
     }
 
-    /// Starts it once more, on what it left.
+    /// Starts it again in its folder.
     #[track_caller]
     pub fn restart(&mut self) {
         let (child, log, reader) = spawn(&self.dir, &self.arguments);
@@ -186,7 +186,7 @@ pub fn folder() -> PathBuf {
     dir
 }
 
-/// The process, what it writes, and who reads that.
+/// The process, its log, and the thread that reads the log.
 fn spawn(dir: &Path, arguments: &[String]) -> (Child, Arc<Mutex<Vec<String>>>, thread::JoinHandle<()>) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_rl-coordinator"))
         .args(arguments)
@@ -206,7 +206,7 @@ fn spawn(dir: &Path, arguments: &[String]) -> (Child, Arc<Mutex<Vec<String>>>, t
     (child, log, reader)
 }
 
-/// How long something takes.
+/// Runs something, and measures how long it takes.
 pub fn timed<T>(run: impl FnOnce() -> T) -> (T, Duration) {
     let began = Instant::now();
     let result = run();

@@ -1,4 +1,4 @@
-//! HTTP as bytes: a connection that is kept, and answers as they came.
+//! A client that writes and reads HTTP as bytes, on one connection.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 /// A client with one connection.
 pub struct Client {
     reader: BufReader<TcpStream>,
-    /// Header fields that go with each request.
+    /// Header fields that are sent with each request.
     pub fields: Vec<String>,
 }
 
@@ -49,7 +49,7 @@ impl Client {
         self.reader.get_ref().shutdown(Shutdown::Both).unwrap();
     }
 
-    /// Sends a request, and reads no answer yet.
+    /// Sends a request without reading the answer.
     #[track_caller]
     pub fn send(&mut self, method: &str, path: &str, body: &str) {
         let fields: String = self.fields.iter().map(|field| format!("{field}\r\n")).collect();

@@ -1,4 +1,4 @@
-//! What every test stands on: the program, a client that can send anything, and the Redis servers of the module's tests.
+//! Shared by all tests: the program, a client that can send anything, and the Redis servers of the module's tests.
 
 #![allow(dead_code, reason = "the module's tests use more of what they share")]
 

@@ -1,6 +1,6 @@
 //! The last requests of `RL.QUOTA`, and what their words meant.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use crate::fault::Result;
 use crate::grammar::ask::{Ask, Limits};
@@ -21,7 +21,8 @@ pub struct QuotaCache {
 #[derive(Debug)]
 struct Known {
     template: Template,
-    shape: Arc<Shape>,
+    /// Keys and policies own it.
+    shape: Weak<Shape>,
     /// The state of the host's policies in which the request meant this shape.
     policies: u64,
 }
@@ -40,7 +41,7 @@ impl QuotaCache {
     ///
     /// # Errors
     /// The fault of the first argument that is wrong.
-    #[inline]
+    #[inline(always)] // for its result, which is large
     pub fn read<'w, W: Words + ?Sized>(
         &mut self,
         words: &'w W,
@@ -49,10 +50,11 @@ impl QuotaCache {
     ) -> Result<Ask<'w>> {
         let place = place(words);
         if let Some(Some(known)) = self.places.get(place)
-            && (known.policies == policies || known.shape.policy().is_none())
             && let Some(wanted) = template::fill(&known.template, words)
+            && let Some(shape) = known.shape.upgrade()
+            && (known.policies == policies || shape.policy().is_none())
         {
-            return Ok(Ask::recognised(Arc::clone(&known.shape), wanted));
+            return Ok(Ask::recognised(shape, wanted));
         }
         self.read_anew(place, words, policies, policy)
     }
@@ -72,7 +74,7 @@ impl QuotaCache {
         };
         let known = shape.and_then(|shape| {
             let template = template::learn(words, &shape)?;
-            Some(Known { template, shape, policies })
+            Some(Known { template, shape: Arc::downgrade(&shape), policies })
         });
         if self.places.is_empty() {
             self.places.resize_with(usize::from(PLACES), || None);
@@ -82,24 +84,15 @@ impl QuotaCache {
         }
         Ok(ask)
     }
-
-    /// Forgets all requests, and with them the limits that no key has any more.
-    pub fn clear(&mut self) {
-        self.places.clear();
-    }
 }
 
-/// The place of a request: by its policy, or by its first limit.
+/// The place of a request: by the end of the name of its policy or first limit, and by how many words it has.
 #[inline]
 fn place<W: Words + ?Sized>(words: &W) -> usize {
-    let mut hash = words.count() as u64;
-    for at in [LIMITS_AT.saturating_add(1), LIMITS_AT.saturating_add(2)] {
-        let word = words.word(at).unwrap_or_default();
-        let first = word.first_chunk::<8>().map_or(0, |bytes| u64::from_le_bytes(*bytes));
-        let last = word.last_chunk::<4>().map_or(0, |bytes| u64::from(u32::from_le_bytes(*bytes)));
-        let end = word.last().map_or(0, |byte| u64::from(*byte));
-        let mixed = first ^ last.rotate_left(32) ^ end.rotate_left(17) ^ word.len() as u64;
-        hash = (hash ^ mixed).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23);
-    }
-    usize::from(hash.to_le_bytes()[7] & (PLACES - 1))
+    let name = words.word(LIMITS_AT.saturating_add(1)).unwrap_or_default();
+    let end = name.last_chunk::<4>().map_or(0, |bytes| u32::from_le_bytes(*bytes));
+    let last = name.last().map_or(0, |byte| u32::from(*byte));
+    let count = u32::try_from(words.count()).unwrap_or(u32::MAX);
+    let hash = (end ^ last.rotate_left(16) ^ count.rotate_left(24)).wrapping_mul(0x9e37_79b1);
+    usize::from(hash.to_le_bytes()[3] & (PLACES - 1))
 }

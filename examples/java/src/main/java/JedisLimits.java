@@ -19,12 +19,12 @@ import redis.clients.jedis.commands.ProtocolCommand;
 import redis.clients.jedis.exceptions.JedisConnectionException;
 
 /**
- * Rate limits with Jedis, which sends any command: {@code sendCommand}.
+ * Rate limits with Jedis. Its function {@code sendCommand} sends any command.
  *
- * <p>REDIS_URL says where the server is, REDIS_PROTOCOL=3 speaks RESP3, REDIS_CLUSTER=yes asks a cluster.
+ * <p>REDIS_URL is the address of the server. REDIS_PROTOCOL=3 selects RESP3. REDIS_CLUSTER=yes selects a cluster.
  */
 public class JedisLimits {
-  /** The commands, for Jedis: it takes words only as bytes. */
+  /** The commands, as Jedis needs them: words as bytes. */
   enum Rl implements ProtocolCommand {
     SLIDE, BUCKET, QUOTA, SETTLE;
 
@@ -36,7 +36,7 @@ public class JedisLimits {
 
   record Reservation(String key, String id) {}
 
-  /** What to do when Redis cannot be asked. */
+  /** The choice for when Redis cannot be asked. */
   enum IfAway { ADMIT, REFUSE }
 
   static HostAndPort address(String url) {
@@ -53,7 +53,7 @@ public class JedisLimits {
         .build();
   }
 
-  /** A client that waits so long for a reply. */
+  /** Returns a client that waits for a reply for at most {@code timeoutMs}. */
   static UnifiedJedis connect(int timeoutMs) {
     HostAndPort address = address(env("REDIS_URL", "redis://127.0.0.1:6379"));
     return "yes".equals(System.getenv("REDIS_CLUSTER"))
@@ -61,7 +61,7 @@ public class JedisLimits {
         : new JedisPooled(address, patience(timeoutMs));
   }
 
-  /** The key says which node of a cluster is asked; it is one of the words as well. */
+  /** The key selects the node of a cluster. It is also one of the words. */
   static Object send(UnifiedJedis jedis, Rl command, String key, Object... words) {
     String[] arguments = Stream.concat(Stream.of(key), Stream.of(words).map(String::valueOf)).toArray(String[]::new);
     return jedis instanceof JedisCluster cluster
@@ -90,12 +90,12 @@ public class JedisLimits {
     }
   }
 
-  /** At most 3 in any 60 seconds. */
+  /** Admits at most 3 requests in any 60 seconds. */
   static void slide(UnifiedJedis jedis, String key) {
     tell("slide", ask(jedis, Rl.SLIDE, key, 3, 60));
   }
 
-  /** Bursts of 2, and one more every 60 seconds. */
+  /** Admits bursts of 2 requests, and one more request every 60 seconds. */
   static void bucket(UnifiedJedis jedis, String key) {
     tell("bucket", ask(jedis, Rl.BUCKET, key, 2, 1, 60));
   }
@@ -120,13 +120,13 @@ public class JedisLimits {
     return Optional.empty();
   }
 
-  /** Says what the call really took; the rest is free again. */
+  /** Reports the real cost of the call. The rest is free again. */
   static void settle(UnifiedJedis jedis, Reservation call, int used) {
     send(jedis, Rl.SETTLE, call.key(), call.id(), "COST", "tokens", used);
     System.out.printf("settle: %d tokens used%n", used);
   }
 
-  /** Stands in line for up to 10 seconds, before those of lower lanes: the client has to be more patient than that. */
+  /** Waits in line for up to 10 seconds, before waiters of lower lanes. The timeout of the client must be longer. */
   static void await(UnifiedJedis jedis, String key) {
     ask(jedis, Rl.SLIDE, key, 1, 3);
     long began = System.nanoTime();
@@ -135,7 +135,7 @@ public class JedisLimits {
     System.out.printf("wait: %s after %d ms in line%n", allowed(reply) ? "admitted" : "denied", waited);
   }
 
-  /** Whether to go on. */
+  /** Returns true if the call may proceed. */
   static boolean mayI(UnifiedJedis jedis, String key, IfAway ifAway) {
     try {
       return allowed(ask(jedis, Rl.SLIDE, key, 100, 60));
@@ -155,12 +155,12 @@ public class JedisLimits {
       settle(jedis, large, 800);
       Reservation again = reserve(jedis, run, 4000).orElseThrow();
       settle(jedis, small, 3000);
-      settle(jedis, again, 4200); // more than was reserved counts, too
+      settle(jedis, again, 4200); // the excess over the reservation also counts
     }
     try (UnifiedJedis patient = connect(12_000)) {
       await(patient, "example:" + run + ":wait");
     }
-    HostAndPort nowhere = address(env("REDIS_AWAY_URL", "redis://127.0.0.1:1")); // where no server is
+    HostAndPort nowhere = address(env("REDIS_AWAY_URL", "redis://127.0.0.1:1")); // no server answers here
     try (UnifiedJedis away = new JedisPooled(nowhere, patience(1000))) {
       for (IfAway choice : IfAway.values()) {
         String verdict = mayI(away, "example:" + run + ":away", choice) ? "admitted" : "refused";

@@ -26,9 +26,9 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
- * Rate limits with Lettuce, which sends any command: {@code dispatch}.
+ * Rate limits with Lettuce. Its function {@code dispatch} sends any command.
  *
- * <p>REDIS_URL says where the server is, REDIS_PROTOCOL=3 speaks RESP3, REDIS_CLUSTER=yes asks a cluster.
+ * <p>REDIS_URL is the address of the server. REDIS_PROTOCOL=3 selects RESP3. REDIS_CLUSTER=yes selects a cluster.
  */
 public class LettuceLimits {
   /** The commands, for Lettuce. */
@@ -48,10 +48,10 @@ public class LettuceLimits {
 
   record Reservation(String key, String id) {}
 
-  /** What to do when Redis cannot be asked. */
+  /** The choice for when Redis cannot be asked. */
   enum IfAway { ADMIT, REFUSE }
 
-  /** Servers that do not announce their maintenance are not asked for it. */
+  /** Sets the protocol. Turns maintenance notifications off, because some servers do not send them. */
   static <B extends ClientOptions.Builder> B options(B builder) {
     boolean resp3 = "3".equals(System.getenv("REDIS_PROTOCOL"));
     builder.protocolVersion(resp3 ? ProtocolVersion.RESP3 : ProtocolVersion.RESP2);
@@ -65,7 +65,7 @@ public class LettuceLimits {
     return uri;
   }
 
-  /** Does something with a client that waits so long for a reply. */
+  /** Calls a function with a client that waits for a reply for at most {@code timeout}. */
   static void with(Duration timeout, Consumer<RedisClusterCommands<String, String>> task) {
     RedisURI uri = uri(env("REDIS_URL", "redis://127.0.0.1:6379"), timeout);
     if ("yes".equals(System.getenv("REDIS_CLUSTER"))) {
@@ -81,7 +81,7 @@ public class LettuceLimits {
     }
   }
 
-  /** The key says which node of a cluster is asked. */
+  /** The key selects the node of a cluster. */
   static CommandArgs<String, String> words(String key, Object... words) {
     CommandArgs<String, String> all = new CommandArgs<>(StringCodec.UTF8).addKey(key);
     Stream.of(words).map(String::valueOf).forEach(all::add);
@@ -104,12 +104,12 @@ public class LettuceLimits {
     }
   }
 
-  /** At most 3 in any 60 seconds. */
+  /** Admits at most 3 requests in any 60 seconds. */
   static void slide(RedisClusterCommands<String, String> redis, String key) {
     tell("slide", send(redis, Rl.SLIDE, key, 3, 60));
   }
 
-  /** Bursts of 2, and one more every 60 seconds. */
+  /** Admits bursts of 2 requests, and one more request every 60 seconds. */
   static void bucket(RedisClusterCommands<String, String> redis, String key) {
     tell("bucket", send(redis, Rl.BUCKET, key, 2, 1, 60));
   }
@@ -134,14 +134,14 @@ public class LettuceLimits {
     return Optional.empty();
   }
 
-  /** Says what the call really took; the rest is free again. */
+  /** Reports the real cost of the call. The rest is free again. */
   static void settle(RedisClusterCommands<String, String> redis, Reservation call, int used) {
     redis.dispatch(Rl.SETTLE, new IntegerOutput<>(StringCodec.UTF8),
         words(call.key(), call.id(), "COST", "tokens", used));
     System.out.printf("settle: %d tokens used%n", used);
   }
 
-  /** Stands in line for up to 10 seconds, before those of lower lanes: the client has to be more patient than that. */
+  /** Waits in line for up to 10 seconds, before waiters of lower lanes. The timeout of the client must be longer. */
   static void await(RedisClusterCommands<String, String> redis, String key) {
     send(redis, Rl.SLIDE, key, 1, 3);
     long began = System.nanoTime();
@@ -150,7 +150,7 @@ public class LettuceLimits {
     System.out.printf("wait: %s after %d ms in line%n", allowed(reply) ? "admitted" : "denied", waited);
   }
 
-  /** Whether to go on. It connects for each question, since there is no connection to keep while Redis is away. */
+  /** Returns true if the call may proceed. It connects for each request, because no connection can be kept while Redis is away. */
   static boolean mayI(RedisClient client, String key, IfAway ifAway) {
     try (StatefulRedisConnection<String, String> connection = client.connect()) {
       return allowed(send(connection.sync(), Rl.SLIDE, key, 100, 60));
@@ -170,11 +170,11 @@ public class LettuceLimits {
       settle(redis, large, 800);
       Reservation again = reserve(redis, run, 4000).orElseThrow();
       settle(redis, small, 3000);
-      settle(redis, again, 4200); // more than was reserved counts, too
+      settle(redis, again, 4200); // the excess over the reservation also counts
     });
     with(Duration.ofSeconds(12), patient -> await(patient, "example:" + run + ":wait"));
 
-    // Where no server is.
+    // No server answers here.
     RedisURI nowhere = uri(env("REDIS_AWAY_URL", "redis://127.0.0.1:1"), Duration.ofSeconds(1));
     RedisClient away = RedisClient.create(nowhere);
     for (IfAway choice : IfAway.values()) {

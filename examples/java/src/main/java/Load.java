@@ -24,7 +24,7 @@ import redis.clients.jedis.JedisPooled;
 import redis.clients.jedis.RedisProtocol;
 
 /**
- * One of the clients of {@code make test-clients}: repeats a command and tells what it saw, as tests/clients/README.md
+ * A client of {@code make test-clients}. It repeats a command and prints what it saw, as tests/clients/README.md
  * says. The first argument is the library.
  */
 public class Load {
@@ -118,6 +118,6 @@ public class Load {
     }
     String quoted = shapes.stream().map(shape -> '"' + shape + '"').collect(Collectors.joining(","));
     System.out.printf("{\"admitted\":%d,\"denied\":%d,\"settled\":%d,\"shapes\":[%s]}%n", admitted, denied, settled, quoted);
-    System.exit(0); // the libraries' threads wait for more
+    System.exit(0); // the threads of the libraries still run
   }
 }

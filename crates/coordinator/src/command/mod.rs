@@ -1,0 +1,236 @@
+//! A request as both back ends know it: the words of a command of the module, and what they mean.
+//!
+//! Every way in (JSON, Envoy, `/allow`) makes one of these. Its words are read here, once, before any back end
+//! sees it. So both back ends answer the same errors, in the same words.
+
+mod words;
+
+use std::sync::Arc;
+
+use rl_core::fault::Result;
+use rl_core::grammar::Words;
+use rl_core::grammar::ask::{Ask, Limits};
+use rl_core::grammar::request::{self, Request};
+use rl_core::queue::Wait;
+use rl_core::quota::limit::{Limit, Measure, REQUESTS};
+use rl_core::quota::shape::Shape;
+use rl_core::time::Span;
+
+use self::words::{Read, WordList};
+
+/// What is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Verb {
+    /// `RL.SLIDE`
+    Slide,
+    /// `RL.WINDOW`
+    Window,
+    /// `RL.BUCKET`
+    Bucket,
+    /// `RL.QUOTA`
+    Quota,
+    /// `RL.PEEK`
+    Peek,
+    /// `RL.REFUND`
+    Refund,
+    /// `RL.SETTLE`
+    Settle,
+    /// `RL.CANCEL`
+    Cancel,
+    /// `RL.RENEW`
+    Renew,
+}
+
+impl Verb {
+    /// All of them.
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Slide,
+        Self::Window,
+        Self::Bucket,
+        Self::Quota,
+        Self::Peek,
+        Self::Refund,
+        Self::Settle,
+        Self::Cancel,
+        Self::Renew,
+    ];
+
+    /// The command's name.
+    pub(crate) const fn command(self) -> &'static str {
+        match self {
+            Self::Slide => "RL.SLIDE",
+            Self::Window => "RL.WINDOW",
+            Self::Bucket => "RL.BUCKET",
+            Self::Quota => "RL.QUOTA",
+            Self::Peek => "RL.PEEK",
+            Self::Refund => "RL.REFUND",
+            Self::Settle => "RL.SETTLE",
+            Self::Cancel => "RL.CANCEL",
+            Self::Renew => "RL.RENEW",
+        }
+    }
+
+    /// The command as the grammar knows it.
+    const fn grammar(self) -> request::Command {
+        match self {
+            Self::Slide => request::Command::Slide,
+            Self::Window => request::Command::Window,
+            Self::Bucket => request::Command::Bucket,
+            Self::Quota => request::Command::Quota,
+            Self::Peek => request::Command::Peek,
+            Self::Refund => request::Command::Refund,
+            Self::Settle => request::Command::Settle,
+            Self::Cancel => request::Command::Cancel,
+            Self::Renew => request::Command::Renew,
+        }
+    }
+
+    /// Its name in paths and metrics.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Slide => "slide",
+            Self::Window => "window",
+            Self::Bucket => "bucket",
+            Self::Quota => "quota",
+            Self::Peek => "peek",
+            Self::Refund => "refund",
+            Self::Settle => "settle",
+            Self::Cancel => "cancel",
+            Self::Renew => "renew",
+        }
+    }
+
+    /// Whether it asks for an admission.
+    pub(crate) const fn decides(self) -> bool {
+        matches!(self, Self::Slide | Self::Window | Self::Bucket | Self::Quota)
+    }
+}
+
+/// A command that was read once and found right.
+#[derive(Debug)]
+pub(crate) struct Command {
+    verb: Verb,
+    read: Read,
+    /// How many words come before those that say that it waits.
+    at_once: usize,
+    wait: Option<Wait>,
+    /// The time to wait, if it is shorter than the words say.
+    shortened: Option<Box<[u8]>>,
+    longest: Span,
+}
+
+impl Command {
+    /// A command of these words without its name, and of those that say that it waits.
+    ///
+    /// # Errors
+    /// The fault of the first word that is wrong.
+    pub(crate) fn new<W: AsRef<[u8]>>(
+        verb: Verb,
+        words: impl IntoIterator<Item = W>,
+        wait: impl IntoIterator<Item = W>,
+    ) -> Result<Self> {
+        let mut all = WordList::new();
+        all.push(verb.command().as_bytes());
+        words.into_iter().for_each(|word| all.push(word.as_ref()));
+        let at_once = all.count();
+        wait.into_iter().for_each(|word| all.push(word.as_ref()));
+        let read = Read::try_new(all, |words| Request::read(verb.grammar(), words))?;
+        let (wait, longest) = read.with_dependent(|_, request| {
+            let longest = match request {
+                Request::Limit(request) => request.rule.longest(),
+                Request::Quota(Ask { limits: Limits::Known { shape, .. }, .. }) => shape.longest(),
+                _ => Span::default(),
+            };
+            (request.wait(), longest)
+        });
+        Ok(Self { verb, read, at_once, wait, shortened: None, longest })
+    }
+
+    /// What is asked.
+    pub(crate) const fn verb(&self) -> Verb {
+        self.verb
+    }
+
+    /// Lends what its words mean.
+    pub(crate) fn with_request<T>(&self, look: impl FnOnce(&Request<'_>) -> T) -> T {
+        self.read.with_dependent(|_, request| look(request))
+    }
+
+    /// The key that it is about.
+    pub(crate) fn key(&self) -> &[u8] {
+        self.read.borrow_owner().word(1).unwrap_or_default()
+    }
+
+    /// Whether, and how, it waits if it is not admitted at once.
+    pub(crate) const fn wait(&self) -> Option<Wait> {
+        self.wait
+    }
+
+    /// Makes it wait no longer than `most`.
+    pub(crate) fn at_most(&mut self, most: Span) {
+        if let Some(wait) = self.wait.as_mut().filter(|wait| wait.time > most) {
+            wait.time = most;
+            self.shortened = Some(most.to_string().into_bytes().into());
+        }
+    }
+
+    /// All words, its name first.
+    pub(crate) fn words(&self) -> impl Iterator<Item = &[u8]> {
+        let words = self.read.borrow_owner();
+        let time = self.at_once.saturating_add(1);
+        (0..words.count()).filter_map(move |at| match &self.shortened {
+            Some(shortened) if at == time => Some(&**shortened),
+            _ => words.word(at),
+        })
+    }
+
+    /// The words that come before those that say that it waits.
+    pub(crate) fn words_at_once(&self) -> impl Iterator<Item = &[u8]> {
+        self.words().take(self.at_once)
+    }
+
+    /// The longest window or period that it spells out.
+    pub(crate) const fn longest(&self) -> Span {
+        self.longest
+    }
+
+    /// The limits that it spells out, with their names. That of a command with one limit is `default`.
+    pub(crate) fn measures(&self) -> Vec<Measured> {
+        self.with_request(|request| match request {
+            Request::Limit(request) => {
+                let (name, unit) = (b"default".as_slice().into(), REQUESTS.into());
+                vec![Measured { name, unit, measure: Measure::Rate(request.rule) }]
+            }
+            Request::Quota(Ask { limits: Limits::Known { shape, .. }, .. }) => measures_of(shape),
+            _ => Vec::new(),
+        })
+    }
+
+    /// The name of the policy that it asks by.
+    pub(crate) fn policy(&self) -> Option<Box<[u8]>> {
+        self.with_request(|request| match request {
+            Request::Quota(Ask { limits: Limits::Policy { name, .. }, .. }) => Some((*name).into()),
+            _ => None,
+        })
+    }
+}
+
+/// One limit as it is told of.
+pub(crate) struct Measured {
+    /// What it is called.
+    pub(crate) name: Box<[u8]>,
+    /// What it counts.
+    pub(crate) unit: Box<[u8]>,
+    /// How.
+    pub(crate) measure: Measure,
+}
+
+/// The limits of a shape.
+pub(crate) fn measures_of(shape: &Arc<Shape>) -> Vec<Measured> {
+    let measured = |limit: &Limit| Measured {
+        name: limit.name.as_bytes().into(),
+        unit: limit.unit.as_bytes().into(),
+        measure: limit.measure,
+    };
+    shape.limits().iter().map(measured).collect()
+}

@@ -1,0 +1,61 @@
+//! Who may ask over HTTP: clients with a token, and no pages of other sites.
+
+use std::net::IpAddr;
+
+use hyper::http::request::Parts;
+use hyper::http::uri::Authority;
+use hyper::{StatusCode, header};
+
+use super::problem::Problem;
+use crate::app::App;
+use crate::auth::Access;
+
+/// The error for a key that the token does not cover.
+pub(super) fn forbidden() -> Problem {
+    Problem::new(StatusCode::FORBIDDEN, "key_forbidden", "this token is for keys that begin otherwise")
+}
+
+/// What the request's token gives access to.
+///
+/// # Errors
+/// The request has no token, and needs one.
+pub(super) fn check_token(app: &App, head: &Parts) -> Result<Access, Problem> {
+    let given = head.headers.get(header::AUTHORIZATION).map(|value| value.as_bytes());
+    app.auth.check(given).ok_or_else(|| {
+        let detail = "a bearer token is needed: Authorization: Bearer ...";
+        Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
+    })
+}
+
+/// Refuses what a page of another site makes a browser send: the page could use up limits in the name of its readers.
+///
+/// Without tokens, a page could also let its own name resolve to this machine. So only names of this machine are
+/// answered then.
+pub(super) fn check_origin(app: &App, head: &Parts) -> Result<(), Problem> {
+    let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = host.or_else(|| head.uri.authority().map(Authority::as_str));
+    let is_own = head.headers.get(header::ORIGIN).is_none_or(|origin| {
+        let origin = origin.to_str().unwrap_or_default();
+        let bare = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+        bare.is_some() && bare == host
+    });
+    if !is_own {
+        let detail = "pages of other sites may not ask";
+        return Err(Problem::new(StatusCode::FORBIDDEN, "other_origin", detail));
+    }
+    if app.is_local && !host.is_none_or(is_this_machine) {
+        let detail = "without tokens only names of this machine are answered to: localhost, or an address";
+        return Err(Problem::new(StatusCode::FORBIDDEN, "other_host", detail));
+    }
+    Ok(())
+}
+
+/// Whether a `Host` is an address, or `localhost`.
+fn is_this_machine(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let bare = name.trim_start_matches('[').trim_end_matches(']');
+    bare.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok()
+}

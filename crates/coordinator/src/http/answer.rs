@@ -1,0 +1,179 @@
+//! Answers to commands: a status, a JSON body, and header fields.
+
+use hyper::StatusCode;
+use hyper::header::{self, HeaderName, HeaderValue};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::fields;
+use super::problem::Problem;
+use super::response::{Response, json};
+use crate::app::{Answer, App};
+use crate::clock::whole_seconds;
+use crate::command::Command;
+use crate::on_error::{self, OnError};
+use crate::reply::{Failure, Quota, Reply, Row};
+
+/// The media type of answers.
+pub(super) const JSON: &str = "application/json";
+
+/// The largest number in an answer.
+pub(super) const MAX: u64 = 9_007_199_254_740_991;
+
+const DEGRADED: HeaderName = HeaderName::from_static(on_error::DEGRADED);
+
+/// The answer of one limit.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct LimitAnswer {
+    /// Whether the request is admitted, and counted.
+    allowed: bool,
+    /// The limit in force.
+    #[schemars(range(max = MAX))]
+    limit: u64,
+    /// What could still be admitted now.
+    #[schemars(range(max = MAX))]
+    remaining: u64,
+    /// 0 if admitted; else the ms until it is admitted, if no other request comes first; -1 if it never can be.
+    #[schemars(range(min = -1, max = MAX))]
+    retry_after_ms: i64,
+    /// The ms until the whole limit is available again.
+    #[schemars(range(max = MAX))]
+    reset_after_ms: u64,
+}
+
+/// The answer of a quota.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct QuotaAnswer<'a> {
+    /// Whether the request is admitted, and counted.
+    allowed: bool,
+    /// 0 if admitted; else the ms until it is admitted, if no other request comes first; -1 if it never can be.
+    #[schemars(range(min = -1, max = MAX))]
+    retry_after_ms: i64,
+    /// The names of all limits that block.
+    blocking: &'a [String],
+    limits: Vec<QuotaLimitAnswer<'a>>,
+    /// If a reservation was asked for: its id, or null if the request is denied.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reservation: Option<&'a Option<String>>,
+}
+
+/// What one limit of a quota answers.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields, inline)]
+struct QuotaLimitAnswer<'a> {
+    name: &'a str,
+    /// Whether this limit admits the request.
+    allowed: bool,
+    /// The limit in force.
+    #[schemars(range(max = MAX))]
+    limit: u64,
+    /// What could still be admitted now.
+    #[schemars(range(max = MAX))]
+    remaining: u64,
+    /// 0 if admitted; else the ms until it is admitted, if no other request comes first; -1 if it never can be.
+    #[schemars(range(min = -1, max = MAX))]
+    retry_after_ms: i64,
+    /// The ms until the whole limit is available again.
+    #[schemars(range(max = MAX))]
+    reset_after_ms: u64,
+}
+
+/// Whether there was such a reservation; if not, nothing has changed.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Done", deny_unknown_fields)]
+pub(super) struct DoneAnswer {
+    done: bool,
+}
+
+/// What remains after a refund.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Remaining", deny_unknown_fields)]
+pub(super) struct RemainingAnswer {
+    #[schemars(range(max = MAX))]
+    remaining: u64,
+}
+
+/// The back end is down. The request is allowed and counted nowhere, as was asked for.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct DegradedAnswer {
+    #[schemars(extend("const" = true))]
+    allowed: bool,
+    #[schemars(extend("const" = true))]
+    degraded: bool,
+}
+
+impl From<&Row> for LimitAnswer {
+    fn from(row: &Row) -> Self {
+        let Row { allowed, limit, remaining, retry_after_ms, reset_after_ms } = *row;
+        Self { allowed, limit, remaining, retry_after_ms, reset_after_ms }
+    }
+}
+
+impl<'a> From<&'a (String, Row)> for QuotaLimitAnswer<'a> {
+    fn from((name, row): &'a (String, Row)) -> Self {
+        let Row { allowed, limit, remaining, retry_after_ms, reset_after_ms } = *row;
+        Self { name, allowed, limit, remaining, retry_after_ms, reset_after_ms }
+    }
+}
+
+/// The response to a command.
+pub(super) fn respond(app: &App, command: &Command, answer: Answer) -> Response {
+    let reply = match answer {
+        Answer::Reply(reply) => reply,
+        Answer::Failure(failure) => return Problem::from(failure).into_response(),
+        Answer::Degraded(on_error) => return degraded(on_error),
+    };
+    let status = status(command, &reply);
+    let mut response = match &reply {
+        Reply::Limit(row) => json(status, JSON, &LimitAnswer::from(row)),
+        Reply::Quota(quota) => {
+            let Quota { allowed, retry_after_ms, blocking, limits, reservation } = quota;
+            let limits = limits.iter().map(QuotaLimitAnswer::from).collect();
+            let (allowed, retry_after_ms, reservation) = (*allowed, *retry_after_ms, reservation.as_ref());
+            json(status, JSON, &QuotaAnswer { allowed, retry_after_ms, blocking, limits, reservation })
+        }
+        Reply::Done(done) => json(status, JSON, &DoneAnswer { done: *done }),
+        Reply::Remaining(remaining) => json(status, JSON, &RemainingAnswer { remaining: *remaining }),
+        Reply::None => {
+            let problem = Problem::new(StatusCode::NOT_FOUND, "no_such_key", "there is no such key");
+            return problem.into_response();
+        }
+    };
+    let headers = response.headers_mut();
+    if let (Some(false), ms @ 1..) = (reply.allowed(), reply.retry_after_ms()) {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(ms.unsigned_abs())));
+    }
+    if let Some(value) = fields::rate_limit(&reply) {
+        headers.insert(fields::RATE_LIMIT, value);
+    }
+    if let Some(value) = fields::rate_limit_policy(app, command) {
+        headers.insert(fields::RATE_LIMIT_POLICY, value);
+    }
+    response
+}
+
+/// The response while the back end is down, if `on_error` has decided.
+fn degraded(on_error: OnError) -> Response {
+    let mut response = match on_error {
+        OnError::Allow => json(StatusCode::OK, JSON, &DegradedAnswer { allowed: true, degraded: true }),
+        OnError::Deny => {
+            let mut problem = Problem::from(Failure::Down);
+            problem.detail = "the back end does not answer, so the request is denied".into();
+            problem.is_decision = true;
+            problem.into_response()
+        }
+    };
+    response.headers_mut().insert(DEGRADED, HeaderValue::from_static(on_error.name()));
+    response
+}
+
+/// 429 for a denial. `peek` asks for no admission, so its answers are never denials.
+fn status(command: &Command, reply: &Reply) -> StatusCode {
+    match reply.allowed() {
+        Some(false) if command.verb().decides() => StatusCode::TOO_MANY_REQUESTS,
+        _ => StatusCode::OK,
+    }
+}

@@ -1,0 +1,49 @@
+//! `POST /v1/…`: reads the body, asks, and answers.
+
+use std::sync::Arc;
+
+use hyper::body::Incoming;
+use hyper::{HeaderMap, StatusCode, header};
+
+use super::access::forbidden;
+use super::problem::Problem;
+use super::receive::receive;
+use super::response::Response;
+use super::{answer, body};
+use crate::app::App;
+use crate::auth::Access;
+use crate::command::Verb;
+
+/// Answers a request for this command.
+///
+/// # Errors
+/// Why it is refused before any limit is asked.
+pub(super) async fn ask(
+    app: &App,
+    verb: Verb,
+    access: &Access,
+    incoming: Incoming,
+) -> Result<Response, Problem> {
+    let (command, on_error) = {
+        let bytes = receive(app, incoming).await?;
+        let (mut command, on_error) = body::read(verb, &bytes)?;
+        command.at_most(app.bounds.wait.span());
+        (Arc::new(command), on_error)
+    };
+    if !access.sees(command.key()) {
+        return Err(forbidden());
+    }
+    let answer = app.ask(&command, on_error).await;
+    Ok(answer::respond(app, &command, answer))
+}
+
+/// Refuses a body that is not sent as JSON: a page of another site can make a browser send text, but not JSON.
+pub(super) fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    if kind.eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    let (status, code) = (StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json");
+    Err(Problem::new(status, code, "the body must be sent as Content-Type: application/json"))
+}

@@ -1,0 +1,183 @@
+//! The types of fields, each with its JSON schema. All of them keep the value as it was written.
+
+use std::borrow::Cow;
+
+use rl_core::fault::Fault;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+
+use super::json::{Raw, bytes};
+use super::words::Word;
+use crate::http::problem::Problem;
+use crate::on_error::OnError;
+
+/// The longest key, in characters.
+const KEY_MAX: usize = 1_024;
+/// The longest id of a reservation, in bytes.
+const ID_MAX: usize = 128;
+
+/// Makes a type for each kind of field: its name in the document, and its schema.
+macro_rules! fields {
+    ($($(#[$doc:meta])* $name:ident as $known:literal = $schema:tt;)*) => { $(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Deserialize)]
+        #[serde(transparent, bound(deserialize = "'de: 'a"))]
+        pub(in crate::http) struct $name<'a>(pub(super) Raw<'a>);
+
+        impl JsonSchema for $name<'_> {
+            fn schema_name() -> Cow<'static, str> {
+                $known.into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!($schema)
+            }
+        }
+    )* };
+}
+
+fields! {
+    /// The key that a request is about.
+    Key as "Key" = {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 1024,
+        "description": "The name of a limit or quota. A token may be for keys with some prefixes only."
+    };
+    /// An amount of at least 1, such as a limit.
+    Amount as "Amount" = { "type": "integer", "minimum": 1, "maximum": 9_007_199_254_740_991_u64 };
+    /// What a request costs.
+    Cost as "Cost" = {
+        "type": "integer",
+        "minimum": 0,
+        "maximum": 9_007_199_254_740_991_u64,
+        "description": "The cost of the request; 1 if it is not given."
+    };
+    /// What is given back.
+    Refunded as "Refunded" = {
+        "type": "integer",
+        "minimum": 0,
+        "maximum": 9_007_199_254_740_991_u64,
+        "description": "The cost that is given back."
+    };
+    /// The tokens that a bucket gains.
+    Refill as "Refill" = {
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "maximum": 9_007_199_254_740_991_u64,
+        "description": "The tokens that are gained in each period, without an exponent: 500, 8.33."
+    };
+    /// A duration.
+    Duration as "Duration" = {
+        "anyOf": [
+            { "type": "integer", "minimum": 1, "maximum": 315_360_000 },
+            {
+                "type": "string",
+                "pattern": "^([1-9][0-9]{0,10}ms|[1-9][0-9]{0,7}s?|[1-9][0-9]{0,5}m|[1-9][0-9]{0,3}h|[1-9][0-9]{0,2}d)$"
+            }
+        ],
+        "description": "Seconds, or a number with a unit: 250ms, 60s, 5m, 1h, 1d; from 1ms to 3650d. A string may have decimals, such as 0.25 or 1.5h.",
+        "examples": ["60s", 60, "250ms"]
+    };
+    /// The length of a window that is aligned to the clock.
+    WindowLength as "WindowLength" = {
+        "anyOf": [
+            { "type": "integer", "minimum": 1, "maximum": 315_360_000 },
+            {
+                "type": "string",
+                "pattern": "^([1-9][0-9]{0,10}ms|[1-9][0-9]{0,7}s?|[1-9][0-9]{0,5}m|[1-9][0-9]{0,3}h|[1-9][0-9]{0,2}d|1mo)$"
+            }
+        ],
+        "description": "A duration, or 1mo: a calendar month in UTC.",
+        "examples": ["1d", "1mo"]
+    };
+    /// The offset of such a window.
+    Offset as "Offset" = {
+        "anyOf": [
+            { "type": "integer", "minimum": -315_360_000, "maximum": 315_360_000 },
+            {
+                "type": "string",
+                "pattern": "^-?([1-9][0-9]{0,10}ms|[1-9][0-9]{0,7}s?|[1-9][0-9]{0,5}m|[1-9][0-9]{0,3}h|[1-9][0-9]{0,2}d)$"
+            }
+        ],
+        "description": "How much later than the clock's own windows these begin: 8h, -30m.",
+        "examples": ["-8h"]
+    };
+    /// The name of a limit, a unit or a policy.
+    Name as "Name" = { "type": "string", "pattern": "^[A-Za-z0-9_.:-]{1,64}$", "minLength": 1, "maxLength": 64 };
+    /// The algorithm of a limit.
+    Algorithm as "Algorithm" = { "type": "string", "enum": ["slide", "window", "bucket"] };
+    /// The costs of a quota.
+    Costs as "Costs" = {
+        "anyOf": [
+            { "type": "integer", "minimum": 0, "maximum": 9_007_199_254_740_991_u64 },
+            {
+                "type": "object",
+                "maxProperties": 16,
+                "propertyNames": {
+                    "type": "string", "pattern": "^[A-Za-z0-9_.:-]{1,64}$", "minLength": 1, "maxLength": 64
+                },
+                "additionalProperties": { "type": "integer", "minimum": 0, "maximum": 9_007_199_254_740_991_u64 },
+                "examples": [{ "tokens": 500 }]
+            }
+        ],
+        "description": "The cost by unit. A unit that is not named costs 0, requests 1. A number is the cost of requests."
+    };
+    /// The lane of a waiter.
+    Lane as "Lane" = {
+        "anyOf": [
+            { "type": "string", "enum": ["critical", "high", "normal", "low"] },
+            { "type": "integer", "minimum": 0, "maximum": 3 }
+        ],
+        "description": "The lane to wait in. Upper case is accepted, too."
+    };
+    /// What a request is answered while the back end is down.
+    OnErrorField as "OnError" = {
+        "type": "string",
+        "enum": ["allow", "deny"],
+        "description": "The answer while the back end is down. If it is not given, the server's setting decides."
+    };
+    /// The id of a reservation.
+    Id as "Id" = {
+        "type": "string",
+        "pattern": "^[ -~]{1,128}$",
+        "minLength": 1,
+        "maxLength": 128,
+        "description": "The id of a reservation."
+    };
+}
+
+impl<'a> Key<'a> {
+    pub(super) fn word(self) -> Result<Word<'a>, Problem> {
+        let key = self.0.text().filter(|key| (1..=KEY_MAX).contains(&key.chars().count()));
+        key.map(bytes).ok_or_else(|| Problem::request("key must be a string of 1 to 1024 characters"))
+    }
+}
+
+impl<'a> Lane<'a> {
+    pub(super) fn word(self) -> Result<Word<'a>, Problem> {
+        match self.0.text() {
+            Some(text) => Ok(bytes(text)),
+            None => self.0.number(Fault::Priority),
+        }
+    }
+}
+
+impl OnErrorField<'_> {
+    pub(super) fn read(self) -> Result<OnError, Problem> {
+        match self.0.text().as_deref() {
+            Some("allow") => Ok(OnError::Allow),
+            Some("deny") => Ok(OnError::Deny),
+            _ => Err(Problem::request("on_error must be \"allow\" or \"deny\"")),
+        }
+    }
+}
+
+impl<'a> Id<'a> {
+    /// The id is plain text: it is repeated in answers, and stands in logs.
+    pub(super) fn word(self) -> Result<Word<'a>, Problem> {
+        let is_plain = |id: &str| id.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        let id = self.0.text().filter(|id| (1..=ID_MAX).contains(&id.len()) && is_plain(id));
+        id.map(bytes).ok_or_else(|| Problem::request("id must be 1 to 128 printable ASCII characters"))
+    }
+}

@@ -1,0 +1,145 @@
+//! The bodies of commands about a key of one limit.
+
+use rl_core::fault::Fault;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::fields::{
+    Amount, Cost, Costs, Duration, Key, Lane, Offset, OnErrorField, Refill, Refunded, WindowLength,
+};
+use super::quota::push_costs;
+use super::words::{Waiting, Words};
+use crate::http::problem::Problem;
+
+/// `RL.SLIDE`
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, bound(deserialize = "'de: 'a"))]
+#[schemars(rename = "Slide", extend("dependentRequired" = { "priority": ["wait"] }))]
+pub(in crate::http) struct SlideBody<'a> {
+    key: Key<'a>,
+    /// The most cost in any interval of the length of the window.
+    limit: Amount<'a>,
+    window: Duration<'a>,
+    cost: Option<Cost<'a>>,
+    /// How long the request may wait until it is admitted.
+    wait: Option<Duration<'a>>,
+    priority: Option<Lane<'a>>,
+    on_error: Option<OnErrorField<'a>>,
+}
+
+/// `RL.WINDOW`
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, bound(deserialize = "'de: 'a"))]
+#[schemars(rename = "Window", extend("dependentRequired" = { "priority": ["wait"] }))]
+pub(in crate::http) struct WindowBody<'a> {
+    key: Key<'a>,
+    /// The most cost in one window.
+    limit: Amount<'a>,
+    window: WindowLength<'a>,
+    offset: Option<Offset<'a>>,
+    cost: Option<Cost<'a>>,
+    /// How long the request may wait until it is admitted.
+    wait: Option<Duration<'a>>,
+    priority: Option<Lane<'a>>,
+    on_error: Option<OnErrorField<'a>>,
+}
+
+/// `RL.BUCKET`
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, bound(deserialize = "'de: 'a"))]
+#[schemars(rename = "Bucket", extend("dependentRequired" = { "priority": ["wait"] }))]
+pub(in crate::http) struct BucketBody<'a> {
+    key: Key<'a>,
+    /// The tokens of a full bucket.
+    capacity: Amount<'a>,
+    refill: Refill<'a>,
+    /// 1 second if it is not given.
+    period: Option<Duration<'a>>,
+    cost: Option<Cost<'a>>,
+    /// How long the request may wait until it is admitted.
+    wait: Option<Duration<'a>>,
+    priority: Option<Lane<'a>>,
+    on_error: Option<OnErrorField<'a>>,
+}
+
+/// `RL.PEEK`
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, bound(deserialize = "'de: 'a"))]
+#[schemars(rename = "Peek")]
+pub(in crate::http) struct PeekBody<'a> {
+    key: Key<'a>,
+    cost: Option<Costs<'a>>,
+}
+
+/// `RL.REFUND`
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, bound(deserialize = "'de: 'a"))]
+#[schemars(rename = "Refund")]
+pub(in crate::http) struct RefundBody<'a> {
+    key: Key<'a>,
+    cost: Refunded<'a>,
+}
+
+impl<'a> SlideBody<'a> {
+    pub(super) fn words(self) -> Result<Words<'a>, Problem> {
+        let Self { key, limit, window, cost, wait, priority, on_error } = self;
+        let mut words = Words::new(key)?;
+        words.push(limit.0.number(Fault::Limit)?);
+        words.push(window.0.duration(Fault::Window)?);
+        push_cost(&mut words, cost)?;
+        words.waiting(&Waiting { wait, priority, on_error })
+    }
+}
+
+impl<'a> WindowBody<'a> {
+    pub(super) fn words(self) -> Result<Words<'a>, Problem> {
+        let Self { key, limit, window, offset, cost, wait, priority, on_error } = self;
+        let mut words = Words::new(key)?;
+        words.push(limit.0.number(Fault::Limit)?);
+        words.push(window.0.duration(Fault::WindowOrMonth)?);
+        if let Some(offset) = offset {
+            words.keyword("OFFSET");
+            words.push(offset.0.duration(Fault::Offset)?);
+        }
+        push_cost(&mut words, cost)?;
+        words.waiting(&Waiting { wait, priority, on_error })
+    }
+}
+
+impl<'a> BucketBody<'a> {
+    pub(super) fn words(self) -> Result<Words<'a>, Problem> {
+        let Self { key, capacity, refill, period, cost, wait, priority, on_error } = self;
+        let mut words = Words::new(key)?;
+        words.push(capacity.0.number(Fault::Capacity)?);
+        words.push(refill.0.number(Fault::Refill)?);
+        if let Some(period) = period {
+            words.push(period.0.duration(Fault::Period)?);
+        }
+        push_cost(&mut words, cost)?;
+        words.waiting(&Waiting { wait, priority, on_error })
+    }
+}
+
+impl<'a> PeekBody<'a> {
+    pub(super) fn words(self) -> Result<Words<'a>, Problem> {
+        let mut words = Words::new(self.key)?;
+        push_costs(&mut words, self.cost, None)?;
+        Ok(words)
+    }
+}
+
+impl<'a> RefundBody<'a> {
+    pub(super) fn words(self) -> Result<Words<'a>, Problem> {
+        let mut words = Words::new(self.key)?;
+        words.push(self.cost.0.number(Fault::Refund)?);
+        Ok(words)
+    }
+}
+
+fn push_cost<'a>(words: &mut Words<'a>, cost: Option<Cost<'a>>) -> Result<(), Problem> {
+    if let Some(cost) = cost {
+        words.keyword("COST");
+        words.push(cost.0.number(Fault::Cost)?);
+    }
+    Ok(())
+}

@@ -1,0 +1,160 @@
+//! The bodies of commands about a quota and its reservations.
+
+use rl_core::fault::Fault;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::fields::{Costs, Duration, Id, Key, Lane, Name, OnErrorField};
+use super::json::{Raw, bytes};
+use super::quota_limit::LimitBody;
+use super::words::{Waiting, Words};
+use crate::http::problem::Problem;
+
+const COSTS: &str = "cost must be an object of units with their cost, or that of requests as an integer";
+
+/// The unit of a cost that is a number.
+const REQUESTS: Option<&str> = Some("requests");
+
+/// `RL.QUOTA`: by a policy, or by limits that the request spells out.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, bound(deserialize = "'de: 'a"))]
+#[schemars(
+    rename = "Quota",
+    extend(
+        "dependentRequired" = { "priority": ["wait"], "id": ["reserve"] },
+        "oneOf" = [{ "required": ["policy"] }, { "required": ["limits"] }],
+    )
+)]
+pub(in crate::http) struct QuotaBody<'a> {
+    key: Key<'a>,
+    /// The name of a policy that the server keeps.
+    policy: Option<Name<'a>>,
+    /// Each has a name of its own.
+    #[schemars(with = "Option<Vec<LimitBody<'a>>>", length(min = 1, max = 16))]
+    limits: Option<Raw<'a>>,
+    cost: Option<Costs<'a>>,
+    /// How long the cost is reserved as an estimate, until it is settled. Needed if a limit counts reservations.
+    reserve: Option<Duration<'a>>,
+    id: Option<Id<'a>>,
+    /// How long the request may wait until it is admitted.
+    wait: Option<Duration<'a>>,
+    priority: Option<Lane<'a>>,
+    on_error: Option<OnErrorField<'a>>,
+}
+
+/// `RL.SETTLE`
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, bound(deserialize = "'de: 'a"))]
+#[schemars(rename = "Settle")]
+pub(in crate::http) struct SettleBody<'a> {
+    key: Key<'a>,
+    id: Id<'a>,
+    cost: Option<Costs<'a>>,
+}
+
+/// `RL.CANCEL`
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, bound(deserialize = "'de: 'a"))]
+#[schemars(rename = "Cancel")]
+pub(in crate::http) struct CancelBody<'a> {
+    key: Key<'a>,
+    id: Id<'a>,
+}
+
+/// `RL.RENEW`
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, bound(deserialize = "'de: 'a"))]
+#[schemars(rename = "Renew")]
+pub(in crate::http) struct RenewBody<'a> {
+    key: Key<'a>,
+    id: Id<'a>,
+    ttl: Duration<'a>,
+}
+
+impl<'a> QuotaBody<'a> {
+    pub(super) fn words(self) -> Result<Words<'a>, Problem> {
+        let Self { key, policy, limits, cost, reserve, id, wait, priority, on_error } = self;
+        let mut words = Words::new(key)?;
+        match (policy, limits) {
+            (Some(policy), None) => {
+                words.keyword("POLICY");
+                words.push(policy.0.name(Fault::PolicyName)?);
+            }
+            (None, Some(limits)) => push_limits(&mut words, limits)?,
+            (Some(_), Some(_)) | (None, None) => {
+                return Err(Problem::request("the body must have one of the fields policy and limits"));
+            }
+        }
+        push_costs(&mut words, cost, REQUESTS)?;
+        if let Some(reserve) = reserve {
+            words.keyword("RESERVE");
+            words.push(reserve.0.duration(Fault::Ttl)?);
+        }
+        if let Some(id) = id {
+            if reserve.is_none() {
+                return Err(Problem::request("id may stand with reserve only"));
+            }
+            words.keyword("ID");
+            words.push(id.word()?);
+        }
+        words.waiting(&Waiting { wait, priority, on_error })
+    }
+}
+
+impl<'a> SettleBody<'a> {
+    pub(super) fn words(self) -> Result<Words<'a>, Problem> {
+        let mut words = Words::new(self.key)?;
+        words.push(self.id.word()?);
+        push_costs(&mut words, self.cost, REQUESTS)?;
+        Ok(words)
+    }
+}
+
+impl<'a> CancelBody<'a> {
+    pub(super) fn words(self) -> Result<Words<'a>, Problem> {
+        let mut words = Words::new(self.key)?;
+        words.push(self.id.word()?);
+        Ok(words)
+    }
+}
+
+impl<'a> RenewBody<'a> {
+    pub(super) fn words(self) -> Result<Words<'a>, Problem> {
+        let mut words = Words::new(self.key)?;
+        words.push(self.id.word()?);
+        words.push(self.ttl.0.duration(Fault::Ttl)?);
+        Ok(words)
+    }
+}
+
+fn push_limits<'a>(words: &mut Words<'a>, limits: Raw<'a>) -> Result<(), Problem> {
+    let limits: Vec<LimitBody<'a>> = limits.objects("limits must be a list of objects", "a limit")?;
+    if limits.is_empty() {
+        return Err(Fault::QuotaLimits.into());
+    }
+    limits.into_iter().try_for_each(|limit| limit.push(words))
+}
+
+/// Adds costs. A cost that is a number is that of `unit`, or of no unit.
+pub(super) fn push_costs<'a>(
+    words: &mut Words<'a>,
+    costs: Option<Costs<'a>>,
+    unit: Option<&'static str>,
+) -> Result<(), Problem> {
+    let Some(Costs(costs)) = costs else { return Ok(()) };
+    if costs.is_object() {
+        for (unit, cost) in costs.pairs(COSTS)?.0 {
+            words.keyword("COST");
+            words.push(bytes(unit));
+            words.push(cost.number(Fault::Cost)?);
+        }
+        return Ok(());
+    }
+    let cost = costs.number(Fault::Cost).map_err(|_| Problem::request(COSTS))?;
+    words.keyword("COST");
+    if let Some(unit) = unit {
+        words.keyword(unit);
+    }
+    words.push(cost);
+    Ok(())
+}

@@ -1,0 +1,161 @@
+//! The paths: what each does, and what it may answer.
+
+use serde_json::{Map, Value, json};
+
+use super::reference;
+use super::responses::{answer, problem, text, with_headers};
+use crate::command::Verb;
+
+/// All paths.
+pub(super) fn paths() -> Map<String, Value> {
+    let commands = Verb::ALL.map(|verb| (format!("/v1/{}", verb.name()), json!({ "post": command(verb) })));
+    let others = [
+        ("/allow", json!({ "post": allow() })),
+        ("/v1/watch", json!({ "get": watch() })),
+        ("/metrics", json!({ "get": metrics() })),
+        ("/healthz", json!({ "get": health() })),
+        ("/readyz", json!({ "get": ready() })),
+    ];
+    let others = others.map(|(path, item)| (path.to_owned(), item));
+    commands.into_iter().chain(others).collect()
+}
+
+/// `POST /v1/…`
+fn command(verb: Verb) -> Value {
+    let (schema, summary, example) = match verb {
+        Verb::Slide => (
+            "Slide",
+            "Exact sliding window: at most limit in every interval of window",
+            json!({ "key": "api", "limit": 500, "window": "60s" }),
+        ),
+        Verb::Window => (
+            "Window",
+            "Fixed window, aligned to the clock",
+            json!({ "key": "day", "limit": 10000, "window": "1d", "offset": "-8h" }),
+        ),
+        Verb::Bucket => ("Bucket", "Token bucket", json!({ "key": "burst", "capacity": 50, "refill": 8.33 })),
+        Verb::Quota => (
+            "Quota",
+            "Many limits, all or nothing",
+            json!({
+                "key": "claude",
+                "limits": [
+                    { "name": "rpm", "limit": 1000, "window": "60s" },
+                    { "name": "tpm", "limit": 80000, "window": "1m", "unit": "tokens" }
+                ],
+                "cost": { "tokens": 500 },
+                "reserve": "2m"
+            }),
+        ),
+        Verb::Peek => (
+            "Peek",
+            "Says whether and when a request would be admitted; changes nothing",
+            json!({ "key": "api" }),
+        ),
+        Verb::Refund => ("Refund", "Gives back cost that was not used", json!({ "key": "api", "cost": 1 })),
+        Verb::Settle => (
+            "Settle",
+            "Charges what a reserved call really used",
+            json!({ "key": "claude", "id": "4e1f", "cost": { "tokens": 420 } }),
+        ),
+        Verb::Cancel => ("Cancel", "Gives a reserved call back", json!({ "key": "claude", "id": "4e1f" })),
+        Verb::Renew => {
+            ("Renew", "Holds a reservation longer", json!({ "key": "claude", "id": "4e1f", "ttl": "2m" }))
+        }
+    };
+    let content = json!({ "schema": reference("schemas", schema), "example": example });
+    let mut responses = errors(&["400", "401", "403", "408", "409", "413", "415", "502", "503"]);
+    let answered = |schemas: &[&str]| answer("Answered.", schemas);
+    match verb {
+        Verb::Slide | Verb::Window | Verb::Bucket => admission(&mut responses, "LimitAnswer"),
+        Verb::Quota => admission(&mut responses, "QuotaAnswer"),
+        Verb::Peek => {
+            responses.insert("200".to_owned(), answered(&["LimitAnswer", "QuotaAnswer"]));
+            responses.extend(errors(&["404"]));
+        }
+        Verb::Refund => {
+            responses.insert("200".to_owned(), answered(&["Remaining"]));
+        }
+        Verb::Settle | Verb::Cancel | Verb::Renew => {
+            responses.insert("200".to_owned(), answered(&["Done"]));
+        }
+    }
+    json!({
+        "operationId": verb.name(),
+        "summary": summary,
+        "requestBody": { "required": true, "content": { "application/json": content } },
+        "responses": responses
+    })
+}
+
+/// Adds the answers of a command that asks for an admission.
+fn admission(responses: &mut Map<String, Value>, schema: &str) {
+    let admitted = answer("Admitted and counted.", &[schema, "DegradedAnswer"]);
+    let admitted = with_headers(admitted, &["RateLimit", "RateLimit-Policy", "Rl-Degraded"]);
+    let denied = answer("Denied; nothing was counted.", &[schema]);
+    let denied = with_headers(denied, &["Retry-After", "RateLimit", "RateLimit-Policy"]);
+    responses.insert("200".to_owned(), admitted);
+    responses.insert("429".to_owned(), denied);
+}
+
+/// Errors that several paths share, by status.
+fn errors(statuses: &[&str]) -> Map<String, Value> {
+    statuses.iter().map(|status| ((*status).to_owned(), reference("responses", status))).collect()
+}
+
+fn allow() -> Value {
+    let mut responses = errors(&["400", "401", "403", "408", "413", "502", "503"]);
+    responses.insert("200".to_owned(), answer("Answered.", &["AllowAnswer", "DegradedAnswer"]));
+    json!({
+        "operationId": "allow",
+        "summary": "One limit for all callers: status 200 whether or not it is allowed. The body is ignored",
+        "responses": responses
+    })
+}
+
+fn watch() -> Value {
+    json!({
+        "operationId": "watch",
+        "summary": "Server-sent events: one state at once, and one each second",
+        "responses": {
+            "200": text("A stream that does not end.", "text/event-stream"),
+            "401": problem("A token is needed."),
+            "403": problem("A page of another site asks."),
+            "503": problem("The server has as many watchers as it allows.")
+        }
+    })
+}
+
+fn metrics() -> Value {
+    json!({
+        "operationId": "metrics",
+        "summary": "Metrics for Prometheus; for tokens without prefixes",
+        "responses": {
+            "200": text("OpenMetrics.", "application/openmetrics-text"),
+            "401": problem("A token is needed."),
+            "403": problem("The token is for some keys only.")
+        }
+    })
+}
+
+fn health() -> Value {
+    json!({
+        "operationId": "healthz",
+        "security": [],
+        "summary": "Whether the program runs",
+        "responses": { "200": text("Text.", "text/plain") }
+    })
+}
+
+fn ready() -> Value {
+    let unavailable = problem("The back end is down, or the program ends.");
+    json!({
+        "operationId": "readyz",
+        "security": [],
+        "summary": "Whether requests are decided now",
+        "responses": {
+            "200": text("Text.", "text/plain"),
+            "503": with_headers(unavailable, &["Retry-After"])
+        }
+    })
+}

@@ -1,0 +1,155 @@
+//! Errors: RFC 9457 problem details. No text repeats what a client has sent.
+
+use std::borrow::Cow;
+
+use hyper::StatusCode;
+use hyper::header::{self, HeaderValue};
+use rl_core::fault::Fault;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::response::{Response, json};
+use crate::reply::Failure;
+
+/// An error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Problem {
+    /// The status.
+    pub(crate) status: StatusCode,
+    /// The name of the error, for programs. It does not change when the text does.
+    pub(crate) code: &'static str,
+    /// What is wanted, for people.
+    pub(crate) detail: Cow<'static, str>,
+    /// `Retry-After`, in seconds.
+    pub(crate) retry_after: Option<u64>,
+    /// Whether `on_error` has denied the request: the body says so.
+    pub(crate) is_decision: bool,
+}
+
+impl Problem {
+    /// An error with this status, code and detail.
+    pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, code, detail: detail.into(), retry_after: None, is_decision: false }
+    }
+
+    /// A request that is wrong: 400.
+    pub(crate) fn request(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_request", detail)
+    }
+
+    /// Adds `Retry-After`.
+    pub(super) const fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+}
+
+impl From<Fault> for Problem {
+    fn from(fault: Fault) -> Self {
+        let detail = |fault: Fault| {
+            let text = fault.text().to_str().unwrap_or_default();
+            text.split_once(' ').map_or(text, |(_, text)| text)
+        };
+        match fault {
+            Fault::Busy => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_waiters", detail(fault)).retry_after(1)
+            }
+            Fault::WrongType => Self::new(
+                StatusCode::CONFLICT,
+                "wrong_algorithm",
+                "the key holds a limit of another algorithm, or something else",
+            ),
+            Fault::NoPolicy => Self::new(StatusCode::CONFLICT, "no_such_policy", "there is no such policy"),
+            Fault::Reservations | Fault::Retired => {
+                Self::new(StatusCode::CONFLICT, "key_is_full", detail(fault))
+            }
+            Fault::NeedsReserve => Self::request("a quota with an inflight limit needs reserve"),
+            Fault::PeekSyntax => Self::new(
+                StatusCode::CONFLICT,
+                "wrong_algorithm",
+                "the key holds one limit, so cost must be an integer",
+            ),
+            Fault::MaxWindow => Self::request("window or period is longer than this server allows"),
+            Fault::NoPermission => {
+                Self::new(StatusCode::BAD_GATEWAY, "back_end_refuses", "the back end refuses the command")
+            }
+            Fault::OutOfMemory => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "out_of_memory", "the back end is out of memory")
+                    .retry_after(1)
+            }
+            Fault::SlotMoves => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "slot_moves", "the key is moving to another node")
+                    .retry_after(1)
+            }
+            _ => Self::request(detail(fault)),
+        }
+    }
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Fault(fault) => fault.into(),
+            Failure::Full => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too_many_keys",
+                "there are as many keys as this server may hold",
+            )
+            .retry_after(1),
+            Failure::Down => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "back_end_down", "the back end does not answer")
+                    .retry_after(1)
+            }
+            Failure::Strange => Self::new(
+                StatusCode::BAD_GATEWAY,
+                "back_end_strange",
+                "the back end gives no answer that is understood; is the module loaded?",
+            ),
+        }
+    }
+}
+
+/// A problem as it is sent.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Problem", deny_unknown_fields, description = "RFC 9457.")]
+pub(super) struct ProblemBody<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    title: &'a str,
+    status: u16,
+    /// The name of the error, for programs.
+    code: &'a str,
+    /// For people. It never repeats what was sent.
+    detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "bool", extend("const" = false))]
+    allowed: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "bool", extend("const" = true))]
+    degraded: Option<bool>,
+}
+
+impl Problem {
+    /// The response.
+    pub(super) fn into_response(self) -> Response {
+        let Self { status, code, detail, retry_after, is_decision } = self;
+        let body = ProblemBody {
+            kind: "about:blank",
+            title: status.canonical_reason().unwrap_or("Error"),
+            status: status.as_u16(),
+            code,
+            detail: &detail,
+            allowed: is_decision.then_some(false),
+            degraded: is_decision.then_some(true),
+        };
+        let mut response = json(status, "application/problem+json", &body);
+        let headers = response.headers_mut();
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}

@@ -1,0 +1,59 @@
+//! Reads a body within the bounds on its size and time, and on the memory of all bodies.
+
+use std::mem;
+
+use http_body_util::BodyExt as _;
+use hyper::StatusCode;
+use hyper::body::{Body as _, Bytes, Incoming};
+
+use super::problem::Problem;
+use crate::app::App;
+
+/// Reads a whole body.
+///
+/// # Errors
+/// The bound that it exceeds, or that it was cut off.
+pub(super) async fn receive(app: &App, body: Incoming) -> Result<Bytes, Problem> {
+    if body.is_end_stream() {
+        return Ok(Bytes::new());
+    }
+    match tokio::time::timeout(app.bounds.read_timeout.0, collect(app, body)).await {
+        Ok(result) => result,
+        Err(_) => {
+            let detail = "the body did not come in time";
+            Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", detail))
+        }
+    }
+}
+
+async fn collect(app: &App, mut body: Incoming) -> Result<Bytes, Problem> {
+    let max = app.bounds.body_bytes;
+    if body.size_hint().lower() > u64::try_from(max).unwrap_or(u64::MAX) {
+        return Err(too_large(max));
+    }
+    let (mut first, mut bytes, mut share) = (Bytes::new(), Vec::new(), app.bodies.share());
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Problem::request("the body did not come to its end"))?;
+        let Ok(data) = frame.into_data() else { continue }; // trailers are ignored
+        if first.len().saturating_add(bytes.len()).saturating_add(data.len()) > max {
+            return Err(too_large(max));
+        }
+        if !share.grow(data.len()) {
+            let (status, code) = (StatusCode::SERVICE_UNAVAILABLE, "too_many_bodies");
+            return Err(Problem::new(status, code, "too many bodies are being read").retry_after(1));
+        }
+        // Most bodies come in one frame, which need not be copied.
+        if first.is_empty() && bytes.is_empty() {
+            first = data;
+        } else {
+            bytes.extend_from_slice(&mem::take(&mut first));
+            bytes.extend_from_slice(&data);
+        }
+    }
+    Ok(if bytes.is_empty() { first } else { bytes.into() })
+}
+
+fn too_large(max: usize) -> Problem {
+    let detail = format!("the body may have {max} bytes");
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+}

@@ -1,0 +1,191 @@
+//! `RL.QUOTA` and `RL.MQUOTA`: one request to many limits, of one key or of several.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use rl_core::engine::quota::{Asked, Outcome, many, one};
+use rl_core::engine::{Standing, Turn};
+use rl_core::fault::{Fault, Result};
+use rl_core::grammar::ask::{Ask, Limits};
+use rl_core::grammar::cache::QuotaCache;
+use rl_core::grammar::quota as grammar;
+use rl_core::grammar::terms::{Reserve, Terms};
+use rl_core::grammar::top::Verdict;
+use rl_core::quota::decide::QuotaDecision;
+use rl_core::quota::shape::Shape;
+
+use super::quota_reply::{Names, reply};
+use super::{answer, key};
+use crate::command_docs as docs;
+use crate::host::Server;
+use crate::metrics::{self, Decisions};
+use crate::sys::command::{FindsKeys, Handler};
+use crate::sys::context::{Args, Context};
+use crate::sys::main_thread::MainThread;
+use crate::waiting::{self, Answer};
+use crate::{policies, top};
+
+/// `RL.QUOTA key LIMIT… | POLICY name [COST unit n]… [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane]]`
+pub(crate) struct One;
+/// `RL.MQUOTA numkeys key… POLICY name… [COST unit n]… [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane]]`
+pub(crate) struct Many;
+
+static CACHE: MainThread<QuotaCache> = MainThread::new(QuotaCache::new());
+
+impl Handler for One {
+    const WORDS: (usize, usize) = (4, usize::MAX);
+
+    fn run(context: Context<'_>, args: Args<'_>) {
+        answer(context, &metrics::QUOTA.errors, Self::come(context, args));
+    }
+}
+
+impl Handler for Many {
+    const WORDS: (usize, usize) = (5, usize::MAX);
+
+    fn run(context: Context<'_>, args: Args<'_>) {
+        answer(context, &metrics::MQUOTA.errors, Self::come(context, args));
+    }
+}
+
+impl FindsKeys for Many {
+    const KEY: u32 = docs::MQUOTA.key;
+
+    fn keys(args: Args<'_>) -> Range<usize> {
+        grammar::keys(&args).ok().filter(|keys| keys.end <= args.len()).unwrap_or_default()
+    }
+}
+
+impl One {
+    /// Runs a request that has just come.
+    fn come(context: Context<'_>, args: Args<'_>) -> Result<()> {
+        let asked = CACHE.with(|cache| {
+            let ask = cache.read(&args, policies::state(), policies::get)?;
+            Self::ask(context, args, ask)
+        });
+        // The cache is in use if another module, told of this request's key, called the command again.
+        asked.unwrap_or_else(|| Self::ask(context, args, Ask::read(&args)?))
+    }
+
+    #[inline(always)] // what it is given is large
+    fn ask(context: Context<'_>, args: Args<'_>, ask: Ask<'_>) -> Result<()> {
+        let (reserve, wait) = (ask.reserve, ask.wait.unwrap_or_default());
+        let standing = Standing::Newcomer(wait.lane);
+        let finish = |host: &mut Server<'_>, asked: &[Asked<Server<'_>>], outcome: &Outcome| {
+            let context = host.context();
+            count(context, asked, outcome, &metrics::QUOTA);
+            send(context, asked, outcome, reserve, Names::Plain);
+        };
+        match one(&mut Server::new(context), key(args)?, ask, standing, finish)? {
+            Turn::Answer { .. } => Ok(()),
+            Turn::Wait { claims, .. } => waiting::join(context, args, 1..2, wait, claims, Self::again),
+        }
+    }
+
+    /// Runs a request that waits.
+    fn again(context: Context<'_>, args: Args<'_>, standing: Standing) -> Turn<Answer> {
+        let turn = Ask::read(&args).and_then(|ask| {
+            let reserve = ask.reserve;
+            let finish = |host: &mut Server<'_>, asked: &[Asked<Server<'_>>], outcome: &Outcome| {
+                count(host.context(), asked, outcome, &metrics::QUOTA);
+                keep(asked, outcome, reserve, Names::Plain)
+            };
+            one(&mut Server::new(context), key(args)?, ask, standing, finish)
+        });
+        turn.unwrap_or_else(|fault| refuse(fault, &metrics::QUOTA))
+    }
+}
+
+impl Many {
+    /// Runs a request that has just come.
+    fn come(context: Context<'_>, args: Args<'_>) -> Result<()> {
+        let request = grammar::many(&args)?;
+        let Terms { reserve, wait, .. } = request.terms;
+        let wait = wait.unwrap_or_default();
+        let finish = |host: &mut Server<'_>, asked: &[Asked<Server<'_>>], outcome: &Outcome| {
+            let context = host.context();
+            count(context, asked, outcome, &metrics::MQUOTA);
+            send(context, asked, outcome, reserve, Names::WithPolicy);
+        };
+        match Self::turn(context, args, &request, Standing::Newcomer(wait.lane), finish)? {
+            Turn::Answer { .. } => Ok(()),
+            Turn::Wait { claims, .. } => {
+                waiting::join(context, args, request.keys, wait, claims, Self::again)
+            }
+        }
+    }
+
+    /// Runs a request that waits.
+    fn again(context: Context<'_>, args: Args<'_>, standing: Standing) -> Turn<Answer> {
+        let turn = grammar::many(&args).and_then(|request| {
+            let reserve = request.terms.reserve;
+            let finish = |host: &mut Server<'_>, asked: &[Asked<Server<'_>>], outcome: &Outcome| {
+                count(host.context(), asked, outcome, &metrics::MQUOTA);
+                keep(asked, outcome, reserve, Names::WithPolicy)
+            };
+            Self::turn(context, args, &request, standing, finish)
+        });
+        turn.unwrap_or_else(|fault| refuse(fault, &metrics::MQUOTA))
+    }
+
+    fn turn<'a, R>(
+        context: Context<'a>,
+        args: Args<'a>,
+        request: &grammar::ManyRequest<'_>,
+        standing: Standing,
+        finish: impl FnOnce(&mut Server<'a>, &[Asked<Server<'a>>], &Outcome) -> R,
+    ) -> Result<Turn<R>> {
+        let Terms { costs, reserve, wait } = &request.terms;
+        let names = request.keys.clone().filter_map(|at| args.get(at));
+        let limits = request.policies.iter().map(|name| Limits::Policy { name, costs: costs.clone() });
+        many(&mut Server::new(context), names.zip(limits), *reserve, wait.is_some(), standing, finish)
+    }
+}
+
+/// Counts a decision, for all and for its keys. A denied request is denied by the keys that do not admit it.
+fn count(context: Context<'_>, asked: &[Asked<Server<'_>>], outcome: &Outcome, count: &Decisions) {
+    let verdict = match outcome {
+        Outcome::Admitted(_) => Verdict::Admitted,
+        Outcome::Denied(_) => Verdict::Denied,
+        Outcome::Repeated => return metrics::REPEATED.count(),
+    };
+    count.of(verdict).count();
+    let admits = verdict == Verdict::Admitted;
+    for Asked { name, .. } in asked.iter().filter(|asked| asked.decision.allowed() == admits) {
+        top::count(context, *name, verdict);
+    }
+}
+
+/// Sends the answer.
+#[inline(always)] // how many keys there are is known where it is called
+fn send(
+    context: Context<'_>,
+    asked: &[Asked<Server<'_>>],
+    outcome: &Outcome,
+    reserve: Option<Reserve<'_>>,
+    names: Names,
+) {
+    let rows = asked.iter().map(|asked| (&*asked.shape, &asked.decision));
+    reply(context, rows, names, reserve.map(|reserve| outcome.id(reserve)));
+}
+
+/// Keeps the answer until the client can be sent it.
+fn keep(
+    asked: &[Asked<Server<'_>>],
+    outcome: &Outcome,
+    reserve: Option<Reserve<'_>>,
+    names: Names,
+) -> Answer {
+    let id: Option<Option<Box<[u8]>>> = reserve.map(|reserve| outcome.id(reserve).map(Into::into));
+    let rows = asked.iter().map(|asked| (Arc::clone(&asked.shape), asked.decision.clone()));
+    let rows: Vec<(Arc<Shape>, QuotaDecision)> = rows.collect();
+    Box::new(move |context| {
+        let rows = rows.iter().map(|(shape, decision)| (&**shape, decision));
+        reply(context, rows, names, id.as_ref().map(Option::as_deref));
+    })
+}
+
+fn refuse(fault: Fault, count: &Decisions) -> Turn<Answer> {
+    count.errors.count();
+    waiting::refuse(fault)
+}
