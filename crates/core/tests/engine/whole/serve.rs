@@ -4,9 +4,10 @@ use rl_core::engine::run::Reply;
 use rl_core::engine::serve::{self, Served};
 use rl_core::engine::{Standing, Turn};
 use rl_core::memory::Error;
-use rl_core::queue::{Lines, Ticket, Waiter};
+use rl_core::queue::{Lines, Waiter};
 use rl_core::time::{At, Span};
 
+use super::ask::Ask;
 use super::check;
 use super::play::{Play, Waits};
 use super::waiting::Became;
@@ -47,6 +48,7 @@ impl Play {
 
 impl serve::Server for Play {
     type Waiter = Waits;
+    type Request = Ask;
     type Answer = Result<Reply, Error>;
 
     fn lines<T>(&mut self, look: impl FnOnce(&mut Lines<Waits>) -> T) -> T {
@@ -61,8 +63,11 @@ impl serve::Server for Play {
         Span::default()
     }
 
-    fn attempt(&mut self, ticket: Ticket, standing: Standing) -> Option<Turn<Self::Answer>> {
-        let ask = self.node.memory.lines.get(ticket)?.what.ask.clone();
+    fn request(waits: &Waits) -> Option<Ask> {
+        Some(waits.ask.clone())
+    }
+
+    fn attempt(&mut self, ask: Ask, standing: Standing) -> Option<Turn<Self::Answer>> {
         let now = self.now();
         let turn = ask.with(|names, request| self.node.run(names, request, standing, now));
         Some(match turn {
