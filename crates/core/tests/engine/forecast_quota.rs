@@ -97,11 +97,13 @@ fn check(held: &Option<Quota>, all: &[Waiter], clock: u64) -> Retry {
     let expected = then.map_or(Retry::Never, |then| Retry::After((then - clock).max(1)));
     let standing = decide(held.as_ref(), &last.shape, &Demand { costs: &[], ttl: None }, at(clock));
     assert_eq!(told.at, standing.at);
+    let takes = |index: usize| match last.shape.limits()[index].measure {
+        Measure::Rate(_) => last.costs[index] > 0,
+        Measure::InFlight(_) => last.ttl.is_some(),
+    };
+    let is_only_reserved = last.ttl.is_some() && !(0..last.costs.len()).any(takes);
     for (index, (row, standing)) in told.rows.iter().zip(standing.rows).enumerate() {
-        let takes = match last.shape.limits()[index].measure {
-            Measure::Rate(_) => last.costs[index] > 0,
-            Measure::InFlight(_) => last.ttl.is_some(),
-        };
+        let takes = takes(index) || is_only_reserved;
         let remaining = if ahead.is_empty() { standing.remaining } else { 0 };
         let blocks = Decision { allowed: false, remaining, retry: expected, ..standing };
         assert_eq!(*row, if takes { blocks } else { standing });

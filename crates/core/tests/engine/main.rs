@@ -15,9 +15,14 @@ mod common;
 mod forecast_limit;
 mod forecast_quota;
 mod full;
+mod histories;
 mod limits;
 mod naive;
 mod node;
+#[path = "../quota/oracle.rs"]
+#[allow(dead_code, reason = "for the tests of quotas")]
+mod oracle;
 mod progress;
 mod server;
+mod whole;
 mod world;

@@ -4,7 +4,7 @@
 //! ahead on any of its keys, and repeats that until there is none.
 
 use crate::limits::Limit;
-use crate::world::{Ask, Became, Entry, Event, Spec, World};
+use crate::world::{Ask, Became, Entry, Event, World};
 
 #[derive(Clone, Debug)]
 struct Waiter {
@@ -18,8 +18,7 @@ pub(crate) struct Naive {
     keys: Vec<Vec<Limit>>,
     /// The limits of each key when nothing is used.
     unused: Vec<Vec<Limit>>,
-    specs: Vec<Spec>,
-    /// Every request so far.
+    /// Every request that has come.
     asks: Vec<Ask>,
     /// The waiters, in the order of arrival.
     waiting: Vec<Waiter>,
@@ -31,8 +30,8 @@ impl Naive {
     pub(crate) fn new(world: &World, now: u64) -> Self {
         let keys: Vec<Vec<Limit>> =
             world.specs.iter().map(|spec| spec.measures.iter().map(Limit::new).collect()).collect();
-        let (unused, specs) = (keys.clone(), world.specs.clone());
-        Self { now, keys, unused, specs, asks: Vec::new(), waiting: Vec::new(), aging: None, log: Vec::new() }
+        let unused = keys.clone();
+        Self { now, keys, unused, asks: Vec::new(), waiting: Vec::new(), aging: None, log: Vec::new() }
     }
 
     pub(crate) fn waits(&self) -> bool {
@@ -61,10 +60,9 @@ impl Naive {
         }
     }
 
-    /// Returns whether both take something from the same key.
-    fn share(&self, one: &Ask, other: &Ask) -> bool {
-        let other = other.takes(&self.specs);
-        one.takes(&self.specs).iter().any(|key| other.contains(key))
+    /// Whether there is a key from which both take something.
+    fn share(one: &Ask, other: &Ask) -> bool {
+        one.takes().any(|key| other.takes().any(|other| other == key))
     }
 
     pub(crate) fn event(&mut self, event: &Event) {
@@ -103,7 +101,7 @@ impl Naive {
         let who = self.asks.len();
         self.asks.push(ask.clone());
         let stands_before =
-            |waiter: &Waiter| self.lane(waiter) <= ask.lane && self.share(&self.asks[waiter.who], ask);
+            |waiter: &Waiter| self.lane(waiter) <= ask.lane && Self::share(&self.asks[waiter.who], ask);
         let never = ask.keys.iter().any(|(key, costs)| {
             let limits = self.unused[*key].iter().zip(costs);
             limits.into_iter().any(|(limit, cost)| !limit.fits(*cost, ask.ttl, self.now))
@@ -156,7 +154,7 @@ impl Naive {
         let ask = |at: usize| &self.asks[self.waiting[at].who];
         let mut before: Vec<usize> = Vec::new();
         for at in order {
-            if !before.iter().any(|other| self.share(ask(*other), ask(at))) && self.fits(ask(at)) {
+            if !before.iter().any(|other| Self::share(ask(*other), ask(at))) && self.fits(ask(at)) {
                 return Some(at);
             }
             before.push(at);

@@ -1,5 +1,6 @@
 //! A primary, which is a memory with the engine on it, and a replica that gets only its effects.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -110,6 +111,15 @@ struct Copied {
     expires: At,
 }
 
+/// An id that no other reservation of this thread has.
+fn made_id() -> Option<MadeId> {
+    thread_local!(static MADE: Cell<u64> = const { Cell::new(0) });
+    let made = MADE.replace(MADE.get() + 1);
+    let mut id = [b'x'; 32];
+    id[..8].copy_from_slice(&made.to_be_bytes());
+    Some(id)
+}
+
 /// A primary and its replica.
 pub(crate) struct Node<W> {
     pub(crate) memory: Memory<W>,
@@ -119,8 +129,7 @@ pub(crate) struct Node<W> {
 impl<W> Node<W> {
     pub(crate) fn new(policies: Policies) -> Self {
         let (room, policies) = (Arc::new(Room::new(usize::MAX)), Arc::new(policies));
-        let made = || Some([b'x'; 32]);
-        Self { memory: Memory::new(room, policies, made), replica: BTreeMap::new() }
+        Self { memory: Memory::new(room, policies, made_id), replica: BTreeMap::new() }
     }
 
     /// Runs a request. Checks that only an admitted request changes something, and that the replica follows.
@@ -181,10 +190,27 @@ impl<W> Node<W> {
         assert_eq!(Some(copied.expires), expires, "and lets it expire at the same instant");
     }
 
+    /// When a key expires, by what the replica was told.
+    pub(crate) fn expires(&self, name: &[u8]) -> Option<At> {
+        self.replica.get(name).map(|copied| copied.expires)
+    }
+
+    /// Removes the keys that have expired, and gives their names.
+    pub(crate) fn sweep(&mut self, clock: At) -> Vec<Vec<u8>> {
+        let (mut gone, Memory { keys, lines, .. }) = (Vec::new(), &mut self.memory);
+        keys.sweep(clock, usize::MAX, |name| {
+            lines.mark(DB, name);
+            gone.push(name.to_vec());
+        });
+        gone.iter().for_each(|name| drop(self.replica.remove(name)));
+        gone
+    }
+
     /// Deletes a key, and marks its line.
-    pub(crate) fn delete(&mut self, name: &[u8], clock: At) {
+    pub(crate) fn delete(&mut self, name: &[u8]) {
         let mut keys = Keys::new(Arc::new(Room::new(usize::MAX)));
-        for (key, value, expires) in self.memory.keys.iter(clock).filter(|(key, ..)| *key != name) {
+        // Also those that have expired: the clock may step back.
+        for (key, value, expires) in self.memory.keys.iter(At::MIN).filter(|(key, ..)| *key != name) {
             assert!(keys.insert(key.into(), value.clone(), expires));
         }
         self.memory.keys = keys;

@@ -86,7 +86,7 @@ impl Server {
             Event::Pass(ms) => self.run(self.now + ms),
             Event::Serve => self.run(self.now),
             Event::Come(ask) => self.come(ask),
-            Event::Delete(key) => self.node.delete(KEYS[*key], self.at()),
+            Event::Delete(key) => self.node.delete(KEYS[*key]),
             Event::Refund(key, cost) => {
                 if !self.specs[*key].is_quota {
                     let turn = self.node.run(&[KEYS[*key]], &Request::Refund(*cost), FIRST, self.clocks());

@@ -34,13 +34,10 @@ pub(crate) struct Ask {
 }
 
 impl Ask {
-    /// Returns the keys that it takes something from. A reservation takes a slot if the key has slots.
-    pub(crate) fn takes(&self, specs: &[Spec]) -> Vec<usize> {
-        let takes = |(key, costs): &&(usize, Vec<u64>)| {
-            let reserves = self.ttl.is_some() && specs[*key].has_slots();
-            reserves || costs.iter().any(|cost| *cost > 0)
-        };
-        self.keys.iter().filter(takes).map(|(key, _)| *key).collect()
+    /// The keys that it takes something from.
+    pub(crate) fn takes(&self) -> impl Iterator<Item = usize> {
+        let takes = |costs: &[u64]| self.ttl.is_some() || costs.iter().any(|cost| *cost > 0);
+        self.keys.iter().filter(move |(_, costs)| takes(costs)).map(|(key, _)| *key)
     }
 }
 
