@@ -9,7 +9,7 @@ use rl_core::effect::Effect;
 use rl_core::fault::{Fault, Result};
 use rl_core::value::Value;
 
-use super::{answer, key};
+use super::answer::{answer, key};
 use crate::effects::{self, QUOTA, STATE};
 use crate::metrics::APPLY;
 use crate::sys::args::Args;

@@ -10,7 +10,8 @@ use rl_core::quota::decide::{self, Demand};
 use rl_core::time::At;
 use rl_core::value::Value;
 
-use super::{come, key, parameters};
+use super::answer::{come, key};
+use super::parameters;
 use crate::host::Server;
 use crate::metrics::INFO;
 use crate::sys::args::{Arg, Args};

@@ -8,7 +8,7 @@ use rl_core::grammar::limit::{self, Request};
 use rl_core::grammar::top::Verdict;
 use rl_core::limit::decision::Decision;
 
-use super::{come, key};
+use super::answer::{come, key};
 use crate::host::Server;
 use crate::metrics::{self, Decisions};
 use crate::sys::args::{Arg, Args};

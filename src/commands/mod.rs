@@ -1,7 +1,9 @@
 //! The commands, in a file for each kind. Their grammar is [`rl_core::grammar`].
 
+mod answer;
 mod apply;
 mod info;
+mod kinds;
 mod limit;
 mod parameters;
 mod peek;
@@ -13,18 +15,11 @@ mod reservation;
 mod throttle;
 mod top;
 
-use std::ffi::CStr;
-
-use rl_core::fault::{Fault, Result};
-
-use crate::metrics::Counter;
-use crate::sys::args::{Arg, Args};
-use crate::sys::command::{Command, Entry, entry, entry_with_keys};
-use crate::sys::command_docs::Docs;
-use crate::sys::reply::Reply;
+use self::kinds::{decides, gives_back, reads};
+use crate::sys::command::{Command, entry, entry_with_keys};
 use crate::{command_docs as docs, effects};
 
-/// Everything that the module adds to the server.
+/// All commands of the module.
 pub(crate) static ALL: &[Command] = &[
     decides(c"RL.SLIDE", entry::<limit::Slide>(), docs::SLIDE),
     decides(c"RL.WINDOW", entry::<limit::Window>(), docs::WINDOW),
@@ -42,7 +37,7 @@ pub(crate) static ALL: &[Command] = &[
     reads(c"RL.INFO", entry::<info::Info>(), docs::INFO),
     policy::COMMAND,
     top::COMMAND,
-    // For replicas, files and those who operate servers: whoever may send it may write any state.
+    // For replicas, files and operators: a client that may send it may write any state.
     Command {
         name: effects::COMMAND,
         flags: c"write admin fast",
@@ -54,66 +49,9 @@ pub(crate) static ALL: &[Command] = &[
     },
 ];
 
-/// What is added only where it was asked for: see `settings.rs`. It does not wait.
+/// The command that is added only if the setting `cl-throttle` asks for it. It does not wait.
 pub(crate) static THROTTLE: Command = Command {
     flags: c"write deny-oom fast",
     categories: c"write fast",
     ..decides(c"CL.THROTTLE", entry::<throttle::Throttle>(), docs::THROTTLE)
 };
-
-/// An admission may make a key, so a server that is out of memory refuses it, as any write. And it may
-/// wait.
-const fn decides(name: &'static CStr, run: Entry, docs: Docs) -> Command {
-    Command {
-        flags: c"write deny-oom fast blocking",
-        categories: c"write fast blocking",
-        ..reads(name, run, docs)
-    }
-}
-
-/// What gives back works where memory is short.
-const fn gives_back(name: &'static CStr, run: Entry, docs: Docs) -> Command {
-    Command { flags: c"write fast", categories: c"write fast", ..reads(name, run, docs) }
-}
-
-const fn reads(name: &'static CStr, run: Entry, docs: Docs) -> Command {
-    Command {
-        name,
-        flags: c"readonly fast",
-        categories: c"read fast",
-        own_category: true,
-        run: Some(run),
-        docs,
-        subcommands: &[],
-    }
-}
-
-/// The key: the first argument, which the arity has made sure of.
-fn key(args: Args<'_>) -> Result<Arg<'_>> {
-    args.get(1).ok_or(Fault::Effect)
-}
-
-/// Sends what a result says, or counts and sends its fault.
-fn answer<T>(reply: Reply<'_>, errors: &Counter, result: Result<T>, send: impl FnOnce(Reply<'_>, T)) {
-    match result {
-        Ok(answer) => send(reply, answer),
-        Err(fault) => fail(reply, errors, fault),
-    }
-}
-
-/// Runs a request that takes the reply when it answers, and counts and sends its fault.
-fn come<'r>(reply: Reply<'r>, errors: &Counter, run: impl FnOnce(&mut Option<Reply<'r>>) -> Result<()>) {
-    let mut place = Some(reply);
-    if let Err(fault) = run(&mut place) {
-        match place {
-            Some(reply) => fail(reply, errors, fault),
-            None => errors.count(), // sent already
-        }
-    }
-}
-
-/// Counts and sends a fault.
-fn fail(reply: Reply<'_>, errors: &Counter, fault: Fault) {
-    errors.count();
-    reply.fault(fault);
-}

@@ -4,7 +4,8 @@ use rl_core::engine::peek::{Peeked, peek};
 use rl_core::fault::Result;
 use rl_core::grammar::quota;
 
-use super::{answer, key, limit, quota_reply};
+use super::answer::{answer, key};
+use super::{limit, quota_reply};
 use crate::host::Server;
 use crate::metrics::PEEK;
 use crate::sys::args::Args;

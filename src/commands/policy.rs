@@ -6,7 +6,9 @@ use std::ffi::CStr;
 use rl_core::fault::Result;
 use rl_core::grammar::quota as request;
 
-use super::{answer, parameters, reads};
+use super::answer::answer;
+use super::kinds::reads;
+use super::parameters;
 use crate::command_docs::policy as docs;
 use crate::metrics::POLICY;
 use crate::sys::args::Args;

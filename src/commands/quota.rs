@@ -14,8 +14,8 @@ use rl_core::grammar::top::Verdict;
 use rl_core::quota::decide::QuotaDecision;
 use rl_core::quota::shape::Shape;
 
+use super::answer::{come, key};
 use super::quota_reply::{Names, reply};
-use super::{come, key};
 use crate::command_docs as docs;
 use crate::host::Server;
 use crate::metrics::{self, Decisions};

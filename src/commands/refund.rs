@@ -4,7 +4,7 @@ use rl_core::engine::refund::refund;
 use rl_core::fault::Result;
 use rl_core::grammar::limit;
 
-use super::{answer, key};
+use super::answer::{answer, key};
 use crate::host::Server;
 use crate::metrics::REFUND;
 use crate::sys::args::Args;

@@ -8,7 +8,7 @@ use rl_core::grammar::quota;
 use rl_core::quota::effect::QuotaEffect;
 use rl_core::time::At;
 
-use super::{answer, key};
+use super::answer::{answer, key};
 use crate::host::Server;
 use crate::metrics::{self, Calls};
 use crate::sys::args::Args;

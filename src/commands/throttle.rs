@@ -5,7 +5,8 @@ use rl_core::fault::Result;
 use rl_core::grammar::cl_throttle;
 use rl_core::limit::decision::Decision;
 
-use super::{answer, key, limit};
+use super::answer::{answer, key};
+use super::limit;
 use crate::host::Server;
 use crate::metrics::THROTTLE;
 use crate::sys::args::Args;

@@ -2,7 +2,7 @@
 
 use rl_core::grammar::top::{self as request, Top as Request};
 
-use super::fail;
+use super::answer::fail;
 use crate::metrics::TOP;
 use crate::sys::args::Args;
 use crate::sys::command::{Command, Handler, entry};

@@ -10,6 +10,8 @@
 //! * Between two borrows, other code may remove the value. The server says so, and the key has no value then
 //!   (`open_keys.rs`). A key is looked up again before it is changed, if its value is gone, or if it had none and other
 //!   code may have run since.
+//!
+//! Over 300 lines: one argument about borrows covers all of it.
 
 use std::ffi::{c_int, c_void};
 use std::marker::PhantomData;

@@ -20,6 +20,8 @@
 //!
 //! Slots are a stack, since an inner callback ends before the outer one goes on. A slot belongs to one key for as long as
 //! that is open.
+//!
+//! Over 300 lines: one argument about handles covers all of it.
 
 use std::cell::Cell;
 use std::ffi::c_void;

@@ -8,7 +8,7 @@ use rl_core::fault::Fault;
 use rl_core::queue::{Lane, Lines, Waiter};
 use rl_core::time::{At, Span};
 
-use super::{Answer, Held, Request, now, refuse, with};
+use super::room::{Answer, Request, WaitingClient, now, refuse, with};
 use crate::metrics;
 use crate::sys::args::Args;
 use crate::sys::context::Context;
@@ -57,11 +57,11 @@ impl Drop for Serving<'_> {
 struct Room<'s, 'c>(&'s mut Context<'c>);
 
 impl Server for Room<'_, '_> {
-    type Waiter = Held;
+    type Waiter = WaitingClient;
     type Request = Arc<Request>;
     type Answer = Answer;
 
-    fn lines<T>(&mut self, look: impl FnOnce(&mut Lines<Held>) -> T) -> T {
+    fn lines<T>(&mut self, look: impl FnOnce(&mut Lines<WaitingClient>) -> T) -> T {
         with(self.0.main_thread(), |room| look(&mut room.lines))
     }
 
@@ -73,7 +73,7 @@ impl Server for Room<'_, '_> {
         self.0.stood_still()
     }
 
-    fn request(waiter: &Held) -> Option<Arc<Request>> {
+    fn request(waiter: &WaitingClient) -> Option<Arc<Request>> {
         Some(Arc::clone(&waiter.request))
     }
 
@@ -94,7 +94,7 @@ impl Server for Room<'_, '_> {
         }
     }
 
-    fn answer(&mut self, waiter: Waiter<Held>, why: Served, answer: Answer) {
+    fn answer(&mut self, waiter: Waiter<WaitingClient>, why: Served, answer: Answer) {
         match why {
             Served::Admitted => {
                 metrics::LONGEST_WAIT_MS.raise(now().since(waiter.stand.since).ms());

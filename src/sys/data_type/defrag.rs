@@ -5,7 +5,7 @@ use std::ffi::{c_int, c_void};
 use redis_module::raw;
 use rl_core::limit::state::Relocate;
 
-use super::Value;
+use super::value::Value;
 use crate::sys::api::api;
 use crate::sys::guard::guarded;
 use crate::sys::main_thread::MainThread;

@@ -5,7 +5,7 @@ use std::ptr::{NonNull, null_mut};
 
 use redis_module::raw;
 
-use super::{Value, borrow};
+use super::value::{Value, borrow};
 use crate::sys::aof_rewrite;
 use crate::sys::api::api;
 use crate::sys::guard::guarded;

@@ -5,7 +5,7 @@ use std::ptr::null_mut;
 
 use redis_module::raw;
 
-use super::{Value, borrow};
+use super::value::{Value, borrow};
 use crate::sys::api::api;
 use crate::sys::args::bytes;
 use crate::sys::guard::guarded;

@@ -2,7 +2,8 @@
 //!
 //! | file | what it has |
 //! |---|---|
-//! | here | what a type's values can do, and how the type is registered |
+//! | here | how the type is registered |
+//! | `value.rs` | what a type's values can do |
 //! | `files.rs` | how the server saves and loads them |
 //! | `keyspace.rs` | how the server copies, measures, removes and frees them |
 //! | `defrag.rs` | how the server moves them in memory |
@@ -12,56 +13,22 @@
 mod defrag;
 mod files;
 mod keyspace;
+mod value;
 
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::c_int;
 
 use redis_module::raw;
-use rl_core::limit::state::Relocate;
 
+pub(crate) use self::value::Value;
 use super::api::api;
 use super::context::Context;
-use super::main_thread::MainThread;
-use super::type_handle::{NO_METHODS, TypeHandle};
+use super::type_handle::NO_METHODS;
 
 /// The version of the interface that Redis 7.2 introduced. An earlier server reads as much of it as it knows.
 const METHODS_VERSION: u64 = 5;
 
 /// Where a file has its auxiliary data: `REDISMODULE_AUX_BEFORE_RDB`, as the type that takes it.
 const BEFORE_KEYS: c_int = 1;
-
-/// A value of the type. It may be dropped on any thread.
-pub(crate) trait Value: Clone + Send + 'static {
-    /// Nine characters, as the server wants them.
-    const NAME: &'static CStr;
-    /// The version of the bytes that [`Value::encode`] and [`Value::encode_aux`] write.
-    const VERSION: i32;
-    /// The command that rebuilds a key in a rewritten AOF: `REBUILD key REBUILD_AS bytes`.
-    const REBUILD: &'static CStr;
-    /// The word between the key and the bytes of that command.
-    const REBUILD_AS: &'static CStr;
-
-    /// The server's handle for the type.
-    fn handle() -> &'static TypeHandle<Self>;
-    /// The value as bytes. Equal values give equal bytes.
-    fn encode(&self) -> Vec<u8>;
-    /// The value of such bytes, of any version up to this one. The bytes may be anything.
-    fn decode(bytes: &[u8], version: i32) -> Option<Self>;
-    /// Memory that the value takes beside itself, in bytes.
-    fn heap_bytes(&self) -> usize;
-    /// How many allocations a value is, roughly.
-    fn allocations(&self) -> usize;
-    /// Moves what it has on the heap.
-    fn relocate(&mut self, mover: &mut impl Relocate);
-
-    /// The auxiliary data of a file, before its keys; `None` if there is none.
-    fn encode_aux(main_thread: MainThread<'_>) -> Option<Vec<u8>>;
-    /// Takes over the auxiliary data of a file. Returns `false` if it is invalid. The bytes may be anything.
-    fn decode_aux(main_thread: MainThread<'_>, bytes: &[u8], version: i32) -> bool;
-
-    /// A key no longer has a value of this type: it was deleted, overwritten, renamed or evicted, or it has expired. This is
-    /// not called for the keys of a database that is flushed as a whole.
-    fn unlinked(main_thread: MainThread<'_>, db: i32, key: &[u8]);
-}
 
 /// Makes `T` known to the server.
 pub(crate) fn register<T: Value>(context: &Context<'_>) -> bool {
@@ -90,13 +57,4 @@ pub(crate) fn register<T: Value>(context: &Context<'_>) -> bool {
     };
     T::handle().set(handle);
     !handle.is_null()
-}
-
-/// The value behind a pointer that the server passes to a callback of its type.
-///
-/// # Safety
-/// `Box::into_raw` made `value` for this type, and nothing changes it during `'a`.
-unsafe fn borrow<'a, T>(value: *const c_void) -> &'a T {
-    // SAFETY: as the caller promises.
-    unsafe { &*value.cast::<T>() }
 }

@@ -10,39 +10,11 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
-use super::claim::{Ahead, Claim, Claims};
+use super::claim::{Ahead, Claims};
 use super::lane::Lane;
 use super::line::{Line, Stand, Ticket};
+use super::waiter::{Place, Places, Waiter};
 use crate::time::{At, Span};
-
-/// The name of a line: a database and a key.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
-    /// The number of the database.
-    pub db: i32,
-    /// The key, which may be any bytes.
-    pub key: Arc<[u8]>,
-}
-
-/// A list of places. Nearly all requests have one key.
-pub type Places = SmallVec<[Place; 1]>;
-
-/// A request that waits.
-#[derive(Debug)]
-pub struct Waiter<W> {
-    /// Its place in the order.
-    pub stand: Stand,
-    /// The instant at which it times out.
-    pub deadline: At,
-    /// The keys of the request.
-    keys: Places,
-    /// What it takes of which key. It is in the lines of these keys only.
-    claims: Claims,
-    /// What the host stores for it.
-    pub what: W,
-}
 
 /// All lines and waiters of a host. `W` is what the host stores for a waiter.
 #[derive(Debug)]
@@ -75,22 +47,6 @@ impl<W> Default for Lines<W> {
             counts: [0; 4],
             aging: None,
         }
-    }
-}
-
-impl<W> Waiter<W> {
-    /// Iterates over the lines that it is in.
-    pub fn places(&self) -> impl Iterator<Item = &Place> {
-        self.claims.iter().filter_map(|(key, _)| self.keys.get(*key))
-    }
-
-    /// Returns its claim on a key.
-    fn claim(&self, key: &[u8]) -> Option<&Claim> {
-        let claims = self.claims.iter();
-        claims
-            .filter(|(at, _)| self.keys.get(*at).is_some_and(|place| *place.key == *key))
-            .map(|(_, c)| c)
-            .next()
     }
 }
 

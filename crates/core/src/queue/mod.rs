@@ -24,9 +24,11 @@ pub mod lane;
 pub mod line;
 pub mod lines;
 pub mod wait;
+pub mod waiter;
 
 pub use self::claim::{Ahead, Claim, Claims, QuotaClaim};
 pub use self::lane::Lane;
 pub use self::line::{Line, Stand, Ticket};
-pub use self::lines::{Lines, Place, Waiter};
+pub use self::lines::Lines;
 pub use self::wait::Wait;
+pub use self::waiter::{Place, Places, Waiter};
