@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # How the code is laid out: no file imports another in a circle, and no file is long without a reason.
-# make lint runs it where LINT_STRUCTURE=yes.
+# make lint runs it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,55 +1,68 @@
-//! What a request is answered.
+//! The answer to a request.
 
 use crate::number::COUNT_MAX;
 use crate::time::At;
 
 /// The answer to one request against one limit: the five integers of a reply.
+///
+/// ```
+/// use rl_core::limit::slide::SlideRule;
+/// use rl_core::limit::{decision::Retry, rule::Rule, state::State};
+/// use rl_core::time::{At, Span};
+///
+/// let rule = Rule::from(SlideRule { limit: 5, window: Span::from_ms(1_000) });
+/// let decision = State::decide_new(&rule, 2, At::from_ms(0));
+/// assert!(decision.allowed && decision.retry == Retry::Now);
+/// assert_eq!((decision.remaining, decision.reset_after_ms), (3, 1_000));
+/// assert_eq!(State::decide_new(&rule, 6, At::from_ms(0)).retry, Retry::Never);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decision {
-    /// Whether it is admitted.
+    /// Whether the request is admitted.
     pub allowed: bool,
     /// The limit or capacity in force.
     pub limit: u64,
-    /// Cost that could still be admitted after it.
+    /// The cost that can still be admitted after it.
     pub remaining: u64,
-    /// When it will be admitted if nobody else comes.
+    /// When it will be admitted, if no other request comes first.
     pub retry: Retry,
-    /// Milliseconds until the whole limit is available again.
+    /// The milliseconds until the whole limit is available again.
     pub reset_after_ms: u64,
-    /// The instant it is for: the server's clock, but never before the key's last change.
+    /// The instant of the decision: the server's clock, but never before the key's last change.
     pub at: At,
 }
 
 /// When a key that was changed expires: the instant from which a new key would answer alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expiry {
-    /// When it did before.
+    /// When it did before the change.
     Same,
     /// At this instant.
     At(At),
 }
 
 impl Expiry {
-    /// What there is to do where it was `before` and is `after` now; a key that holds nothing stays
-    /// until the instant that was set.
+    /// Returns the expiry of a key that was empty at `before` and is at `after` now.
+    ///
+    /// A key that counts nothing any more keeps the expiry that it has.
     pub(crate) fn moved(before: Option<At>, after: Option<At>) -> Self {
         after.filter(|_| after != before).map_or(Self::Same, Self::At)
     }
 }
 
-/// When a request that was asked about is admitted; the sooner, the less.
+/// When a request is admitted. An earlier time is less than a later one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Retry {
     /// It is admitted now.
     Now,
-    /// After so many ms, at least 1.
+    /// After this many milliseconds, at least 1.
     After(u64),
-    /// Its cost is above the limit.
+    /// Never: its cost is above the limit.
     Never,
 }
 
 impl Retry {
-    /// As a reply has it: 0, the milliseconds, or -1.
+    /// Returns the integer of a reply: 0 for now, the milliseconds, or -1 for never.
     #[must_use]
     pub const fn reply(self) -> i64 {
         match self {
@@ -60,10 +73,11 @@ impl Retry {
     }
 }
 
-/// Milliseconds from the server's clock until `at`, at most 2^53 - 1 so that every client keeps it.
+/// Returns the milliseconds from the server's clock until `at`, at most 2^53 - 1, which every client keeps
+/// exact.
 ///
-/// Counted from the clock itself, not from the instant a decision was made for: where the clock
-/// has stepped back, that is how long it will take.
+/// They count from the clock itself, not from the instant of a decision. If the clock has stepped back,
+/// that is how long it takes.
 pub(crate) fn wait_ms(clock: At, at: At) -> u64 {
     at.since(clock).ms().min(COUNT_MAX)
 }
