@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use rl_core::limit::codec;
-use rl_core::limit::effect::Effect;
+use rl_core::limit::effect::LimitEffect;
 use rl_core::limit::state::State;
 use rl_core::time::At;
 
@@ -20,7 +20,7 @@ fuzz_target!(|input: &[u8]| {
         assert!(decision.remaining <= decision.limit);
         // Also what was not admitted: a stream of effects is not always one that this module wrote.
         let before = codec::encode(&state);
-        if (Effect::Admit { rule, at: decision.at, cost }).apply(&mut state).is_err() {
+        if (LimitEffect::Admit { rule, at: decision.at, cost }).apply(&mut state).is_err() {
             assert_eq!(codec::encode(&state), before, "an error changes nothing");
         }
         sound(&state);
