@@ -33,8 +33,7 @@ scripts=(.ci/run .ci/*.sh)
 for script in docker/*.sh packaging/deb/*; do [ ! -f "$script" ] || scripts+=("$script"); done
 try shellcheck "${scripts[@]}"
 
-# Import circles and long files. Off by default until the code is free of them.
-[ "${LINT_STRUCTURE:-no}" = no ] || try .ci/lint-structure.sh
+try .ci/lint-structure.sh
 
 [ -z "$unchecked" ] || echo "NOT CHECKED: security advisories of the dependencies, since their database could not be fetched"
 if [ -n "$failed" ]; then

@@ -2,6 +2,7 @@
 """Compares POST /allow of rl-coordinator with a coordinator in Python's standard library, which is the usual recipe.
 
     benches/coordinator.py [--rounds 5] [--seconds 3] [--connections 8] [--guard]
+    benches/coordinator.py --before PROGRAM [--connections 64]
 
 The servers take turns on one processor, and wrk has another. A connection is used for one request, as in the recipe's client.
 If the server keeps connections (the standard library's does not), it is also measured with many requests per connection.
@@ -11,6 +12,9 @@ Processor time is the server's own time plus the system's time for it. It does n
 If each request has its own connection, three quarters of the cost is the system's work, which is the same for every server.
 So --guard requires five times the recipe's requests if connections are kept, three times if they are not, and a 99th
 percentile that is no worse in either case.
+
+--before compares with another build of rl-coordinator instead, on kept connections. With 8 connections wrk is the slower
+side; with 64 the server is.
 """
 
 import argparse
@@ -67,6 +71,16 @@ HTTPServer(("localhost", int(sys.argv[1])), Handler).serve_forever()
 '''
 
 
+# The bodies that --before sends. The limits are so high that nothing is denied: wrk reports denials as errors.
+BODIES = {
+    "/allow": "",
+    "/v1/slide": '{"key": "api", "limit": 1000000000, "window": "1s"}',
+    "/v1/bucket": '{"key": "burst", "capacity": 1000000000, "refill": 1000000}',
+    "/v1/quota": '{"key": "llm", "cost": {"tokens": 5}, "limits": [{"name": "rpm", "limit": 1000000000, "window": "1s"}, '
+    '{"name": "tpm", "limit": 1000000000, "window": "1s", "unit": "tokens"}]}',
+}
+
+
 def free_port():
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
@@ -104,11 +118,11 @@ class Server:
             fields = stat.read().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    def load(self, options, cpu, script):
+    def load(self, options, cpu, script, path="/allow"):
         """Returns requests per second, the 99th percentile in ms, and processor time per request in µs."""
         before = self.processor_seconds()
         command = ["taskset", "-c", str(cpu), "wrk", "-t1", f"-c{options.connections}", f"-d{options.seconds}s", "--latency", "-s", script]
-        out = subprocess.run([*command, f"http://127.0.0.1:{self.port}/allow"], check=True, capture_output=True, text=True).stdout
+        out = subprocess.run([*command, f"http://127.0.0.1:{self.port}{path}"], check=True, capture_output=True, text=True).stdout
         errors = re.search(r"Non-2xx|Socket errors: connect (?!0, read \d+, write 0, timeout 0)", out)
         if errors:
             raise RuntimeError(out)
@@ -119,18 +133,46 @@ class Server:
         return rate, float(value) * {"us": 1e-3, "ms": 1, "s": 1e3}[unit], took / requests * 1e6
 
 
+def compare(options, cpus, work):
+    """Measures two builds in turn, for each path."""
+    programs = {"before": options.before, "now": options.program}
+    print(f"| {'':10} | {'':6} | requests/s | processor time | beside the former |")
+    print(f"|{'-' * 12}|{'-' * 8}|{'-' * 11}:|{'-' * 15}:|{'-' * 18}:|")
+    for path, body in BODIES.items():
+        script = os.path.join(work, "body.lua")
+        with open(script, "w") as file:
+            file.write("wrk.method = 'POST'\nwrk.headers['Content-Type'] = 'application/json'\n")
+            file.write(f"wrk.body = '{body}'\n")
+        found = {name: [] for name in programs}
+        for _ in range(options.rounds):
+            for name, program in programs.items():
+                with Server([program, "--listen", "127.0.0.1:{port}"], cpus[0]) as server:
+                    found[name].append(server.load(options, cpus[1], script, path))
+        for name, figures in found.items():
+            rate, _, took = (statistics.median(column) for column in zip(*figures))
+            pairs = list(zip(figures, found["before"]))
+            rates = statistics.median(one[0] / former[0] for one, former in pairs)
+            times = statistics.median(former[2] / one[2] for one, former in pairs)
+            print(f"| {path:10} | {name:6} | {rate:10.0f} | {took:11.1f} µs | {rates:6.2f}x, {times:6.2f}x |")
+    print("Beside the former: requests per second, and requests per processor time.")
+
+
 def main():
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--seconds", type=int, default=3)
     options.add_argument("--connections", type=int, default=8)
     options.add_argument("--guard", action="store_true")
+    options.add_argument("--before", metavar="PROGRAM")
     options.add_argument("--program", default="target/release/rl-coordinator")
     options = options.parse_args()
     cpus = sorted(os.sched_getaffinity(0))
     if len(cpus) < 2:
         sys.exit("two processors are needed: one for the servers, one for the load")
     with tempfile.TemporaryDirectory() as work:
+        if options.before:
+            compare(options, cpus, work)
+            return
         recipe, once, kept = (os.path.join(work, name) for name in ("recipe.py", "once.lua", "kept.lua"))
         open(recipe, "w").write(RECIPE)
         open(once, "w").write('wrk.method = "POST"\nwrk.headers["Connection"] = "close"\n')

@@ -3,9 +3,9 @@
 
 use std::ffi::CStr;
 
-use crate::sys::context::{Arg, Args};
+use crate::sys::args::{Arg, Args};
 
-/// What the module was loaded with.
+/// The load arguments.
 #[derive(Clone, Copy)]
 pub(crate) struct Arguments<'a>(Args<'a>);
 
@@ -14,18 +14,18 @@ impl<'a> Arguments<'a> {
         Self(args)
     }
 
-    /// Whether each of them has one of these names.
+    /// Whether each name is one of `known`.
     pub(crate) fn are_among(self, known: impl Iterator<Item = &'static CStr> + Clone) -> bool {
         self.pairs().all(|(name, _)| known.clone().any(|known| is(name, known)))
     }
 
-    /// What was given last under a name; `Some(None)` if only the name was.
+    /// The last value of a name: `None` if the name was not given, `Some(None)` if it was given without a value.
     pub(crate) fn get(self, name: &CStr) -> Option<Option<&'a [u8]>> {
         let last = self.pairs().filter(|(given, _)| is(*given, name)).last();
         last.map(|(_, value)| value.map(Arg::bytes))
     }
 
-    /// The pairs, of which the last may lack its value.
+    /// The pairs. The last one may lack its value.
     fn pairs(self) -> impl Iterator<Item = (Arg<'a>, Option<Arg<'a>>)> {
         let Self(args) = self;
         let pair = move |at: usize| Some((args.get(at)?, args.get(at.saturating_add(1))));

@@ -1,4 +1,6 @@
 //! What `COMMAND DOCS` and `COMMAND INFO` say of each command: docs/commands.md as constants.
+//!
+//! Over 300 lines: it is one table, the documentation of all commands.
 
 pub(crate) mod policy;
 

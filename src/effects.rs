@@ -8,9 +8,10 @@ use rl_core::fault::Result;
 use rl_core::limit::decision::Expiry;
 use rl_core::value::Value;
 
-use crate::listeners;
-use crate::sys::context::{Arg, Context};
-use crate::sys::key::Key;
+use crate::effect_readers;
+use crate::sys::args::Arg;
+use crate::sys::context::Context;
+use crate::sys::key::WriteKey;
 
 /// The command that carries effects.
 pub(crate) const COMMAND: &CStr = c"RL.APPLY";
@@ -25,23 +26,23 @@ pub(crate) const QUOTA: &CStr = c"quota";
 /// parameters.
 #[inline(always)] // the kind of the effect is known where it is made
 pub(crate) fn apply(
-    context: Context<'_>,
-    key: &mut Key<'_, Value>,
+    context: &mut Context<'_>,
+    key: &mut WriteKey<'_, Value>,
     name: Arg<'_>,
     effect: &Effect<'_>,
 ) -> Result<()> {
-    let expiry = match key.value()? {
+    let expiry = match key.value_mut(context)? {
         Some(value) => effect.apply(value)?,
         None => match effect.create() {
             Some((value, expiry)) => {
-                key.create(value);
+                key.create(context, value)?;
                 expiry
             }
             None => return Ok(()),
         },
     };
     if let Expiry::At(at) = expiry {
-        key.expire_at(at);
+        key.expire_at(context, at)?;
     }
     context.signal_modified(name);
     Ok(())
@@ -49,8 +50,8 @@ pub(crate) fn apply(
 
 /// Tells replicas and the AOF of an effect that was applied here.
 #[inline(always)] // as `apply`
-pub(crate) fn replicate(context: Context<'_>, name: Arg<'_>, effect: &Effect<'_>) {
-    if listeners::any() {
+pub(crate) fn replicate(context: &mut Context<'_>, name: Arg<'_>, effect: &Effect<'_>) {
+    if effect_readers::any() {
         effect.encode(|bytes| context.replicate(COMMAND, name, bytes));
     } else {
         context.replicate_verbatim(); // nobody reads it: this only counts the change for the next snapshot

@@ -1,22 +1,22 @@
-//! What the server tells of itself, and the parts of the module that hear it. A server keeps one
-//! listener for each kind of event and module, so it is here that they are told apart.
+//! Which parts of the module handle events of the server. A module can have one handler for each kind of event, so this is
+//! where they are passed on.
 
 use crate::sys::context::Context;
-use crate::sys::events::{self, Event, Listener};
-use crate::{listeners, policies, waiting};
+use crate::sys::events::{self, EventHandler, ServerEvent};
+use crate::{effect_readers, policies, waiting};
 
 struct Parts;
 
-impl Listener for Parts {
-    fn hear(context: Context<'_>, event: Event) {
-        listeners::hear(context, event);
-        policies::hear(context, event);
-        waiting::hear(event);
+impl EventHandler for Parts {
+    fn handle(context: &mut Context<'_>, event: ServerEvent) {
+        effect_readers::handle(context, event);
+        policies::handle(context, event);
+        waiting::hear(context.main_thread(), event);
     }
 }
 
-/// Starts to listen, while the module loads.
-pub(crate) fn load(context: Context<'_>) -> bool {
-    listeners::load(context);
+/// Subscribes to all events, while the module loads.
+pub(crate) fn subscribe(context: &Context<'_>) -> bool {
+    effect_readers::load(context);
     events::subscribe::<Parts>(context)
 }

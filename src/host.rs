@@ -11,13 +11,13 @@ use rl_core::quota::shape::Shape;
 use rl_core::time::{At, Span};
 use rl_core::value::Value;
 
-use crate::sys::context::{Arg, Context};
-use crate::sys::key::{Key, Mode};
+use crate::sys::args::Arg;
+use crate::sys::context::Context;
+use crate::sys::key::WriteKey;
 use crate::sys::random::hex;
 use crate::{effects, policies, settings, waiting};
 
 /// The server during one command.
-#[derive(Clone, Copy)]
 pub(crate) struct Server<'a> {
     context: Context<'a>,
     /// Read once, so that all steps of a command see one instant.
@@ -25,18 +25,20 @@ pub(crate) struct Server<'a> {
 }
 
 impl<'a> Server<'a> {
-    pub(crate) fn new(context: Context<'a>) -> Self {
-        Self { context, clock: context.now() }
+    #[inline]
+    pub(crate) fn new(context: &'a mut Context<'_>) -> Self {
+        let clock = context.now();
+        Self { context: context.reborrow(), clock }
     }
 
-    pub(crate) fn context(&self) -> Context<'a> {
-        self.context
+    pub(crate) fn context(&self) -> &Context<'a> {
+        &self.context
     }
 }
 
 impl<'a> Host for Server<'a> {
     type Name = Arg<'a>;
-    type Key = Key<'a, Value>;
+    type Key = WriteKey<'a, Value>;
     type Error = Fault;
 
     fn clock(&self) -> At {
@@ -47,34 +49,39 @@ impl<'a> Host for Server<'a> {
         settings::max_window()
     }
 
-    #[inline]
-    fn open(&mut self, name: Arg<'a>) -> Key<'a, Value> {
-        Key::open(self.context, name, Mode::Write)
+    #[inline(always)]
+    fn open(&mut self, name: Arg<'a>) -> WriteKey<'a, Value> {
+        self.context.open_write(name)
     }
 
     #[inline]
-    fn value<'k>(&'k self, key: &'k Key<'a, Value>) -> Result<Option<&'k Value>> {
-        key.get()
+    fn refresh(&mut self, key: &mut WriteKey<'a, Value>) {
+        key.refresh(&mut self.context);
     }
 
-    fn read<T>(&self, name: Arg<'a>, look: impl FnOnce(&Self, Option<&Value>) -> T) -> Result<T> {
-        let key = Key::open(self.context, name, Mode::Read);
-        Ok(look(self, key.get()?))
+    #[inline]
+    fn value<'k>(&'k self, key: &'k WriteKey<'a, Value>) -> Result<Option<&'k Value>> {
+        key.value(&self.context)
+    }
+
+    fn read<T>(&mut self, name: Arg<'a>, look: impl FnOnce(&Self, Option<&Value>) -> T) -> Result<T> {
+        let key = self.context.open_read(name);
+        Ok(look(self, key.value(&self.context)?))
     }
 
     #[inline(always)] // as `effects::apply`
-    fn commit(&mut self, name: Arg<'a>, key: &mut Key<'a, Value>, effect: &Effect<'_>) -> Result<()> {
-        effects::apply(self.context, key, name, effect)?;
-        effects::replicate(self.context, name, effect);
+    fn commit(&mut self, name: Arg<'a>, key: &mut WriteKey<'a, Value>, effect: &Effect<'_>) -> Result<()> {
+        effects::apply(&mut self.context, key, name, effect)?;
+        effects::replicate(&mut self.context, name, effect);
         Ok(())
     }
 
     fn policy(&self, name: &[u8]) -> Option<Arc<Shape>> {
-        policies::get(name)
+        policies::get(self.context.main_thread(), name)
     }
 
     fn make_id(&mut self) -> Result<MadeId> {
-        Ok(hex())
+        Ok(hex(self.context.main_thread()))
     }
 
     #[inline]
@@ -92,10 +99,10 @@ impl<'a> Host for Server<'a> {
         lane: Lane,
         look: impl FnOnce(&mut dyn Iterator<Item = Ahead<'_>>) -> T,
     ) -> Option<T> {
-        waiting::ahead(self.context, name, lane, look)
+        waiting::ahead(&self.context, name, lane, look)
     }
 
     fn mark(&mut self, name: Arg<'a>) {
-        waiting::changed(self.context, name);
+        waiting::changed(&self.context, name);
     }
 }

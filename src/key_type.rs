@@ -1,4 +1,4 @@
-//! The data type `ratelimit`: one for all algorithms, so that one key is one limit.
+//! The data type `ratelimit`. It is one type for all algorithms, so that one key is one limit.
 
 use std::ffi::CStr;
 
@@ -6,11 +6,12 @@ use rl_core::limit::codec;
 use rl_core::limit::state::Relocate;
 use rl_core::value::Value;
 
-use crate::effects;
-use crate::sys::data_type::{self, Registration};
-use crate::{policies, waiting};
+use crate::sys::data_type;
+use crate::sys::main_thread::MainThread;
+use crate::sys::type_handle::TypeHandle;
+use crate::{effects, policies, waiting};
 
-static REGISTRATION: Registration = Registration::new();
+static HANDLE: TypeHandle<Value> = TypeHandle::new();
 
 impl data_type::Value for Value {
     const NAME: &'static CStr = c"ratelimit";
@@ -18,8 +19,8 @@ impl data_type::Value for Value {
     const REBUILD: &'static CStr = effects::COMMAND;
     const REBUILD_AS: &'static CStr = effects::STATE;
 
-    fn registration() -> &'static Registration {
-        &REGISTRATION
+    fn handle() -> &'static TypeHandle<Self> {
+        &HANDLE
     }
 
     fn encode(&self) -> Vec<u8> {
@@ -42,15 +43,15 @@ impl data_type::Value for Value {
         self.relocate(mover);
     }
 
-    fn encode_beside() -> Option<Vec<u8>> {
-        policies::encode()
+    fn encode_aux(main_thread: MainThread<'_>) -> Option<Vec<u8>> {
+        policies::encode(main_thread)
     }
 
-    fn unlinked(db: i32, key: &[u8]) {
-        waiting::unlinked(db, key);
+    fn decode_aux(main_thread: MainThread<'_>, bytes: &[u8], version: i32) -> bool {
+        version == codec::VERSION && policies::restore(main_thread, bytes)
     }
 
-    fn decode_beside(bytes: &[u8], version: i32) -> bool {
-        version == codec::VERSION && policies::restore(bytes)
+    fn unlinked(main_thread: MainThread<'_>, db: i32, key: &[u8]) {
+        waiting::unlinked(main_thread, db, key);
     }
 }

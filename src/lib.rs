@@ -1,31 +1,36 @@
 //! redis-rl: rate limits as native commands of Redis and Valkey.
 //!
-//! | file | what it is |
+//! | file | what it has |
 //! |---|---|
-//! | `commands/` | one file a command: from its words to its reply |
-//! | `command_docs.rs` | what `COMMAND DOCS` says of each |
+//! | `commands/` | the commands: from their words to their replies |
+//! | `command_docs.rs` | what `COMMAND DOCS` says of each command |
 //! | `host.rs` | the server as the engine sees it |
 //! | `effects.rs` | how an effect reaches a key, its expiry, replicas and the AOF |
-//! | `listeners.rs` | whether anyone reads effects at all |
-//! | `events.rs` | who hears what the server tells of itself |
+//! | `effect_readers.rs` | whether anyone reads effects at all |
 //! | `key_type.rs` | the data type `ratelimit` |
-//! | `policies/` | limits that the server keeps under a name: in files, from a file, in `INFO` |
+//! | `policies/` | limits that the server keeps under a name |
 //! | `waiting/` | clients that wait for their turn |
 //! | `top.rs` | the keys that were asked for most often |
-//! | `settings.rs`, `arguments.rs`, `metrics.rs` | `CONFIG`, load arguments, `INFO` |
-//! | `sys/` | the server's interface, and all that is unsafe |
+//! | `settings.rs`, `arguments.rs` | `CONFIG`, load arguments |
+//! | `metrics.rs`, `info_sections.rs` | counters, `INFO` |
+//! | `events.rs` | which parts handle events of the server |
+//! | `sys/` | the server's interface, and all unsafe code |
 //!
-//! The limits, and the order of a decision's steps, are the crate `rl-core`, which knows no server. A request
-//! walks one way: words, request, [`rl_core::engine`], decision and effect, reply.
+//! The limits, and the order of a decision's steps, are the crate `rl-core`, which knows no server. A request goes one way:
+//! words, request, [`rl_core::engine`], decision and effect, reply.
+//!
+//! Each file imports only what lies below it. Where a lower part has to call a higher one, [`load`] connects them: a policy
+//! or a setting that changes is told to `waiting/`.
 
 mod arguments;
 mod command_docs;
 mod commands;
+mod effect_readers;
 mod effects;
 mod events;
 mod host;
+mod info_sections;
 mod key_type;
-mod listeners;
 mod metrics;
 mod policies;
 mod settings;
@@ -33,18 +38,22 @@ mod sys;
 mod top;
 mod waiting;
 
+use std::ffi::CStr;
+
 use arguments::Arguments;
 use rl_core::value::Value;
+use sys::args::Args;
 use sys::command::Registered;
-use sys::context::{Args, Context, Level};
+use sys::context::Context;
+use sys::log::Level;
 use sys::{command, data_type, info};
 
-/// The ACL category of all that clients need, on servers where modules can have their own.
-const CATEGORY: &std::ffi::CStr = c"ratelimit";
+/// The ACL category of the commands that clients need, on servers where modules can have their own.
+const CATEGORY: &CStr = c"ratelimit";
 
-/// Registers all there is; `false` refuses the load.
-fn load(context: Context<'_>, args: Args<'_>) -> bool {
-    if !data_type::register::<Value>(context) || !policies::load(context) {
+/// Registers everything. Returns `false` to refuse the load.
+fn load(context: &mut Context<'_>, args: Args<'_>) -> bool {
+    if !data_type::register::<Value>(context) || !policies::register(context, waiting::policies_changed) {
         context.log(
             Level::Warning,
             c"redis-rl: a data type, ratelimit or rl-policy, is taken by another module",
@@ -65,26 +74,27 @@ fn load(context: Context<'_>, args: Args<'_>) -> bool {
             .log(Level::Warning, c"redis-rl: unknown load argument, expected pairs such as: max-window 31d");
         return false;
     }
-    if !settings::load(context, arguments) {
+    if !settings::load(context, arguments, waiting::set_aging) {
         return false;
     }
-    if settings::cl_throttle() && !throttle(context, category) {
+    if settings::cl_throttle() && !register_throttle(context, category) {
         return false;
     }
     let Some(file) = policies::read_file(context, arguments) else { return false };
-    if !info::register::<metrics::All>(context) || !events::load(context) {
+    if !info::register::<info_sections::Sections>(context) || !events::subscribe(context) {
         return false;
     }
-    top::load();
+    top::load(context);
     waiting::load(context);
     policies::start(context, file);
     context.log(Level::Notice, c"redis-rl is ready: RL.SLIDE, RL.WINDOW, RL.BUCKET, RL.QUOTA");
     true
 }
 
-/// Registers `CL.THROTTLE`, once the settings are known. Its name may be redis-cell's, and then stays so:
-/// clients of either go on; `false` refuses the load.
-fn throttle(context: Context<'_>, category: Option<&std::ffi::CStr>) -> bool {
+/// Registers `CL.THROTTLE`. Returns `false` to refuse the load.
+///
+/// If another module has that name already, as redis-cell does, it keeps it, so that its clients go on.
+fn register_throttle(context: &Context<'_>, category: Option<&CStr>) -> bool {
     let registered = command::register(context, &commands::THROTTLE, category);
     if registered == Registered::NameTaken {
         context.log(

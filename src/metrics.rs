@@ -1,16 +1,11 @@
-//! `INFO rl`: what each command has done since the server started, and which policies there are.
+//! Counters of what each command has done since the server started. `INFO rl` shows them.
 
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use rl_core::grammar::top::Verdict;
-use rl_core::parameter_sets;
-use rl_core::quota::shape::shapes;
 
-use crate::sys::info::{self, Info};
-use crate::{policies, waiting};
-
-/// A number that only grows. Commands run one at a time, so an increment needs no atomic add.
+/// A number that only grows. Commands run one at a time, so counting needs no atomic addition.
 pub(crate) struct Counter(AtomicU64);
 
 impl Counter {
@@ -27,11 +22,11 @@ impl Counter {
     }
 }
 
-/// The highest number that was seen.
+/// The highest of the numbers that it was told.
 pub(crate) struct Highest(AtomicU64);
 
 impl Highest {
-    pub(crate) const fn new() -> Self {
+    const fn new() -> Self {
         Self(AtomicU64::new(0))
     }
 
@@ -39,19 +34,19 @@ impl Highest {
         self.0.fetch_max(to, Relaxed);
     }
 
-    fn get(&self) -> u64 {
+    pub(crate) fn get(&self) -> u64 {
         self.0.load(Relaxed)
     }
 }
 
-/// What a command that decides has done.
+/// The counters of a command that decides.
 pub(crate) struct Decisions {
     pub(crate) admitted: Counter,
     pub(crate) denied: Counter,
     pub(crate) errors: Counter,
 }
 
-/// What any other command has done.
+/// The counters of any other command.
 pub(crate) struct Calls {
     pub(crate) calls: Counter,
     pub(crate) errors: Counter,
@@ -61,9 +56,8 @@ impl Decisions {
     const fn new() -> Self {
         Self { admitted: Counter::new(), denied: Counter::new(), errors: Counter::new() }
     }
-}
 
-impl Decisions {
+    /// The counter of a verdict.
     pub(crate) const fn of(&self, verdict: Verdict) -> &Counter {
         match verdict {
             Verdict::Admitted => &self.admitted,
@@ -84,18 +78,20 @@ pub(crate) static BUCKET: Decisions = Decisions::new();
 pub(crate) static QUOTA: Decisions = Decisions::new();
 pub(crate) static MQUOTA: Decisions = Decisions::new();
 pub(crate) static THROTTLE: Decisions = Decisions::new();
-/// Requests with the id of an open reservation, which were answered once more and charged nothing.
+/// Requests with the id of an open reservation. They were answered again and charged nothing.
 pub(crate) static REPEATED: Counter = Counter::new();
-/// Those who have waited and were then answered because it was their turn.
+/// Waiters that were admitted when their turn came.
 pub(crate) static WAITED: Counter = Counter::new();
-/// Those who have waited for as long as they would.
+/// Waiters that have waited for as long as they were willing to.
 pub(crate) static TIMED_OUT: Counter = Counter::new();
-/// Those who were told that too many wait.
+/// Requests that were refused because too many wait.
 pub(crate) static BUSY: Counter = Counter::new();
-/// Those whose wait an operator has ended.
+/// Waiters whose wait an operator has ended.
 pub(crate) static UNBLOCKED: Counter = Counter::new();
-/// Those who were gone, or were sent elsewhere, before it was their turn.
+/// Waiters that disconnected, or were sent to another node, before their turn came.
 pub(crate) static GONE: Counter = Counter::new();
+/// The longest time that a waiter has waited and was then admitted.
+pub(crate) static LONGEST_WAIT_MS: Highest = Highest::new();
 pub(crate) static SETTLE: Calls = Calls::new();
 pub(crate) static CANCEL: Calls = Calls::new();
 pub(crate) static RENEW: Calls = Calls::new();
@@ -106,7 +102,7 @@ pub(crate) static INFO: Calls = Calls::new();
 pub(crate) static TOP: Calls = Calls::new();
 pub(crate) static APPLY: Calls = Calls::new();
 
-/// The section's fields, in order; the server puts `rl_` before each name.
+/// The fields in order. The server puts `rl_` before each name.
 static FIELDS: &[(&CStr, &Counter)] = &[
     (c"slide_admitted", &SLIDE.admitted),
     (c"slide_denied", &SLIDE.denied),
@@ -152,28 +148,9 @@ static FIELDS: &[(&CStr, &Counter)] = &[
     (c"apply_errors", &APPLY.errors),
 ];
 
-/// How many wait now, by lane.
-static WAITING: [&CStr; 4] = [c"waiting_critical", c"waiting_high", c"waiting_normal", c"waiting_low"];
-
-/// See the head of this file.
-pub(crate) struct All;
-
-impl info::Report for All {
-    fn report(info: Info<'_>) {
-        if let Some(section) = info.section(None) {
-            for (name, counter) in FIELDS {
-                section.number(name, counter.get());
-            }
-            for (name, count) in WAITING.iter().zip(waiting::counts().unwrap_or_default()) {
-                section.number(name, u64::try_from(count).unwrap_or(u64::MAX));
-            }
-            section.number(c"longest_wait_ms", waiting::LONGEST_MS.get());
-            for (name, stored) in [(c"parameter_sets", parameter_sets()), (c"quota_shapes", shapes())] {
-                section.number(name, u64::try_from(stored).unwrap_or(u64::MAX));
-            }
-        }
-        if let Some(section) = info.section(Some(c"policies")) {
-            policies::tell(section);
-        }
+/// Calls `field` with the name and the value of each counter, in the order of `INFO`.
+pub(crate) fn each(mut field: impl FnMut(&CStr, u64)) {
+    for (name, counter) in FIELDS {
+        field(name, counter.get());
     }
 }

@@ -1,114 +1,123 @@
-//! `CONFIG`: every setting with its name, default and bounds. Each is also a load argument:
+//! The settings, each with its name, default and bounds. `CONFIG` reads and changes them. Each is also a load argument:
 //! `loadmodule libredis_rl.so max-window 31d`.
 
 use std::ffi::CStr;
-use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use rl_core::fault::{Fault, Result};
 use rl_core::number;
 use rl_core::time::Span;
 
 use crate::arguments::Arguments;
-use crate::sys::config::{self, Setting};
-use crate::sys::context::{Context, Level};
-use crate::waiting;
+use crate::sys::config::{self, Setting, Shown};
+use crate::sys::context::Context;
+use crate::sys::log::Level;
+use crate::sys::main_thread::{MainThread, MainThreadCell};
 
 static ALL: &[&Setting] = &[&MAX_WINDOW, &MAX_WAITERS, &MAX_WAITERS_PER_KEY, &LANE_AGING, &CL_THROTTLE];
 
 /// `rl.max-window`: the longest window or period that a client may ask for, 1 ms to 3650 d.
 ///
-/// A window's key lives for at most as long as it; a bucket's until it is full, whatever its period.
-/// It is asked of new requests only: what keys hold, and what replicas and files bring, stays.
+/// The key of a window lives at most that long. The key of a bucket lives until the bucket is full, whatever its period.
+/// Only new requests are checked. What keys hold, and what replicas and files bring, stays.
 static MAX_WINDOW: Setting = Setting {
     name: c"max-window",
     default: c"3650d",
     at_run_time: true,
     refused: c"max-window must be a duration from 1ms to 3650d, such as 60, 250ms, 5m, 1h or 1d",
-    get: || WINDOW.text(),
-    set: |value| WINDOW.set(value, duration(value)),
-    shown: AtomicPtr::new(std::ptr::null_mut()),
+    get: |main_thread| WINDOW.text(main_thread),
+    set: |main_thread, value| WINDOW.set(main_thread, value, duration(value)),
+    shown: Shown::new(),
 };
 static WINDOW: Value = Value::new();
 
-/// `rl.max-waiters`: how many clients may wait on this server, 0 to 10000000. Lowering it sends nobody away.
+/// `rl.max-waiters`: how many clients may wait on this server, 0 to 10000000. A lower value removes no waiter.
 static MAX_WAITERS: Setting = Setting {
     name: c"max-waiters",
     default: c"100000",
     at_run_time: true,
     refused: c"max-waiters must be an integer from 0 to 10000000",
-    get: || WAITERS.text(),
-    set: |value| WAITERS.set(value, waiters(value)),
-    shown: AtomicPtr::new(std::ptr::null_mut()),
+    get: |main_thread| WAITERS.text(main_thread),
+    set: |main_thread, value| WAITERS.set(main_thread, value, waiters(value)),
+    shown: Shown::new(),
 };
 static WAITERS: Value = Value::new();
 
-/// `rl.max-waiters-per-key`: how many may wait for one key, 0 to 10000000.
+/// `rl.max-waiters-per-key`: how many clients may wait for one key, 0 to 10000000.
 static MAX_WAITERS_PER_KEY: Setting = Setting {
     name: c"max-waiters-per-key",
     default: c"10000",
     at_run_time: true,
     refused: c"max-waiters-per-key must be an integer from 0 to 10000000",
-    get: || WAITERS_PER_KEY.text(),
-    set: |value| WAITERS_PER_KEY.set(value, waiters(value)),
-    shown: AtomicPtr::new(std::ptr::null_mut()),
+    get: |main_thread| WAITERS_PER_KEY.text(main_thread),
+    set: |main_thread, value| WAITERS_PER_KEY.set(main_thread, value, waiters(value)),
+    shown: Shown::new(),
 };
 static WAITERS_PER_KEY: Value = Value::new();
 
-/// `rl.lane-aging`: a waiter rises one lane each time it has waited so long; `off` if it never does.
+/// `rl.lane-aging`: a waiter rises by one lane each time it has waited that long. With `off` it never does.
 static LANE_AGING: Setting = Setting {
     name: c"lane-aging",
     default: c"off",
     at_run_time: true,
     refused: c"lane-aging must be off or a duration from 1ms to 3650d, such as 60, 250ms, 5m, 1h or 1d",
-    get: || AGING.text(),
-    set: |value| {
+    get: |main_thread| AGING.text(main_thread),
+    set: |main_thread, value| {
         let off = value.eq_ignore_ascii_case(b"off").then_some(0);
-        let taken = AGING.set(value, off.or_else(|| duration(value)));
-        waiting::set_aging(Some(Span::from_ms(AGING.number())).filter(|aging| aging.ms() > 0));
+        let taken = AGING.set(main_thread, value, off.or_else(|| duration(value)));
+        if let Some(changed) = ON_LANE_AGING.get() {
+            changed(main_thread, Some(Span::from_ms(AGING.number())).filter(|aging| aging.ms() > 0));
+        }
         taken
     },
-    shown: AtomicPtr::new(std::ptr::null_mut()),
+    shown: Shown::new(),
 };
 static AGING: Value = Value::new();
+static ON_LANE_AGING: OnceLock<LaneAgingChanged> = OnceLock::new();
 
-/// `rl.cl-throttle`: whether there is the command `CL.THROTTLE`, for clients of redis-cell: `yes` or `no`. Said
-/// before the module is loaded, since commands can be made only then.
+/// Called with the new `rl.lane-aging`; `None` if it is off.
+pub(crate) type LaneAgingChanged = fn(MainThread<'_>, Option<Span>);
+
+/// `rl.cl-throttle`: whether the module has the command `CL.THROTTLE`, for clients of redis-cell: `yes` or `no`. It cannot be
+/// set later, since commands are registered only while the module loads.
 static CL_THROTTLE: Setting = Setting {
     name: c"cl-throttle",
     default: c"no",
     at_run_time: false,
     refused: c"cl-throttle must be yes or no",
-    get: || THROTTLE.text(),
-    set: |value| {
-        let set = |word: &[u8], number| value.eq_ignore_ascii_case(word) && THROTTLE.set(word, Some(number));
+    get: |main_thread| THROTTLE.text(main_thread),
+    set: |main_thread, value| {
+        let set = |word: &[u8], number| {
+            value.eq_ignore_ascii_case(word) && THROTTLE.set(main_thread, word, Some(number))
+        };
         set(b"yes", 1) || set(b"no", 0)
     },
-    shown: AtomicPtr::new(std::ptr::null_mut()),
+    shown: Shown::new(),
 };
 static THROTTLE: Value = Value::new();
 
-/// What a setting is set to: as it was written, and as a number.
+/// The value of a setting: as a number, and as it was written.
 struct Value {
     number: AtomicU64,
-    text: Mutex<Vec<u8>>,
+    text: MainThreadCell<Vec<u8>>,
 }
 
 impl Value {
     const fn new() -> Self {
-        Self { number: AtomicU64::new(0), text: Mutex::new(Vec::new()) }
+        Self { number: AtomicU64::new(0), text: MainThreadCell::new(Vec::new()) }
     }
 
-    /// Takes a value that was understood as this number; `false` if it was not.
-    fn set(&self, value: &[u8], number: Option<u64>) -> bool {
+    /// Sets it to `text`, which means `number`. Returns `false` if it means nothing.
+    fn set(&self, main_thread: MainThread<'_>, text: &[u8], number: Option<u64>) -> bool {
         let Some(number) = number else { return false };
         self.number.store(number, Relaxed);
-        *self.text.lock().unwrap_or_else(PoisonError::into_inner) = value.to_vec();
+        self.text.with(main_thread, |known| *known = text.to_vec());
         true
     }
 
-    fn text(&self) -> Vec<u8> {
-        self.text.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn text(&self, main_thread: MainThread<'_>) -> Vec<u8> {
+        self.text.with(main_thread, |text| text.clone()).unwrap_or_default()
     }
 
     fn number(&self) -> u64 {
@@ -124,40 +133,48 @@ fn waiters(value: &[u8]) -> Option<u64> {
     number::count(value).filter(|count| *count <= 10_000_000)
 }
 
-/// How many may wait: on the server, and for one key.
+/// How many clients may wait: on the server, and for one key.
 pub(crate) fn waiters_at_most() -> (usize, usize) {
     let count = |value: &Value| usize::try_from(value.number()).unwrap_or(usize::MAX);
     (count(&WAITERS), count(&WAITERS_PER_KEY))
 }
 
-/// Whether `CL.THROTTLE` was asked for.
+/// Whether the module has the command `CL.THROTTLE`.
 pub(crate) fn cl_throttle() -> bool {
     THROTTLE.number() == 1
 }
 
 /// The longest window or period that clients may ask for.
+#[inline]
 pub(crate) fn max_window() -> Span {
     Span::from_ms(WINDOW.number())
 }
 
-/// Whether clients may ask for a window or a period as long as this.
+/// Checks that clients may ask for a window or a period of this length.
 ///
 /// # Errors
-/// [`Fault::MaxWindow`].
+/// [`Fault::MaxWindow`] if it is too long.
 pub(crate) fn allow_window(longest: Span) -> Result<()> {
     if longest > max_window() { Err(Fault::MaxWindow) } else { Ok(()) }
 }
 
-/// Their names.
+/// The names of all settings.
 pub(crate) fn names() -> impl Iterator<Item = &'static CStr> + Clone {
     ALL.iter().map(|setting| setting.name)
 }
 
-/// Registers all settings and takes what the load arguments, then the configuration file say of them.
-pub(crate) fn load(context: Context<'_>, arguments: Arguments<'_>) -> bool {
+/// Registers all settings, and sets them to what the load arguments say, then the configuration file. Returns `false` to refuse
+/// the load.
+pub(crate) fn load(
+    context: &mut Context<'_>,
+    arguments: Arguments<'_>,
+    on_lane_aging: LaneAgingChanged,
+) -> bool {
+    ON_LANE_AGING.get_or_init(|| on_lane_aging); // a module is loaded once
+    let main_thread = context.main_thread();
     ALL.iter().all(|setting| {
         let initial = match arguments.get(setting.name) {
-            Some(Some(value)) if (setting.set)(value) => config::c_string(value),
+            Some(Some(value)) if (setting.set)(main_thread, value) => config::c_string(value),
             Some(_) => {
                 context.log(Level::Warning, setting.refused);
                 return false;

@@ -1,50 +1,51 @@
-//! The keys that were asked for most often, by what they were answered: what [`rl_core::top`] counts.
+//! The keys that were asked for most often, admitted and denied ones apart. [`rl_core::top`] counts them.
 //!
-//! Here is what this server decided itself; what a replica or a file is told of is no request.
+//! Only requests that this server decided itself are counted, not what a replica or a file is told of.
 
 use foldhash::quality::RandomState;
 use rl_core::grammar::top::Verdict;
 use rl_core::top::{Heavy, Top};
 
-use crate::sys::context::{Arg, Context};
-use crate::sys::main_thread::MainThread;
+use crate::sys::args::Arg;
+use crate::sys::context::Context;
+use crate::sys::main_thread::{MainThread, MainThreadCell};
 
-/// Nothing until [`load`].
-type Counted = MainThread<Option<Top<RandomState>>>;
+/// `None` until [`load`].
+type Counted = MainThreadCell<Option<Top<RandomState>>>;
 
-static ADMITTED: Counted = MainThread::new(None);
-static DENIED: Counted = MainThread::new(None);
+static ADMITTED: Counted = MainThreadCell::new(None);
+static DENIED: Counted = MainThreadCell::new(None);
 
-/// Takes the memory, while the module loads.
-pub(crate) fn load() {
+/// Allocates the memory, while the module loads.
+pub(crate) fn load(context: &Context<'_>) {
     for counted in [&ADMITTED, &DENIED] {
-        counted.with(|top| *top = Some(Top::new(RandomState::default())));
+        counted.with(context.main_thread(), |top| *top = Some(Top::new(RandomState::default())));
     }
 }
 
-/// One more request of a key has been answered.
+/// Counts a request of a key that has been answered.
 #[inline]
-pub(crate) fn count(context: Context<'_>, key: Arg<'_>, verdict: Verdict) {
-    of(verdict).with(|top| {
+pub(crate) fn count(context: &Context<'_>, key: Arg<'_>, verdict: Verdict) {
+    of(verdict).with(context.main_thread(), |top| {
         if let Some(top) = top {
             top.count(context.db(), key.bytes());
         }
     });
 }
 
-/// The heaviest keys of the selected database, `most` at most.
-pub(crate) fn heaviest(context: Context<'_>, verdict: Verdict, most: usize) -> Vec<Heavy> {
+/// The keys of the selected database with the most requests, at most `most`.
+pub(crate) fn heaviest(context: &Context<'_>, verdict: Verdict, most: usize) -> Vec<Heavy> {
     let of_all = |top: &mut Option<Top<_>>| {
         let all = top.as_ref().map(|top| top.heaviest(context.db(), most));
         all.unwrap_or_default().into_iter().cloned().collect()
     };
-    of(verdict).with(of_all).unwrap_or_default()
+    of(verdict).with(context.main_thread(), of_all).unwrap_or_default()
 }
 
-/// Forgets all that was counted.
-pub(crate) fn reset() {
+/// Forgets everything that was counted.
+pub(crate) fn reset(main_thread: MainThread<'_>) {
     for counted in [&ADMITTED, &DENIED] {
-        counted.with(|top| top.as_mut().map(Top::clear));
+        counted.with(main_thread, |top| top.as_mut().map(Top::clear));
     }
 }
 

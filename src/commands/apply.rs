@@ -9,12 +9,12 @@ use rl_core::effect::Effect;
 use rl_core::fault::{Fault, Result};
 use rl_core::value::Value;
 
-use super::{answer, key};
+use super::answer::{answer, key};
 use crate::effects::{self, QUOTA, STATE};
 use crate::metrics::APPLY;
+use crate::sys::args::Args;
 use crate::sys::command::Handler;
-use crate::sys::context::{Args, Context};
-use crate::sys::key::{Key, Mode};
+use crate::sys::context::Context;
 use crate::sys::reply::Reply;
 use crate::waiting;
 
@@ -24,36 +24,36 @@ pub(crate) struct Apply;
 impl Handler for Apply {
     const WORDS: (usize, usize) = (3, 4);
 
-    fn run(context: Context<'_>, args: Args<'_>) {
+    fn run(context: &mut Context<'_>, args: Args<'_>, reply: Reply<'_>) {
         APPLY.calls.count();
-        answer(context, &APPLY.errors, apply(context, args));
+        answer(reply, &APPLY.errors, apply(&mut context.reborrow(), args), |reply, ()| reply.ok());
     }
 }
 
-fn apply(context: Context<'_>, args: Args<'_>) -> Result<()> {
+fn apply<'a>(context: &mut Context<'a>, args: Args<'a>) -> Result<()> {
     let name = key(args)?;
     let word = args.get(2).ok_or(Fault::Effect)?.bytes();
-    let mut key = Key::<Value>::open(context, name, Mode::Write);
+    let mut key = context.open_write::<Value>(name);
     match args.get(3) {
         None => {
             let is_text = word.first().is_some_and(u8::is_ascii_lowercase);
-            let effect = if is_text { Effect::decode_text(word)? } else { Effect::decode(word, key.get()?)? };
+            let effect =
+                if is_text { Effect::decode_text(word)? } else { Effect::decode(word, key.value(context)?)? };
             effects::apply(context, &mut key, name, &effect)?;
         }
         Some(bytes) if word == STATE.to_bytes() => {
             let value = Value::decode(bytes.bytes()).ok_or(Fault::Effect)?;
-            key.value()?; // a limit is replaced, anything else is not
-            key.create(value); // its expiry follows as a command of its own
+            key.value(context)?; // a limit is replaced, anything else is not
+            key.create(context, value)?; // its expiry follows as a command of its own
             context.signal_modified(name);
         }
         Some(bytes) if word == QUOTA.to_bytes() => {
-            let effect = Effect::decode_quota(bytes.bytes(), key.get()?)?;
+            let effect = Effect::decode_quota(bytes.bytes(), key.value(context)?)?;
             effects::apply(context, &mut key, name, &effect)?;
         }
         Some(_) => return Err(Fault::Effect),
     }
     waiting::changed(context, name);
     context.replicate_verbatim();
-    Reply::to(context).ok();
     Ok(())
 }

@@ -1,10 +1,7 @@
 //! `RL.INFO key`: what a key holds, for people.
 
-use std::ffi::c_long;
-
 use rl_core::engine::Host as _;
 use rl_core::engine::policy::in_force;
-use rl_core::fault::Result;
 use rl_core::limit::state::State;
 use rl_core::number::COUNT_MAX;
 use rl_core::queue::Lane;
@@ -13,97 +10,104 @@ use rl_core::quota::decide::{self, Demand};
 use rl_core::time::At;
 use rl_core::value::Value;
 
-use super::{answer, key, parameters};
+use super::answer::{come, key};
+use super::parameters;
 use crate::host::Server;
 use crate::metrics::INFO;
+use crate::sys::args::{Arg, Args};
 use crate::sys::command::Handler;
-use crate::sys::context::{Args, Context};
-use crate::sys::key::{Key, Mode};
-use crate::sys::reply::Reply;
+use crate::sys::context::Context;
+use crate::sys::reply::{Map, Reply};
 use crate::waiting;
 
-/// See the head of this file.
+/// `RL.INFO`
 pub(crate) struct Info;
 
 impl Handler for Info {
     const WORDS: (usize, usize) = (2, 2);
+    const CHANGES_KEYS: bool = false;
 
-    fn run(context: Context<'_>, args: Args<'_>) {
+    fn run(context: &mut Context<'_>, args: Args<'_>, reply: Reply<'_>) {
         INFO.calls.count();
-        answer(context, &INFO.errors, info(context, args));
+        come(reply, &INFO.errors, |place| {
+            let name = key(args)?;
+            Server::new(context).read(name, |host, value| match (place.take(), value) {
+                (Some(reply), Some(value)) => info(host, name, value, reply),
+                (Some(reply), None) => reply.null(),
+                (None, _) => {}
+            })
+        });
     }
 }
 
-fn info(context: Context<'_>, args: Args<'_>) -> Result<()> {
-    let reply = Reply::to(context);
-    let name = key(args)?;
-    let host = Server::new(context);
+fn info(host: &Server<'_>, name: Arg<'_>, value: &Value, reply: Reply<'_>) {
     let clock = host.clock();
-    let key = Key::<Value>::open(context, name, Mode::Read);
-    let Some(value) = key.get()? else {
-        reply.null();
-        return Ok(());
-    };
-    let open = match value {
-        Value::Limit(state) => {
-            limit(reply, state, clock);
-            0
-        }
+    let (mut map, open) = match value {
+        Value::Limit(state) => (limit(reply, state, clock), 0),
         Value::Quota(held) => {
-            quota(reply, &host, held);
-            held.reservations().map_or(0, |reservations| reservations.open(held.now(clock)))
+            let open = held.reservations().map_or(0, |reservations| reservations.open(held.now(clock)));
+            (quota(reply, host, held), open)
         }
     };
-    let (counts, expects) = waiting::line(context, name);
-    reply.text(b"waiting").map(4);
-    for (lane, count) in Lane::ALL.into_iter().zip(counts) {
-        reply.text(lane.name().as_bytes()).count(u64::try_from(count).unwrap_or(u64::MAX));
-    }
-    reply.text(b"head_wait_ms");
-    match expects {
-        Some(wait) => reply.count(wait.ms()),
-        None => reply.null(),
-    };
+    let (counts, expects) = waiting::line(host.context(), name);
+    map.field(b"waiting", |place| {
+        let mut lanes = place.map(4);
+        for (lane, count) in Lane::ALL.into_iter().zip(counts) {
+            lanes.count(lane.name().as_bytes(), u64::try_from(count).unwrap_or(u64::MAX));
+        }
+    });
+    map.field(b"head_wait_ms", |place| match expects {
+        Some(wait) => place.count(wait.ms()),
+        None => place.null(),
+    });
     let bytes = size_of::<Value>().saturating_add(value.heap_bytes());
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-    reply.text(b"reservations").count(count(open)).text(b"bytes").count(count(bytes));
-    Ok(())
+    map.count(b"reservations", count(open)).count(b"bytes", count(bytes));
 }
 
 /// The first fields for one limit.
-fn limit(reply: Reply<'_>, state: &State, clock: At) {
+fn limit<'r>(reply: Reply<'r>, state: &State, clock: At) -> Map<'r> {
     let rule = state.rule();
-    reply.map(8).text(b"algorithm").text(rule.algorithm().as_bytes()).text(b"parameters");
-    parameters::rule(reply, &rule);
+    let mut map = reply.map(8);
+    map.text(b"algorithm", rule.algorithm().as_bytes());
+    map.field(b"parameters", |place| parameters::rule(place, &rule));
     // An excess that was taken over may be more than every client can read.
-    reply.text(b"used").count(state.used_cost(clock).min(COUNT_MAX));
-    reply.text(b"remaining").count(state.peek(0, clock).remaining);
+    map.count(b"used", state.used_cost(clock).min(COUNT_MAX));
+    map.count(b"remaining", state.peek(0, clock).remaining);
+    map
 }
 
 /// The first fields for many: what is a value above is a map by limit here.
-fn quota(reply: Reply<'_>, host: &Server<'_>, held: &Quota) {
+fn quota<'r>(reply: Reply<'r>, host: &Server<'_>, held: &Quota) -> Map<'r> {
     let (shape, clock) = (in_force(host, held), host.clock());
-    let limits = c_long::try_from(shape.limits().len()).unwrap_or(0); // at most 16
-    reply.map(9).text(b"algorithm").text(b"quota").text(b"policy");
-    match shape.policy() {
-        Some(name) => reply.text(name.as_bytes()),
-        None => reply.null(),
-    };
-    reply.text(b"parameters").map(limits);
-    for limit in shape.limits() {
-        reply.text(limit.name.as_bytes());
-        parameters::limit(reply, limit);
-    }
+    let limits = shape.limits().len();
+    let mut map = reply.map(9);
+    map.text(b"algorithm", b"quota");
+    map.field(b"policy", |place| match shape.policy() {
+        Some(name) => place.text(name.as_bytes()),
+        None => place.null(),
+    });
+    map.field(b"parameters", |place| {
+        let mut by_limit = place.map(limits);
+        for limit in shape.limits() {
+            by_limit.field(limit.name.as_bytes(), |place| parameters::limit(place, limit));
+        }
+    });
     let verdict = decide::peek(held, &shape, &Demand { costs: &[], ttl: None }, clock);
-    reply.text(b"used").map(limits);
-    for (index, (limit, row)) in shape.limits().iter().zip(&verdict.rows).enumerate() {
-        // Beyond the limit only the count itself tells how much it is.
-        let beyond = || held.used(&shape, index, clock).max(row.limit);
-        let used = if row.remaining > 0 { row.limit.saturating_sub(row.remaining) } else { beyond() };
-        reply.text(limit.name.as_bytes()).count(used);
-    }
-    reply.text(b"remaining").map(limits);
-    for (limit, row) in shape.limits().iter().zip(&verdict.rows) {
-        reply.text(limit.name.as_bytes()).count(row.remaining);
-    }
+    map.field(b"used", |place| {
+        let mut by_limit = place.map(limits);
+        for (index, (limit, row)) in shape.limits().iter().zip(&verdict.rows).enumerate() {
+            // Beyond the limit only the count itself tells how much it is.
+            let beyond = || held.used(&shape, index, clock).max(row.limit);
+            let used = if row.remaining > 0 { row.limit.saturating_sub(row.remaining) } else { beyond() };
+            by_limit.count(limit.name.as_bytes(), used);
+        }
+    });
+    map.field(b"remaining", |place| {
+        let mut by_limit = place.map(limits);
+        for (limit, row) in shape.limits().iter().zip(&verdict.rows) {
+            by_limit.count(limit.name.as_bytes(), row.remaining);
+        }
+    });
+    map
 }

@@ -8,12 +8,13 @@ use rl_core::grammar::limit::{self, Request};
 use rl_core::grammar::top::Verdict;
 use rl_core::limit::decision::Decision;
 
-use super::{answer, key};
+use super::answer::{come, key};
 use crate::host::Server;
 use crate::metrics::{self, Decisions};
+use crate::sys::args::{Arg, Args};
 use crate::sys::command::Handler;
-use crate::sys::context::{Arg, Args, Context};
-use crate::sys::main_thread::MainThread;
+use crate::sys::context::Context;
+use crate::sys::main_thread::MainThreadCell;
 use crate::sys::reply::Reply;
 use crate::top;
 use crate::waiting::{self, Answer};
@@ -28,17 +29,17 @@ pub(crate) struct Bucket;
 /// A command for one limit.
 trait Limit: 'static {
     const COUNT: &'static Decisions;
-    const CACHE: &'static MainThread<LimitCache>;
+    const CACHE: &'static MainThreadCell<LimitCache>;
     fn read(args: &Args<'_>) -> Result<Request>;
 }
 
-static SLIDE: MainThread<LimitCache> = MainThread::new(LimitCache::new());
-static WINDOW: MainThread<LimitCache> = MainThread::new(LimitCache::new());
-static BUCKET: MainThread<LimitCache> = MainThread::new(LimitCache::new());
+static SLIDE: MainThreadCell<LimitCache> = MainThreadCell::new(LimitCache::new());
+static WINDOW: MainThreadCell<LimitCache> = MainThreadCell::new(LimitCache::new());
+static BUCKET: MainThreadCell<LimitCache> = MainThreadCell::new(LimitCache::new());
 
 impl Limit for Slide {
     const COUNT: &'static Decisions = &metrics::SLIDE;
-    const CACHE: &'static MainThread<LimitCache> = &SLIDE;
+    const CACHE: &'static MainThreadCell<LimitCache> = &SLIDE;
 
     fn read(args: &Args<'_>) -> Result<Request> {
         limit::slide(args)
@@ -47,7 +48,7 @@ impl Limit for Slide {
 
 impl Limit for Window {
     const COUNT: &'static Decisions = &metrics::WINDOW;
-    const CACHE: &'static MainThread<LimitCache> = &WINDOW;
+    const CACHE: &'static MainThreadCell<LimitCache> = &WINDOW;
 
     fn read(args: &Args<'_>) -> Result<Request> {
         limit::window(args)
@@ -56,7 +57,7 @@ impl Limit for Window {
 
 impl Limit for Bucket {
     const COUNT: &'static Decisions = &metrics::BUCKET;
-    const CACHE: &'static MainThread<LimitCache> = &BUCKET;
+    const CACHE: &'static MainThreadCell<LimitCache> = &BUCKET;
 
     fn read(args: &Args<'_>) -> Result<Request> {
         limit::bucket(args)
@@ -66,38 +67,50 @@ impl Limit for Bucket {
 impl<L: Limit> Handler for L {
     const WORDS: (usize, usize) = (4, usize::MAX);
 
-    fn run(context: Context<'_>, args: Args<'_>) {
-        answer(context, &L::COUNT.errors, come::<L>(context, args));
+    fn run(context: &mut Context<'_>, args: Args<'_>, reply: Reply<'_>) {
+        come(reply, &L::COUNT.errors, |reply| run::<L>(context, args, reply));
     }
 }
 
 /// Runs a request that has just come.
-fn come<L: Limit>(context: Context<'_>, args: Args<'_>) -> Result<()> {
-    let asked = L::CACHE.with(|cache| ask::<L>(context, args, cache.read(&args, L::read)?));
+fn run<L: Limit>(context: &mut Context<'_>, args: Args<'_>, place: &mut Option<Reply<'_>>) -> Result<()> {
+    let main_thread = context.main_thread();
+    let asked =
+        L::CACHE.with(main_thread, |cache| ask::<L>(context, args, cache.read(&args, L::read)?, place));
     // The cache is in use if another module, told of this request's key, called the command again.
-    asked.unwrap_or_else(|| ask::<L>(context, args, &L::read(&args)?))
+    asked.unwrap_or_else(|| ask::<L>(context, args, &L::read(&args)?, place))
 }
 
-fn ask<L: Limit>(context: Context<'_>, args: Args<'_>, request: &Request) -> Result<()> {
+fn ask<L: Limit>(
+    context: &mut Context<'_>,
+    args: Args<'_>,
+    request: &Request,
+    place: &mut Option<Reply<'_>>,
+) -> Result<()> {
     let wait = request.wait.unwrap_or_default();
     match turn(&mut Server::new(context), key(args)?, request, Standing::Newcomer(wait.lane))? {
         Turn::Answer { reply: decision, .. } => {
             count(context, args.get(1), L::COUNT, &decision);
-            reply(context, &decision);
+            if let Some(place) = place.take() {
+                reply(place, &decision);
+            }
             Ok(())
         }
-        Turn::Wait { claims, .. } => waiting::join(context, args, 1..2, wait, claims, again::<L>),
+        Turn::Wait { claims, .. } => {
+            let Some(place) = place.take() else { return Ok(()) };
+            waiting::join(context, place, args, 1..2, wait, claims, again::<L>)
+        }
     }
 }
 
 /// Runs a request that waits.
-fn again<L: Limit>(context: Context<'_>, args: Args<'_>, standing: Standing) -> Turn<Answer> {
+fn again<L: Limit>(context: &mut Context<'_>, args: Args<'_>, standing: Standing) -> Turn<Answer> {
     let turn = L::read(&args).and_then(|request| {
         Ok(match turn(&mut Server::new(context), key(args)?, &request, standing)? {
             Turn::Wait { after, claims } => Turn::Wait { after, claims },
             Turn::Answer { admitted, reply: decision } => {
                 count(context, args.get(1), L::COUNT, &decision);
-                let reply: Answer = Box::new(move |context| reply(context, &decision));
+                let reply: Answer = Box::new(move |place| reply(place, &decision));
                 Turn::Answer { admitted, reply }
             }
         })
@@ -109,7 +122,7 @@ fn again<L: Limit>(context: Context<'_>, args: Args<'_>, standing: Standing) -> 
 }
 
 /// Counts a decision, for all and for its key.
-pub(super) fn count(context: Context<'_>, name: Option<Arg<'_>>, count: &Decisions, decision: &Decision) {
+pub(super) fn count(context: &Context<'_>, name: Option<Arg<'_>>, count: &Decisions, decision: &Decision) {
     let verdict = if decision.allowed { Verdict::Admitted } else { Verdict::Denied };
     count.of(verdict).count();
     if let Some(key) = name {
@@ -118,8 +131,8 @@ pub(super) fn count(context: Context<'_>, name: Option<Arg<'_>>, count: &Decisio
 }
 
 /// Sends the five integers: allowed, limit, remaining, retry_after_ms, reset_after_ms.
-pub(super) fn reply(context: Context<'_>, decision: &Decision) {
-    Reply::to(context)
+pub(super) fn reply(reply: Reply<'_>, decision: &Decision) {
+    reply
         .array(5)
         .integer(i64::from(decision.allowed))
         .count(decision.limit)

@@ -4,11 +4,13 @@ use rl_core::engine::peek::{Peeked, peek};
 use rl_core::fault::Result;
 use rl_core::grammar::quota;
 
-use super::{answer, key, limit, quota_reply};
+use super::answer::{answer, key};
+use super::{limit, quota_reply};
 use crate::host::Server;
 use crate::metrics::PEEK;
+use crate::sys::args::Args;
 use crate::sys::command::Handler;
-use crate::sys::context::{Args, Context};
+use crate::sys::context::Context;
 use crate::sys::reply::Reply;
 
 /// `RL.PEEK`
@@ -16,24 +18,26 @@ pub(crate) struct Peek;
 
 impl Handler for Peek {
     const WORDS: (usize, usize) = (2, usize::MAX);
+    const CHANGES_KEYS: bool = false;
 
-    fn run(context: Context<'_>, args: Args<'_>) {
+    fn run(context: &mut Context<'_>, args: Args<'_>, reply: Reply<'_>) {
         PEEK.calls.count();
-        answer(context, &PEEK.errors, run(context, args));
+        answer(reply, &PEEK.errors, run(context, args), send);
     }
 }
 
-fn run(context: Context<'_>, args: Args<'_>) -> Result<()> {
+fn run(context: &mut Context<'_>, args: Args<'_>) -> Result<Peeked> {
     let costs = quota::peek(&args)?;
-    match peek(&Server::new(context), key(args)?, &costs)? {
-        Peeked::Nothing => {
-            Reply::to(context).null();
-        }
-        Peeked::Limit(decision) => limit::reply(context, &decision),
+    peek(&mut Server::new(context), key(args)?, &costs)
+}
+
+fn send(reply: Reply<'_>, peeked: Peeked) {
+    match peeked {
+        Peeked::Nothing => reply.null(),
+        Peeked::Limit(decision) => limit::reply(reply, &decision),
         Peeked::Quota(shape, decision) => {
             let row = std::iter::once((&*shape, &decision));
-            quota_reply::limits(Reply::to(context).array(4), row, quota_reply::Names::Plain);
+            quota_reply::limits(&mut reply.array(4), row, quota_reply::Names::Plain);
         }
     }
-    Ok(())
 }

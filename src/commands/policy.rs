@@ -6,11 +6,14 @@ use std::ffi::CStr;
 use rl_core::fault::Result;
 use rl_core::grammar::quota as request;
 
-use super::{answer, len, parameters, reads};
+use super::answer::answer;
+use super::kinds::reads;
+use super::parameters;
 use crate::command_docs::policy as docs;
 use crate::metrics::POLICY;
+use crate::sys::args::Args;
 use crate::sys::command::{Command, Handler, entry};
-use crate::sys::context::{Args, Context};
+use crate::sys::context::Context;
 use crate::sys::reply::Reply;
 use crate::{policies, settings};
 
@@ -28,7 +31,7 @@ pub(super) const COMMAND: Command = Command {
             flags: c"write deny-oom",
             categories: c"write admin dangerous",
             own_category: false,
-            run: Some(entry::<Set>),
+            run: Some(entry::<Set>()),
             docs: docs::SET,
             subcommands: &[],
         },
@@ -37,15 +40,19 @@ pub(super) const COMMAND: Command = Command {
             flags: c"write",
             categories: c"write admin dangerous",
             own_category: false,
-            run: Some(entry::<Del>),
+            run: Some(entry::<Del>()),
             docs: docs::DEL,
             subcommands: &[],
         },
-        reads(c"GET", entry::<Get>, docs::GET),
-        Command { flags: c"readonly", categories: c"read slow", ..reads(c"LIST", entry::<List>, docs::LIST) },
+        reads(c"GET", entry::<Get>(), docs::GET),
+        Command {
+            flags: c"readonly",
+            categories: c"read slow",
+            ..reads(c"LIST", entry::<List>(), docs::LIST)
+        },
         Command {
             flags: c"readonly allow-loading allow-stale fast",
-            ..reads(c"HELP", entry::<Help>, docs::HELP)
+            ..reads(c"HELP", entry::<Help>(), docs::HELP)
         },
     ],
 };
@@ -59,52 +66,53 @@ struct Help;
 impl Handler for Set {
     const WORDS: (usize, usize) = (7, usize::MAX);
 
-    fn run(context: Context<'_>, args: Args<'_>) {
+    fn run(context: &mut Context<'_>, args: Args<'_>, reply: Reply<'_>) {
         POLICY.calls.count();
-        answer(context, &POLICY.errors, set(context, args));
+        answer(reply, &POLICY.errors, set(context, args), |reply, ()| reply.ok());
     }
 }
 
 impl Handler for Del {
     const WORDS: (usize, usize) = (3, 3);
 
-    fn run(context: Context<'_>, args: Args<'_>) {
+    fn run(context: &mut Context<'_>, args: Args<'_>, reply: Reply<'_>) {
         POLICY.calls.count();
-        let existed = policies::remove(name(args));
+        let existed = policies::remove(context.main_thread(), name(args));
         if existed {
             context.replicate_verbatim();
         }
-        Reply::to(context).integer(i64::from(existed));
+        reply.integer(i64::from(existed));
     }
 }
 
 impl Handler for Get {
     const WORDS: (usize, usize) = (3, 3);
+    const CHANGES_KEYS: bool = false;
 
-    fn run(context: Context<'_>, args: Args<'_>) {
+    fn run(context: &mut Context<'_>, args: Args<'_>, reply: Reply<'_>) {
         POLICY.calls.count();
-        let reply = Reply::to(context);
-        match policies::get(name(args)) {
+        match policies::get(context.main_thread(), name(args)) {
             Some(shape) => {
-                reply.array(len(shape.limits().len()));
-                shape.limits().iter().for_each(|limit| parameters::named_limit(reply, limit));
+                let mut list = reply.array(shape.limits().len());
+                for limit in shape.limits() {
+                    list.element(|place| parameters::named_limit(place, limit));
+                }
             }
-            None => {
-                reply.null();
-            }
+            None => reply.null(),
         }
     }
 }
 
 impl Handler for List {
     const WORDS: (usize, usize) = (2, 2);
+    const CHANGES_KEYS: bool = false;
 
-    fn run(context: Context<'_>, _: Args<'_>) {
+    fn run(context: &mut Context<'_>, _: Args<'_>, reply: Reply<'_>) {
         POLICY.calls.count();
-        policies::with(|policies| {
-            let reply = Reply::to(context).array(len(policies.len()));
+        policies::with(context.main_thread(), |policies| {
+            let mut list = reply.array(policies.len());
             for (name, _) in policies.iter() {
-                reply.text(name.as_bytes());
+                list.text(name.as_bytes());
             }
         });
     }
@@ -112,12 +120,13 @@ impl Handler for List {
 
 impl Handler for Help {
     const WORDS: (usize, usize) = (2, 2);
+    const CHANGES_KEYS: bool = false;
 
-    fn run(context: Context<'_>, _: Args<'_>) {
+    fn run(_: &mut Context<'_>, _: Args<'_>, reply: Reply<'_>) {
         POLICY.calls.count();
-        let reply = Reply::to(context).array(len(HELP.len()));
+        let mut list = reply.array(HELP.len());
         for line in HELP {
-            reply.line(line);
+            list.element(|place| place.line(line));
         }
     }
 }
@@ -139,15 +148,14 @@ const HELP: [&CStr; 14] = [
     c"    Print this help.",
 ];
 
-fn set(context: Context<'_>, args: Args<'_>) -> Result<()> {
+fn set(context: &mut Context<'_>, args: Args<'_>) -> Result<()> {
     let shape = request::policy(&args)?;
     if !context.is_repeating() {
         settings::allow_window(shape.longest())?;
     }
-    if policies::set(&shape)? {
+    if policies::set(context.main_thread(), &shape)? {
         context.replicate_verbatim();
     }
-    Reply::to(context).ok();
     Ok(())
 }
 

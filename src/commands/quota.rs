@@ -14,14 +14,16 @@ use rl_core::grammar::top::Verdict;
 use rl_core::quota::decide::QuotaDecision;
 use rl_core::quota::shape::Shape;
 
+use super::answer::{come, key};
 use super::quota_reply::{Names, reply};
-use super::{answer, key};
 use crate::command_docs as docs;
 use crate::host::Server;
 use crate::metrics::{self, Decisions};
+use crate::sys::args::Args;
 use crate::sys::command::{FindsKeys, Handler};
-use crate::sys::context::{Args, Context};
-use crate::sys::main_thread::MainThread;
+use crate::sys::context::Context;
+use crate::sys::main_thread::MainThreadCell;
+use crate::sys::reply::Reply;
 use crate::waiting::{self, Answer};
 use crate::{policies, top};
 
@@ -30,21 +32,21 @@ pub(crate) struct One;
 /// `RL.MQUOTA numkeys key… POLICY name… [COST unit n]… [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane]]`
 pub(crate) struct Many;
 
-static CACHE: MainThread<QuotaCache> = MainThread::new(QuotaCache::new());
+static CACHE: MainThreadCell<QuotaCache> = MainThreadCell::new(QuotaCache::new());
 
 impl Handler for One {
     const WORDS: (usize, usize) = (4, usize::MAX);
 
-    fn run(context: Context<'_>, args: Args<'_>) {
-        answer(context, &metrics::QUOTA.errors, Self::come(context, args));
+    fn run(context: &mut Context<'_>, args: Args<'_>, reply: Reply<'_>) {
+        come(reply, &metrics::QUOTA.errors, |place| Self::come(context, args, place));
     }
 }
 
 impl Handler for Many {
     const WORDS: (usize, usize) = (5, usize::MAX);
 
-    fn run(context: Context<'_>, args: Args<'_>) {
-        answer(context, &metrics::MQUOTA.errors, Self::come(context, args));
+    fn run(context: &mut Context<'_>, args: Args<'_>, reply: Reply<'_>) {
+        come(reply, &metrics::MQUOTA.errors, |place| Self::come(context, args, place));
     }
 }
 
@@ -58,32 +60,41 @@ impl FindsKeys for Many {
 
 impl One {
     /// Runs a request that has just come.
-    fn come(context: Context<'_>, args: Args<'_>) -> Result<()> {
-        let asked = CACHE.with(|cache| {
-            let ask = cache.read(&args, policies::state(), policies::get)?;
-            Self::ask(context, args, ask)
+    fn come(context: &mut Context<'_>, args: Args<'_>, place: &mut Option<Reply<'_>>) -> Result<()> {
+        let main_thread = context.main_thread();
+        let asked = CACHE.with(main_thread, |cache| {
+            let policy = |name: &[u8]| policies::get(main_thread, name);
+            let ask = cache.read(&args, policies::version(), policy)?;
+            Self::ask(context, args, ask, place)
         });
         // The cache is in use if another module, told of this request's key, called the command again.
-        asked.unwrap_or_else(|| Self::ask(context, args, Ask::read(&args)?))
+        asked.unwrap_or_else(|| Self::ask(context, args, Ask::read(&args)?, place))
     }
 
     #[inline(always)] // what it is given is large
-    fn ask(context: Context<'_>, args: Args<'_>, ask: Ask<'_>) -> Result<()> {
+    fn ask(
+        context: &mut Context<'_>,
+        args: Args<'_>,
+        ask: Ask<'_>,
+        place: &mut Option<Reply<'_>>,
+    ) -> Result<()> {
         let (reserve, wait) = (ask.reserve, ask.wait.unwrap_or_default());
         let standing = Standing::Newcomer(wait.lane);
         let finish = |host: &mut Server<'_>, asked: &[Asked<Server<'_>>], outcome: &Outcome| {
-            let context = host.context();
-            count(context, asked, outcome, &metrics::QUOTA);
-            send(context, asked, outcome, reserve, Names::Plain);
+            count(host.context(), asked, outcome, &metrics::QUOTA);
+            send(place, asked, outcome, reserve, Names::Plain);
         };
         match one(&mut Server::new(context), key(args)?, ask, standing, finish)? {
             Turn::Answer { .. } => Ok(()),
-            Turn::Wait { claims, .. } => waiting::join(context, args, 1..2, wait, claims, Self::again),
+            Turn::Wait { claims, .. } => {
+                let Some(place) = place.take() else { return Ok(()) };
+                waiting::join(context, place, args, 1..2, wait, claims, Self::again)
+            }
         }
     }
 
     /// Runs a request that waits.
-    fn again(context: Context<'_>, args: Args<'_>, standing: Standing) -> Turn<Answer> {
+    fn again(context: &mut Context<'_>, args: Args<'_>, standing: Standing) -> Turn<Answer> {
         let turn = Ask::read(&args).and_then(|ask| {
             let reserve = ask.reserve;
             let finish = |host: &mut Server<'_>, asked: &[Asked<Server<'_>>], outcome: &Outcome| {
@@ -98,25 +109,25 @@ impl One {
 
 impl Many {
     /// Runs a request that has just come.
-    fn come(context: Context<'_>, args: Args<'_>) -> Result<()> {
+    fn come(context: &mut Context<'_>, args: Args<'_>, place: &mut Option<Reply<'_>>) -> Result<()> {
         let request = grammar::many(&args)?;
         let Terms { reserve, wait, .. } = request.terms;
         let wait = wait.unwrap_or_default();
         let finish = |host: &mut Server<'_>, asked: &[Asked<Server<'_>>], outcome: &Outcome| {
-            let context = host.context();
-            count(context, asked, outcome, &metrics::MQUOTA);
-            send(context, asked, outcome, reserve, Names::WithPolicy);
+            count(host.context(), asked, outcome, &metrics::MQUOTA);
+            send(place, asked, outcome, reserve, Names::WithPolicy);
         };
         match Self::turn(context, args, &request, Standing::Newcomer(wait.lane), finish)? {
             Turn::Answer { .. } => Ok(()),
             Turn::Wait { claims, .. } => {
-                waiting::join(context, args, request.keys, wait, claims, Self::again)
+                let Some(place) = place.take() else { return Ok(()) };
+                waiting::join(context, place, args, request.keys, wait, claims, Self::again)
             }
         }
     }
 
     /// Runs a request that waits.
-    fn again(context: Context<'_>, args: Args<'_>, standing: Standing) -> Turn<Answer> {
+    fn again(context: &mut Context<'_>, args: Args<'_>, standing: Standing) -> Turn<Answer> {
         let turn = grammar::many(&args).and_then(|request| {
             let reserve = request.terms.reserve;
             let finish = |host: &mut Server<'_>, asked: &[Asked<Server<'_>>], outcome: &Outcome| {
@@ -129,7 +140,7 @@ impl Many {
     }
 
     fn turn<'a, R>(
-        context: Context<'a>,
+        context: &'a mut Context<'_>,
         args: Args<'a>,
         request: &grammar::ManyRequest<'_>,
         standing: Standing,
@@ -143,7 +154,7 @@ impl Many {
 }
 
 /// Counts a decision, for all and for its keys. A denied request is denied by the keys that do not admit it.
-fn count(context: Context<'_>, asked: &[Asked<Server<'_>>], outcome: &Outcome, count: &Decisions) {
+fn count(context: &Context<'_>, asked: &[Asked<Server<'_>>], outcome: &Outcome, count: &Decisions) {
     let verdict = match outcome {
         Outcome::Admitted(_) => Verdict::Admitted,
         Outcome::Denied(_) => Verdict::Denied,
@@ -159,14 +170,15 @@ fn count(context: Context<'_>, asked: &[Asked<Server<'_>>], outcome: &Outcome, c
 /// Sends the answer.
 #[inline(always)] // how many keys there are is known where it is called
 fn send(
-    context: Context<'_>,
+    place: &mut Option<Reply<'_>>,
     asked: &[Asked<Server<'_>>],
     outcome: &Outcome,
     reserve: Option<Reserve<'_>>,
     names: Names,
 ) {
+    let Some(place) = place.take() else { return };
     let rows = asked.iter().map(|asked| (&*asked.shape, &asked.decision));
-    reply(context, rows, names, reserve.map(|reserve| outcome.id(reserve)));
+    reply(place, rows, names, reserve.map(|reserve| outcome.id(reserve)));
 }
 
 /// Keeps the answer until the client can be sent it.
@@ -179,9 +191,9 @@ fn keep(
     let id: Option<Option<Box<[u8]>>> = reserve.map(|reserve| outcome.id(reserve).map(Into::into));
     let rows = asked.iter().map(|asked| (Arc::clone(&asked.shape), asked.decision.clone()));
     let rows: Vec<(Arc<Shape>, QuotaDecision)> = rows.collect();
-    Box::new(move |context| {
+    Box::new(move |place| {
         let rows = rows.iter().map(|(shape, decision)| (&**shape, decision));
-        reply(context, rows, names, id.as_ref().map(Option::as_deref));
+        reply(place, rows, names, id.as_ref().map(Option::as_deref));
     })
 }
 

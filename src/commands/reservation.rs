@@ -8,11 +8,12 @@ use rl_core::grammar::quota;
 use rl_core::quota::effect::QuotaEffect;
 use rl_core::time::At;
 
-use super::{answer, key};
+use super::answer::{answer, key};
 use crate::host::Server;
 use crate::metrics::{self, Calls};
+use crate::sys::args::Args;
 use crate::sys::command::Handler;
-use crate::sys::context::{Args, Context};
+use crate::sys::context::Context;
 use crate::sys::reply::Reply;
 
 /// `RL.SETTLE key id [COST unit n]…`
@@ -25,44 +26,41 @@ pub(crate) struct Renew;
 impl Handler for Settle {
     const WORDS: (usize, usize) = (3, usize::MAX);
 
-    fn run(context: Context<'_>, args: Args<'_>) {
+    fn run(context: &mut Context<'_>, args: Args<'_>, reply: Reply<'_>) {
         let request = quota::settle(&args);
         let effect = request.map(|(id, used)| (id, move |at| QuotaEffect::Settle { id, at, used }));
-        respond(context, args, &metrics::SETTLE, effect);
+        respond(context, args, reply, &metrics::SETTLE, effect);
     }
 }
 
 impl Handler for Cancel {
     const WORDS: (usize, usize) = (3, 3);
 
-    fn run(context: Context<'_>, args: Args<'_>) {
+    fn run(context: &mut Context<'_>, args: Args<'_>, reply: Reply<'_>) {
         let effect = quota::reservation(&args).map(|id| (id, move |at| QuotaEffect::Cancel { id, at }));
-        respond(context, args, &metrics::CANCEL, effect);
+        respond(context, args, reply, &metrics::CANCEL, effect);
     }
 }
 
 impl Handler for Renew {
     const WORDS: (usize, usize) = (4, 4);
 
-    fn run(context: Context<'_>, args: Args<'_>) {
+    fn run(context: &mut Context<'_>, args: Args<'_>, reply: Reply<'_>) {
         let request = quota::renew(&args);
         let renew = |(id, ttl)| (id, move |at: At| QuotaEffect::Renew { id, at, expires: at.plus(ttl) });
-        respond(context, args, &metrics::RENEW, request.map(renew));
+        respond(context, args, reply, &metrics::RENEW, request.map(renew));
     }
 }
 
 /// Makes the effect of an instant if the reservation is open then, and answers whether it was.
 fn respond<'a>(
-    context: Context<'a>,
+    context: &mut Context<'_>,
     args: Args<'a>,
+    reply: Reply<'_>,
     count: &Calls,
     effect: Result<(&'a [u8], impl FnOnce(At) -> QuotaEffect<'a>)>,
 ) {
     count.calls.count();
-    let done = effect.and_then(|(id, effect)| {
-        let was_open = conclude(&mut Server::new(context), key(args)?, id, effect)?;
-        Reply::to(context).integer(i64::from(was_open));
-        Ok(())
-    });
-    answer(context, &count.errors, done);
+    let done = effect.and_then(|(id, effect)| conclude(&mut Server::new(context), key(args)?, id, effect));
+    answer(reply, &count.errors, done, |reply, was_open| reply.integer(i64::from(was_open)));
 }

@@ -1,12 +1,12 @@
 //! `RL.TOP [RESET | [DENIED | ADMITTED] [COUNT n]]`: the keys that were asked for most often.
 
-use rl_core::fault::Result;
 use rl_core::grammar::top::{self as request, Top as Request};
 
-use super::{answer, len};
+use super::answer::fail;
 use crate::metrics::TOP;
+use crate::sys::args::Args;
 use crate::sys::command::{Command, Handler, entry};
-use crate::sys::context::{Args, Context};
+use crate::sys::context::Context;
 use crate::sys::reply::Reply;
 use crate::{command_docs as docs, top};
 
@@ -16,7 +16,7 @@ pub(super) const COMMAND: Command = Command {
     flags: c"admin allow-loading allow-stale",
     categories: c"admin dangerous slow",
     own_category: false,
-    run: Some(entry::<Top>),
+    run: Some(entry::<Top>()),
     docs: docs::TOP,
     subcommands: &[],
 };
@@ -25,27 +25,31 @@ struct Top;
 
 impl Handler for Top {
     const WORDS: (usize, usize) = (1, 4);
+    const CHANGES_KEYS: bool = false;
 
-    fn run(context: Context<'_>, args: Args<'_>) {
+    fn run(context: &mut Context<'_>, args: Args<'_>, reply: Reply<'_>) {
         TOP.calls.count();
-        answer(context, &TOP.errors, run(context, args));
+        match request::top(&args) {
+            Ok(request) => run(context, request, reply),
+            Err(fault) => fail(reply, &TOP.errors, fault),
+        }
     }
 }
 
-fn run(context: Context<'_>, args: Args<'_>) -> Result<()> {
-    let reply = Reply::to(context);
-    match request::top(&args)? {
+fn run(context: &Context<'_>, request: Request, reply: Reply<'_>) {
+    match request {
         Request::Reset => {
-            top::reset();
+            top::reset(context.main_thread());
             reply.ok();
         }
         Request::Of(verdict, most) => {
             let all = top::heaviest(context, verdict, most);
-            reply.array(len(all.len()));
+            let mut list = reply.array(all.len());
             for heavy in &all {
-                reply.array(3).text(&heavy.name).count(heavy.count).count(heavy.error);
+                list.element(|place| {
+                    place.array(3).text(&heavy.name).count(heavy.count).count(heavy.error);
+                });
             }
         }
     }
-    Ok(())
 }

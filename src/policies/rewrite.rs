@@ -1,41 +1,43 @@
-//! Policies in an AOF that is rewritten as commands: as the commands that set them.
+//! Policies in an AOF that is rewritten as commands: the commands that set them.
 //!
-//! They are as old as the keys in the file, of the moment when the server forked to write it; what
-//! changes after that follows in the increment behind it.
+//! They are as old as the keys in the file: of the moment when the server forked to write it. Later changes follow in the
+//! incremental file.
 
 use std::ffi::CStr;
 
-use super::{COMMAND, with, words};
-use crate::sys::aof_rider::{self, Rider};
+use super::{store, words};
+use crate::sys::aof_rewrite::{self, Commands};
 use crate::sys::context::Context;
-use crate::sys::data_type::Registration;
+use crate::sys::main_thread::MainThread;
+use crate::sys::type_handle::TypeHandle;
 
-/// Takes the policies along.
 struct Policies;
 
-static REGISTRATION: Registration = Registration::new();
+static HANDLE: TypeHandle<Policies> = TypeHandle::new();
 
-impl Rider for Policies {
-    const NAME: &'static CStr = c"rl-policy";
-    const COMMAND: &'static CStr = COMMAND;
+impl Commands for Policies {
+    const TYPE_NAME: &'static CStr = c"rl-policy";
+    const COMMAND: &'static CStr = words::COMMAND;
 
-    fn registration() -> &'static Registration {
-        &REGISTRATION
+    fn handle() -> &'static TypeHandle<Self> {
+        &HANDLE
     }
 
-    fn lines(mut line: impl FnMut(&[Vec<u8>])) {
-        with(|policies| policies.iter().for_each(|(_, shape)| line(&words(shape))));
+    fn each(main_thread: MainThread<'_>, mut command: impl FnMut(&[Vec<u8>])) {
+        store::with(main_thread, |policies| {
+            policies.iter().for_each(|(_, shape)| command(&words::set(shape)))
+        });
     }
 }
 
-/// Prepares for it, while the module loads.
-pub(crate) fn load(context: Context<'_>) -> bool {
-    aof_rider::register::<Policies>(context)
+/// Registers the type that carries them, while the module loads.
+pub(super) fn register(context: &Context<'_>) -> bool {
+    aof_rewrite::register::<Policies>(context)
 }
 
-/// Hears that this process was forked to rewrite the AOF, and begins.
-pub(super) fn begun(context: Context<'_>) {
-    if with(|policies| !policies.is_empty()) {
-        aof_rider::board::<Policies>(context);
+/// Adds them to the file that this forked child begins to write.
+pub(super) fn started(context: &mut Context<'_>) {
+    if store::with(context.main_thread(), |policies| !policies.is_empty()) {
+        aof_rewrite::add_carrier::<Policies>(context);
     }
 }

@@ -1,74 +1,76 @@
-//! The policies of the operator's file, from the moment the module is loaded until the server runs.
+//! The policies of the operator's file, from when the module is loaded until the server runs.
 //!
-//! On a primary the file wins over what its data files have, once: what is changed by command later
-//! stays changed, also when the server loads its data anew. A replica has its primary's policies.
+//! On a primary the file wins over the data files, once. What a command changes later stays changed, also when the server loads
+//! its data anew. A replica has the policies of its primary.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use rl_core::quota::shape::Shape;
 use rl_core::time::Span;
 
-use super::{COMMAND, holds, set, with, words};
-use crate::sys::context::{Context, Level};
+use super::{store, words};
+use crate::sys::context::Context;
+use crate::sys::log::Level;
+use crate::sys::main_thread::MainThreadCell;
 use crate::sys::timer;
 
 /// How long to wait before asking again whether replicas may be told.
-const AGAIN: Span = Span::from_ms(10);
+const RETRY: Span = Span::from_ms(10);
 
 /// A policy of the file.
-struct Policy {
+struct FilePolicy {
     shape: Arc<Shape>,
-    /// Whether replicas and the AOF have yet to hear of it: what the data files have is no news.
-    news: bool,
+    /// Whether replicas and the AOF have yet to be told. They know what the data files say.
+    is_news: bool,
 }
 
-static FILE: Mutex<Vec<Policy>> = Mutex::new(Vec::new());
+static FILE: MainThreadCell<Vec<FilePolicy>> = MainThreadCell::new(Vec::new());
 
-fn lock() -> MutexGuard<'static, Vec<Policy>> {
-    FILE.lock().unwrap_or_else(PoisonError::into_inner) // no panic leaves it half changed
-}
-
-/// Starts with the policies of the file, once nothing can refuse the load any more. Data files, if
-/// there are any, are yet to be loaded; nothing can be sent until they are.
-pub(crate) fn start(context: Context<'_>, file: Vec<Arc<Shape>>) {
+/// Takes over the policies of the file, once nothing can refuse the load any more. Data files, if there are any, are loaded
+/// after this. Nothing can be sent until then.
+pub(crate) fn start(context: &mut Context<'_>, file: Vec<Arc<Shape>>) {
     if file.is_empty() {
         return;
     }
-    *lock() = file.into_iter().map(|shape| Policy { shape, news: false }).collect();
+    let policies = file.into_iter().map(|shape| FilePolicy { shape, is_news: false }).collect();
+    FILE.with(context.main_thread(), |known| *known = policies);
     overlay(context);
-    timer::after(context, Span::from_ms(0), (), started);
+    timer::after(context.timers(), Span::from_ms(0), (), started);
 }
 
-/// Puts the file's policies in place of those of the same names.
-pub(super) fn overlay(context: Context<'_>) {
+/// Sets the policies of the file. They replace those of the same names.
+pub(super) fn overlay(context: &Context<'_>) {
     if context.is_replica() {
         return;
     }
+    let main_thread = context.main_thread();
     let mut left_out = false;
-    for policy in lock().iter_mut() {
-        match set(&policy.shape) {
-            Ok(changed) => policy.news = changed,
-            Err(_) => left_out = true,
+    FILE.with(main_thread, |file| {
+        for policy in file {
+            match store::set(main_thread, &policy.shape) {
+                Ok(changed) => policy.is_news = changed,
+                Err(_) => left_out = true,
+            }
         }
-    }
+    });
     if left_out {
         context.log(Level::Warning, c"redis-rl: too many policies, so some of the file's are not in force");
     }
 }
 
-/// Tells replicas and the AOF, and is done with the file. A policy that a client has changed meanwhile
-/// is news no more.
-fn started(context: Context<'_>, (): ()) {
+/// Tells replicas and the AOF of the file's policies, and forgets the file. A policy that a client has changed meanwhile is no
+/// news any more.
+fn started(context: &mut Context<'_>, (): ()) {
     if !context.may_replicate() {
-        timer::after(context, AGAIN, (), started);
+        timer::after(context.timers(), RETRY, (), started);
         return;
     }
-    let file = std::mem::take(&mut *lock());
+    let main_thread = context.main_thread();
+    let file = FILE.with(main_thread, std::mem::take).unwrap_or_default();
     if context.is_replica() {
         return;
     }
-    let news = file.iter().filter(|policy| policy.news && with(|policies| holds(policies, &policy.shape)));
-    for policy in news {
-        context.replicate_words(COMMAND, &words(&policy.shape));
+    for policy in file.iter().filter(|policy| policy.is_news && store::has(main_thread, &policy.shape)) {
+        context.replicate_words(words::COMMAND, &words::set(&policy.shape));
     }
 }

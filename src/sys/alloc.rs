@@ -1,35 +1,34 @@
-//! The server's allocator as Rust's, so that what a key holds counts in `used_memory`, is bounded by
-//! `maxmemory` and can be moved by active defragmentation.
+//! The server's allocator as Rust's. So the memory of keys counts in `used_memory`, is bounded by `maxmemory`, and can be moved
+//! by active defragmentation.
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::ptr::null_mut;
 
 use redis_module::raw;
 
-/// See the head of this file.
-pub(crate) struct ServerAlloc;
+/// Allocates by the server's malloc.
+pub(super) struct ServerAlloc;
 
 /// The largest alignment that is asked of the server's malloc: that of `u128`.
 ///
-/// Its jemalloc aligns a block to 16 bytes if its size is a multiple of that, and a layout of this
-/// alignment has no other size. An allocator that does not is found when the module loads.
+/// Its jemalloc aligns a block to 16 bytes if its size is a multiple of 16, and a layout of this alignment has no other
+/// size. Another allocator is tested when the module loads.
 const ALIGN: usize = 16;
 
-/// Whether the server's malloc aligns as this file relies on.
-pub(crate) fn is_aligned() -> bool {
+/// Whether the server's malloc aligns blocks as this file relies on.
+pub(super) fn is_aligned() -> bool {
     (1..=16_usize).all(|words| {
         let blocks: [Vec<u128>; 4] = std::array::from_fn(|_| Vec::with_capacity(words));
         blocks.iter().all(|block| block.as_ptr().addr().is_multiple_of(ALIGN))
     })
 }
 
-// SAFETY: memory comes from the server's malloc family and goes back to it. A request that it could
-// not align, or one before the server has handed out its functions, gets null, which is a failed
-// allocation and never a wrong one. The server ends itself when memory is out, so the calls do not
-// return null for another reason.
+// SAFETY: memory comes from the server's malloc family and goes back to it. Two requests get null, which is a failed
+// allocation and never a wrong one: one that malloc could not align, and one before the server has handed out its functions.
+// The calls do not return null for another reason, since the server ends itself when memory is out.
 unsafe impl GlobalAlloc for ServerAlloc {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: rule 3 of `sys`; the size is not 0, as GlobalAlloc demands of its caller.
+        // SAFETY: rule 3 of `sys`. The size is not 0, as `GlobalAlloc` demands of its caller.
         match unsafe { raw::RedisModule_Alloc } {
             // SAFETY: as above.
             Some(alloc) if layout.align() <= ALIGN => unsafe { alloc(layout.size()).cast() },

@@ -1,12 +1,12 @@
-//! Which calls of the module interface are used without asking whether the server has them.
+//! The calls of the module interface that every supported server has.
 
 use redis_module::raw;
 
-/// Calls a function of the module interface by its name after `RedisModule_`: one of those below, or it does not compile.
+/// Calls a function of the module interface by name. The name must be in the list below, or it does not compile.
 ///
-/// The function pointers are statics that the server fills in before anything else runs and never changes, so that
-/// reading one is sound; what the call itself needs is its user's to show. That it is there is not asked at every call, which
-/// would cost a tenth of a decision: the module has not loaded where one is missing ([`is_complete`]).
+/// The server fills in the function pointers before anything else here runs, and never changes them, so reading one is
+/// sound. The caller has to show that the call itself is. Whether the pointer is there is not checked at each call, which
+/// would cost a tenth of a decision: the module refuses to load where one is missing ([`is_complete`]).
 macro_rules! api {
     ($name:ident($($argument:expr),* $(,)?)) => {{
         const { $crate::sys::api::required::$name };
@@ -16,19 +16,19 @@ macro_rules! api {
         }
     }};
 }
-pub(crate) use api;
+pub(super) use api;
 
 macro_rules! required {
     ($($name:ident)*) => {
-        /// A name for each, so that a call that is not in the list is known when this is compiled.
+        /// A constant for each name, so that the compiler finds a call that is not in the list.
         #[expect(non_upper_case_globals, reason = "the server's names")]
-        pub(crate) mod required {
-            $(pub(crate) const $name: () = ();)*
+        pub(in crate::sys) mod required {
+            $(pub(in crate::sys) const $name: () = ();)*
         }
 
-        /// Whether the server has all of them, after it has filled in the pointers.
+        /// Whether the server has all of them. It is called after the server has filled in the pointers.
         pub(super) fn is_complete() -> bool {
-            // SAFETY: the pointers are filled in by now, and do not change.
+            // SAFETY: the pointers are filled in and no longer change.
             unsafe { $({ raw::$name }.is_some())&&* }
         }
     };
@@ -40,6 +40,7 @@ required! {
     RedisModule_AvoidReplicaTraffic
     RedisModule_BlockClient
     RedisModule_Call
+    RedisModule_CallReplyLength
     RedisModule_CallReplyStringPtr
     RedisModule_CallReplyType
     RedisModule_CloseKey

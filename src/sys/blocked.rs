@@ -1,15 +1,15 @@
-//! Clients that are held until something happens.
+//! Blocked clients: clients that get their reply later.
 //!
-//! Each is held by its holder, who has one [`Blocked`] of it and gives that back once, by
-//! [`Blocked::release`]: so that the client goes on, or because the server has told that it is no more
-//! held. A client that was released is answered when the server lets it go on ([`Holds::released`]), in
-//! one step; whatever else happens to it before, it is answered by the server or gone, and never both.
+//! Each has one [`Blocked`], which is used up by [`Blocked::release`]. The client is released either to go on, or because
+//! the server has said that it is no longer blocked. When the server lets a released client go on, it asks for the reply
+//! ([`BlockedClients::released`]), in one step. If anything else happens to the client before, the server has answered it,
+//! or it is gone. It is never answered twice.
 //!
-//! A server can also hold a client *on keys*, and then sends it elsewhere when their slot moves. Two
-//! things speak against that. Servers up to 7.2 answer a client that is released from keys at once and
-//! let it go on later, and if it is sent elsewhere in between it is answered twice. And one of 7.0 that
-//! offers a new key to a client that does not take it goes on as if that client had sent what runs, and
-//! reads it when it is long freed. Who waits for keys that move hears of it as they are deleted.
+//! A server can also block a client *on keys*. It then sends the client to another node when their slot moves. Two things
+//! speak against that. Servers up to 7.2 answer a client that is released from keys at once and let it go on later. If it
+//! is sent elsewhere in between, it is answered twice. And a server of 7.0 that offers a new key to a client which does not
+//! take it goes on as if that client had sent the running command, and reads the client after it was freed. Waiters hear
+//! of keys that move as the keys are deleted.
 
 use std::ffi::c_int;
 use std::ptr::{NonNull, null_mut};
@@ -17,50 +17,61 @@ use std::ptr::{NonNull, null_mut};
 use redis_module::raw;
 
 use super::api::api;
-use super::context::{Args, Context};
+use super::args::Args;
+use super::context::{Context, with_context};
 use super::guard::guarded;
-use super::reply::SENT;
+use super::main_thread::MainThread;
+use super::reply::{Reply, SENT};
+use super::user::User;
 
-/// Who holds clients.
-pub(crate) trait Holds {
-    /// A client that was released goes on. It is to be answered now.
-    fn released(context: Context<'_>, id: Id);
-    /// An operator has ended its time. It is to be answered now, and released if it was not.
-    fn timed_out(context: Context<'_>, args: Args<'_>, id: Id);
-    /// It is gone, or was answered by the server; it cannot be answered any more. It is to be released
-    /// if it was not.
-    fn gone(id: Id);
+/// What happens to the clients that a part of the module has blocked.
+pub(crate) trait BlockedClients {
+    /// A released client goes on and wants its reply.
+    fn released(context: &mut Context<'_>, reply: Reply<'_>, id: Id);
+    /// An operator has ended the wait of a client (`CLIENT UNBLOCK`). It wants its reply now, and is to be released if it was not.
+    fn timed_out(context: &mut Context<'_>, args: Args<'_>, reply: Reply<'_>, id: Id);
+    /// A client has disconnected, or the server has answered it. It can no longer be answered, and is to be released if
+    /// it was not.
+    fn gone(main_thread: MainThread<'_>, id: Id);
 }
 
-/// What a client is known by, from when it is held until it has gone on or is gone.
+/// Identifies a client from when it is blocked until it has gone on or is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Id(usize);
 
-/// A client that is held.
+/// A blocked client. If it is dropped instead of released, the client stays blocked.
 #[derive(Debug)]
 pub(crate) struct Blocked(NonNull<raw::RedisModuleBlockedClient>);
 
-// SAFETY: the handle is only ever used on the main thread (rule 1 of `sys`); it is kept in a static,
-// which asks for this.
+// SAFETY: the pointer is used in `block` and `release` only, which ask for proof that they run on the main thread.
 unsafe impl Send for Blocked {}
 
-/// Holds the client of a command. That sends no reply; where it may not block ([`Context::may_block`])
-/// this is not called.
-pub(crate) fn block<H: Holds>(context: Context<'_>) -> Option<Blocked> {
-    // SAFETY: the context is live (rule 2) and is that of a client's command which may block; the
-    // callbacks have the types asked for. Nothing is kept with the client that would have to be freed.
-    // Without a timeout (0) the server never ends the wait by itself.
-    unsafe {
-        let client = NonNull::new(api!(RedisModule_BlockClient(
+/// Blocks the client of a command, which waits for this reply and whose user [`Context::may_block`] returned.
+///
+/// # Errors
+/// Gives the reply back if the server does not block the client.
+pub(crate) fn block<'r, C: BlockedClients>(
+    context: &Context<'_>,
+    _: &User,
+    reply: Reply<'r>,
+) -> Result<Blocked, Reply<'r>> {
+    // SAFETY: the context is live (rule 2 of `sys`) and that of a client's command which may block: there is a `User`. The
+    // callbacks have the types asked for. Nothing is kept with the client that would have to be freed. Without a timeout (0)
+    // the server never ends the wait by itself.
+    let client = unsafe {
+        NonNull::new(api!(RedisModule_BlockClient(
             context.as_ptr(),
-            Some(released::<H>),
-            Some(timed_out::<H>),
+            Some(released::<C>),
+            Some(timed_out::<C>),
             None,
             0
-        )))?;
-        api!(RedisModule_SetDisconnectCallback(client.as_ptr(), Some(gone::<H>)));
-        Some(Blocked(client))
-    }
+        )))
+    };
+    let Some(client) = client else { return Err(reply) };
+    reply.postpone();
+    // SAFETY: the client has just been blocked, and the callback has the type asked for.
+    unsafe { api!(RedisModule_SetDisconnectCallback(client.as_ptr(), Some(gone::<C>))) }
+    Ok(Blocked(client))
 }
 
 impl Blocked {
@@ -68,49 +79,57 @@ impl Blocked {
         Id(self.0.addr().get())
     }
 
-    /// Gives it back. If it is still held it goes on soon, and [`Holds::released`] is called for it; or
-    /// [`Holds::gone`], if it goes before.
-    pub(crate) fn release(self) {
-        // SAFETY: the server keeps what the handle stands for until it is given back, which is done here,
-        // once, for there is one `Blocked` of it.
+    /// Releases the client. If it is still blocked it goes on soon, and [`BlockedClients::released`] is called for it, or
+    /// [`BlockedClients::gone`] if it disconnects before.
+    pub(crate) fn release(self, _: MainThread<'_>) {
+        // SAFETY: the server keeps the handle until it is given back. That is done here, once: there is one `Blocked` of it.
         unsafe {
             api!(RedisModule_UnblockClient(self.0.as_ptr(), null_mut()));
         }
     }
 }
 
-unsafe extern "C" fn released<H: Holds>(
+unsafe extern "C" fn released<C: BlockedClients>(
     context: *mut raw::RedisModuleCtx,
     _: *mut *mut raw::RedisModuleString,
     _: c_int,
 ) -> c_int {
-    // SAFETY: the server passes a context of the client, which lives until this returns.
-    let (context, id) = unsafe { (Context::new(context), held(context)) };
-    guarded(|| H::released(context, id), || ());
+    // SAFETY: the server passes a context of the client, which lives until this returns, and wants one reply.
+    unsafe {
+        let (reply, id) = (Reply::new(context), blocked_client(context));
+        with_context(context, |context| guarded(|| C::released(context, reply, id), || ()));
+    }
     SENT
 }
 
-unsafe extern "C" fn timed_out<H: Holds>(
+unsafe extern "C" fn timed_out<C: BlockedClients>(
     context: *mut raw::RedisModuleCtx,
     argv: *mut *mut raw::RedisModuleString,
     argc: c_int,
 ) -> c_int {
-    // SAFETY: the server passes a context of the client, and the words of its command, which live until
-    // this returns.
-    let (context, args, id) = unsafe { (Context::new(context), Args::new(argv, argc), held(context)) };
-    guarded(|| H::timed_out(context, args, id), || ());
+    // SAFETY: the server passes a context of the client and the words of its command. They live until this returns, and it
+    // wants one reply.
+    unsafe {
+        let (args, reply, id) = (Args::new(argv, argc), Reply::new(context), blocked_client(context));
+        with_context(context, |context| guarded(|| C::timed_out(context, args, reply, id), || ()));
+    }
     SENT
 }
 
-unsafe extern "C" fn gone<H: Holds>(_: *mut raw::RedisModuleCtx, client: *mut raw::RedisModuleBlockedClient) {
-    guarded(|| H::gone(Id(client.addr())), || ());
+unsafe extern "C" fn gone<C: BlockedClients>(
+    _: *mut raw::RedisModuleCtx,
+    client: *mut raw::RedisModuleBlockedClient,
+) {
+    // SAFETY: the server calls this on its main thread.
+    let main_thread = unsafe { MainThread::assume() };
+    guarded(|| C::gone(main_thread, Id(client.addr())), || ());
 }
 
-/// Which client a callback is about.
+/// The client that a callback is about.
 ///
 /// # Safety
-/// The context is one that the server passed to a callback about a client that is held.
-unsafe fn held(context: *mut raw::RedisModuleCtx) -> Id {
-    // SAFETY: as the caller promises. What is got is a number here, and never followed.
+/// The server passed the context to a callback about a blocked client.
+unsafe fn blocked_client(context: *mut raw::RedisModuleCtx) -> Id {
+    // SAFETY: as the caller promises. The pointer is only used as a number.
     Id(unsafe { api!(RedisModule_GetBlockedClientHandle(context)) }.addr())
 }

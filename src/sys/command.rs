@@ -1,4 +1,4 @@
-//! Commands: what runs them, and who may.
+//! Commands: how they are registered, and how the server calls them.
 
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::ops::Range;
@@ -6,117 +6,137 @@ use std::ops::Range;
 use redis_module::raw;
 
 use super::api::api;
+use super::args::Args;
 use super::command_docs::{Docs, Keys, document};
-use super::context::{Args, Context};
+use super::context::{Context, with_context};
 use super::guard::guarded;
+use super::open_keys;
 use super::reply::{Reply, SENT};
 
-/// What a command does, from its words to its reply.
+/// The code of a command.
 pub(crate) trait Handler {
-    /// The least and the most words, its own name among them.
+    /// The least and the most words, its name among them.
     const WORDS: (usize, usize);
+    /// Whether it may change what keys hold.
+    const CHANGES_KEYS: bool = true;
 
     /// Answers one request.
-    fn run(context: Context<'_>, args: Args<'_>);
+    fn run(context: &mut Context<'_>, args: Args<'_>, reply: Reply<'_>);
 }
 
-/// A command that says itself which of its words are keys.
+/// A command that itself finds the keys among its words.
 pub(crate) trait FindsKeys: Handler {
-    /// What it does to them: `REDISMODULE_CMD_KEY_*`.
+    /// What it does to the keys: `REDISMODULE_CMD_KEY_*`.
     const KEY: u32;
 
-    /// Where they are among these words; none where they are not its words.
+    /// The positions of the keys among these words. Empty if the words are not this command's.
     fn keys(args: Args<'_>) -> Range<usize>;
 }
 
-/// A command's function, as the server calls it.
-pub(crate) type Entry =
+type Function =
     unsafe extern "C" fn(*mut raw::RedisModuleCtx, *mut *mut raw::RedisModuleString, c_int) -> c_int;
+
+/// The function that the server calls for a command.
+#[derive(Clone, Copy)]
+pub(crate) struct Entry(Function);
+
+/// The entry of `H`.
+pub(crate) const fn entry<H: Handler>() -> Entry {
+    Entry(run::<H>)
+}
+
+/// The entry of `H`, whose flags contain `getkeys-api`.
+pub(crate) const fn entry_with_keys<H: FindsKeys>() -> Entry {
+    Entry(run_or_find_keys::<H>)
+}
 
 /// A command as the server is told of it.
 pub(crate) struct Command {
     pub(crate) name: &'static CStr,
     /// As `RedisModule_CreateCommand` takes them.
     pub(crate) flags: &'static CStr,
-    /// The server's ACL categories that it is in: for a module's commands nothing follows from flags.
+    /// The server's ACL categories of the command. It derives none from the flags of a module's command.
     pub(crate) categories: &'static CStr,
-    /// Whether it is in the module's own category too.
+    /// Whether the command is in the module's own category, too.
     pub(crate) own_category: bool,
-    /// Nothing where the work is its subcommands'.
+    /// `None` for a command that consists of its subcommands.
     pub(crate) run: Option<Entry>,
     pub(crate) docs: Docs,
     pub(crate) subcommands: &'static [Self],
 }
 
-/// The function that the server calls for `H`.
-pub(crate) unsafe extern "C" fn entry<H: Handler>(
+unsafe extern "C" fn run<H: Handler>(
     context: *mut raw::RedisModuleCtx,
     argv: *mut *mut raw::RedisModuleString,
     argc: c_int,
 ) -> c_int {
-    // SAFETY: the server passes a context and `argc` strings that live until this returns.
-    let (context, args) = unsafe { (Context::new(context), Args::new(argv, argc)) };
-    guarded(
-        || {
-            let (least, most) = H::WORDS;
-            if args.len() < least || args.len() > most {
-                Reply::to(context).wrong_arity();
-            } else {
-                H::run(context, args);
-            }
-        },
-        || {
-            Reply::to(context).error(c"ERR internal error in the rate limiter, please report it");
-        },
-    );
+    // SAFETY: the server passes a context and `argc` strings that live until this returns, and wants one reply.
+    let (args, reply) = unsafe { (Args::new(argv, argc), Reply::new(context)) };
+    let answer = |context: &mut Context<'_>| {
+        let (least, most) = H::WORDS;
+        if args.len() < least || args.len() > most {
+            reply.wrong_arity();
+        } else if H::CHANGES_KEYS && open_keys::is_setting(context.main_thread()) {
+            reply.error(NESTED);
+        } else {
+            H::run(context, args, reply);
+        }
+    };
+    // If it panics, the reply is dropped, and so an error is sent.
+    // SAFETY: as above.
+    unsafe { with_context(context, |context| guarded(|| answer(context), || ())) }
     SENT
 }
 
-/// The same for a command whose flags have `getkeys-api`.
+/// The answer to a command that another module sends from its handler of a new key, while the command that made the key
+/// has decided and has yet to charge others, or to set an expiry. Two decisions would count on the same tokens.
+const NESTED: &CStr = c"ERR a module may not change limits from its handler of a key that is being created";
+
+/// Runs a command whose flags contain `getkeys-api`, or tells the server where its keys are.
 ///
-/// The server is also told in words that it can look through itself (see `command_docs.rs`), but a
-/// server of 7.0 does not do so when it looks for the node of a cluster that owns the keys.
-pub(crate) unsafe extern "C" fn entry_with_keys<H: FindsKeys>(
+/// The server is also told in words that it can search by itself (`command_docs.rs`). But a server of 7.0 does not do so
+/// when it looks for the node of a cluster that owns the keys.
+unsafe extern "C" fn run_or_find_keys<H: FindsKeys>(
     context: *mut raw::RedisModuleCtx,
     argv: *mut *mut raw::RedisModuleString,
     argc: c_int,
 ) -> c_int {
     // SAFETY: the server passes a context that lives until this returns.
     if unsafe { api!(RedisModule_IsKeysPositionRequest(context)) } == 0 {
-        // SAFETY: the server's own arguments, as they came.
-        return unsafe { entry::<H>(context, argv, argc) };
+        // SAFETY: these are the server's own arguments, as they came.
+        return unsafe { run::<H>(context, argv, argc) };
     }
     // SAFETY: the strings live until this returns.
     let args = unsafe { Args::new(argv, argc) };
     let keys = guarded(|| H::keys(args), || 0..0);
     for at in keys.filter(|at| *at < args.len()).filter_map(|at| c_int::try_from(at).ok()) {
-        // SAFETY: the context is live, and the server has asked for this; the position is that of a word.
+        // SAFETY: the context is live, and the server asks for this. The position is that of a word.
         unsafe { api!(RedisModule_KeyAtPosWithFlags(context, at, H::KEY.cast_signed())) }
     }
     SENT
 }
 
-/// What became of a command that was to be registered.
+/// The result of registering a command.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Registered {
-    /// It is there.
     Yes,
-    /// The server has another command of its name, and keeps that.
+    /// The server has another command of that name and keeps it.
     NameTaken,
-    /// The server does not take what is said of it.
+    /// The server refuses the description of the command.
     No,
 }
 
-/// Registers a command with its documentation and its ACL categories, and its subcommands likewise;
-/// `own` is the module's category, where the server has such.
-pub(crate) fn register(context: Context<'_>, command: &Command, own: Option<&CStr>) -> Registered {
+/// Registers a command and its subcommands, with documentation and ACL categories. `own` is the module's own category, if
+/// the server knows such categories.
+pub(crate) fn register(context: &Context<'_>, command: &Command, own: Option<&CStr>) -> Registered {
     let first = i32::from(command.docs.keys == Keys::First);
     let (name, flags) = (command.name.as_ptr(), command.flags.as_ptr());
-    // SAFETY: the context is live (rule 2 of `sys`) and this runs while the module loads; names and
-    // flags are C strings, which the server copies, and the function has the type asked for.
+    let run = command.run.map(|Entry(run)| run);
+    // SAFETY: the context is live (rule 2 of `sys`) and this runs while the module loads. Names and flags are C strings,
+    // which the server copies. The function has the type asked for.
     let handle = unsafe {
         let context = context.as_ptr();
-        if api!(RedisModule_CreateCommand(context, name, command.run, flags, first, first, first)) != 0 {
+        if api!(RedisModule_CreateCommand(context, name, run, flags, first, first, first)) != 0 {
             return Registered::NameTaken;
         }
         api!(RedisModule_GetCommand(context, name))
@@ -129,9 +149,9 @@ pub(crate) fn register(context: Context<'_>, command: &Command, own: Option<&CSt
     if described { Registered::Yes } else { Registered::No }
 }
 
-/// Registers a subcommand, which has no keys: the server's handle for it.
+/// Registers a subcommand, which has no keys. Returns the server's handle for it.
 fn create_sub(
-    context: Context<'_>,
+    context: &Context<'_>,
     parent: *mut raw::RedisModuleCommand,
     parent_name: &CStr,
     sub: &Command,
@@ -139,14 +159,15 @@ fn create_sub(
     let full_name = [parent_name.to_bytes(), b"|", sub.name.to_bytes()].concat();
     let full_name = CString::new(full_name).ok()?;
     let (name, flags) = (sub.name.as_ptr(), sub.flags.as_ptr());
-    // SAFETY: as in `register`; the parent's handle is live, and it has no function of its own.
+    let run = sub.run.map(|Entry(run)| run);
+    // SAFETY: as in `register`. The parent's handle is live, and the parent has no function of its own.
     unsafe {
-        let created = api!(RedisModule_CreateSubcommand(parent, name, sub.run, flags, 0, 0, 0)) == 0;
+        let created = api!(RedisModule_CreateSubcommand(parent, name, run, flags, 0, 0, 0)) == 0;
         created.then(|| api!(RedisModule_GetCommand(context.as_ptr(), full_name.as_ptr())))
     }
 }
 
-/// Says of a registered command what is to be said of it.
+/// Describes a registered command to the server.
 fn describe(handle: *mut raw::RedisModuleCommand, command: &Command, own: Option<&CStr>) -> bool {
     if handle.is_null() {
         return false;
@@ -157,9 +178,9 @@ fn describe(handle: *mut raw::RedisModuleCommand, command: &Command, own: Option
         categories.extend_from_slice(own.to_bytes());
     }
     categories.push(0);
-    // SAFETY: rule 3: from 7.2 on, and asked for here. Before, users are given commands by name.
+    // SAFETY: rule 3: the call exists from 7.2 on, and is asked for here. Before, users are given commands by name.
     if let Some(set) = unsafe { raw::RedisModule_SetCommandACLCategories } {
-        // SAFETY: the handle is the command's; the categories end with their only NUL.
+        // SAFETY: the handle is the command's. The categories end with their only NUL.
         if unsafe { set(handle, categories.as_ptr().cast::<c_char>()) } != 0 {
             return false;
         }
@@ -167,9 +188,9 @@ fn describe(handle: *mut raw::RedisModuleCommand, command: &Command, own: Option
     document(handle, &command.docs)
 }
 
-/// Makes an ACL category known: whether the server has such, and took it.
-pub(crate) fn add_category(context: Context<'_>, name: &CStr) -> bool {
-    // SAFETY: rule 3: from 7.4 on, and asked for here.
+/// Makes an ACL category known. Returns whether the server knows categories of modules, and took it.
+pub(crate) fn add_category(context: &Context<'_>, name: &CStr) -> bool {
+    // SAFETY: rule 3: the call exists from 7.4 on, and is asked for here.
     match unsafe { raw::RedisModule_AddACLCategory } {
         // SAFETY: the context is live and this runs while the module loads.
         Some(add) => unsafe { add(context.as_ptr(), name.as_ptr()) == 0 },

@@ -1,42 +1,59 @@
-//! A static of the main thread's, for the way of every request: there a mutex would cost more than what it guards.
+//! Proof that code runs on the server's main thread, and statics that only such code can use.
+//!
+//! "Main thread" is meant in the server's own sense. The server runs commands and callbacks one at a time, on its main
+//! thread or on a thread of another module that has taken the server's global lock. Both count here: what matters is that
+//! no two of them run at once, and that the lock orders one after the other.
 
-use std::cell::UnsafeCell;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::cell::{Cell, UnsafeCell};
+use std::marker::PhantomData;
 
-/// A value that is used on the main thread alone.
-pub(crate) struct MainThread<T> {
-    /// Whether it is being used: in the midst of a use there is no other.
-    is_used: AtomicBool,
+/// Proof that the current thread holds the server's global lock. It costs nothing and cannot be sent to another thread.
+#[derive(Clone, Copy)]
+pub(crate) struct MainThread<'a>(PhantomData<*const &'a ()>);
+
+impl<'a> MainThread<'a> {
+    /// # Safety
+    /// The server called a callback that runs under its global lock, or in a forked child, which has one thread. `'a` ends
+    /// no later than that callback.
+    #[inline(always)]
+    pub(super) const unsafe fn assume() -> Self {
+        Self(PhantomData)
+    }
+}
+
+/// A static value of the main thread. It takes no lock, so a forked child never finds it locked.
+pub(crate) struct MainThreadCell<T> {
+    in_use: Cell<bool>,
     value: UnsafeCell<T>,
 }
 
-// SAFETY: commands and callbacks run on the main thread, one at a time (rule 1 of `sys`), and what runs elsewhere
-// uses no such value; it is kept in a static, which asks for this.
-unsafe impl<T: Send> Sync for MainThread<T> {}
+// SAFETY: both fields are used only in `with`, which asks for proof that the thread holds the server's lock. So no two
+// threads use them at once. The value may be used on one thread after another, hence `T: Send`.
+unsafe impl<T: Send> Sync for MainThreadCell<T> {}
 
-impl<T> MainThread<T> {
+impl<T> MainThreadCell<T> {
     pub(crate) const fn new(value: T) -> Self {
-        Self { is_used: AtomicBool::new(false), value: UnsafeCell::new(value) }
+        Self { in_use: Cell::new(false), value: UnsafeCell::new(value) }
     }
 
-    /// Uses the value; `None` where that is asked for in the midst of a use.
+    /// Lends the value to `f`. Returns `None` if an outer call to `with` is lending it already.
     #[inline]
-    pub(crate) fn with<R>(&self, using: impl FnOnce(&mut T) -> R) -> Option<R> {
-        if self.is_used.load(Relaxed) {
+    pub(crate) fn with<R>(&self, _: MainThread<'_>, f: impl FnOnce(&mut T) -> R) -> Option<R> {
+        if self.in_use.replace(true) {
             return None;
         }
-        self.is_used.store(true, Relaxed);
-        let _done = Done(&self.is_used);
-        // SAFETY: one thread (see above), and no other borrow: the flag was down, and is up until this one ends.
-        Some(using(unsafe { &mut *self.value.get() }))
+        let _release = Release(&self.in_use);
+        // SAFETY: one thread at a time gets here (see above). On this thread there is no other reference: `in_use` was
+        // false, and stays true until this one ends.
+        Some(f(unsafe { &mut *self.value.get() }))
     }
 }
 
-/// Takes the flag down, also where a use panics.
-struct Done<'a>(&'a AtomicBool);
+/// Clears the flag on every way out, also when `f` panics.
+struct Release<'a>(&'a Cell<bool>);
 
-impl Drop for Done<'_> {
+impl Drop for Release<'_> {
     fn drop(&mut self) {
-        self.0.store(false, Relaxed);
+        self.0.set(false);
     }
 }

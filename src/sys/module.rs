@@ -1,4 +1,4 @@
-//! The two functions that the server looks for in the file.
+//! The function that the server looks for when it loads the module.
 
 use std::ffi::{CStr, c_int};
 
@@ -6,8 +6,11 @@ use redis_module::raw;
 
 use super::alloc::{ServerAlloc, is_aligned};
 use super::api::{api, is_complete};
-use super::context::{Args, Context, Level};
+use super::args::Args;
+use super::context::{Context, with_context};
 use super::guard::guarded;
+use super::log::Level;
+use super::{fork_locks, other_modules, owned_string};
 
 #[global_allocator]
 static ALLOCATOR: ServerAlloc = ServerAlloc;
@@ -15,7 +18,7 @@ static ALLOCATOR: ServerAlloc = ServerAlloc;
 const NAME: &CStr = c"rl";
 const API: c_int = 1;
 
-/// The version, 0.1.0 as 000100, as `MODULE LIST` shows it.
+/// The version as `MODULE LIST` shows it: 100 for 0.1.0.
 const VERSION: c_int = version(env!("CARGO_PKG_VERSION_MAJOR"))
     .saturating_mul(10_000)
     .saturating_add(version(env!("CARGO_PKG_VERSION_MINOR")).saturating_mul(100))
@@ -35,36 +38,47 @@ unsafe extern "C" fn RedisModule_OnLoad(
     argv: *mut *mut raw::RedisModuleString,
     argc: c_int,
 ) -> c_int {
-    // SAFETY: the server calls this once, with a live context, before anything else here runs; this
-    // fills in the function pointers that everything else relies on.
+    // SAFETY: the server calls this once, with a live context, before anything else here runs. This call fills in the function
+    // pointers that everything else relies on.
     if unsafe { raw::Export_RedisModule_Init(ctx, NAME.as_ptr(), VERSION, API) } != 0 {
         return 1;
     }
-    // SAFETY: the context and the arguments live until this returns.
-    let (context, args) = unsafe { (Context::new(ctx), Args::new(argv, argc)) };
+    // SAFETY: the arguments live until this returns.
+    let args = unsafe { Args::new(argv, argc) };
+    // SAFETY: the context lives until this returns.
+    let loaded = unsafe { with_context(ctx, |context| guarded(|| load(context, args), || false)) };
+    c_int::from(!loaded)
+}
+
+/// Loads the module, if the server is one that it can run on.
+fn load(context: &mut Context<'_>, args: Args<'_>) -> bool {
     if !is_complete() {
-        // SAFETY: as in `is_complete`; the log is the only call that is made all the same, if it is there.
+        // SAFETY: as in `is_complete`. The log is the only call that is made in any case, if it is there.
         if unsafe { raw::RedisModule_Log }.is_some() {
             context.log(
                 Level::Warning,
                 c"redis-rl needs Redis 7.0 or later, or Valkey 8.0 or later: not loaded",
             );
         }
-        return 1;
+        return false;
     }
     if !is_aligned() {
         context.log(
             Level::Warning,
             c"redis-rl: the server's memory allocator does not align to 16 bytes: not loaded",
         );
-        return 1;
+        return false;
     }
-    // A short read becomes an error of that load, not the end of the server; and a key that was opened
-    // for writing and then left alone is not announced as changed.
+    // With these options a short read is an error of that load instead of the end of the server. And a key that was opened for
+    // writing is not announced as changed unless it was.
     let options =
         raw::REDISMODULE_OPTIONS_HANDLE_IO_ERRORS | raw::REDISMODULE_OPTION_NO_IMPLICIT_SIGNAL_MODIFIED;
     // SAFETY: the context is live.
-    unsafe { api!(RedisModule_SetModuleOptions(ctx, options.cast_signed())) }
-    let loaded = guarded(|| crate::load(context, args), || false);
-    c_int::from(!loaded)
+    unsafe { api!(RedisModule_SetModuleOptions(context.as_ptr(), options.cast_signed())) }
+    if !fork_locks::load(context.main_thread()) {
+        return false;
+    }
+    owned_string::load(context.main_thread());
+    other_modules::load(context);
+    crate::load(context, args)
 }

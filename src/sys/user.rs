@@ -1,36 +1,43 @@
-//! Who runs a command, and whether they may still.
+//! The user who runs a command, and what that user may do.
 
 use std::ptr::NonNull;
 
 use redis_module::raw;
 
 use super::api::api;
-use super::context::{Args, Context};
-use super::kept::Kept;
+use super::args::Args;
+use super::context::Context;
+use super::owned_string::OwnedString;
 
-/// The name of a user.
+/// A user, by name.
 #[derive(Debug)]
-pub(crate) struct User(Kept);
+pub(crate) struct User(OwnedString);
+
+impl Context<'_> {
+    /// The user of the command's client, if that client may be blocked. `None` in a transaction or a script, where the
+    /// caller does not wait, and where the caller is no client but another module or a primary.
+    pub(crate) fn may_block(&self) -> Option<User> {
+        if self.denies_blocking() { None } else { User::of(self) }
+    }
+}
 
 impl User {
-    /// Who runs the command of `context`; nobody where it is no connected client of a user's: a server
-    /// gives another module's call, and its primary, no user at all.
-    pub(crate) fn of(context: Context<'_>) -> Option<Self> {
-        // SAFETY: the context is live (rule 2 of `sys`). The name is asked for by the client's id, which
-        // gives null where there is no such client or it has no user; the call for the name of the
-        // current user would follow a null pointer there. What is got belongs to a context that collects
-        // what it gives, which none here does.
+    /// The user of the client that runs the command. A call by another module, or by the primary, has none.
+    fn of(context: &Context<'_>) -> Option<Self> {
+        // SAFETY: the context is live (rule 2 of `sys`). The name is asked for by the client's id: that returns null where
+        // there is no such client or it has no user. (The call for the name of the current user would follow a null
+        // pointer there.) The string belongs to the caller, since the context does not collect what it hands out.
         unsafe {
             let id = api!(RedisModule_GetClientId(context.as_ptr()));
             let name = NonNull::new(api!(RedisModule_GetClientUserNameById(context.as_ptr(), id)))?;
-            Some(Self(Kept::from_raw(name)))
+            Some(Self(OwnedString::from_raw(name)))
         }
     }
 
-    /// Whether they may run these words by the rules of now. A user that is no more may not.
-    pub(crate) fn may_run(&self, args: Args<'_>) -> bool {
-        // SAFETY: the name is a live string; the user that is got is freed once, after it was asked; the
-        // words are as many live strings as is said, and are only read.
+    /// Whether the user may run these words now. A user that no longer exists may not.
+    pub(crate) fn may_run(&self, _: &Context<'_>, args: Args<'_>) -> bool {
+        // SAFETY: the name is a live string, and this is the main thread. The user object is freed once, after its last
+        // use. The words are as many live strings as their number says, and are only read.
         unsafe {
             let user: *mut raw::RedisModuleUser =
                 api!(RedisModule_GetModuleUserFromUserName(self.0.as_ptr()));

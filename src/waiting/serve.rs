@@ -8,11 +8,13 @@ use rl_core::fault::Fault;
 use rl_core::queue::{Lane, Lines, Waiter};
 use rl_core::time::{At, Span};
 
-use super::{Answer, Held, LONGEST_MS, Request, now, refuse, with};
+use super::room::{Answer, Request, WaitingClient, now, refuse, with};
 use crate::metrics;
-use crate::sys::context::{Args, Context, Refusal};
-use crate::sys::kept::Kept;
-use crate::sys::reply::Reply;
+use crate::sys::args::Args;
+use crate::sys::context::Context;
+use crate::sys::main_thread::MainThread;
+use crate::sys::owned_string::OwnedString;
+use crate::sys::write_refusal::WriteRefusal;
 
 /// How many requests are answered at most before others have the server for a moment.
 const BATCH: usize = 1_000;
@@ -21,45 +23,46 @@ const BATCH: usize = 1_000;
 const AGAIN: Span = Span::from_ms(10);
 
 /// Admits waiters whose turn has come, and ends the wait of those whose time is over.
-pub(super) fn wake(context: Context<'_>, (): ()) {
-    let _serving = Serving::begin();
+pub(super) fn wake(context: &mut Context<'_>, (): ()) {
+    let main_thread = context.main_thread();
+    let _serving = Serving::begin(main_thread);
     // While clients are paused nothing may be written, so that nobody is admitted.
     let may_write = context.may_replicate();
     serve::serve(&mut Room(context), BATCH, may_write);
     if !may_write {
-        with(|room| room.not_before = now().plus(AGAIN));
+        with(main_thread, |room| room.not_before = now().plus(AGAIN));
     }
 }
 
 /// While this is there, no timer is set; then it is, whatever has happened.
-struct Serving;
+struct Serving<'a>(MainThread<'a>);
 
-impl Serving {
-    fn begin() -> Self {
-        with(|room| {
+impl<'a> Serving<'a> {
+    fn begin(main_thread: MainThread<'a>) -> Self {
+        with(main_thread, |room| {
             room.timer = None;
             room.is_serving = true;
         });
-        Self
+        Self(main_thread)
     }
 }
 
-impl Drop for Serving {
+impl Drop for Serving<'_> {
     fn drop(&mut self) {
-        with(|room| room.is_serving = false);
+        with(self.0, |room| room.is_serving = false);
     }
 }
 
 /// The room, as the engine serves it.
-struct Room<'a>(Context<'a>);
+struct Room<'s, 'c>(&'s mut Context<'c>);
 
-impl Server for Room<'_> {
-    type Waiter = Held;
+impl Server for Room<'_, '_> {
+    type Waiter = WaitingClient;
     type Request = Arc<Request>;
     type Answer = Answer;
 
-    fn lines<T>(&mut self, look: impl FnOnce(&mut Lines<Held>) -> T) -> T {
-        with(|room| look(&mut room.lines))
+    fn lines<T>(&mut self, look: impl FnOnce(&mut Lines<WaitingClient>) -> T) -> T {
+        with(self.0.main_thread(), |room| look(&mut room.lines))
     }
 
     fn steady(&self) -> At {
@@ -70,13 +73,13 @@ impl Server for Room<'_> {
         self.0.stood_still()
     }
 
-    fn request(waiter: &Held) -> Option<Arc<Request>> {
+    fn request(waiter: &WaitingClient) -> Option<Arc<Request>> {
         Some(Arc::clone(&waiter.request))
     }
 
     fn attempt(&mut self, request: Arc<Request>, standing: Standing) -> Option<Turn<Answer>> {
-        let context = self.0;
-        let args = Kept::args(&request.words);
+        let context = &mut *self.0;
+        let args = OwnedString::args(&request.words);
         // There was such a database when the request came, and their number does not change.
         let is_there = context.select(request.db);
         match standing {
@@ -91,36 +94,34 @@ impl Server for Room<'_> {
         }
     }
 
-    fn answer(&mut self, waiter: Waiter<Held>, why: Served, answer: Answer) {
+    fn answer(&mut self, waiter: Waiter<WaitingClient>, why: Served, answer: Answer) {
         match why {
             Served::Admitted => {
-                LONGEST_MS.raise(now().since(waiter.stand.since).ms());
+                metrics::LONGEST_WAIT_MS.raise(now().since(waiter.stand.since).ms());
                 metrics::WAITED.count();
             }
             Served::Refused => {}
             Served::TimedOut => metrics::TIMED_OUT.count(),
         }
-        let id = waiter.what.client.id();
-        with(|room| {
+        let (main_thread, id) = (self.0.main_thread(), waiter.what.client.id());
+        with(main_thread, |room| {
             room.tickets.remove(&id);
             room.answers.insert(id, answer);
         });
-        waiter.what.client.release();
+        waiter.what.client.release(main_thread);
     }
 }
 
 /// What the server would answer if it refused the command before it runs.
-fn refused(context: Context<'_>, args: Args<'_>, request: &Request) -> Option<Turn<Answer>> {
-    if !request.user.may_run(args) {
+fn refused(context: &mut Context<'_>, args: Args<'_>, request: &Request) -> Option<Turn<Answer>> {
+    if !request.user.may_run(context, args) {
         return Some(refuse(Fault::NoPermission));
     }
     let mut keys = request.keys.clone().filter_map(|at| args.get(at));
     match keys.find_map(|key| context.refuses_write(key)) {
-        Some(Refusal::Elsewhere) => Some(refuse(Fault::SlotMoves)),
-        Some(Refusal::Says(text)) => {
-            let reply: Answer = Box::new(move |context| {
-                Reply::to(context).error(&text);
-            });
+        Some(WriteRefusal::OtherNode) => Some(refuse(Fault::SlotMoves)),
+        Some(WriteRefusal::Error(text)) => {
+            let reply: Answer = Box::new(move |place| place.error(&text));
             Some(Turn::Answer { admitted: false, reply })
         }
         None => context.is_out_of_memory().then(|| refuse(Fault::OutOfMemory)),
@@ -128,7 +129,7 @@ fn refused(context: Context<'_>, args: Args<'_>, request: &Request) -> Option<Tu
 }
 
 /// What a request is told that does not wait any longer.
-pub(super) fn refusal(context: Context<'_>, args: Args<'_>, request: &Request, lane: Lane) -> Answer {
+pub(super) fn refusal(context: &mut Context<'_>, args: Args<'_>, request: &Request, lane: Lane) -> Answer {
     match (request.again)(context, args, Standing::Leaving(lane)) {
         Turn::Answer { reply, .. } => reply,
         Turn::Wait { .. } => nothing(),
@@ -137,7 +138,5 @@ pub(super) fn refusal(context: Context<'_>, args: Args<'_>, request: &Request, l
 
 /// An answer that is never sent: there is always something to tell.
 fn nothing() -> Answer {
-    Box::new(|context| {
-        Reply::to(context).null();
-    })
+    Box::new(|place| place.null())
 }

@@ -34,7 +34,7 @@ def events(folder):
             case [b"SET", b"mark", number, *_]:
                 yield Marked(int(number))
             case [b"DEL" | b"UNLINK", _]:
-                pass  # a key that has expired: the oracle goes on, and holds what nobody should count any more
+                pass  # a key that has expired: the oracle continues, and checks that the expired charges no longer count
             case [b"SELECT" | b"MULTI" | b"EXEC", *_]:
                 pass
             case other:
@@ -47,7 +47,7 @@ def commands(folder):
         _, name, *_, kind = line.split(" ")
         data = (folder / "appendonlydir" / name).read_bytes()
         if kind == "b" or data.startswith((b"REDIS", b"VALKEY")):
-            continue  # the base of a server that has begun empty
+            continue  # the base of a server that started empty
         yield from parse(data)
 
 
@@ -68,7 +68,7 @@ def parse(data):
         return value
 
     while at < len(data):
-        if data[at : at + 1] == b"#":  # a note of when it was written
+        if data[at : at + 1] == b"#":  # a timestamp annotation
             at = data.index(b"\r\n", at) + 2
             continue
         yield [argument() for _ in range(number(b"*"))]

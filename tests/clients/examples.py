@@ -6,7 +6,7 @@ import subprocess
 
 from server import Cluster, Server, free_port, wait_until
 
-# What an example prints, whatever it is written in.
+# The lines that an example prints, in any language.
 MS = r"\d+"
 TOLD = [
     "slide: admitted, 2 of 3 left",
@@ -27,7 +27,7 @@ TOLD = [
     "away, fail open: admitted",
     "away, fail closed: refused",
 ]
-# How many commands of each kind that makes at the server.
+# How many commands of each kind an example sends to the server, by result.
 COUNTED = {"rl_slide_admitted": 5, "rl_slide_denied": 1, "rl_bucket_admitted": 2, "rl_bucket_denied": 1,
            "rl_quota_admitted": 3, "rl_quota_denied": 1, "rl_settle_calls": 3, "rl_waiters_granted": 1}
 
@@ -47,7 +47,8 @@ def finish(example, what):
         raise AssertionError(f"{what} ends with {example.returncode} and tells\n{out}\n{err}")
     slide, bucket, waited = [int(match[1]) for match in told if match.groups()]
     assert 0 < slide <= 60_000 and 0 < bucket <= 60_000, (what, slide, bucket)
-    # The line of a window of 3 s that was full when the wait began: no sooner, but for the time that answers take.
+    # This is the line of a window of 3 s that was full when the wait began. The reply takes some of that
+    # time.
     assert waited > 1_000, f"{what} has waited {waited} ms only"
 
 

@@ -8,7 +8,7 @@ class Slide:
 
     def __init__(self, limit, window_ms):
         self.limit, self.window_ms = limit, window_ms
-        self.held = deque()  # [instant, cost], which a settlement changes
+        self.held = deque()  # [instant, cost]; a settlement changes the cost
         self.most = 0
         self.last = 0
 

@@ -103,7 +103,7 @@ def llm_quotas(server, client):
         assert used() == (expected, 0), (fails, used())
 
     ends(None, {b"input": 30, b"output": 8, b"calls": 0})
-    # A call that was refused was not counted; one of which nothing is known stays charged as estimated.
+    # A refused call is not charged. A call with an unknown result stays charged as estimated.
     ends(Provider.RateLimitError(), {b"input": 30, b"output": 8, b"calls": 0})
     ends(TimeoutError(), {b"input": 130, b"output": 4104, b"calls": 0})
 
@@ -114,7 +114,7 @@ def commands():
         cells = row.split(" | ")
         (folder,) = re.findall(r"\]\((\w+)/", cells[2])
         words = re.fullmatch(r"(the same with )?`(.*)`", cells[3])
-        # "The same with X" is the row before with X as its last word.
+        # "The same with X" means the row before, with X as its last word.
         command = f"{command.rpartition(' ')[0]} {words[2]}" if words[1] else words[2]
         yield folder, command
 

@@ -89,7 +89,7 @@ class Cluster:
         self.url = self.nodes[0].url
 
     def is_whole(self, node):
-        # Every slot is somebody's, and the three are known to be its owners.
+        # Every slot has an owner, and the node knows that the three nodes are the owners.
         owners = node.client.execute_command("CLUSTER", "SHARDS")
         return len(owners) == 3 and "cluster_state:ok" in node.client.execute_command("CLUSTER", "INFO")
 

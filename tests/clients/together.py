@@ -22,14 +22,14 @@ from server import Server, wait_until
 
 WINDOW_MS = 1_000
 SLIDE = ["RL.SLIDE", "slide", "1000", "1"]
-TOKENS, USED = 100, 40  # reserved, and what load programs settle it at
+TOKENS, USED = 100, 40  # reserved tokens, and the used tokens that load programs settle
 QUOTA = ["RL.QUOTA", "quota", "LIMIT", "rpm", "400", "1", "LIMIT", "tpm", "20000", "1", "UNIT", "tokens",
          "LIMIT", "calls", "12", "INFLIGHT", "COST", "tokens", str(TOKENS), "RESERVE", "60"]
 LANES = ["CRITICAL", "HIGH", "NORMAL", "LOW"]
-COST = 1_000_000  # of a request in the line, and the number of its process beyond: so that the file tells whose it was
+COST = 1_000_000  # of a request in the line; the process number is added to it, so that the file names the process
 LINE_RATE = 6
 LINE_LIMIT = LINE_RATE * COST + COST // 2
-PAUSE_MS = 3_000  # at most, between two requests of a process in the line
+PAUSE_MS = 3_000  # the longest pause between two requests of a process in the line
 
 ROWS = "[" + ",".join(["[string,int,int,int,int]"] * 3) + "]"
 FIVE = re.escape("[int,int,int,int,int]")
@@ -91,7 +91,7 @@ class Observer(threading.Thread):
         super().__init__()
         self.client = Redis(port=port, decode_responses=True)
         self.ends = threading.Event()
-        self.answers = []  # (key, ms, reply), by the number of the mark
+        self.answers = []  # (key, ms, reply); a mark's number is its index here
         self.fault = None
 
     def run(self):
@@ -103,7 +103,7 @@ class Observer(threading.Thread):
                     self.answers.append((command[1], now, reply))
                     if command is QUOTA and reply[0] == 1:
                         assert self.client.execute_command("RL.SETTLE", "quota", reply[4], "COST", "tokens", USED) == 1
-        except Exception as fault:  # is raised where the thread is waited for
+        except Exception as fault:  # raised again where the thread is joined
             self.fault = fault
 
     def finish(self):
@@ -126,7 +126,7 @@ class Arrivals(threading.Thread):
         super().__init__(daemon=True)
         self.seen = []  # (µs, number of the process)
         self.over = threading.Event()
-        self.client = Redis(port=port, socket_timeout=None)  # there are times when nobody comes
+        self.client = Redis(port=port, socket_timeout=None)  # no timeout: sometimes no request arrives for a while
         self.monitor = self.client.monitor()
         self.monitor.__enter__()
 
@@ -164,7 +164,7 @@ class Windows:
         if reply[0] == 1:
             self.expected = number
             return
-        # The instant of a denial follows from when the window will be empty again.
+        # A denial's instant is computed from the time at which the window will be empty again.
         rate = self.slide if key == "slide" else self.rpm
         reset = reply[4] if key == "slide" else reply[3][0][4]
         now = rate.last + WINDOW_MS - reset
@@ -216,7 +216,7 @@ class Windows:
                     self.settle(event)
         assert self.marks == len(self.observer.answers) and self.expected is None, "a mark is not in the file"
         assert not self.charges and self.settled == self.admitted["quota"], "a reservation was not settled"
-        # All was used that there was, and denials were seen.
+        # The whole limit was used, and denials occurred.
         most = {name: limit.most for limits in self.limits.values() for name, (limit, _) in limits.items()}
         assert self.slide.most == self.slide.limit, most
         assert self.judged["slide", 0] and self.judged["quota", 0], f"the limits were never reached: {self.judged}"
@@ -226,7 +226,7 @@ class Windows:
 def check_line(folder, arrivals, loads):
     """Each grant went to the first of the highest lane that stood in line."""
     lane_of = [load.lane for load in loads]
-    came = [[] for _ in loads]  # by process: (µs, place among all)
+    came = [[] for _ in loads]  # by process: (µs, position among all arrivals)
     for place, (us, number) in enumerate(arrivals):
         came[number].append((us, place))
     went = [0] * len(loads)
@@ -242,8 +242,9 @@ def check_line(folder, arrivals, loads):
             if went[other] == len(came[other]):
                 continue
             other_us, other_place = came[other][went[other]]
-            # In its own lane the order of arrival decides. In a higher one whoever was there for sure, by the clock: a
-            # request that comes in the same moment may be behind the grant.
+            # Within a lane, the order of arrival decides. For a higher lane, count only requests that had
+            # certainly arrived by the clock: a request that arrives at the same moment may come after the
+            # grant.
             before = lane == lane_of[number] and other_place < place
             above = lane < lane_of[number] and other_us / 1_000 < event.at - 20
             assert not before and not above, f"{loads[number].name} went before {loads[other].name}, at {event.at}"
@@ -311,7 +312,7 @@ def check(loads, main, line, observer, arrivals):
     print(f"  at most at a time: {most}")
     assert total(loads, "quota", "settled") == total(loads, "quota", "admitted")
     state = main.client.execute_command("RL.INFO", "quota")
-    if state is not None:  # else the key has expired, and nothing is held
+    if state is not None:  # otherwise the key has expired, and nothing is held
         state = dict(zip(state[::2], state[1::2])) if isinstance(state, list) else state
         used = dict(zip(state["used"][::2], state["used"][1::2])) if isinstance(state["used"], list) else state["used"]
         assert state["reservations"] == 0 and used["calls"] == 0, state

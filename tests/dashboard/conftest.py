@@ -132,7 +132,8 @@ def protected(coordinator, tmp_path):
 @pytest.fixture(scope="session")
 def browser():
     with sync_playwright() as playwright:
-        # No sandbox of its own: it cannot have one as root, and sees nothing here but these tests.
+        # The browser runs without its own sandbox, because it cannot have one as root. It loads only these
+        # tests here.
         chromium = playwright.chromium.launch(executable_path=os.environ["RL_BROWSER"], args=["--no-sandbox"])
         yield chromium
         chromium.close()

@@ -21,7 +21,7 @@ def test_paused_numbers_stand_still_and_catch_up(server, visit):
     seen = page.locator("#when").text_content()
     other = visit(server.url)
     server.slide("k", 10, 3)
-    # Once another page shows them, this one has been told, too.
+    # When another page shows the numbers, this page has received them too.
     expect(other.locator("#admitted")).to_have_text("3")
     page.wait_for_timeout(1_500)
     expect(page.locator("#admitted")).to_have_text("0")
@@ -29,7 +29,7 @@ def test_paused_numbers_stand_still_and_catch_up(server, visit):
     page.get_by_role("button", name="Resume").click()
     live(page)
     expect(page.locator("#admitted")).to_have_text("3")
-    # What came while it stood still is in the rates, as if it had not.
+    # The rates include the requests that arrived during the pause, as without a pause.
     expect_requests(page, 3, 0)
 
 
@@ -41,7 +41,7 @@ def test_a_server_that_goes_and_comes_is_found_again(server, visit):
     server.kill()
     expect(page.locator("#connection")).to_have_text(re.compile("Trying again"))
     expect(page.locator("#when")).to_have_text(re.compile(r"^in \d+ s, as of \d\d:\d\d:\d\d$"))
-    # The last numbers stay, and are said to be of then; but not that all is well.
+    # The last numbers stay on the page with their time, but the page no longer says that all is well.
     expect(page.locator("#backend")).to_have_text("not known")
     expect(page.locator("#admitted")).to_have_text("4")
     server.start()
@@ -49,7 +49,7 @@ def test_a_server_that_goes_and_comes_is_found_again(server, visit):
     expect(page.locator("#backend")).to_have_text("embedded, up")
     server.slide("new", 10, 1)
     expect(page.locator("#top > tr", has_text="new")).to_be_visible()
-    # Counters that begin anew are no requests of less than nothing.
+    # Counters that start again at zero must not show as a negative number of requests.
     assert "-" not in page.locator("#rates-summary").text_content()
     assert page.locator("#rates .line").evaluate_all(
         "lines => lines.every(line => !line.getAttribute('d').includes('NaN'))"
@@ -101,7 +101,7 @@ def test_no_token_a_wrong_one_the_right_one(protected, visit):
     live(page)
     expect(field).to_be_hidden()
     expect(page.locator("#numbers")).to_be_visible()
-    # The line for the shell works with a token, too.
+    # The shell line also works with a token.
     asked = subprocess.run(
         ["sh", "-c", page.locator("#example").text_content()],
         capture_output=True,
@@ -112,7 +112,7 @@ def test_no_token_a_wrong_one_the_right_one(protected, visit):
     assert SECRET not in page.content()
     assert SECRET not in page.url
 
-    # It is kept for this tab, and for no other.
+    # The token is kept for this tab, and for no other.
     page.reload()
     live(page)
     assert page.evaluate(

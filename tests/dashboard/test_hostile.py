@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-LONG = "a" * 512 + "b" * 512  # no longer ones are taken
+LONG = "a" * 512 + "b" * 512  # the longest keys that the server accepts
 KEYS = {
     "markup": "<img src=x onerror=alert(1)><script>alert(2)</script><style>*{display:none}</style>",
     "attribute": "\"'><svg onload=alert(3)>` style=position:fixed",
@@ -31,7 +31,8 @@ def test_hostile_keys_stay_text_in_their_place(server, visit, width):
     assert status == 200
     page = visit(server.url, viewport={"width": width, "height": 800})
     expect(page.locator("#top > tr")).to_have_count(len(KEYS) + 1)
-    # A server keeps 256 bytes of the names of its heaviest keys: of longer ones it does not say how much is used.
+    # A server keeps the names of its heaviest keys up to 256 bytes. For longer keys it does not say how much
+    # is used.
     expect(page.locator("#fill > li")).to_have_count(1 + sum(len(key.encode()) <= 256 for key in KEYS.values()))
     names = page.locator("#top > tr > th").evaluate_all("cells => cells.map(cell => cell.textContent)")
 
@@ -43,18 +44,19 @@ def test_hostile_keys_stay_text_in_their_place(server, visit, width):
     assert names[5] == KEYS["hebrew"]
     assert names[6] == "zeroU+200BwidthU+00ADandU+FEFFnulU+0000tabU+0009lineU+000AfeedU+2028noU+00A0break"
     assert names[10] == "xU+000AU+000Aevent: stateU+000Adata: {}U+000AU+000A"
-    # Of a long key the server says the first bytes, and the page shows the beginning and the end of these.
+    # Of a long key, the server sends the first bytes. The page shows the beginning and the end of these.
     assert names[9] == "a" * 96 + " … 136 more … " + "a" * 24
     assert max(len(name) for name in names) < 250
 
-    # No element of theirs, and no style: only what the page itself makes.
+    # The names add no element and no style. Only the page's own elements are there.
     inside = page.locator("#numbers .name *").evaluate_all(
         "all => all.map(element => element.tagName + '.' + element.className)"
     )
     assert set(inside) <= {"SPAN.unseen", "SPAN.note"}
     assert page.locator("#numbers :is(img, script, style, iframe, a, [onload], [onerror], [style])").count() == 0
 
-    # The page is no wider than its window, no name wider than its card, and no line is much higher than its text.
+    # The page is not wider than its window, no name is wider than its card, and no line is much higher than
+    # its text.
     assert page.evaluate("document.documentElement.scrollWidth") == width
     beyond = page.locator("#numbers .name").evaluate_all(
         "all => all.filter(name => {"

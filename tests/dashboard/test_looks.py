@@ -17,7 +17,7 @@ LIMITS = [
     {"name": "tpm", "limit": 80_000, "window": "1m", "unit": "tokens"},
     {"name": "tpd", "limit": 2_000_000, "window": "1d", "unit": "tokens"},
 ]
-# Of traffic before pictures are taken; five minutes fill the plots.
+# Seconds of traffic before pictures are taken. Five minutes fill the plots.
 SECONDS = int(os.environ.get("RL_PICTURES_SECONDS", "10"))
 WIDTHS = {"desktop": 1280, "phone": 390}
 
@@ -113,8 +113,8 @@ def contrast(one, other):
     return (light + 0.05) / (dark + 0.05)
 
 
-# Of linear RGB, for those who lack one kind of cone: two by Viénot, Brettel and Mollon (1999), one by Machado, Oliveira
-# and Fernandes (2009).
+# Matrices on linear RGB that simulate the lack of one kind of cone: two by Viénot, Brettel and Mollon (1999),
+# one by Machado, Oliveira and Fernandes (2009).
 BLIND = {
     "protanopia": ((0.11238, 0.88762, 0.0), (0.11238, 0.88762, 0.0), (0.00401, -0.00401, 1.0)),
     "deuteranopia": ((0.29275, 0.70725, 0.0), (0.29275, 0.70725, 0.0), (-0.02234, 0.02234, 1.0)),
@@ -139,7 +139,8 @@ def test_what_axe_does_not_measure_has_contrast_too(busy, visit, scheme):
 
     card = color(".card", "backgroundColor")
     admitted, denied = color("#rates .line.admitted", "stroke"), color("#rates .line.denied", "stroke")
-    # WCAG 2.2: 4.5 for text (1.4.3), 3 for what is drawn and for the edges of controls (1.4.11).
+    # WCAG 2.2: a contrast of 4.5 for text (1.4.3), and of 3 for graphics and for the edges of controls
+    # (1.4.11).
     assert contrast(color("#rates .tick", "fill"), card) >= 4.5
     for drawn in (admitted, denied, color(".gauge .used", "fill"), color("#pause", "borderTopColor")):
         assert contrast(drawn, card) >= 3
@@ -147,7 +148,7 @@ def test_what_axe_does_not_measure_has_contrast_too(busy, visit, scheme):
     for kind, matrix in BLIND.items():
         difference = max(abs(a - b) for a, b in zip(seen(admitted, matrix), seen(denied, matrix), strict=True))
         assert difference > 0.2, (kind, difference)
-    # And by more than their color.
+    # The lines differ in more than their color.
     assert color("#rates .line.denied", "strokeDasharray") != color("#rates .line.admitted", "strokeDasharray")
 
 
@@ -194,7 +195,7 @@ def test_all_of_it_is_reached_by_keyboard_in_order_and_seen(busy, visit):
     page.keyboard.press("Enter")
     expect(page.locator("#connection")).to_have_text("Live")
 
-    # The way past the head.
+    # The link that skips the header.
     page.get_by_role("link", name="Skip to the numbers").focus()
     page.keyboard.press("Enter")
     expect(page.locator("main")).to_be_focused()
@@ -219,7 +220,7 @@ def test_a_screen_reader_finds_landmarks_headings_and_tables(busy, visit, width)
     for title in ("Since the server started", "Top keys", "Waiting lanes", "How much of their limits is used"):
         assert page.get_by_role("region", name=title).count() == 1
     assert page.get_by_role("img", name="Requests per second, last 5 minutes").count() == 1
-    # Also where rows are laid out as no table.
+    # The tables keep their role where their rows are not laid out as a table.
     top = page.get_by_role("table", name="The keys with most requests, heaviest first")
     assert [head.strip() for head in top.get_by_role("columnheader").all_text_contents()] == [
         "Key",
@@ -275,7 +276,7 @@ def test_less_motion_is_less_motion(busy, visit):
     drawn = line.get_attribute("d")
     before = page.locator("#admitted").text_content()
     busy.slide("extra", 100, 3)
-    # Numbers are as new as ever; the plot moves every ten seconds.
+    # Numbers are still updated at once. The plot moves every ten seconds.
     expect(page.locator("#admitted")).not_to_have_text(before)
     assert line.get_attribute("d") == drawn
     other = visit(busy.url)

@@ -19,7 +19,7 @@ def test_a_server_that_nobody_asked_says_so_and_how_to(server, visit):
     expect(page.get_by_text("Nothing is used.")).to_be_visible()
     assert page.locator("table:visible").count() == 0
 
-    # Its line for the shell, as it stands there, is a first request.
+    # The shell line on the page, run unchanged, sends a first request.
     answer = subprocess.run(
         ["sh", "-c", page.locator("#example").text_content()], capture_output=True, text=True, check=True
     )
@@ -40,7 +40,7 @@ def test_totals_top_keys_and_rates_are_those_of_what_was_sent(server, visit):
     expect(page.locator("#admitted")).to_have_text("37")
     expect(page.locator("#denied")).to_have_text("32")
     expect(page.locator("#errors")).to_have_text("0")
-    # Keys with as many requests as each other may come in any order; these have not.
+    # Keys with equal numbers of requests may come in any order. These keys have different numbers.
     expect_rows(
         page,
         "#top",
@@ -51,7 +51,7 @@ def test_totals_top_keys_and_rates_are_those_of_what_was_sent(server, visit):
         ],
     )
 
-    # All of them were sent after the page was opened: so the table of each 10 seconds sums up to them.
+    # All requests were sent after the page was opened, so the rows of 10 seconds in the table add up to them.
     page.get_by_text("As a table").click()
     expect_requests(page, 37, 32)
     expect(page.locator("#rates-summary")).to_contain_text(re.compile(r"Admitted: .* at most\. Denied: .* at most\."))
@@ -80,7 +80,7 @@ def test_each_limit_of_a_quota_is_shown_as_full_as_it_is(server, visit):
     page = visit(server.url)
     cards = page.locator("#fill > li")
     expect(cards).to_have_count(2)
-    # The key with most requests comes first.
+    # The key with the most requests comes first.
     expect(cards.nth(0).locator("h3")).to_have_text("all")
     expect(cards.nth(0)).to_contain_text("sliding window")
     expect(cards.nth(0).locator(".level")).to_have_text("used up")
@@ -91,7 +91,7 @@ def test_each_limit_of_a_quota_is_shown_as_full_as_it_is(server, visit):
     expect(gauges.locator(".level")).to_have_text(["75 % used", "> 99 % used"])
     expect(gauges.nth(0).locator(".counts")).to_contain_text("3 of 4, 1 left")
     expect(gauges.nth(1).locator(".counts")).to_contain_text("999 of 1,000, 1 left")
-    # The bars are as long as the numbers say, of 100; and each plot has its line, at the height of the bar.
+    # The bars are as long as the numbers say, out of 100. Each plot has a line at the height of its bar.
     bars = page.locator(".used").evaluate_all("bars => bars.map(bar => Number(bar.getAttribute('width')))")
     assert [round(bar, 1) for bar in bars] == [100, 75, 99.9]
     expect(page.locator(".gauge .plot .line")).to_have_count(3)
@@ -106,7 +106,7 @@ def test_who_waits_is_shown_by_lane_and_gone_when_served(server, visit):
         answers = [clients.submit(server.post, "/v1/slide", body | {"wait": "1m", "priority": lane}) for lane in lanes]
         expect(page.locator("#waiting")).to_have_text("4")
         expect_rows(page, "#lanes", [["line", "1", "0", "2", "1", "4"]])
-        # All of them are admitted as the first request leaves the window.
+        # All waiters are admitted when the first request leaves the window.
         assert [answer.result()[0] for answer in answers] == [200] * 4
     expect(page.locator("#waiting")).to_have_text("0")
     expect(page.get_by_text("Nobody waits.")).to_be_visible()

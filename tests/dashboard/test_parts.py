@@ -107,7 +107,7 @@ def test_rates_come_from_counters_and_end_where_nobody_looked(call):
         state(21_000, 902, 5),
         state(22_000, 3, 1, uptime=1),  # a new server
         state(23_000, 7, 1, uptime=2),
-        state(24_000, 9, 2, uptime=0),  # another, whose counters were kept
+        state(24_000, 9, 2, uptime=0),  # another new server, whose counters were kept
     )
     assert rates == [None, 10, 0, None, 2, None, 4, None]
     assert slots == [[10_000, {"admitted": 10, "denied": 5}], [20_000, {"admitted": 6, "denied": 0}]]

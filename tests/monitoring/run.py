@@ -20,7 +20,8 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 PAGE = EXAMPLES.parent / "docs/monitoring.md"
 PATIENCE = 60  # seconds, for a program to start or a number to arrive
 
-# So that each counter that is drawn has moved: admitted, denied, wrong, and lines that somebody waits in, in vain at last.
+# Commands that move each counter on the panels: admitted, denied, errors, and waiters, of which the last
+# times out.
 TRAFFIC = [
     "RL.SLIDE slide 2 1h", "RL.SLIDE slide no 1h", "RL.WINDOW window 2 1h", "RL.BUCKET bucket 2 1 1h",
     "RL.QUOTA quota LIMIT rpm 2 1h", "RL.QUOTA quota LIMIT", "CL.THROTTLE cell 1 2 3600",
@@ -128,12 +129,12 @@ def test(options, folder, running, stop):
     server += ["--loadmodule", options.module, "cl-throttle", "yes"]
     running.append(subprocess.Popen(server, stdout=subprocess.DEVNULL))
     until("the server answers", lambda: Redis(port).ask("PING") == "PONG")
-    # The user that docs/monitoring.md gives to the exporter may do what the exporter does.
+    # The exporter's user from docs/monitoring.md may run every command that the exporter sends.
     user = re.search(r"^user exporter .*$", PAGE.read_text(), re.M).group()
     assert Redis(port).ask(f"ACL SETUSER {user.removeprefix('user ')}") == "OK", user
     threading.Thread(target=serve, args=(port, stop), daemon=True).start()
 
-    # As docs/monitoring.md says: without the script there is none of the module's numbers.
+    # As docs/monitoring.md says, the exporter has none of the module's numbers without the script.
     modules = "-include-modules-metrics"
     known = subprocess.run([options.exporter, "--help"], capture_output=True, text=True).stderr
     plain, url = exporter(options.exporter, bare_port, port, *([modules] if modules in known else []))
@@ -142,7 +143,7 @@ def test(options, folder, running, stop):
     assert "redis_up 1" in metrics and "rl_slide" not in metrics, "redis_exporter exports INFO rl by itself: say so in docs/monitoring.md"
     assert re.search(r'redis_commands_total\{cmd="rl.slide"\}', metrics, re.I), "no statistics of commands"
 
-    # The line of docs/monitoring.md, and who asks.
+    # The command line from docs/monitoring.md, with the exporter's user.
     words = re.search(r"^redis_exporter (--.*)$", PAGE.read_text(), re.M).group(1).split()
     scripted, url = exporter(options.exporter, listen, port, *words, "-redis.user", "exporter", "-redis.password", "a-long-random-one")
     running.append(scripted)

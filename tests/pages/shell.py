@@ -24,7 +24,7 @@ import tempfile
 import time
 
 ROOT = os.path.abspath(f"{os.path.dirname(__file__)}/../..")
-# A line that begins so is one for a shell.
+# A line that begins with one of these words is a shell line.
 PROGRAMS = "make docker pip python3 python redis-cli redis-server redis_exporter valkey-server valkey-cli cargo npm node go mvn java php ruby curl"
 PROGRAMS += " kubectl helm apt apt-get dpkg git cd export sudo systemctl sh bash rl-coordinator envoy"
 ENVOY = "crates/coordinator/tests/envoy/proxy.py"
@@ -109,7 +109,7 @@ class Shell:
         self.started = subprocess.Popen(["bash", "-c", line], cwd=ROOT, env=self.environment, stdout=subprocess.DEVNULL, start_new_session=True)
         while self.ask("PING") != ["PONG"]:
             assert self.started.poll() is None, f"{line}: ended with {self.started.returncode}"
-            time.sleep(0.1)  # it builds, and may be long about it
+            time.sleep(0.1)  # a build may run first, and take long
         assert self.ask("RL.PEEK", "nobody") == [""], f"{line}: no module"
 
     def start_coordinator(self):
@@ -117,7 +117,7 @@ class Shell:
         self.coordinator = subprocess.Popen(["bash", "-c", COORDINATOR], cwd=ROOT, env=self.environment, stderr=subprocess.DEVNULL, start_new_session=True)
         while subprocess.run(["curl", "-sf", f"http://127.0.0.1:{self.http}/healthz"], stdout=subprocess.DEVNULL).returncode != 0:
             assert self.coordinator.poll() is None, f"{COORDINATOR}: ended with {self.coordinator.returncode}"
-            time.sleep(0.2)  # as above
+            time.sleep(0.2)  # a build may run first, and take long
 
     def stop_coordinator(self):
         if self.coordinator:

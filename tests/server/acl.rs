@@ -1,8 +1,8 @@
-//! Access control: by command, by category, by key, reading apart from writing.
+//! Access control: by command, by category, and by key, with separate permissions to read and to write.
 
 use crate::common::{Conn, Server};
 
-/// What changes quotas.
+/// Commands that change quotas.
 const TAKES_OR_GIVES: [&str; 5] = [
     "RL.QUOTA q LIMIT a 5 60",
     "RL.MQUOTA 1 q POLICY p",
@@ -11,7 +11,7 @@ const TAKES_OR_GIVES: [&str; 5] = [
     "RL.RENEW q r 60",
 ];
 
-/// Whether an error says that this user may not.
+/// Returns whether the reply says that this user may not run the command.
 fn forbidden(conn: &mut Conn, line: &str) -> bool {
     let reply = conn.ask(line);
     reply.is_error() && reply.error().starts_with("NOPERM")
@@ -79,8 +79,8 @@ fn who_may_only_read_a_key_may_peek_and_not_take() {
     }
 }
 
-/// Whether the server lets modules say what categories a command is in; Redis 7.0 puts a module's
-/// commands in none, and users have to be refused them by name.
+/// Returns whether modules can name the categories of their commands. Redis 7.0 puts a module's commands in
+/// no category, so they must be denied to users by name.
 fn modules_have_categories(conn: &mut Conn) -> bool {
     conn.is_at_least(7, 2)
 }
@@ -137,7 +137,7 @@ fn the_category_ratelimit_holds_all_that_a_client_needs() {
     let mut commands = conn.ask("ACL CAT ratelimit").words();
     commands.iter_mut().for_each(|name| name.make_ascii_lowercase());
     commands.sort_unstable();
-    // Valkey 8.0 knows who is in a category and lists no module's commands.
+    // Valkey 8.0 knows the categories of a module's commands, but does not list them.
     if !commands.is_empty() {
         let of_clients = [
             "cl.throttle",

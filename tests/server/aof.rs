@@ -1,4 +1,4 @@
-//! The append-only file: nothing that was answered is lost, and loading it charges nothing twice.
+//! The append-only file: nothing that was answered is lost, and loading the file charges nothing twice.
 
 use std::thread;
 
@@ -7,7 +7,7 @@ use crate::common::{Conn, Random, Server, aof, wait_until};
 
 const ALWAYS: [&str; 2] = ["appendonly yes", "appendfsync always"];
 
-/// Repeats what an append-only file holds on a server that has seen nothing of it.
+/// Starts an empty server and replays the commands of an append-only file on it.
 fn replay(from: &Server) -> (Server, Conn) {
     let server = Server::start(&[]);
     let mut conn = server.connect();
@@ -30,7 +30,7 @@ fn nothing_answered_is_missing_after_kill_9_under_load() {
     let clients: Vec<_> = (0..4)
         .map(|_| {
             let mut conn = server.connect();
-            // Asks until the server is gone: how often each request was answered, and whether by yes.
+            // Sends requests until the server is gone. Counts for each request how often it was admitted.
             thread::spawn(move || {
                 let mut answered = [0; 3];
                 for turn in 0.. {
@@ -57,7 +57,7 @@ fn nothing_answered_is_missing_after_kill_9_under_load() {
     let mut conn = server.connect();
     for (key, answered) in ["slide", "window", "bucket"].iter().zip(answered) {
         let used = conn.ask(&format!("RL.INFO {key}")).get("used").int();
-        // Each of four clients may have been cut off between its admission and its answer.
+        // Each of the four clients may have been disconnected between its admission and its reply.
         assert!((answered..=answered + 4).contains(&used), "{key}: {answered} answered, {used} used");
     }
     let (_replayed, mut other) = replay(&server);
@@ -79,7 +79,7 @@ fn a_restart_on_mixed_commands_restores_every_key() {
     assert_eq!(expiries(&mut conn), expected);
 }
 
-/// Rewrites the file while clients go on, kills the server, and compares.
+/// Rewrites the file while clients send requests, kills the server, and compares.
 fn survives_a_rewrite(preamble: &str) {
     let preamble = format!("aof-use-rdb-preamble {preamble}");
     let mut server = Server::start(&[ALWAYS[0], ALWAYS[1], &preamble]);

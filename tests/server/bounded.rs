@@ -1,5 +1,5 @@
-//! A sliding window is exact up to 10,000 instants; beyond, it stays within 256 KiB and errs only by
-//! counting a little longer.
+//! A sliding window is exact up to 10,000 instants. Beyond that it stays within 256 KiB, and its only error
+//! is that it counts some cost a little longer.
 
 use crate::common::clock::ahead;
 use crate::common::oracle::Log;
@@ -7,14 +7,15 @@ use crate::common::{Conn, Random, Server};
 
 const HOUR: u64 = 3_600_000;
 
-/// What `RL.INFO` counts after one more of cost 1 at `at`: the key's clock is there then.
+/// Admits one more request of cost 1 at `at`, and returns the usage from `RL.INFO`. The effect moves the
+/// key's clock to `at`.
 fn used_at(conn: &mut Conn, log: &mut Log, at: u64) -> u128 {
     conn.apply("k", &format!("slide {at} 1 9007199254740991 {HOUR}"));
     log.admit(at, 1);
     u128::try_from(conn.ask("RL.INFO k").get("used").int()).unwrap()
 }
 
-/// Books one admission after another, each up to `gap` ms after the last. The last instant.
+/// Applies `count` admissions, each up to `gap` ms after the last, and returns the last instant.
 fn book(conn: &mut Conn, log: &mut Log, random: &mut Random, count: usize, gap: i64) -> u64 {
     let mut at = u64::try_from(ahead(conn)).unwrap();
     for _ in 0..count {
@@ -37,7 +38,7 @@ fn ten_thousand_instants_are_kept_to_the_millisecond() {
     let mut random = Random::new(2);
     let mut log = Log::default();
     let mut at = book(&mut conn, &mut log, &mut random, 9_999, 600);
-    // At about one instant each 300 ms, as many leave from here on as come.
+    // There is about one instant per 300 ms. From here on, as many leave the window as arrive.
     at += HOUR / 2;
     for _ in 0..400 {
         at += u64::try_from(random.between(300, 5_000)).unwrap();

@@ -1,4 +1,4 @@
-//! RL.BUCKET: starts full, gains `refill` tokens per `period`, continuously and without drift.
+//! RL.BUCKET: starts full and gains `refill` tokens per `period`, continuously and without drift.
 
 use crate::common::Server;
 use crate::common::clock::{ahead, judged};
@@ -46,7 +46,8 @@ fn a_token_is_there_at_retry_after_and_not_a_millisecond_before() {
     let mut conn = server.connect();
     let begin = ahead(&mut conn);
     for (key, moment, there) in [("early", 333, false), ("right", 334, true)] {
-        // An effect of no cost is none, so the moment is set by a token that was kept for it.
+        // An effect without cost does not exist, so a token that was left over for this moves the key's
+        // clock.
         conn.apply(key, &format!("bucket {begin} 9 10 3 1000"));
         conn.apply(key, &format!("bucket {} 1 10 3 1000", begin + moment));
         assert_eq!(judged(&mut conn, &format!("RL.BUCKET {key} 10 3")).allowed, there, "{key}");
@@ -69,7 +70,7 @@ fn nothing_drifts_however_often_it_is_asked() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     let begin = ahead(&mut conn);
-    // One token each third of a second is what comes in, so the bucket stays as full as it was.
+    // The refill is one token each third of a second, so the bucket stays as full as it was.
     conn.apply("k", &format!("bucket {begin} 5 10 3 1000"));
     for third in 1..=30_000 {
         conn.send(&["RL.APPLY", "k", &format!("bucket {} 1 10 3 1000", begin + third * 1_000 / 3)]);

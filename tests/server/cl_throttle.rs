@@ -1,4 +1,4 @@
-//! CL.THROTTLE: what clients of redis-cell ask for and are told, on a bucket of this module.
+//! CL.THROTTLE: the requests and replies of redis-cell's clients, on a bucket of this module.
 
 mod asked_for;
 mod kept;

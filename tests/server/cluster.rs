@@ -1,4 +1,5 @@
-//! Three nodes: keys route by slot, and slots that move under load take every key's state along.
+//! A cluster of three nodes: keys route by slot, and a slot that moves under load takes the state of every
+//! key along.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -36,7 +37,7 @@ fn keys_route_by_their_slot() {
     }
 }
 
-/// One request of each type on a key: names share a tag, so that they share its slot.
+/// Returns one request of each type, each on its own key. The keys share a tag, so they share its slot.
 fn requests(number: usize) -> [String; 3] {
     [
         format!("RL.SLIDE {{k{number}}}:s 700 1d"),
@@ -45,7 +46,7 @@ fn requests(number: usize) -> [String; 3] {
     ]
 }
 
-/// Asks at random until `over`: cost admitted, by request.
+/// Sends random requests until `over`. Returns the admitted cost by request.
 fn admitted(
     mut client: ClusterClient,
     seed: u64,
@@ -101,6 +102,6 @@ fn slots_that_move_under_load_keep_every_state_and_admit_nothing_twice() {
         assert_eq!(info.get("used").int(), sum[&request], "{key}: used and told");
         assert!(sum[&request] <= 700);
     }
-    // The load ran into the limits, or they were not tested: nearly all of it is used.
+    // The load must use nearly all of the limits, or the limits were not tested.
     assert!(sum.values().filter(|cost| **cost > 300).count() > 6, "{sum:?}");
 }

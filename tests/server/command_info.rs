@@ -1,4 +1,4 @@
-//! What the server says of each command: COMMAND INFO, DOCS and GETKEYS.
+//! The server's description of each command: COMMAND INFO, DOCS and GETKEYS.
 
 use crate::common::{Conn, Server, Value};
 
@@ -72,7 +72,7 @@ const COMMANDS: [Expected; 14] = [
         name: "rl.top",
         arity: -1,
         flags: &["admin", "loading", "stale"],
-        key: &[], // it has none
+        key: &[], // it has no keys
         arguments: &["what"],
         call: "",
     },
@@ -126,7 +126,7 @@ const COMMANDS: [Expected; 14] = [
     },
 ];
 
-/// The one command whose keys are counted.
+/// The only command with a number of keys as an argument.
 const COUNTED: &str = "rl.mquota";
 
 fn info(conn: &mut Conn, name: &str) -> Vec<Value> {
@@ -263,7 +263,7 @@ fn the_module_is_listed_under_its_name() {
     commands.iter_mut().for_each(|name| name.make_ascii_lowercase());
     commands.sort_unstable();
     let mut expected: Vec<&str> = COMMANDS.iter().map(|command| command.name).collect();
-    expected.push("rl.policy"); // what is said of it is in policies/info.rs
+    expected.push("rl.policy"); // policies/info.rs checks its texts
     expected.extend(["rl.policy|del", "rl.policy|get", "rl.policy|help", "rl.policy|list", "rl.policy|set"]);
     expected.sort_unstable();
     assert_eq!(commands, expected);

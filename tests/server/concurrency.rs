@@ -1,5 +1,5 @@
-//! Fifty connections from five processes on few keys: no interval over-admits, and the clients were
-//! told exactly what the append-only file holds.
+//! Fifty connections from five processes on a few keys. No interval over-admits, and the replies agree
+//! exactly with the append-only file.
 
 use std::collections::HashMap;
 use std::env;
@@ -16,10 +16,11 @@ const PROCESSES: u64 = 5;
 const CONNECTIONS: u64 = 10;
 const RUN: Duration = Duration::from_secs(20);
 
-/// Tells the tests' executable, run again, that it is one of the processes: socket, seed and file.
+/// The environment variable that marks a run of the tests' executable as one of the processes. It holds the
+/// socket, the seed and the file.
 const WORKER: &str = "REDIS_RL_TEST_WORKER";
 
-/// Requests, each on a key of its own: windows of 100 to 500 ms, and rates of that order.
+/// Requests, each on its own key, with windows of 100 to 500 ms and rates of that order.
 const REQUESTS: [&str; 7] = [
     "RL.SLIDE slide:100 40 100ms",
     "RL.SLIDE slide:250 25 250ms",
@@ -57,7 +58,7 @@ fn no_interval_is_over_admitted_and_totals_are_what_clients_were_told() {
     assert!(logs["window:500"].most_fixed(500, -130) <= 90);
     assert_eq!(logs["bucket:fast"].beyond_bucket(20, 300, 1_000), None);
     assert_eq!(logs["bucket:slow"].beyond_bucket(9, 10, 250), None);
-    // Nor was anything held back: with fifty clients at it, every limit was met.
+    // Nor was too little admitted: fifty clients reach every limit.
     assert_eq!(logs["slide:100"].most_sliding(100), 40);
     assert_eq!(logs["slide:250"].most_sliding(250), 25);
     assert_eq!(logs["window:100"].most_fixed(100, 0), 40);
@@ -75,7 +76,7 @@ fn spawn(server: &Server, seed: u64) -> (Child, PathBuf) {
     (child, file)
 }
 
-/// One of the processes; nothing where the tests themselves run.
+/// Runs as one of the processes. Does nothing in the process that runs the tests.
 #[test]
 fn worker() {
     let Ok(order) = env::var(WORKER) else { return };
@@ -96,7 +97,7 @@ fn worker() {
     fs::write(order[2], lines).unwrap();
 }
 
-/// Asks at random for `RUN`: cost admitted, by key.
+/// Sends random requests for `RUN`. Returns the admitted cost by key.
 fn admitted(mut conn: Conn, mut random: Random) -> HashMap<String, i64> {
     let mut admitted = HashMap::new();
     let begin = Instant::now();

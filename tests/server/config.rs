@@ -1,4 +1,5 @@
-//! `rl.max-window`: by CONFIG, by redis.conf, by load argument; refused where it makes no sense.
+//! `rl.max-window`: set by CONFIG, in redis.conf or by load argument, and refused where the value makes no
+//! sense.
 
 use crate::common::{Conn, Server};
 

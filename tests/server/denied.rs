@@ -1,10 +1,10 @@
-//! A request that is denied, refused or only read leaves no trace: nothing is written, replicated,
+//! A request that is denied or refused, or that only reads, leaves no trace: nothing is written, replicated,
 //! appended or created.
 
 use crate::common::aof;
 use crate::common::{Conn, Server, Value, wait_until};
 
-/// Everything in which a write shows.
+/// Everything that changes when a command writes.
 #[derive(Debug, PartialEq)]
 struct Trace {
     offset: i64,
@@ -81,7 +81,8 @@ fn what_admits_nothing_writes_nothing() {
         "RL.INFO string",
         "RL.SLIDE new",
         "RL.APPLY new x",
-        // Of many limits, some would admit it; an id that is open was admitted already.
+        // A request about many limits is denied if only some of them would admit it. An id with an open
+        // reservation was admitted already.
         "RL.QUOTA q LIMIT a 5 1d LIMIT t 5 1d UNIT tokens COST tokens 2",
         "RL.QUOTA q LIMIT a 5 1d LIMIT t 5 1d UNIT tokens COST tokens 2 RESERVE 1d",
         "RL.QUOTA q LIMIT a 5 1d LIMIT t 5 1d UNIT tokens COST tokens 2 RESERVE 1d ID s",

@@ -1,8 +1,8 @@
-//! docs/commands.md, COMMAND DOCS and the errors say the same of how each command is written.
+//! docs/commands.md, COMMAND DOCS and the errors show the same syntax for each command.
 //!
-//! And docs/commands.md names each field of INFO rl.
+//! docs/commands.md also names each field of INFO rl.
 //!
-//! What stands for a value is compared as `_`, since each names it for its own readers.
+//! A placeholder for a value is compared as `_`, because each of the three has its own names for values.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,7 +10,7 @@ use std::path::Path;
 
 use crate::common::{Conn, Server, Value};
 
-/// Each command, and a call that is answered with how it is written, if there is one.
+/// Each command, and a call whose error shows the syntax, if there is one.
 const COMMANDS: [(&str, &str); 20] = [
     ("RL.SLIDE", "RL.SLIDE k 5 60 no"),
     ("RL.WINDOW", "RL.WINDOW k 5 60 no"),
@@ -26,19 +26,19 @@ const COMMANDS: [(&str, &str); 20] = [
     ("RL.SETTLE", "RL.SETTLE k r no"),
     ("RL.CANCEL", ""),
     ("RL.RENEW", ""),
-    ("RL.POLICY SET", ""), // as RL.QUOTA
+    ("RL.POLICY SET", ""), // as in RL.QUOTA
     ("RL.POLICY GET", ""),
     ("RL.POLICY DEL", ""),
     ("RL.POLICY LIST", ""),
     ("RL.POLICY HELP", ""),
-    ("LIMIT", ""), // what RL.QUOTA and RL.POLICY SET have in common
+    ("LIMIT", ""), // the part that RL.QUOTA and RL.POLICY SET share
 ];
 
 fn commands_md() -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/commands.md")).unwrap()
 }
 
-/// The lines of docs/commands.md about a command, such as `RL.PEEK key [COST n] [COST unit n ...]`.
+/// Returns the lines of docs/commands.md about a command, such as `RL.PEEK key [COST n] [COST unit n ...]`.
 fn shown(name: &str) -> BTreeSet<String> {
     let text = commands_md();
     let blocks = text.split("\n```\n").filter(|block| block.starts_with("RL.") || block.starts_with("CL."));
@@ -53,7 +53,7 @@ fn shown(name: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// With `_` for each word that is no keyword.
+/// Replaces each word that is not a keyword with `_`.
 fn plain(line: &str) -> String {
     let word = |word: &str| {
         let value = word.trim_matches(['[', ']']);
@@ -63,7 +63,7 @@ fn plain(line: &str) -> String {
     line.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
 
-/// The ways to write an argument as COMMAND DOCS has it: one for each choice that must be made.
+/// Returns the ways to write an argument, from COMMAND DOCS: one for each alternative of a required choice.
 fn ways(argument: &Value) -> Vec<String> {
     let has =
         |flag: &str| argument.find("flags").is_some_and(|flags| flags.words().contains(&flag.to_owned()));
@@ -82,17 +82,17 @@ fn ways(argument: &Value) -> Vec<String> {
         *way = words.map(String::as_str).chain(several.then_some("...")).collect::<Vec<_>>().join(" ");
     }
     if argument.get("name").text() == "limit" && token.as_deref() == Some("LIMIT") {
-        return vec!["LIMIT ...".to_owned()]; // which has lines of its own
+        return vec!["LIMIT ...".to_owned()]; // LIMIT has lines of its own
     }
     match (has("optional"), token) {
         (false, _) => ways,
-        // A keyword that means several things is shown once for each.
+        // A keyword with several meanings is shown once for each of them.
         (true, Some(_)) => vec![ways.iter().map(|way| format!("[{way}]")).collect::<Vec<_>>().join(" ")],
         (true, None) => vec![format!("[{}]", ways.join(" | "))],
     }
 }
 
-/// The ways to write arguments that follow each other.
+/// Returns the ways to write a sequence of arguments.
 fn sequences(arguments: &[Value]) -> Vec<String> {
     arguments.iter().fold(vec![String::new()], |before, argument| {
         let ways = ways(argument);
@@ -103,13 +103,13 @@ fn sequences(arguments: &[Value]) -> Vec<String> {
     })
 }
 
-/// What COMMAND DOCS says of a command's arguments.
+/// Returns a command's arguments from COMMAND DOCS.
 fn arguments(conn: &mut Conn, name: &str) -> Vec<Value> {
     let docs = conn.ask(&format!("COMMAND DOCS {}", name.replace(' ', "|"))).list()[1].clone();
     docs.find("arguments").map_or(vec![], |arguments| arguments.list().to_vec())
 }
 
-/// Those of a limit.
+/// Returns the arguments of a limit.
 fn of_a_limit(conn: &mut Conn) -> Vec<Value> {
     let set = arguments(conn, "RL.POLICY SET");
     let limit = set.iter().find(|argument| argument.get("name").text() == "limit").unwrap();

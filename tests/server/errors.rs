@@ -1,4 +1,4 @@
-//! Every bound from both sides, in fixed words; and nothing changes when an error is answered.
+//! Every bound from both sides, with its exact error text. An error changes nothing.
 
 use crate::common::conn::fill;
 use crate::common::{Conn, Server};
@@ -6,7 +6,7 @@ use crate::common::{Conn, Server};
 const MOST: &str = "9007199254740991";
 const TOO_MANY: &str = "9007199254740992";
 
-/// What no number of any kind may look like.
+/// Words that no number of any kind may look like.
 const NO_NUMBERS: [&str; 14] = [
     "",
     "-1",

@@ -1,4 +1,4 @@
-//! Whoever holds a slot may die: it is free again once its ttl has passed, and what was charged stays.
+//! A holder of slots may die. Each slot is free again after its ttl, and what was charged stays charged.
 
 use crate::common::clock::{frozen, now, wait_for_clock};
 use crate::common::ledger::Ledger;
@@ -12,7 +12,7 @@ const SLOTS: i64 = 1_000;
 const LIMITS: &str = "LIMIT rpm 5000 1h LIMIT tpm 1000000 1d UNIT tokens LIMIT day 1000000 3650d UNIT tokens WINDOW \
                       LIMIT slots 1000 INFLIGHT";
 
-/// One of the processes that take slots and do not live to give them back.
+/// Runs as one of the processes that take slots and are killed before they can give them back.
 #[test]
 fn holder() {
     let Some(order) = process::order() else { return };
@@ -32,7 +32,7 @@ fn holder() {
     }
 }
 
-/// Takes all slots by processes that are killed then: the tokens that they were charged.
+/// Takes all slots from processes that are then killed. Returns the tokens that were charged.
 fn take_all_and_die(server: &Server) -> i64 {
     let order = |seed: u64| [server.socket().display().to_string(), seed.to_string()];
     let mut holders: Vec<Process> =
@@ -42,7 +42,7 @@ fn take_all_and_die(server: &Server) -> i64 {
     tokens
 }
 
-/// When each slot has to be free, from the primary's file.
+/// Returns the instant at which each slot must be free, from the primary's file.
 fn expiries(server: &Server) -> Vec<i64> {
     let ledger = Ledger::of(entries(server.dir()));
     let mut expiries: Vec<i64> =
@@ -52,7 +52,8 @@ fn expiries(server: &Server) -> Vec<i64> {
     expiries
 }
 
-/// Looks without a pause until all slots are free, each at its ttl, to the ms of the server's clock.
+/// Polls without a pause until all slots are free. Each must be free at its ttl, to the ms of the server's
+/// clock.
 fn assert_each_comes_back(conn: &mut Conn, expiries: &[i64], tokens: i64) {
     let (mut polls, mut last, mut gap) = (0, 0, 0);
     loop {
@@ -75,7 +76,7 @@ fn assert_each_comes_back(conn: &mut Conn, expiries: &[i64], tokens: i64) {
     eprintln!("{polls} looks, the longest pause between two was {gap} ms");
     assert!(polls > 50, "looked {polls} times only");
     assert_eq!(conn.used("k"), [SLOTS, tokens, tokens, 0]);
-    // All of them can be taken again, and no more.
+    // All slots can be taken again, and no more.
     let request = format!("RL.QUOTA k {LIMITS} RESERVE 1h");
     let admitted = (0..=SLOTS).filter(|_| conn.quota(&request).allowed).count();
     assert_eq!(i64::try_from(admitted).unwrap(), SLOTS);
@@ -93,7 +94,7 @@ fn every_slot_comes_back_though_the_server_was_killed_too() {
     let mut server = Server::start(&["appendonly yes", "appendfsync always"]);
     let tokens = take_all_and_die(&server);
     server.crash_and_restart();
-    server.connect().done("CONFIG SET appendfsync no"); // so that looks follow each other closely
+    server.connect().done("CONFIG SET appendfsync no"); // so that polls follow each other closely
     assert_each_comes_back(&mut server.connect(), &expiries(&server), tokens);
 }
 
@@ -108,7 +109,7 @@ fn every_slot_comes_back_after_a_failover() {
     wait_until("the replica has all of it", || conn.info_number("slave_repl_offset") >= offset);
     let expiries = expiries(&primary);
     let over = |now: i64| i64::try_from(expiries.partition_point(|at| *at <= now)).unwrap();
-    // A replica tells the same before it is promoted.
+    // A replica reports the same before it is promoted.
     let before = over(now(&mut conn));
     let told = conn.quota("RL.PEEK k").row("slots").remaining;
     assert!((before..=over(now(&mut conn))).contains(&told), "{told}");

@@ -1,4 +1,4 @@
-//! No input, of any length or bytes, ends the server or makes it hoard memory.
+//! No input, of any length and any bytes, crashes the server or makes it use ever more memory.
 
 use crate::common::{Conn, Random, Server, clock, wait_until};
 use crate::hostile_bytes::{change, effect};
@@ -29,7 +29,7 @@ const SHAPES: [&str; 22] = [
     "RL.POLICY SET other LIMIT a 5 60 LIMIT b 5 INFLIGHT",
 ];
 
-/// What the key may be before.
+/// Commands that put the key into different states first.
 const STATES: [&str; 7] = [
     "DEL k",
     "SET k x",
@@ -40,10 +40,10 @@ const STATES: [&str; 7] = [
     "RL.QUOTA k LIMIT a 5 60 UNIT u LIMIT c 5 60 BUCKET 5 COST u 1 RESERVE 60 ID r",
 ];
 
-/// The policy that they name.
+/// The policy that the commands name.
 const POLICY: [&str; 11] = ["RL.POLICY", "SET", "p", "LIMIT", "a", "5", "60", "LIMIT", "b", "9", "INFLIGHT"];
 
-/// What peers choked on, and its relatives.
+/// Returns inputs on which similar programs have failed, and variants of them.
 pub fn nasty() -> Vec<Vec<u8>> {
     let mut nasty: Vec<Vec<u8>> = [
         "",
@@ -120,7 +120,7 @@ pub fn nasty() -> Vec<Vec<u8>> {
     nasty
 }
 
-/// The server answers, and what it holds for itself is not more than it was.
+/// Checks that the server answers, and that it uses no more memory for itself than before.
 pub fn assert_unharmed(server: &Server, conn: &mut Conn, memory_before: i64) {
     server.assert_alive();
     conn.done("FLUSHALL");
@@ -131,7 +131,7 @@ pub fn assert_unharmed(server: &Server, conn: &mut Conn, memory_before: i64) {
     assert_eq!(conn.ask("RL.SLIDE after 5 60").five(), [1, 5, 4, 0, 60_000]);
 }
 
-/// Sends a batch and takes its replies, of which each has to be one in protocol.
+/// Sends commands in batches and receives their replies. Each reply must be valid in the protocol.
 pub struct Batch<'a> {
     conn: &'a mut Conn,
     sent: usize,
@@ -190,7 +190,7 @@ fn every_nasty_value_in_every_position_of_every_command() {
     assert_unharmed(&server, &mut conn, before);
 }
 
-/// Words that may be right where they stand.
+/// Words that may be valid in their place.
 const SANE: [&str; 20] = [
     "5",
     "60",

@@ -1,5 +1,5 @@
-//! No bytes that files, replicas or tools bring in end the server: effects at any instant, and payloads
-//! in which anything may have been changed.
+//! Bytes from files, replicas or tools never crash the server: effects at any instant, and payloads with any
+//! bytes changed.
 
 use rl_core::effect::Effect;
 use rl_core::quota::costs::Costs;
@@ -11,7 +11,7 @@ use crate::common::quota::{admission, inflight, slide, window};
 use crate::common::{Conn, Random, Server, Value, clock};
 use crate::hostile::{Batch, assert_unharmed};
 
-/// An effect that may be right, at an instant that may be any.
+/// Returns an effect that may be valid, at an instant that may be any.
 pub fn effect(random: &mut Random, now: i64) -> String {
     let at = *random.pick(&[0, 1, now, now + 60_000, 1 << 43, 9_007_199_254_740_991, i64::MAX, -1]);
     let cost = *random.pick(&[0, 1, 5, 9_007_199_254_740_991, i64::MAX, -1]);
@@ -26,7 +26,7 @@ pub fn effect(random: &mut Random, now: i64) -> String {
     }
 }
 
-/// A change to a quota that may be right, at an instant that may be any.
+/// Returns an effect on a quota that may be valid, at an instant that may be any.
 pub fn change(random: &mut Random, now: i64) -> Vec<u8> {
     let at = *random.pick(&[0, 1, now, now + 60_000, (1 << 43) - 1]);
     let cost = *random.pick(&[0, 1, 5, 9_007_199_254_740_991]);
@@ -64,7 +64,7 @@ pub fn change(random: &mut Random, now: i64) -> Vec<u8> {
     if random.one_in(4) { mutate(random, &bytes) } else { bytes }
 }
 
-/// Payloads of all types and sizes, to mutate.
+/// Returns payloads of all types and sizes, to mutate.
 fn payloads(conn: &mut Conn) -> Vec<Payload> {
     let begin = clock::ahead(conn);
     conn.apply("slide", &format!("slide {begin} 2 5 3600000"));
@@ -113,7 +113,7 @@ fn mutate(random: &mut Random, body: &[u8]) -> Vec<u8> {
 
 #[test]
 fn a_million_mutated_payloads_restored() {
-    // Each refused payload is a line in the server's log.
+    // The server logs a line for each refused payload.
     let server = Server::start(&["loglevel warning", "logfile /dev/null"]);
     let mut conn = server.connect();
     let payloads = payloads(&mut conn);
@@ -184,7 +184,7 @@ fn a_change_to_a_quota_at_any_instant_leaves_a_key_that_can_be_asked() {
         for _ in 0..random.between(1, 3) {
             let effect = change(&mut random, now);
             let reply = match effect.split_first() {
-                // As versions up to 0.1 wrote it.
+                // This is the form that versions up to 0.1 wrote.
                 Some((1, rest)) if random.one_in(4) => {
                     conn.call(&[b"RL.APPLY", b"k" as &[u8], b"quota", rest])
                 }
@@ -216,7 +216,7 @@ fn a_change_to_a_quota_at_any_instant_leaves_a_key_that_can_be_asked() {
     assert_unharmed(&server, &mut conn, before);
 }
 
-/// Asks, and holds every number that is answered to be one that all clients keep exactly.
+/// Sends commands, and checks that all clients can represent every number in the replies exactly.
 #[track_caller]
 fn assert_in_range(conn: &mut Conn, lines: &[&str]) {
     fn check(value: &Value) {

@@ -1,4 +1,5 @@
-//! A limiter is a key like any other: typed, expiring, renamed, copied, measured, deleted.
+//! A limit's state is a key like any other: it has a type, and can expire, be renamed, copied, measured and
+//! deleted.
 
 use crate::common::clock::{ahead, judged, now};
 use crate::common::{Conn, Random, Server, Value, wait_for_clock};

@@ -1,11 +1,11 @@
-//! Two hundred clients in four lanes on one key, from programs in four languages: each time, the first of the
-//! highest lane went on.
+//! Two hundred clients in four lanes on one key, from programs in four languages. Each admission goes to the
+//! first waiter of the highest lane.
 //!
-//! Who came when and who went on when is read from one record, which the server itself has written in the order
-//! of what it did: the append-only file. An admission is in it anyway, with what identifies the request. For its
-//! arrival each client sends a write that names the request in front of it, in one packet: the server runs both
-//! without anything between them, which MONITOR bears out. So no two steps of the record are out of order, and
-//! nothing has to be allowed for.
+//! The order of arrivals and admissions is read from one record that the server itself writes, in the order
+//! of its own steps: the append-only file. An admission is in the file anyway, with the id or cost that
+//! identifies the request. For the arrival, each client sends a write that names the request, followed by the
+//! request, in one packet. The server runs the two with nothing between them, and MONITOR confirms this. The
+//! steps of the record are therefore in the right order, and the test needs no tolerance.
 
 use std::collections::HashMap;
 use std::fs;
@@ -21,30 +21,30 @@ use crate::common::quota::{Entry, Event, entries};
 use crate::common::turns::{self, Step};
 use crate::common::{Conn, Random, Server, Value, aof};
 
-/// Clients of each program; of all of them a quarter is in each lane.
+/// The number of clients of each program. A quarter of all clients is in each lane.
 const CLIENTS: u64 = 50;
-/// Requests of each client.
+/// The number of requests of each client.
 const REQUESTS: u64 = 3;
-/// Programs: those of [`LANGUAGES`], and this one.
+/// The number of programs: one for each of [`LANGUAGES`], and this one.
 const PROGRAMS: u64 = 4;
 const TOTAL: usize = 600;
 
-/// In front of every cost, so that a request is known by its cost and all cost nearly the same.
+/// The base of every cost. A request is known by its cost, and all costs are nearly the same.
 const COST: u64 = 1_000_000;
 
 const LANES: [&str; 4] = ["CRITICAL", "HIGH", "NORMAL", "LOW"];
 
-/// What runs a program in each language, and the program.
+/// The command that runs the program of each language, and the program.
 const LANGUAGES: [(&str, &str); 3] = [("python3", "client.py"), ("perl", "client.pl"), ("cc", "client.c")];
 
-/// One request, as a program is ordered to make it: `client|pause in ms|arrival|request`.
+/// One request in the form that a program receives it: `client|pause in ms|arrival|request`.
 struct Order {
     id: String,
     lane: usize,
     line: String,
 }
 
-/// The orders of one program. `request` makes one from its number and lane.
+/// Returns the orders of one program. `request` makes a request from its number and lane.
 fn orders(program: u64, request: fn(u64, &str) -> (String, String)) -> Vec<Order> {
     let mut random = Random::new(program);
     let each = (0..CLIENTS).flat_map(|client| (0..REQUESTS).map(move |nth| (client, nth)));
@@ -70,14 +70,14 @@ fn clients_of_a_quota_in_many_languages_go_on_in_turn() {
         Event::Admitted { reserved, .. } => Some(String::from_utf8(reserved?.0).unwrap()),
         _ => None,
     });
-    let ledger = Ledger::of(entries(server.dir())); // fails where a window was over-admitted
+    let ledger = Ledger::of(entries(server.dir())); // fails if a window was over-admitted
     assert_eq!(ledger.account("k").total("rate"), u128::try_from(TOTAL).unwrap());
     assert_eq!(ledger.account("k").most("rate"), 50);
 }
 
 #[test]
 fn clients_of_a_sliding_window_in_many_languages_go_on_in_turn() {
-    const LIMIT: u64 = 50 * COST + 50_000; // fifty whatever they cost
+    const LIMIT: u64 = 50 * COST + 50_000; // room for fifty requests, whichever they are
     let request = |number: u64, lane: &str| {
         let cost = COST + number;
         (cost.to_string(), format!("RL.SLIDE k {LIMIT} 1 COST {cost} WAIT 60 PRIORITY {lane}"))
@@ -92,8 +92,8 @@ fn clients_of_a_sliding_window_in_many_languages_go_on_in_turn() {
     assert!(most >= u128::from(50 * COST), "nothing was held back");
 }
 
-/// Runs all programs, and looks at what they were told and at the record. `admitted` tells who a command of the
-/// append-only file admits.
+/// Runs all programs, and checks their replies and the record. `admitted` returns the id of the request that
+/// a command of the append-only file admits.
 fn run(request: fn(u64, &str) -> (String, String), admitted: fn(&[Vec<u8>]) -> Option<String>) -> Server {
     let server = Server::start(&["appendonly yes", "appendfsync no"]);
     let mut monitor = server.connect();
@@ -127,7 +127,7 @@ fn run(request: fn(u64, &str) -> (String, String), admitted: fn(&[Vec<u8>]) -> O
         panic!("a client jumped: {:#?}", &record[at.saturating_sub(9)..=at]);
     });
     assert_eq!((told.went, told.left), ([TOTAL / 4; 4], 0));
-    // There were lines and lanes to jump, and a jump anywhere would have been seen.
+    // There were waiters to jump over, in the same lane and in lower lanes. A jump anywhere is detected.
     assert!(told.before_own_lane > TOTAL / 4 && told.before_lower_lanes > TOTAL / 20, "{told:?}");
     let mut jumps = 0;
     for (at, jumped) in turns::with_a_jump(&record) {
@@ -146,7 +146,7 @@ fn write(server: &Server, program: u64, orders: &[Order]) -> PathBuf {
     file
 }
 
-/// A step of the record.
+/// Parses a step of the record.
 fn step(
     command: &[Vec<u8>],
     lanes: &HashMap<&str, usize>,
@@ -162,8 +162,8 @@ fn step(
     admitted(command).map(|id| Step::Went { id })
 }
 
-/// Each request is what the server ran right after it was told that it comes. What the module itself asks the server
-/// when it is someone's turn is in MONITOR too.
+/// Checks that the server ran each request right after its arrival. MONITOR also shows the commands that the
+/// module itself sends when a waiter's turn has come.
 fn assert_arrivals_are_next_to_their_requests(server: &Server, monitor: &mut Conn) {
     server.connect().done("PING the-end");
     let line = |value: Value| match value {
@@ -171,7 +171,7 @@ fn assert_arrivals_are_next_to_their_requests(server: &Server, monitor: &mut Con
         other => panic!("no line of MONITOR: {other:?}"),
     };
     let lines = std::iter::repeat_with(|| line(monitor.receive()));
-    // What the module asks a server of 7.0 before someone goes on; it changes nothing.
+    // On Redis 7.0 the module sends this command before it admits a waiter. The command changes nothing.
     let lines = lines.filter(|line| !line.contains(r#""PEXPIREAT" "#));
     let lines: Vec<String> = lines.take_while(|line| !line.contains("the-end")).collect();
     let mut arrivals = 0;
@@ -227,7 +227,7 @@ fn missing(runner: &str, error: &std::io::Error) -> ! {
     panic!("{runner} is needed for clients in its language (`.ci/setup.sh languages` installs it): {error}")
 }
 
-/// The program in Rust; nothing where the tests themselves run.
+/// Runs the program in Rust. Does nothing in the process that runs the tests.
 #[test]
 fn client() {
     let Some(order) = process::order() else { return };

@@ -1,7 +1,7 @@
-//! The module from outside: a real server, real processes, a file per concern.
+//! Integration tests of the module: a real server, real processes, and one file per concern.
 //!
-//! One executable, so that tests of all concerns run side by side and are linked once.
-//! Some files or one test: `cargo test --release --test server aof::`.
+//! All tests are in one executable, so tests of all concerns run in parallel and are linked once. To run a
+//! single file or test: `cargo test --release --test server aof::`.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,5 +1,5 @@
-//! Ten thousand clients that wait, on one key and on a key each: they are there in seconds, cost a server that has
-//! nothing to do no time, and go on when it is their turn, each of them once.
+//! Ten thousand waiters, on one key and on a key each. They start to wait within seconds, they cost an idle
+//! server no CPU time, and each is admitted once, when its turn has come.
 
 use std::collections::HashMap;
 use std::io::{Read, Write};
@@ -14,22 +14,23 @@ use crate::common::{Conn, Server, wait_until};
 
 const WAITERS: u64 = 10_000;
 
-/// How many go on in a second where they do so one after the other.
+/// The number of waiters admitted per second in the rounds that admit one after the other.
 const PACE: u64 = 2_500;
-/// For so many ms nobody does, so that all wait by then.
+/// The time in ms before the first admission, so that all clients wait by then.
 const BEFORE: u64 = 2_500;
-/// As many as could in this time.
+/// The number of waiters that this time could have admitted.
 const TOKENS: u64 = PACE * BEFORE / 1_000;
-/// So many that the bucket is never full while anyone waits: the key is there all the time.
+/// The bucket's capacity. It is so large that the bucket is never full while anyone waits, so the key always
+/// exists.
 const CAPACITY: u64 = 2 * TOKENS;
 
 const IDLE: Duration = Duration::from_millis(2_500);
 const SETUP: Duration = Duration::from_secs(20);
 
-/// A machine may be busy with something else, for a while.
+/// The number of attempts. The machine may be busy with other work for a while.
 const TRIES: u64 = 3;
 
-/// Which of them wait for the same.
+/// Whether all clients wait for one key, or each for its own.
 #[derive(Clone, Copy, PartialEq)]
 enum Keys {
     One,
@@ -37,13 +38,14 @@ enum Keys {
 }
 
 impl Keys {
-    /// What a client waits for that has to do so for an hour: longer than some servers can set a timer for.
+    /// Returns a request that waits for an hour, which is longer than some servers can set a timer for.
     fn full(self, client: u64, rest: &str) -> String {
         let key = if self == Self::One { 0 } else { client };
         format!("RL.SLIDE full:{key} {WAITERS} 1h {rest}\r\n")
     }
 
-    /// What a client waits for until it is its turn, in one of the rounds. A key of its own it fills before.
+    /// Returns a request that waits until its turn, in one of the rounds. A client with its own key fills it
+    /// first.
     fn paced(self, round: u64, client: u64) -> String {
         if self == Self::One {
             return format!("RL.BUCKET paced:{round} {CAPACITY} {PACE} WAIT 1h\r\n");
@@ -53,10 +55,11 @@ impl Keys {
         format!("{request}\r\n{request} WAIT 1h\r\n")
     }
 
-    /// How late each went on, in ms of the server's clock.
+    /// Returns how late each waiter was admitted, in ms of the server's clock.
     fn lateness(self, effects: &[Effect]) -> Vec<u64> {
         if self == Self::One {
-            // The bucket was emptied, and then one has waited for half of it, in front of all.
+            // The first effect emptied the bucket. The second is a request that waited for half of it, ahead of
+            // all others.
             let due = |nth: u64| effects[0].at + ((TOKENS + nth) * 1_000).div_ceil(PACE);
             return (1..).zip(&effects[2..]).map(|(nth, effect)| effect.at - due(nth)).collect();
         }
@@ -70,7 +73,7 @@ impl Keys {
     }
 }
 
-/// In ms, of the client's own key.
+/// Returns the window of the client's own key in ms.
 fn window(client: u64) -> u64 {
     BEFORE + client * 1_000 / PACE
 }
@@ -134,10 +137,10 @@ fn fill(conn: &mut Conn, keys: Keys) {
     }
 }
 
-/// CPU time of the server while nobody asks it for anything.
+/// Measures the server's CPU time while nobody sends it a request.
 fn cpu_ms_while_idle(conn: &mut Conn) -> i64 {
     let begin = cpu_ms(conn);
-    thread::sleep(IDLE); // nothing is waited for: this is what is measured
+    thread::sleep(IDLE); // waits for no event: this time is what is measured
     cpu_ms(conn) - begin
 }
 
@@ -149,7 +152,7 @@ fn cpu_ms(conn: &mut Conn) -> i64 {
     of("used_cpu_user") + of("used_cpu_sys")
 }
 
-/// Lets all go on one after the other: whether they were as late as is promised, at most.
+/// Admits all waiters one after the other. Returns whether the delays are within the promised bounds.
 fn is_in_time(server: &Server, conn: &mut Conn, keys: Keys, round: u64) -> bool {
     let granted = conn.info_number("rl_waiters_granted");
     let mut first = server.connect();
@@ -173,12 +176,12 @@ fn is_in_time(server: &Server, conn: &mut Conn, keys: Keys, round: u64) -> bool 
     let most = late[late.len() - 1];
     eprintln!("late: {median} ms at the median, {p99} ms at p99, {most} ms at most");
     eprintln!("a thread that sleeps meanwhile: {usually} ms at the median, {at_most} ms at most");
-    // How late exactly is measured by benches/waiting.py; here other tests share the machine.
+    // The exact delay is measured by benches/waiting.py. Here other tests share the machine.
     median <= 20 + usually && p99 <= 100 + at_most
 }
 
-/// How much later than it wanted to a thread wakes, in ms, the median and the longest: what others keep the
-/// processors from.
+/// Measures how much later than planned a thread wakes, in ms: the median and the maximum. The cause is other
+/// work on the processors.
 fn lateness_of_the_machine(time: Duration) -> [u64; 2] {
     let begin = Instant::now();
     let mut late = Vec::new();
@@ -191,14 +194,14 @@ fn lateness_of_the_machine(time: Duration) -> [u64; 2] {
     [late[late.len() / 2], late[late.len() - 1]]
 }
 
-/// What was admitted of the keys whose names begin so.
+/// Returns the admissions of the keys whose names begin with `keys`.
 fn of(server: &Server, keys: &str) -> Vec<Effect> {
     let mut effects = aof::effects(server.dir());
     effects.retain(|effect| effect.key == keys || effect.key.starts_with(&format!("{keys}:")));
     effects
 }
 
-/// None went on twice: each admission there is was asked for.
+/// Checks that no client was admitted twice: the file has exactly the admissions that were requested.
 fn assert_once_each(server: &Server, keys: Keys, rounds: u64) {
     let names = (1..=rounds).map(|round| format!("paced:{round}"));
     for name in names.chain(["full".to_owned()]) {
@@ -206,7 +209,8 @@ fn assert_once_each(server: &Server, keys: Keys, rounds: u64) {
         for effect in of(server, &name) {
             *count.entry(effect.key).or_default() += 1;
         }
-        // Beyond those who waited, what filled a key, and who stood in front of all.
+        // Beside the waiters' admissions there is the request that filled each key, and the one that waited
+        // ahead of all others.
         let (one, each) = if name == "full" { (WAITERS + 1, 2) } else { (WAITERS + 2, 2) };
         let expected = if keys == Keys::One { (1, one) } else { (WAITERS, each) };
         assert_eq!(u64::try_from(count.len()).unwrap(), expected.0, "{name}");
@@ -214,7 +218,7 @@ fn assert_once_each(server: &Server, keys: Keys, rounds: u64) {
     }
 }
 
-/// All clients, in one process; nothing where the tests themselves run.
+/// Runs all clients, in one process. Does nothing in the process that runs the tests.
 #[test]
 fn clients() {
     let Some(order) = process::order() else { return };
@@ -242,7 +246,7 @@ fn clients() {
             admitted += 1;
         }
     }
-    // Nobody is told anything more.
+    // No client receives another reply.
     for client in &mut clients {
         client.set_nonblocking(true).unwrap();
         assert!(client.read(&mut [0]).is_err());
@@ -250,7 +254,7 @@ fn clients() {
     process::report(&["admitted".to_owned(), admitted.to_string()]);
 }
 
-/// Whether each of so many requests was admitted: the first of its five integers.
+/// Reads `count` replies. Returns for each whether the request was admitted: the first of its five integers.
 fn answers(client: &mut UnixStream, count: usize) -> Vec<bool> {
     let mut said = Vec::new();
     let mut lines = 0;

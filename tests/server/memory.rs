@@ -1,4 +1,4 @@
-//! Memory that was taken is given back, and may be moved while keys live.
+//! Memory that was used is freed, and may be moved while keys live.
 
 use crate::common::clock::ahead;
 use crate::common::conn::words;
@@ -76,7 +76,7 @@ fn a_hundred_thousand_reservations_leave_nothing_behind() {
     let mut conn = server.connect();
     let mut round = || {
         for id in 0..50_000 {
-            let ttl = id % 2 * 3_600_000 + 1; // half of them run out, half are settled
+            let ttl = id % 2 * 3_600_000 + 1; // half of them expire, half are settled
             let limits = "LIMIT a 900000 1h LIMIT b 900000 30d BUCKET 900000 LIMIT open 90000 INFLIGHT";
             conn.send(&words(&format!("RL.QUOTA k {limits} RESERVE {ttl}ms ID {id}")));
             conn.send(&words(&format!(
@@ -101,7 +101,8 @@ fn a_hundred_thousand_reservations_leave_nothing_behind() {
 const WINDOWS: &str = "LIMIT rpm 1000 3650d WINDOW LIMIT tpm 80000 3650d UNIT tokens WINDOW \
                        LIMIT tpd 2000000 3650d UNIT tokens WINDOW";
 
-/// Bytes that the server takes for one of many keys, each asked once by `line` with its number for `#`.
+/// Measures how many bytes the server uses for one of many keys. Each key gets one request: `line` with the
+/// key's number for `#`.
 fn bytes_a_key(line: &str) -> i64 {
     let server = Server::start(&[]);
     let mut conn = server.connect();
@@ -116,7 +117,7 @@ fn bytes_a_key(line: &str) -> i64 {
     }
     let told = conn.ask("MEMORY USAGE k:0000000000").int();
     let each = (conn.info_number("used_memory") - before) / keys;
-    // A server says nothing of its own tables.
+    // A server does not include its own tables in MEMORY USAGE.
     assert!((each / 3..=each).contains(&told), "MEMORY USAGE says {told} where {each} are used");
     each
 }

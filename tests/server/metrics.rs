@@ -1,4 +1,4 @@
-//! The INFO section: admitted, denied and errors of each command.
+//! The INFO section: admissions, denials and errors of each command.
 
 use crate::common::{Conn, Server};
 

@@ -1,7 +1,7 @@
 //! Any sequence of requests is answered as the naive oracle answers it, to the millisecond.
 //!
-//! The keys' own clocks are set ahead of the server's (see `common::clock::ahead`), so that each
-//! step happens at the instant that the test wants.
+//! The keys' own clocks are ahead of the server's (see `common::clock::ahead`), so that each step happens at
+//! exactly the instant that the test chooses.
 
 use proptest::prelude::*;
 
@@ -11,11 +11,12 @@ use crate::common::{Conn, Server};
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// So many ms later an effect of that cost arrives, if it fits.
+    /// That many ms later an effect of that cost arrives, if it fits.
     Later(u64, u64),
     Ask(u64),
     Peek(u64),
-    /// Gives back so many percent of what is used, but never the last: that keeps the key's clock.
+    /// Gives back this percentage of the usage, but always leaves a cost of 1, so that the key keeps its
+    /// clock.
     Refund(u64),
 }
 
@@ -28,18 +29,18 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// One algorithm's oracle, on one key.
+/// An oracle of one algorithm, on one key.
 trait Model {
-    /// What comes between key and options in a request.
+    /// Returns the part of a request between the key and the options.
     fn parameters(&self) -> String;
     fn effect(&self, at: u64, cost: u64) -> String;
     fn limit(&self) -> u64;
-    /// Cost used at `now`, a part counting whole.
+    /// Returns the cost used at `now`, rounded up.
     fn used(&self, now: u64) -> u64;
     fn book(&mut self, now: u64, cost: u64);
     fn give_back(&mut self, now: u64, cost: u64);
 
-    /// The first instant from `now` on at which `cost` fits.
+    /// Returns the first instant from `now` on at which `cost` fits.
     fn fits_at(&self, now: u64, cost: u64) -> u64 {
         (now..).find(|&at| self.used(at) + cost <= self.limit()).unwrap()
     }
@@ -81,7 +82,7 @@ fn play(conn: &mut Conn, command: &str, model: &mut dyn Model, steps: &[Step]) -
     Ok(())
 }
 
-/// Holds one answer against the model. Whether it was admitted.
+/// Checks one reply against the model. Returns whether the request was admitted.
 fn answered(
     conn: &mut Conn,
     line: &str,
@@ -169,7 +170,8 @@ impl Model for Window {
         self.log.admit(now, cost);
     }
 
-    /// Which admission of a window gives back does not matter: all of it ends at once.
+    /// In a fixed window it does not matter which admission gives cost back, because all of them end
+    /// together.
     fn give_back(&mut self, now: u64, cost: u64) {
         let used = self.used(now);
         self.log = Log(vec![(now, used - cost)]);
@@ -188,7 +190,7 @@ impl Model for Tokens {
         format!("{} {whole}.{part:02} {}ms", self.bucket.capacity, self.period)
     }
 
-    /// As [`Model::parameters`], but an effect's decimals end in no zeros.
+    /// Formats the parameters as [`Model::parameters`] does, but without trailing zeros in decimals.
     fn effect(&self, at: u64, cost: u64) -> String {
         let (whole, part) = (self.refill_hundredths / 100, self.refill_hundredths % 100);
         let refill = format!("{whole}.{part:02}");

@@ -1,4 +1,5 @@
-//! Organisation, team and user in one request: the policies of all keys admit it, or none is charged.
+//! Organisation, team and user in one request: either the policies of all keys admit it, or no key is
+//! charged.
 
 use crate::common::clock::frozen;
 use crate::common::quota::Answer;
@@ -61,7 +62,7 @@ fn what_one_key_denies_is_charged_to_none() {
         assert_eq!(denied.retry_after, if never { -1 } else { longest }, "{costs}");
     }
     assert_eq!((conn.digest(), crate::common::aof::size(server.dir())), before);
-    // A key that is not there yet is not made by a denial.
+    // A denial does not create a missing key.
     let new = conn.quota("RL.MQUOTA 2 new user:3 POLICY org user COST tokens 11");
     assert_eq!(new.blocking, ["user/tpm"]);
     assert_eq!(conn.ask("EXISTS new").int(), 0);

@@ -1,4 +1,4 @@
-//! At maxmemory a request that would take is refused as any write is; giving back and reading work.
+//! At maxmemory, a request that would charge is refused as any write is. Giving back and reading still work.
 
 use crate::common::Server;
 

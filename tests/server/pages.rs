@@ -1,13 +1,13 @@
-//! Every line of README.md and docs/ that a reader may type is typed here: what is shown as an answer is what
-//! the server answers, and files that are shown are read by it. (Grammar is `docs.rs`'s, programs are run by
-//! tests/clients/pages.py, and other shell lines by tests/pages/shell.py.)
+//! Types every line of README.md and docs/ that a reader may type, and compares the server's answer with the
+//! answer on the page. Configuration files on the pages are read by the server. `docs.rs` checks the grammar,
+//! tests/clients/pages.py runs the programs, and tests/pages/shell.py runs the other shell lines.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::common::{Conn, Server, Value};
 
-/// What has to be so before a line is typed: the page, the line, and what is done.
+/// Commands to run before a line is typed: the page, the line, and the commands.
 const BEFORE: &[(&str, &str, &[&str])] = &[
     ("commands.md", "RL.TOP DENIED COUNT 1", &["RL.SLIDE api:anthropic 1 60", "RL.SLIDE api:anthropic 1 60"]),
     (
@@ -37,7 +37,7 @@ const BEFORE: &[(&str, &str, &[&str])] = &[
     ),
 ];
 
-/// Where lines are typed that are shown.
+/// The pages whose lines are typed.
 const PAGES: [&str; 10] = [
     "README.md",
     "docs/COMPARE.md",
@@ -55,7 +55,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
 }
 
-/// The blocks of a page: the language that they name, and the text.
+/// Returns the blocks of a page: the language of each, and its text.
 fn blocks(page: &str) -> Vec<(String, String)> {
     let text = fs::read_to_string(root().join(page)).unwrap();
     let parts: Vec<&str> = text.split("\n```").collect();
@@ -65,7 +65,7 @@ fn blocks(page: &str) -> Vec<(String, String)> {
     parts.iter().skip(1).step_by(2).filter_map(of).collect()
 }
 
-/// A reply as redis-cli shows it, without indentation: a line for each value.
+/// Formats a reply as redis-cli shows it, without indentation: one line for each value.
 fn show(reply: &Value, prefix: &str, lines: &mut Vec<String>) {
     let line = match reply {
         Value::Int(number) => format!("(integer) {number}"),
@@ -87,7 +87,8 @@ fn show(reply: &Value, prefix: &str, lines: &mut Vec<String>) {
     lines.push(format!("{prefix}{line}"));
 }
 
-/// Whether a line is what was shown. Numbers of a thousand and more are times, mostly, and pass.
+/// Returns whether a line is the one on the page. Numbers of a thousand and more are mostly times, and always
+/// match.
 fn is_as_shown(shown: &str, line: &str) -> bool {
     let number = |line: &str| {
         let (prefix, number) = line.split_once("(integer) ")?;
@@ -99,11 +100,11 @@ fn is_as_shown(shown: &str, line: &str) -> bool {
     }
 }
 
-/// What is shown as the answer of a line, against the answer: `…` stands for any lines, and what stands three spaces
-/// behind a value is said of it.
+/// Compares the answer on the page with the reply to a line. `…` stands for any lines. Text three spaces
+/// after a value is an explanation, and is ignored.
 fn compare(shown: &[&str], reply: &Value, line: &str) {
     if shown.is_empty() {
-        return; // nothing but that it is no error
+        return; // it only must not be an error
     }
     let mut lines = Vec::new();
     show(reply, "", &mut lines);
@@ -127,9 +128,9 @@ fn compare(shown: &[&str], reply: &Value, line: &str) {
     assert!(may_skip || left.next().is_none(), "{line}: more than is shown: {lines:#?}");
 }
 
-/// Types the lines of a block that are to be typed: how many.
+/// Types the lines of a block that a reader may type, and returns how many there were.
 fn type_lines(page: &str, code: &str, conn: &mut Conn) -> usize {
-    // What a shell does with the answer is its own.
+    // The part of a line in which the shell processes the answer is ignored.
     let typed = |line: &str| {
         let line = line.strip_prefix("> ").or_else(|| line.strip_prefix("redis-cli "))?;
         Some(line.split(" | ").next()?.to_owned())

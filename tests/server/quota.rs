@@ -1,4 +1,4 @@
-//! Many limits, all or nothing: every limit that blocks is named, and nothing is charged in part.
+//! Many limits, all or nothing: every blocking limit is named, and no request is charged in part.
 
 use crate::common::clock::frozen;
 use crate::common::quota::Answer;
@@ -106,7 +106,8 @@ fn rows_of_a_denied_request_tell_how_things_stand() {
     let mut conn = server.connect();
     let request = "RL.QUOTA k LIMIT a 5 1h LIMIT b 5 2h UNIT tokens LIMIT c 5 3h UNIT other COST tokens 4";
     conn.done(request);
-    // c holds nothing, and so has nothing to reset; a admits, and its row is as if nobody had asked.
+    // `c` holds nothing, so it has nothing to reset. `a` would admit, and its row is unchanged by the
+    // request.
     let (now, reply) = frozen(&mut conn, request);
     let denied = Answer::of(&reply);
     let b = denied.row("b").clone();
@@ -195,11 +196,11 @@ fn limits_that_change_keep_what_was_used_by_their_name() {
     let denied = conn.quota("RL.QUOTA k LIMIT b 7 1h UNIT tokens LIMIT a 4 1h COST tokens 2");
     assert_eq!(denied.blocking, ["b", "a"]);
     assert_eq!(denied.remaining(), [1, 0]);
-    // A limit that is not named for a while still counts when it is named again.
+    // A limit that some requests leave out still counts when a request names it again.
     assert_eq!(conn.quota("RL.QUOTA k LIMIT c 10 1h COST requests 2").remaining(), [8]);
     assert_eq!(conn.quota("RL.QUOTA k LIMIT a 10 1h LIMIT c 10 1h").remaining(), [5, 7]);
     assert_eq!(conn.quota("RL.QUOTA k LIMIT a 10 1h LIMIT b 10 1h UNIT tokens").remaining(), [4, 4]);
-    // Under another algorithm what was used counts too.
+    // Usage also counts under another algorithm.
     let windows = "LIMIT a 10 3650d WINDOW LIMIT b 10 1d UNIT tokens BUCKET 10 COST requests 0";
     assert_eq!(conn.quota(&format!("RL.QUOTA k {windows}")).remaining(), [4, 4]);
 }

@@ -1,5 +1,4 @@
-//! What a quota may be made of, each bound from both sides, in fixed words; and nothing changes when an
-//! error is answered.
+//! The parts of a quota: each bound from both sides, with its exact error text. An error changes nothing.
 
 use crate::common::conn::{fill, words};
 use crate::common::{Conn, Server};
@@ -66,7 +65,7 @@ fn a_key_keeps_16_other_limits_that_still_count() {
     for number in 0..17 {
         assert!(!conn.quota(&request(number)).allowed, "none of them is forgotten");
     }
-    // Slots are no such limits: they hold nothing of their own.
+    // Limits on open reservations do not count here, because they hold no state of their own.
     for number in 0..20 {
         let line = format!("RL.QUOTA slots LIMIT l{number} 1 INFLIGHT RESERVE 1h");
         assert_eq!(conn.quota(&line).allowed, number == 0);
@@ -276,7 +275,8 @@ fn a_key_holds_100_000_open_reservations() {
     refused(&mut conn, &request(most), &[""], "ERR a key may hold 100000 open reservations");
     let spelled = "RL.QUOTA k LIMIT a 5 1h RESERVE ?";
     refused(&mut conn, spelled, &["1h"], "ERR a key may hold 100000 open reservations");
-    // Neither does it hinder what needs no place, nor anything after one was given back.
+    // The bound does not refuse requests that need no place, nor any request after a reservation was given
+    // back.
     assert!(conn.quota(&request(5)).allowed, "an id that is open already");
     assert!(conn.quota(request(0).split(" RESERVE").next().unwrap()).allowed);
     assert_eq!(conn.ask("RL.SETTLE k 77 COST tokens 3").int(), 1);
@@ -286,7 +286,7 @@ fn a_key_holds_100_000_open_reservations() {
     conn.done("DEBUG RELOAD");
     assert_eq!(conn.digest(), digest);
     assert_eq!(conn.ask("COPY k copy").int(), 1);
-    // Each of them is settled by itself, whatever their number: here one in a hundred.
+    // Each reservation is settled individually, however many there are. The test settles one in a hundred.
     let ids: Vec<usize> = (0..most).step_by(100).collect();
     for id in &ids {
         conn.send(&words(&format!("RL.SETTLE k {id} COST tokens {}", id % 20)));

@@ -1,5 +1,5 @@
-//! Quotas in a cluster: slots that move under load take every reservation along, and a request about
-//! many keys is about one slot.
+//! Quotas in a cluster: a slot that moves under load takes every reservation along, and a request about many
+//! keys must stay in one slot.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,7 +11,7 @@ use crate::common::{Random, Value, wait_until};
 
 const TAGS: usize = 9;
 
-/// Three nodes, each with the policies of an operator who set them on every primary.
+/// Starts three nodes. The policies are set on every primary, as an operator does.
 fn cluster() -> Cluster {
     let cluster = Cluster::start(3);
     for node in &cluster.nodes {
@@ -45,14 +45,14 @@ fn many_keys_are_of_one_slot() {
     }
 }
 
-/// What a client was told of one key: tokens that are charged, and reservations that it left open.
+/// A client's view of one key: the tokens charged, and the reservations left open.
 #[derive(Default)]
 struct Told {
     tokens: i64,
     open: Vec<(String, i64)>,
 }
 
-/// Reserves, and settles, cancels or leaves it, until `over`.
+/// Makes reservations and settles, cancels or leaves them, until `over`.
 fn calls(
     mut client: ClusterClient,
     seed: u64,
@@ -136,7 +136,7 @@ fn slots_that_move_under_load_keep_every_reservation() {
         assert_ne!(info, Value::Nil, "{key} is lost");
         let limit = if key.ends_with("org") { "tpd" } else { "tpm" };
         let spent = info.get("used").get(limit).int();
-        // A bucket of 4,000 in 30 days has gained nothing to speak of.
+        // A bucket of 4,000 tokens in 30 days has been refilled by at most one token.
         assert!((tokens - 1..=tokens).contains(&spent), "{key}: {spent} used, {tokens} told");
         assert!(!open.is_empty());
         assert_eq!(info.get("reservations").int(), i64::try_from(open.len()).unwrap(), "{key}");

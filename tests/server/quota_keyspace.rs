@@ -1,4 +1,4 @@
-//! A quota is a key like any other: it expires when it holds nothing, and is renamed, copied, restored
+//! A quota is a key like any other: it expires when it holds nothing, and can be renamed, copied, restored
 //! and measured with all its reservations.
 
 use crate::common::clock::{frozen, now, wait_for_clock};
@@ -54,7 +54,7 @@ fn only_what_is_charged_or_reserved_moves_its_expiry() {
     for (told, expected) in expiries.iter().zip(minutes) {
         assert!((expected - 1..=expected).contains(told), "{expiries:?} minutes");
     }
-    // What is given back brings the end nearer.
+    // Giving cost back makes the key expire sooner.
     conn.done("RL.CANCEL k s");
     let left = conn.ask("PTTL k").int();
     assert!((14_000_000..=14_400_000).contains(&left), "{left} ms");
@@ -99,7 +99,7 @@ fn it_is_gone_once_it_holds_nothing() {
     }
 }
 
-/// Everything that a user sees of a quota, times apart.
+/// Returns everything that a user sees of a quota, except times.
 fn seen(conn: &mut Conn, key: &str) -> (Vec<i64>, i64, Vec<i64>) {
     (conn.used(key), conn.open(key), conn.quota(&format!("RL.PEEK {key}")).remaining())
 }
@@ -134,7 +134,7 @@ fn a_renamed_a_copied_and_a_restored_quota_hold_the_same() {
             "{key}"
         );
         assert_eq!(conn.ask(&format!("PEXPIRETIME {key}")).int(), expiry, "{key}");
-        // It goes on from there, and alone.
+        // The copy continues from the same state, independently of the original.
         assert_eq!(conn.ask(&REQUEST.replace(" k ", &format!(" {key} "))), first, "an open id: {key}");
         assert_eq!(conn.ask(&format!("RL.SETTLE {key} r COST tokens 1")).int(), 1, "{key}");
         assert_eq!(conn.used(key), [2, 31, 31, 31, 0], "{key}");

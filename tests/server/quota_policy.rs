@@ -1,4 +1,4 @@
-//! A quota by the name of a policy: operators change its limits while keys keep what they have used.
+//! A quota that names a policy: operators change its limits, and keys keep their usage.
 
 use crate::common::quota::Answer;
 use crate::common::{Conn, Server, Value};
@@ -27,7 +27,7 @@ fn it_answers_as_the_same_limits_spelled_out() {
     assert_eq!(conn.ask("RL.INFO b").get("policy"), Value::Nil);
     let used = conn.used("a");
     assert_eq!(used, conn.used("b"));
-    // From one to the other, what was used stays.
+    // A change from one form to the other keeps the usage.
     let switched = conn.quota(&format!("RL.QUOTA a {spelled}"));
     assert_eq!(switched.remaining()[0], 10 - used[0] - 1);
     assert_eq!(conn.quota("RL.QUOTA a POLICY p").remaining()[0], 10 - used[0] - 2);
@@ -51,7 +51,7 @@ fn a_changed_policy_is_in_force_at_once_and_keeps_what_was_used() {
     assert_eq!(conn.quota(&format!("{request} ID t")).remaining(), [0, 140, 4, 0]);
     let denied = conn.quota(request);
     assert_eq!(denied.blocking, ["rpm", "open"]);
-    // What was reserved by the policy as it was is settled by the limits that both have.
+    // A reservation made under the old policy is settled on the limits that both policies have.
     assert_eq!(conn.ask("RL.SETTLE k r COST tokens 5 COST requests 0").int(), 1);
     assert_eq!(conn.used("k"), [2, 45, 1, 2]);
     conn.done("RL.POLICY SET p LIMIT tpd 500 3650d UNIT tokens WINDOW LIMIT rpm 10 1h");
@@ -106,7 +106,7 @@ fn each_key_of_a_policy_counts_for_itself() {
     assert_eq!(conn.used("user:4"), [4, 10, 10]);
 }
 
-/// Words that repeat themselves are not read again: that must not outlast the policy.
+/// A repeated request is not parsed again, but it must follow the current policy.
 #[test]
 fn a_request_in_the_same_words_is_held_to_what_its_policy_has_by_now() {
     let (_server, mut conn) = with_policy();

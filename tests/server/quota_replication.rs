@@ -1,4 +1,4 @@
-//! Quotas on a replica and after a restart: byte-equal, and they go on as they would have.
+//! Quotas on a replica and after a restart: byte-equal, and they continue as on the original server.
 
 use crate::common::clock::{ahead, frozen, wait_until};
 use crate::common::load::{self, expiries, let_short_ones_expire};
@@ -38,7 +38,7 @@ fn policies(conn: &mut Conn) -> Vec<Value> {
     names.iter().map(|name| conn.done(&format!("RL.POLICY GET {name}"))).collect()
 }
 
-/// Limits whose windows are short enough for steps of some ms to matter.
+/// Limits with windows so short that steps of some ms matter.
 const LIMITS: &str = "LIMIT a 60 2000ms LIMIT b 90 5000ms UNIT tokens WINDOW LIMIT open 40 INFLIGHT";
 
 #[test]
@@ -47,7 +47,7 @@ fn a_promoted_replica_goes_on_as_the_primary_would_have() {
     let (mut first, mut second) = (primary.connect(), replica.connect());
     let begin = ahead(&mut first);
     let mut random = Random::new(22);
-    // The keys' clocks stand ahead, so that both servers decide for the very same instants.
+    // The keys' clocks are ahead, so that both servers decide for exactly the same instants.
     let limits = [slide("a", "requests", 60, 2_000), window("b", "tokens", 90, 5_000)];
     for key in 0..20 {
         for step in 0..20 {
@@ -70,15 +70,15 @@ fn a_promoted_replica_goes_on_as_the_primary_would_have() {
         };
         assert_eq!(absolute(&mut first, &line), absolute(&mut second, &line), "{line}");
     }
-    // What is remembered of the answers is in ms from two clocks. All else is equal.
+    // The remembered replies are in ms from two different clocks. Everything else is equal.
     for key in 0..20 {
         let key = format!("k{key}");
         assert_eq!((first.used(&key), first.open(&key)), (second.used(&key), second.open(&key)), "{key}");
     }
 }
 
-/// An answer with instants in place of ms to wait, so that it can be compared with another server's.
-/// What a repeated request was told was told once, in ms: not to be compared.
+/// Returns a reply with instants instead of times to wait, so that it can be compared with another server's.
+/// The reply to a repeated request is the remembered one, with its times in ms, so it cannot be compared.
 fn absolute(conn: &mut Conn, line: &str) -> String {
     let (now, reply) = frozen(conn, line);
     if !matches!(reply, Value::Array(_)) {

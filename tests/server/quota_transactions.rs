@@ -1,4 +1,5 @@
-//! Quotas in MULTI, scripts and functions: one now, one after the other, all of it or what is left.
+//! Quotas in MULTI, scripts and functions: one clock value for all commands, which run in order, each with
+//! what the ones before have left.
 
 use std::time::{Duration, Instant};
 

@@ -1,11 +1,11 @@
-//! RDB files and DUMP payloads: a state that was written comes back the same, here and elsewhere.
+//! RDB files and DUMP payloads: a state that was written is read back unchanged, here and on another server.
 
 use crate::common::clock::{ahead, now, wait_for_clock};
 use crate::common::load::{self, expiries, let_short_ones_expire};
 use crate::common::quota::{admission, slide, window};
 use crate::common::{Conn, Random, Server, Value};
 
-/// One key of each type whose clocks stand ahead, and a dense one.
+/// Creates one key of each type with its clock ahead, and one with a dense log.
 fn fill(conn: &mut Conn) -> [&'static str; 5] {
     let begin = ahead(conn);
     conn.apply("slide", &format!("slide {begin} 2 5 3600000"));
@@ -100,7 +100,7 @@ fn a_restored_key_goes_on_where_it_was() {
     conn.call(&[b"RESTORE", b"k" as &[u8], b"0", &dump, b"REPLACE"]);
     assert_eq!(conn.ask("RL.PEEK k").five()[..3], [1, 5, 1]);
     assert_eq!(conn.ask("RL.SLIDE k 5 1d COST 2").five()[..3], [0, 5, 1]);
-    // In the same ms the expiry does not move, and so is not set.
+    // Within the same ms the expiry does not change, and so it is not set.
     let later = now(&mut conn) + 1;
     wait_for_clock(&mut conn, later);
     assert_eq!(conn.ask("RL.SLIDE k 5 1d").five()[..3], [1, 5, 0]);

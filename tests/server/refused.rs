@@ -1,5 +1,5 @@
-//! What is refused for what the key holds, or because only the module itself writes it; and that no
-//! error says more than it must.
+//! Commands that are refused because of the key's type, or because only the module itself may send them. No
+//! error reveals more than it must.
 
 use crate::common::Server;
 use crate::common::conn::fill;

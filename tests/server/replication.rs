@@ -1,4 +1,4 @@
-//! A replica holds byte-equal state, whatever was asked, and goes on as its primary would have.
+//! A replica holds byte-equal state after any request, and continues as its primary would have.
 
 use crate::common::clock::{ahead, judged};
 use crate::common::load;
@@ -46,7 +46,7 @@ fn a_replica_that_was_cut_off_is_equal_after_a_partial_resync() {
     let mut random = Random::new(7);
     for cuts in 1..=3 {
         load::run(&mut first, &mut random, 3_000);
-        first.done("CONFIG SET maxclients 1"); // it cannot come back before all of this is done
+        first.done("CONFIG SET maxclients 1"); // it cannot reconnect before all of this is done
         first.done("CLIENT KILL TYPE replica");
         load::run(&mut first, &mut random, 3_000);
         assert_eq!(first.info_number("connected_slaves"), 0);
@@ -76,7 +76,7 @@ fn a_promoted_replica_answers_as_the_primary_would_have() {
     let (mut first, mut second) = (primary.connect(), replica.connect());
     let begin = ahead(&mut first);
     let mut random = Random::new(8);
-    // The keys' clocks stand ahead, so that both servers decide for the very same instants.
+    // The keys' clocks are ahead, so that both servers decide for exactly the same instants.
     for key in 0..30 {
         for after in 0..20 {
             let (at, cost) = (begin + after * 50, random.between(1, 4));

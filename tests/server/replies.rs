@@ -1,4 +1,4 @@
-//! What each command answers: the contract's examples, five integers on both protocols, maps.
+//! The reply of each command: the contract's examples, five integers on both protocols, and maps.
 
 use crate::common::value::Value;
 use crate::common::{Conn, Server};

@@ -1,17 +1,17 @@
-//! What is reserved is charged, until the caller says what was used, or that nothing was.
+//! A reservation is charged until the caller settles the actual cost, or cancels it.
 
 use crate::common::clock::{frozen, now, wait_for_clock};
 use crate::common::quota::Answer;
 use crate::common::{Conn, Server};
 
-/// A limit of 100 tokens by each algorithm, which take hours to come back.
+/// A limit of 100 tokens by each algorithm. All of them take hours to refill.
 const ALGORITHMS: [&str; 3] = [
     "LIMIT a 100 1h UNIT tokens",
     "LIMIT a 100 3650d UNIT tokens WINDOW",
     "LIMIT a 100 30d UNIT tokens BUCKET 100",
 ];
 
-/// Remaining of the only limit.
+/// Returns what remains of the only limit.
 fn left(conn: &mut Conn) -> i64 {
     conn.quota("RL.PEEK k").rows[0].remaining
 }
@@ -48,7 +48,7 @@ fn cancelling_gives_everything_back() {
     assert_eq!(conn.quota("RL.PEEK k").remaining(), [8, 7, 7, 7, 1]);
     assert_eq!(conn.ask("RL.CANCEL k first").int(), 1);
     assert_eq!(conn.used("k"), [0, 0, 0, 0, 0]);
-    // Nothing is used: nothing is left to reset.
+    // Nothing is used, so there is nothing to reset.
     assert!(conn.quota("RL.PEEK k").rows.iter().all(|row| row.reset_after == 0));
 }
 
@@ -125,7 +125,7 @@ fn an_excess_past_the_limit_leaves_nothing_until_it_ages_out() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     for (limit, whole_at) in [
-        // From when on all of it is there again, by the instant of the reservation.
+        // The instant at which all of the limit is free again, from the instant of the reservation.
         ("LIMIT a 10 300ms UNIT tokens", Box::new(|at: i64| at + 300) as Box<dyn Fn(i64) -> i64>),
         ("LIMIT a 10 300ms UNIT tokens WINDOW", Box::new(|at: i64| (at / 300 + 1) * 300)),
         ("LIMIT a 10 100ms UNIT tokens BUCKET 10", Box::new(|at: i64| at + 250)),
@@ -170,7 +170,7 @@ fn a_window_that_has_passed_takes_no_refund_and_no_excess() {
             conn.done(&format!("RL.QUOTA k {limit} COST tokens 50 RESERVE 1h ID r"));
             let later = now(&mut conn) + 41;
             wait_for_clock(&mut conn, later);
-            // In one instant, so that this charge's window does not pass as well.
+            // All in one instant, so that this charge's window does not pass as well.
             let replies = conn.multi(&[
                 &format!("RL.QUOTA k {limit} COST tokens 20"),
                 &format!("RL.SETTLE k r COST tokens {used}"),
@@ -210,7 +210,7 @@ fn renewing_moves_the_end_of_a_reservation() {
     let later = now(&mut conn) + 41;
     wait_for_clock(&mut conn, later);
     assert_eq!(conn.open("k"), 1);
-    // The ttl counts from the renewal on, and may be shorter than what was left.
+    // The ttl counts from the renewal, and may be shorter than the remaining time.
     let replies = conn.multi(&["RL.RENEW k r 20ms", "RL.PEEK k"]);
     let peeked = Answer::of(&replies[1]);
     assert_eq!((replies[0].int(), peeked.allowed, peeked.retry_after), (1, false, 20));

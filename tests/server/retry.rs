@@ -1,10 +1,11 @@
-//! retry_after is honest: denied until it has passed, admitted once it has, by the server's clock.
+//! `retry_after` is exact: a request is denied until it has passed and admitted afterwards, by the server's
+//! clock.
 
 use crate::common::clock::{frozen, judged};
 use crate::common::quota::Answer;
 use crate::common::{Conn, Server, wait_for_clock};
 
-/// Asks again and again until a request is admitted that was denied first.
+/// Sends a request until it is denied, then repeats it until it is admitted.
 fn denied_until_announced(conn: &mut Conn, request: &str) {
     let first = (0..10_000).map(|_| judged(conn, request)).find(|judged| !judged.allowed).expect("a denial");
     assert!(first.retry_after > 0);

@@ -1,4 +1,4 @@
-//! An id makes a request safe to repeat: after a timeout, and while the first one is still on its way.
+//! An id makes a request safe to repeat: after a timeout, and while the first one is still in flight.
 
 use std::sync::Barrier;
 use std::thread;
@@ -24,10 +24,10 @@ fn a_repeated_request_is_answered_as_the_first_time_and_charged_once() {
             assert_eq!(conn.ask(REQUEST), first);
         }
         assert_eq!((conn.digest(), aof::size(server.dir())), before);
-        // Others in between change what remains, and not what was answered.
+        // Other requests in between change what remains, but not the repeated reply.
         conn.done(&REQUEST.replace("ID r", "ID other"));
         assert_eq!(conn.ask(REQUEST), first);
-        // What it would cost now does not matter any more: it was admitted.
+        // The cost of the repeated request does not matter: the request was already admitted.
         assert_eq!(conn.ask(&REQUEST.replace("tokens 30", "tokens 99")), first);
         assert_eq!(conn.used("k"), [2, 60, 60, 60, 2]);
     }
@@ -71,7 +71,7 @@ fn the_first_answer_stays_while_others_ask_by_other_limits() {
     conn.done("RL.QUOTA k POLICY p COST tokens 10");
     let again = conn.quota(request);
     assert!(again.allowed && again.reserved() == "r");
-    // What counts reservations is not there any more.
+    // The limit that counts reservations does not exist any more.
     let told = |answer: &Answer| -> Vec<(String, i64, i64)> {
         let row = |row: &Row| (row.name.clone(), row.remaining, row.reset_after);
         answer.rows.iter().take(2).map(row).collect()
@@ -87,7 +87,7 @@ fn the_first_answer_stays_when_such_windows_are_not_allowed_any_more() {
     let first = conn.done(REQUEST);
     conn.done("CONFIG SET rl.max-window 1m");
     assert_eq!(conn.ask(REQUEST), first);
-    // Also in other words.
+    // The same holds if the limits are written differently.
     assert_eq!(conn.ask(&REQUEST.replace("1h LIMIT", "60m LIMIT")), first);
     let other = conn.ask(&REQUEST.replace("ID r", "ID s"));
     assert_eq!(other.error(), "ERR window or period is longer than rl.max-window allows");
@@ -146,7 +146,7 @@ fn ids_are_any_bytes_and_of_one_key() {
     assert_eq!(conn.open("k"), 0);
 }
 
-/// Runs `line` on all connections at once: their replies.
+/// Sends `line` on all connections at once, and returns the replies.
 fn at_once(conns: &mut [Conn], line: &str) -> Vec<Value> {
     let barrier = Barrier::new(conns.len());
     thread::scope(|scope| {
@@ -170,7 +170,7 @@ fn of_many_clients_with_one_id_one_is_charged_and_all_are_told_the_same() {
         assert_eq!(replies[0].list()[0], Value::Int(1));
         let expected: Vec<i64> = [1, 2, 2, 2].iter().map(|cost| cost * (round + 1)).collect();
         assert_eq!(conns[0].used("k")[..4], expected);
-        // One settles or cancels it, the others come too late.
+        // One client settles or cancels it, and the others are too late.
         let ends = if round % 2 == 0 { "RL.SETTLE" } else { "RL.RENEW" };
         let line = format!("{ends} k round:{round} {}", if round % 2 == 0 { "" } else { "1h" });
         let done: i64 = at_once(&mut conns, &line).iter().map(Value::int).sum();

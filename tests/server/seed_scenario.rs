@@ -1,5 +1,6 @@
-//! Twenty instances of an agent, three models with requests and tokens a minute and tokens a day each:
-//! the preferred model, and a cheaper one where that is at its quota. A minute is a second here.
+//! Twenty instances of an agent use three models, each with limits on requests and tokens a minute and tokens
+//! a day. They use the preferred model, or a cheaper one if the preferred model is at its quota. A minute is
+//! a second here.
 
 use std::path::Path;
 use std::thread;
@@ -13,7 +14,7 @@ use crate::common::{Conn, Random, Server};
 const INSTANCES: u64 = 20;
 const RUN: Duration = Duration::from_secs(11);
 
-/// What one call may be estimated at, in tokens.
+/// The highest estimate of one call, in tokens.
 const COSTLIEST: i64 = 300;
 
 struct Model {
@@ -23,7 +24,8 @@ struct Model {
     tpd: u64,
 }
 
-/// The dearest first. Requests are what the first and the last run out of, tokens the second.
+/// The models, the most expensive first. The first and the last run out of requests, the second out of
+/// tokens.
 const MODELS: [Model; 3] = [
     Model { key: "quota:opus", rpm: 20, tpm: 10_000, tpd: 8_000 },
     Model { key: "quota:sonnet", rpm: 100, tpm: 3_000, tpd: 10_000 },
@@ -51,7 +53,7 @@ fn twenty_processes_on_three_models_stay_within_every_limit_and_use_all_of_it() 
             told.add(&Told::parse(&line));
         }
     }
-    let ledger = Ledger::of(entries(server.dir())); // fails where a window was over-admitted
+    let ledger = Ledger::of(entries(server.dir())); // fails if a window was over-admitted
     for (Model { key, rpm, tpm, tpd }, told) in MODELS.iter().zip(&told) {
         let account = ledger.account(key);
         assert!(told.admitted > 100 && told.denied > 100, "{key}: {told:?}");
@@ -60,7 +62,7 @@ fn twenty_processes_on_three_models_stay_within_every_limit_and_use_all_of_it() 
         for tokens in ["tpm", "tpd"] {
             assert_eq!(account.total(tokens), u128::from(told.tokens), "{key} {tokens}");
         }
-        // Nor was anything held back: each limit was met that others left room for.
+        // Nor was too little admitted: each limit was reached unless another limit stopped it.
         let nearly = |limit: u64| u128::from(limit - COSTLIEST.unsigned_abs());
         let [by_rpm, by_tpm, by_tpd] = told.blocked;
         if *key == "quota:sonnet" {
@@ -77,14 +79,14 @@ fn twenty_processes_on_three_models_stay_within_every_limit_and_use_all_of_it() 
     assert_eq!(conn.info_number("rl_quota_errors") + conn.info_number("rl_settle_errors"), 0);
 }
 
-/// What one instance was told of one model.
+/// An instance's results for one model.
 #[derive(Clone, Copy, Debug, Default)]
 struct Told {
     admitted: u64,
     denied: u64,
     requests: u64,
     tokens: u64,
-    /// How often by each limit, in the order of [`LIMITS`].
+    /// The number of denials by each limit, in the order of [`LIMITS`].
     blocked: [u64; LIMITS.len()],
 }
 
@@ -109,7 +111,7 @@ impl Told {
     }
 }
 
-/// One of the processes; nothing where the tests themselves run.
+/// Runs as one of the processes. Does nothing in the process that runs the tests.
 #[test]
 fn instance() {
     let Some(order) = process::order() else { return };
@@ -131,14 +133,14 @@ fn instance() {
                 Some(retry_after) => wait = wait.min(retry_after),
             }
         }
-        // As an agent does whom all models have denied.
+        // Waits as an agent does after all models have denied it.
         thread::sleep(Duration::from_millis(wait.unsigned_abs()).min(RUN.saturating_sub(begin.elapsed())));
     }
     let line = |told: &Told| told.numbers().map(|number| number.to_string()).join(" ");
     process::report(&told.iter().map(line).collect::<Vec<_>>());
 }
 
-/// Calls a model: for how long it is at its quota, if it is.
+/// Calls a model. Returns how long the model is at its quota, if it is.
 fn call(conn: &mut Conn, random: &mut Random, model: &Model, cost: i64, told: &mut Told) -> Option<i64> {
     let reserves = random.one_in(2);
     let reserve = if reserves { "RESERVE 1s" } else { "" };
@@ -157,11 +159,11 @@ fn call(conn: &mut Conn, random: &mut Random, model: &Model, cost: i64, told: &m
     None
 }
 
-/// Ends a call in one of the ways that calls end: requests and tokens that it used.
+/// Ends a call in one of the ways that calls end. Returns the used requests and tokens.
 fn end(conn: &mut Conn, random: &mut Random, model: &Model, id: &str, estimate: i64) -> [i64; 2] {
     let used = random.between(0, estimate);
     let (line, charged) = match random.below(4) {
-        0 => return [1, estimate], // this one forgot
+        0 => return [1, estimate], // this caller forgot to settle
         1 => (format!("RL.CANCEL {} {id}", model.key), [0, 0]),
         _ => (format!("RL.SETTLE {} {id} COST tokens {used}", model.key), [1, used]),
     };

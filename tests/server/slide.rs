@@ -1,4 +1,4 @@
-//! RL.SLIDE: in every interval of length `window` the admitted cost is at most `limit`.
+//! RL.SLIDE: in every interval of length `window`, the admitted cost is at most `limit`.
 
 use crate::common::Server;
 use crate::common::clock::{ahead, judged};

@@ -1,9 +1,9 @@
-//! RL.TOP: the keys that were asked for most often.
+//! RL.TOP: the keys with the most requests.
 
 use crate::common::conn::words;
 use crate::common::{Conn, Server, Value, Waiter};
 
-/// Names and counts, in order.
+/// Returns names and counts, in order.
 fn top(conn: &mut Conn, line: &str) -> Vec<(String, i64)> {
     let reply = conn.ask(line);
     let of = |row: &Value| {
@@ -51,7 +51,7 @@ fn every_command_that_decides_counts() {
     ] {
         (0..2).for_each(|_| drop(conn.ask(line)));
     }
-    // Of many keys those are denied that do not admit.
+    // In a request about many keys, only the keys that do not admit it count as denied.
     (0..3).for_each(|_| drop(conn.ask("RL.MQUOTA 2 m:1 m:9 POLICY one nine")));
     assert_eq!(
         top(&mut conn, "RL.TOP ADMITTED"),
@@ -61,7 +61,7 @@ fn every_command_that_decides_counts() {
         top(&mut conn, "RL.TOP"),
         pairs(&[("m:1", 2), ("b", 1), ("q", 1), ("s", 1), ("t", 1), ("w", 1)])
     );
-    // Neither does a request count that is wrong, nor one that is about no decision, nor a repeated one.
+    // Invalid requests, commands without a decision and repeated requests do not count either.
     for line in ["RL.SLIDE x 0 1", "RL.PEEK b", "RL.REFUND b 1", "RL.INFO b"] {
         conn.ask(line);
     }
@@ -125,7 +125,7 @@ fn what_is_wrong_is_refused() {
     }
 }
 
-/// Names of keys that a user may not touch are for operators.
+/// Names of keys that a user may not access are for operators only.
 #[test]
 fn who_may_only_ask_may_not_see_it() {
     let server = Server::start(&[]);
@@ -144,7 +144,7 @@ fn any_number_of_keys_takes_no_more_memory_than_a_few() {
     let memory = |conn: &mut Conn| conn.info_number("used_memory");
     let ask = |conn: &mut Conn, keys: core::ops::Range<u32>| {
         for key in keys {
-            // What is denied makes no key.
+            // A denied request creates no key.
             conn.send(&words(&format!("RL.SLIDE key:{key} 1 60 COST 2")));
             if key % 1_000 == 999 {
                 conn.flush().unwrap();

@@ -1,13 +1,13 @@
-//! One `now` for a whole MULTI, script or function: what takes long inside does not move the clock.
+//! One clock value for a whole MULTI, script or function: slow work inside does not move the clock.
 
 use std::time::{Duration, Instant};
 
 use crate::common::{Conn, Server, Value};
 
-/// Long enough that a clock which runs shows it.
+/// Long enough to show a running clock.
 const LONG: Duration = Duration::from_millis(30);
 
-/// Two answers with work between them that takes `LONG` at least.
+/// Returns two replies with work between them that takes at least `LONG`.
 fn around_work(mut run: impl FnMut(&str) -> (Value, Value)) -> (Value, Value) {
     for rounds in [10_000_000_u64, 100_000_000, 1_000_000_000] {
         let begin = Instant::now();

@@ -1,4 +1,4 @@
-//! RL.WINDOW: fixed windows aligned to the clock, shifted by OFFSET; or calendar months.
+//! RL.WINDOW: fixed windows aligned to the clock and shifted by OFFSET, or calendar months.
 
 use crate::common::Server;
 use crate::common::clock::{ahead, judged};

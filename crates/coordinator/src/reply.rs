@@ -1,4 +1,4 @@
-//! What a back end answers, the same from each.
+//! The reply to a command. Both back ends give the same.
 
 use rl_core::engine::run;
 use rl_core::fault::Fault;
@@ -7,14 +7,14 @@ use rl_core::memory;
 use rl_core::quota::decide::QuotaDecision;
 use rl_core::quota::shape::Shape;
 
-/// What a request is answered.
+/// The reply to a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reply {
-    /// One limit: the five integers.
+    /// The answer of one limit.
     Limit(Row),
-    /// Many limits.
+    /// The answer of a quota.
     Quota(Quota),
-    /// Whether there was such a reservation.
+    /// Whether the reservation was open.
     Done(bool),
     /// What remains after a refund.
     Remaining(u64),
@@ -22,46 +22,46 @@ pub(crate) enum Reply {
     None,
 }
 
-/// What one limit says.
+/// The answer of one limit: five integers in the module's reply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Row {
     /// Whether it admits the request.
     pub(crate) allowed: bool,
     /// The limit in force.
     pub(crate) limit: u64,
-    /// What could still be admitted.
+    /// The cost that could still be admitted.
     pub(crate) remaining: u64,
     /// 0, the ms until the request is admitted, or -1 if it never is.
     pub(crate) retry_after_ms: i64,
-    /// How many ms until the whole limit is there again.
+    /// The ms until the whole limit is available again.
     pub(crate) reset_after_ms: u64,
 }
 
-/// What many limits say.
+/// The answer of a quota.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Quota {
     /// Whether all of them admit the request.
     pub(crate) allowed: bool,
-    /// As in [`Row`], the longest of those that block.
+    /// As in [`Row`]: the longest time of the limits that block.
     pub(crate) retry_after_ms: i64,
-    /// The names of those that block.
+    /// The names of the limits that block.
     pub(crate) blocking: Vec<String>,
-    /// Each of them, with its name.
+    /// The answer of each limit, with its name.
     pub(crate) limits: Vec<(String, Row)>,
-    /// Where a reservation was asked for: its id, if there is one.
+    /// Set if a reservation was asked for: its id, or `None` if the request was denied.
     pub(crate) reservation: Option<Option<String>>,
 }
 
-/// Why a request has no answer.
+/// Why a command has no reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
-    /// Something is wrong with it, or with the key.
+    /// The command is wrong, or does not fit the key.
     Fault(Fault),
-    /// There are as many keys as there may be.
+    /// There are too many keys.
     Full,
-    /// The back end could not be asked, or did not answer in time.
+    /// The back end cannot be reached, or did not answer in time.
     Down,
-    /// The back end answered what this program does not know.
+    /// The back end gave a reply that this program does not know.
     Strange,
 }
 
@@ -129,7 +129,7 @@ impl Reply {
         Self::Quota(Quota { allowed, retry_after_ms, blocking, limits, reservation })
     }
 
-    /// Whether a request was admitted; none where it did not ask for that.
+    /// Whether a request was admitted; `None` if it did not ask for an admission.
     pub(crate) const fn allowed(&self) -> Option<bool> {
         match self {
             Self::Limit(row) => Some(row.allowed),
@@ -138,7 +138,7 @@ impl Reply {
         }
     }
 
-    /// When a request that was denied is admitted, as in [`Row`].
+    /// The ms until a denied request is admitted, as in [`Row`].
     pub(crate) const fn retry_after_ms(&self) -> i64 {
         match self {
             Self::Limit(row) => row.retry_after_ms,

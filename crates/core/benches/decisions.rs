@@ -1,4 +1,4 @@
-//! What a decision costs without a server: read by its words, decided, and booked where it is admitted.
+//! Measures a decision without a server: parsing the words, deciding, and charging if admitted.
 #![allow(missing_docs, reason = "criterion's macros write a function that has none")]
 #![allow(
     clippy::arithmetic_side_effects,
@@ -25,7 +25,7 @@ const BEGIN: u64 = 1_764_000_000_000;
 
 type Read = fn(&[&[u8]]) -> Result<Request>;
 
-/// Command, how it is read, its words where there is room, and where there is none.
+/// A command, its parser, and its words for a limit with room and for one without.
 const ONE_LIMIT: [(&str, Read, &str, &str); 3] = [
     ("bucket", |words| request::bucket(words), "1000000 1000 1s", "1 1 3650d"),
     ("window", |words| request::window(words), "1000000 60", "1 3650d"),
@@ -36,7 +36,7 @@ fn words<'a>(name: &'a str, line: &'a str) -> Vec<&'a [u8]> {
     [name, "key"].into_iter().chain(line.split(' ')).map(str::as_bytes).collect()
 }
 
-/// The clock moves by a millisecond every tenth time, so that requests share instants as they do on a busy key.
+/// Moves the clock by a millisecond every tenth time, so that requests share instants as on a busy key.
 fn instant(count: &mut u64) -> At {
     *count += 1;
     At::new(BEGIN + *count / 10).unwrap()
@@ -52,7 +52,7 @@ fn one_limit(criterion: &mut Criterion) {
             let request = read(&roomy).unwrap();
             let (mut state, mut count) = (State::new(&request.rule), 0);
             bencher.iter(|| {
-                // Begin again before the limit is used up: this is about being admitted.
+                // Begin again before the limit is used up: this measures admissions.
                 if count % 500_000 == 499_999 {
                     state = State::new(&request.rule);
                 }
@@ -74,7 +74,7 @@ fn one_limit(criterion: &mut Criterion) {
     }
 }
 
-/// Requests and tokens per minute, which slide, and tokens per day in a fixed window.
+/// Sliding limits of requests and tokens per minute, and a fixed window of tokens per day.
 fn three_limits(requests: &str) -> Arc<Shape> {
     let limits = format!(
         "RL.QUOTA key LIMIT rpm {requests} 60 LIMIT tpm 9000000000 60 UNIT tokens \

@@ -1,4 +1,4 @@
-//! What a sliding window costs by how much it has admitted, and what it takes to write a state down and read it.
+//! Measures how the cost of a sliding window grows with its admissions, and the cost of its codec.
 #![allow(missing_docs, reason = "criterion's macros write a function that has none")]
 #![allow(
     clippy::arithmetic_side_effects,
@@ -22,7 +22,7 @@ const BEGIN: u64 = 1_764_000_000_000;
 const ENTRIES: [u64; 4] = [1, 100, 10_000, 1_000_000];
 const WINDOW: Span = Span::from_ms(3_600_000);
 
-/// A window of an hour that has admitted so many, evenly over all of it, up to this instant.
+/// Makes a window of an hour with this many admissions, evenly spread over it, up to this instant.
 fn filled(entries: u64, limit: u64) -> (State, Rule, u64) {
     let rule = Rule::Slide(SlideRule { limit, window: WINDOW });
     let mut state = State::new(&rule);
@@ -33,7 +33,7 @@ fn filled(entries: u64, limit: u64) -> (State, Rule, u64) {
     (state, rule, BEGIN + (entries - 1) * step)
 }
 
-/// One more at the rate at which it was filled: as many leave as come.
+/// Admits one more at the rate at which the window was filled, so that one leaves for each that comes.
 fn log(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("log");
     for entries in ENTRIES {
@@ -55,7 +55,7 @@ fn log(criterion: &mut Criterion) {
             let now = At::new(now).unwrap();
             bencher.iter(|| state.decide(&rule, 1, black_box(now)).unwrap());
         });
-        // From a denial to the instant at which half of it has left: what a reader has to walk over.
+        // From a denial to the instant at which half of the log has left: a reader must walk over that half.
         group.bench_function(BenchmarkId::new("half of it is wanted", entries), |bencher| {
             let (state, rule, now) = filled(entries, entries);
             let now = At::new(now).unwrap();

@@ -1,4 +1,4 @@
-//! A list from outside that has so many elements at most, and is refused before it has more.
+//! A list for untrusted input, with a largest length. Reading stops with an error before the list exceeds it.
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -6,7 +6,7 @@ use core::marker::PhantomData;
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 use serde::{Serialize, Serializer};
 
-/// At most `MAX` of them.
+/// A list of at most `MAX` elements.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Bounded<T, const MAX: usize>(pub(crate) Vec<T>);
 
@@ -31,7 +31,7 @@ impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for Bounded<T,
                 if announced > MAX {
                     return Err(A::Error::invalid_length(announced, &self));
                 }
-                // What is announced is not believed: each element has to be there first.
+                // The announced length is untrusted, so memory grows only as elements arrive.
                 let mut list = Vec::with_capacity(announced.min(16));
                 while let Some(element) = elements.next_element()? {
                     if list.len() == MAX {

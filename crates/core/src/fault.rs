@@ -1,21 +1,21 @@
-//! Every error a client can get, in fixed words.
+//! Every error that a client can get, with its fixed text.
 //!
-//! A text says what is wanted and never repeats what was sent: client bytes in a reply are how
-//! replies get forged (CR LF) and servers ended (NUL), and they are a way to leak other data.
+//! A text says what is wanted and never repeats what was sent. Client bytes in a reply can forge other
+//! replies (CR LF), end a server (NUL) or leak data.
 
 use core::ffi::CStr;
 
 macro_rules! faults {
     ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
-        /// Why a request was refused before any limit was asked.
+        /// The reason why a request is an error, with the text that its client gets.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Fault { $($(#[$doc])* $name,)* }
 
         impl Fault {
-            /// All of them, for tests that hold texts and docs together.
+            /// All faults, for tests that compare the texts with the docs.
             pub const ALL: &'static [Fault] = &[$(Fault::$name,)*];
 
-            /// The error as a client reads it.
+            /// Returns the error text that a client gets.
             #[must_use]
             pub const fn text(self) -> &'static CStr {
                 match self { $(Fault::$name => $text,)* }
@@ -29,7 +29,7 @@ faults! {
     Limit = c"ERR limit must be an integer from 1 to 9007199254740991";
     /// `capacity` is not an integer in range.
     Capacity = c"ERR capacity must be an integer from 1 to 9007199254740991";
-    /// `COST` or the amount of a refund is not an integer in range.
+    /// `COST` is not an integer in range.
     Cost = c"ERR cost must be an integer from 0 to 9007199254740991";
     /// The amount of a refund is not an integer in range.
     Refund = c"ERR refund must be an integer from 0 to 9007199254740991";
@@ -39,9 +39,9 @@ faults! {
     WindowOrMonth = c"ERR window must be a duration from 1ms to 3650d, such as 60, 250ms, 5m, 1h or 1d, or 1mo";
     /// The offset of a fixed window is not a duration in range.
     Offset = c"ERR offset must be a duration from -3650d to 3650d, such as 8h or -30m";
-    /// `refill` is not a positive decimal number that can be kept exactly.
+    /// `refill` is not a positive decimal number that can be stored exactly.
     Refill = c"ERR refill must be a number above 0 and up to 9007199254740991, such as 500 or 8.33";
-    /// `refill` has more decimals than the period leaves room for.
+    /// `refill` has more decimals than its period allows.
     RefillDecimals = c"ERR refill has too many decimals for its period, write it as tokens per longer period, such as 500 60";
     /// `period` is not a duration in range.
     Period = c"ERR period must be a duration from 1ms to 3650d, such as 60, 250ms, 5m, 1h or 1d";
@@ -53,79 +53,81 @@ faults! {
     PeriodSeconds = c"ERR period must be an integer of seconds from 1 to 315360000";
     /// `quantity` of CL.THROTTLE is not an integer in range.
     Quantity = c"ERR quantity must be an integer from 0 to 9007199254740991";
-    /// The window or period is longer than this server's operator allows.
+    /// The window or period is longer than `rl.max-window` allows.
     MaxWindow = c"ERR window or period is longer than rl.max-window allows";
-    /// Something stands where an option of RL.SLIDE should.
+    /// An argument of RL.SLIDE is not an option.
     SlideSyntax = c"ERR syntax error, expected RL.SLIDE key limit window [COST n] [WAIT duration [PRIORITY lane]]";
-    /// Something stands where an option of RL.WINDOW should.
+    /// An argument of RL.WINDOW is not an option.
     WindowSyntax = c"ERR syntax error, expected RL.WINDOW key limit window [OFFSET duration] [COST n] [WAIT duration [PRIORITY lane]]";
-    /// Something stands where an option of RL.BUCKET should.
+    /// An argument of RL.BUCKET is not an option.
     BucketSyntax = c"ERR syntax error, expected RL.BUCKET key capacity refill [period] [COST n] [WAIT duration [PRIORITY lane]]";
-    /// Something stands where an option of RL.PEEK should.
+    /// An argument of RL.PEEK is not an option.
     PeekSyntax = c"ERR syntax error, expected RL.PEEK key [COST n] [COST unit n ...]";
-    /// Something stands where a limit or an option of RL.QUOTA should.
+    /// An argument of RL.QUOTA is neither a limit nor an option.
     QuotaSyntax = c"ERR syntax error, expected RL.QUOTA key POLICY name | LIMIT name limit window|INFLIGHT [UNIT unit] [SLIDE | WINDOW [OFFSET duration] | BUCKET capacity] ... [COST unit n ...] [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane]]";
-    /// Something stands where an argument of RL.MQUOTA should.
+    /// An argument of RL.MQUOTA is missing or unknown.
     ManySyntax = c"ERR syntax error, expected RL.MQUOTA numkeys key ... POLICY name ... [COST unit n ...] [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane]], with one policy for each key";
-    /// Something stands where a cost of RL.SETTLE should.
+    /// An argument of RL.SETTLE is not a cost.
     SettleSyntax = c"ERR syntax error, expected RL.SETTLE key id [COST unit n ...]";
-    /// Something stands where a limit of RL.POLICY SET should.
+    /// An argument of RL.POLICY SET is not a limit.
     PolicySyntax = c"ERR syntax error, expected RL.POLICY SET name LIMIT name limit window|INFLIGHT [UNIT unit] [SLIDE | WINDOW [OFFSET duration] | BUCKET capacity] ...";
-    /// Something stands where an option of RL.TOP should.
+    /// An argument of RL.TOP is not an option.
     TopSyntax = c"ERR syntax error, expected RL.TOP [RESET | [DENIED | ADMITTED] [COUNT n]]";
     /// `COUNT` of RL.TOP is not an integer in range.
     TopCount = c"ERR count must be an integer from 1 to 1024";
-    /// The name of a limit is not one.
+    /// The name of a limit is invalid.
     LimitName = c"ERR limit name must be 1 to 64 of the characters A-Z a-z 0-9 _ . : -";
-    /// The name of a unit is not one.
+    /// The name of a unit is invalid.
     UnitName = c"ERR unit must be 1 to 64 of the characters A-Z a-z 0-9 _ . : -";
-    /// The name of a policy is not one.
+    /// The name of a policy is invalid.
     PolicyName = c"ERR policy name must be 1 to 64 of the characters A-Z a-z 0-9 _ . : -";
     /// Two limits of a quota have the same name.
     LimitTwice = c"ERR each limit of a quota must have a name of its own";
-    /// A quota has none or too many limits.
+    /// A quota has no limits, or too many.
     QuotaLimits = c"ERR a quota must have 1 to 16 limits";
-    /// One unit has two costs.
+    /// A unit has two costs.
     UnitTwice = c"ERR each unit may have one COST only";
     /// Too many units have a cost.
     Units = c"ERR at most 16 units may have a COST";
     /// The number of keys is not an integer in range.
     Numkeys = c"ERR numkeys must be an integer from 1 to 16";
-    /// One key is given twice.
+    /// A key is given twice.
     KeyTwice = c"ERR each key may be given once only";
-    /// The time for which a reservation is held is not a duration in range.
+    /// The time to live of a reservation is not a duration in range.
     Ttl = c"ERR ttl must be a duration from 1ms to 3650d, such as 60, 250ms, 5m, 1h or 1d";
     /// The id of a reservation is empty or too long.
     Id = c"ERR id must be 1 to 128 bytes";
-    /// Limits that count reservations are asked without one.
+    /// A limit counts reservations, but the request makes none.
     NeedsReserve = c"ERR a quota with an INFLIGHT limit needs RESERVE ttl";
-    /// A reservation is open on some of the keys that are asked with its id.
+    /// A reservation with this id is open on some of the keys, but not on all.
     IdElsewhere = c"ERR this id is open on some of these keys only, settle or cancel it there first";
-    /// A key holds as many open reservations as it may.
+    /// The key holds the largest number of open reservations.
     Reservations = c"ERR a key may hold 100000 open reservations";
-    /// A key keeps as many limits that it is not asked by as it may.
+    /// The key would keep too many retired limits.
     Retired = c"ERR a key may keep 16 other limits that still count, ask by fewer different ones or on another key";
-    /// How long a request waits is not a duration in range.
+    /// The duration of `WAIT` is not in range.
     Wait = c"ERR wait must be a duration from 1ms to 3650d, such as 30, 250ms, 5m, 1h or 1d";
-    /// The lane in which a request waits is not one.
+    /// The lane of `PRIORITY` is unknown.
     Priority = c"ERR priority must be CRITICAL, HIGH, NORMAL or LOW, or 0 to 3";
-    /// As many wait as may, on the server or for a key.
+    /// The server or the key has the largest number of waiters.
     Busy = c"RLBUSY too many waiters";
-    /// Who has waited may not do what they wait for any more.
+    /// The user of a waiter may no longer run its command.
     NoPermission = c"NOPERM this user may not run the command any more";
-    /// Memory ran out while a request waited.
+    /// The server ran out of memory while a request waited.
     OutOfMemory = c"OOM command not allowed when used memory > 'maxmemory'.";
-    /// The slot of its keys is being moved, or was, while a request waited.
+    /// The hash slot of the keys moves to another node, or has moved, while a request waited.
     SlotMoves = c"TRYAGAIN the keys are moving to another node, please ask again";
-    /// There is no policy of that name.
+    /// No policy has that name.
     NoPolicy = c"ERR no such policy, RL.POLICY LIST names those there are";
-    /// The server keeps as many policies as it may.
+    /// The server keeps the largest number of policies.
     Policies = c"ERR a server may keep 10000 policies";
-    /// The payload of RL.APPLY is not an effect.
+    /// The payload of RL.APPLY is not a valid effect.
     Effect = c"ERR effect must be one that this module has written";
+    /// Another module removed or replaced a key while a command was changing it.
+    KeyChanged = c"TRYAGAIN another module changed the key meanwhile, please ask again";
     /// The key holds another type, or a limit of another algorithm.
     WrongType = c"WRONGTYPE Operation against a key holding the wrong kind of value";
 }
 
-/// The result of anything a client's input can make fail.
+/// The result of a function that can fail because of a client's input.
 pub type Result<T> = core::result::Result<T, Fault>;

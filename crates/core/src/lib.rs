@@ -28,5 +28,6 @@ pub mod time;
 pub mod top;
 pub mod value;
 mod varint;
+pub mod words;
 
-pub use limit::parameter_sets;
+pub use limit::{ParameterSetsLock, lock_parameter_sets, parameter_sets};

@@ -1,21 +1,23 @@
-//! Numbers and durations as clients write them, read exactly: no float, no rounding, no wrap.
+//! Parses the numbers and durations that clients write.
+//!
+//! Values are exact: no float, no rounding and no overflow.
 
 use crate::fault::{Fault, Result};
 use crate::time::Span;
 
-/// The largest limit, capacity or cost: 2^53 - 1, the largest integer that every client keeps exact.
+/// The largest limit, capacity or cost: 2^53 - 1, because every client can represent it exactly.
 pub const COUNT_MAX: u64 = (1 << 53) - 1;
 
-/// A decimal number `mantissa / 10^scale`, with no trailing zeros after the point.
+/// A decimal number `mantissa / 10^scale`, without trailing zeros after the point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Decimal {
-    /// All its digits as one integer.
+    /// All digits as one integer.
     pub mantissa: u64,
-    /// How many of them stand after the point.
+    /// The number of digits after the point.
     pub scale: u8,
 }
 
-/// An integer from 0 to 2^53 - 1, written as Redis writes one: digits, no sign, no leading zero.
+/// Parses an integer from 0 to 2^53 - 1 as Redis writes one: digits only, no sign, no leading zero.
 #[must_use]
 pub fn count(text: &[u8]) -> Option<u64> {
     let value = digits(text)?;
@@ -23,7 +25,7 @@ pub fn count(text: &[u8]) -> Option<u64> {
     (value <= COUNT_MAX && !padded).then_some(value)
 }
 
-/// A limit or a capacity: an integer from 1 to 2^53 - 1.
+/// Parses a limit or a capacity: an integer from 1 to 2^53 - 1.
 ///
 /// # Errors
 /// `fault`, which names the argument.
@@ -31,18 +33,18 @@ pub fn limit(text: &[u8], fault: Fault) -> Result<u64> {
     count(text).filter(|&limit| limit > 0).ok_or(fault)
 }
 
-/// A duration from 1 ms to 3650 d: `60`, `0.25`, `250ms`, `5m`, `1.5h`, `1d`.
+/// Parses a duration from 1 ms to 3650 d: `60`, `0.25`, `250ms`, `5m`, `1.5h`, `1d`.
 ///
 /// # Errors
-/// `fault`, which names the argument; also for what is no whole number of milliseconds.
+/// `fault`, which names the argument. A duration that is not a whole number of milliseconds is an error too.
 pub fn duration(text: &[u8], fault: Fault) -> Result<Span> {
     span(text).filter(|span| span.ms() > 0).ok_or(fault)
 }
 
-/// An offset: a duration, or its negative, or 0. In milliseconds.
+/// Parses an offset: a duration, a negative duration, or 0. Returns milliseconds.
 ///
 /// # Errors
-/// [`Fault::Offset`].
+/// [`Fault::Offset`] if the text is none of these.
 pub fn offset(text: &[u8]) -> Result<i64> {
     let (negative, rest) = match text.split_first() {
         Some((b'-', rest)) => (true, rest),
@@ -52,15 +54,15 @@ pub fn offset(text: &[u8]) -> Result<i64> {
     Ok(if negative { ms.saturating_neg() } else { ms })
 }
 
-/// A decimal number above 0 whose whole part is at most 2^53 - 1.
+/// Parses a refill: a decimal number above 0 and at most 2^53 - 1.
 ///
 /// # Errors
-/// [`Fault::Refill`].
+/// [`Fault::Refill`] if the text is not such a number.
 pub fn refill(text: &[u8]) -> Result<Decimal> {
     Decimal::parse(text).and_then(Decimal::checked).ok_or(Fault::Refill)
 }
 
-/// `10^exponent`, if it fits.
+/// Returns `10^exponent`, or `None` if it overflows.
 #[must_use]
 pub const fn power_of_ten(exponent: u8) -> Option<u64> {
     10_u64.checked_pow(exponent as u32)
@@ -74,7 +76,7 @@ fn span(text: &[u8]) -> Option<Span> {
         [number @ .., b'd'] => (number, 86_400_000),
         [number @ .., b's'] | number => (number, 1_000),
     };
-    // A whole number is what nearly every call carries.
+    // Nearly every call has a whole number.
     let ms = match digits(number) {
         Some(whole) => whole.checked_mul(unit)?,
         None => {
@@ -91,12 +93,12 @@ fn span(text: &[u8]) -> Option<Span> {
     (span <= Span::MAX).then_some(span)
 }
 
-/// Digits and nothing else, as far as they fit.
+/// Parses at most 19 digits and nothing else.
 fn digits(text: &[u8]) -> Option<u64> {
     if text.is_empty() {
         return None;
     }
-    // Nineteen digits cannot overflow, so that only longer texts pay for the check.
+    // Nineteen digits cannot overflow, so the loop needs no check.
     if text.len() > 19 {
         return None;
     }
@@ -112,7 +114,8 @@ fn digits(text: &[u8]) -> Option<u64> {
 }
 
 impl Decimal {
-    /// Itself, if it is a refill: above 0, at most 2^53 - 1, no zeros at the end of its fraction.
+    /// Returns the number if it is a valid refill: above 0, at most 2^53 - 1, without trailing zeros after the
+    /// point.
     #[must_use]
     pub fn checked(self) -> Option<Self> {
         let unit = power_of_ten(self.scale)?;

@@ -1,15 +1,17 @@
-//! The heaviest of any number of keys, in bounded memory.
+//! Finds the keys with the most requests among any number of keys, in bounded memory.
 //!
-//! Space-saving (Metwally, Agrawal, El Abbadi 2005) counts the requests of so many keys, and gives the place
-//! of the least of them to a key that it does not know. With most keys rare that would happen at nearly every
-//! request; so a key that is not counted is first counted in a cell that it shares with others, and gets
-//! a place when that cell says that it may be heavier than the least (filtered space-saving, Homem
-//! and Carvalho 2010). What is known of a key then is never less than what it was, and too much by
-//! at most [`Heavy::error`]; whoever is above the least of all is among them.
+//! Space-saving (Metwally, Agrawal, El Abbadi 2005) counts the requests of a fixed number of keys. An
+//! unknown key takes the place of the key with the smallest count. If most keys are rare, that happens at
+//! nearly every request. So this file uses filtered space-saving (Homem and Carvalho 2010): an unknown key is
+//! first counted in a cell that it shares with other keys. It gets a place when the count of the cell
+//! shows that it may be heavier than the lightest place.
 //!
-//! A key is known by a hash with a secret, so that nobody can choose keys that fall together. Which place is the
-//! lightest is known from a heap that is put in order only where it is looked at: a request of a key that has
-//! a place adds one to it, and moves nothing.
+//! The count of a key is never too low, and too high by at most [`Heavy::error`]. Each key with more
+//! requests than the smallest count has a place.
+//!
+//! A key is identified by a keyed hash, so that nobody can choose keys that collide. The lightest place
+//! is found with a heap that is sorted lazily: a request of a key that has a place increments its count
+//! and moves nothing.
 
 use core::cmp::Reverse;
 use core::hash::{BuildHasher, Hasher};
@@ -17,46 +19,46 @@ use std::collections::BinaryHeap;
 
 use smallvec::SmallVec;
 
-/// How many keys are counted.
+/// The number of places: keys that have a count of their own.
 pub const PLACES: usize = 1_024;
-/// How many cells the others share.
+/// The number of cells, which all other keys share.
 const CELLS: usize = 4_096;
-/// So many bytes of a key are kept.
+/// The number of bytes of a key that are stored.
 pub const NAME_MAX: usize = 256;
-/// No place.
+/// The end of a chain.
 const NONE: u16 = u16::MAX;
 
-/// One of the keys that are counted.
+/// A key that has a place.
 #[derive(Clone, Debug)]
 pub struct Heavy {
     /// The database of the key.
     pub db: i32,
     /// The key, or its first [`NAME_MAX`] bytes.
     pub name: SmallVec<[u8; 32]>,
-    /// How many requests it had, at most.
+    /// The number of its requests, or more.
     pub count: u64,
-    /// By how many that may be too many.
+    /// How much too high `count` may be.
     pub error: u64,
     hash: u64,
-    /// The next in its chain.
+    /// The next place in its hash chain.
     next: u16,
 }
 
-/// See the head of this file.
+/// Counts requests and tells which keys have the most.
 #[derive(Debug)]
 pub struct Top<S> {
     hasher: S,
     places: Vec<Heavy>,
-    /// The places, and what their counts were when they were put in order; those only grow.
+    /// Each place with the count that it had when it was last sorted. Counts only grow.
     heap: BinaryHeap<Reverse<(u64, u16)>>,
-    /// The first place of each chain.
+    /// The first place of each hash chain.
     chains: Box<[u16]>,
-    /// What those had at most, together, that are in no place.
+    /// For each cell, an upper bound for the requests of the keys in it that have no place.
     cells: Box<[u64]>,
 }
 
 impl<S: BuildHasher> Top<S> {
-    /// Nothing is counted yet; all the memory but that of long names is taken here.
+    /// Makes empty counts. Allocates all memory at once, except that of long names.
     pub fn new(hasher: S) -> Self {
         Self {
             hasher,
@@ -67,7 +69,7 @@ impl<S: BuildHasher> Top<S> {
         }
     }
 
-    /// Forgets everything.
+    /// Clears all counts.
     pub fn clear(&mut self) {
         self.places.clear();
         self.heap.clear();
@@ -75,7 +77,7 @@ impl<S: BuildHasher> Top<S> {
         self.cells.fill(0);
     }
 
-    /// A request of a key.
+    /// Counts a request of a key.
     #[inline]
     pub fn count(&mut self, db: i32, key: &[u8]) {
         let mut hasher = self.hasher.build_hasher();
@@ -93,7 +95,7 @@ impl<S: BuildHasher> Top<S> {
         self.count_other(db, key, hash);
     }
 
-    /// The heaviest keys of a database, `most` at most, the heaviest first.
+    /// Returns the heaviest keys of a database: at most `most`, the heaviest first.
     pub fn heaviest(&self, db: i32, most: usize) -> Vec<&Heavy> {
         let mut all: Vec<&Heavy> = self.places.iter().filter(|heavy| heavy.db == db).collect();
         all.sort_unstable_by(|one, other| (other.count, &one.name).cmp(&(one.count, &other.name)));
@@ -101,7 +103,7 @@ impl<S: BuildHasher> Top<S> {
         all
     }
 
-    /// A request of a key that is in no place.
+    /// Counts a request of a key that has no place.
     #[inline(never)]
     fn count_other(&mut self, db: i32, key: &[u8], hash: u64) {
         let heavy = |seen: u64| {
@@ -111,7 +113,8 @@ impl<S: BuildHasher> Top<S> {
         if self.places.len() < PLACES {
             return self.add(heavy(0));
         }
-        // What was seen last as the least may have grown since; that of a cell never is above it.
+        // The count at the top of the heap may have grown since it was sorted. So this is a lower bound of the
+        // smallest count. The count of a cell is never above the smallest count.
         let seen = self.heap.peek().map_or(0, |Reverse((least, _))| *least);
         match self.cell(hash) {
             Some(cell) if *cell < seen => *cell = cell.saturating_add(1),
@@ -128,7 +131,7 @@ impl<S: BuildHasher> Top<S> {
         }
     }
 
-    /// Puts the lightest place at the top of the heap: what it counts.
+    /// Moves the lightest place to the top of the heap and returns its count.
     fn lightest(&mut self) -> u64 {
         while let Some(mut top) = self.heap.peek_mut() {
             let Reverse((known, place)) = *top;
@@ -136,12 +139,12 @@ impl<S: BuildHasher> Top<S> {
             if count == known {
                 return count;
             }
-            *top = Reverse((count, place)); // in its order when this goes out of scope
+            *top = Reverse((count, place)); // sorted when `top` is dropped
         }
         0
     }
 
-    /// Takes one more place.
+    /// Gives a key a free place.
     fn add(&mut self, heavy: Heavy) {
         let Ok(place) = u16::try_from(self.places.len()) else { return };
         self.heap.push(Reverse((heavy.count, place)));
@@ -149,7 +152,7 @@ impl<S: BuildHasher> Top<S> {
         self.link(place);
     }
 
-    /// Gives the lightest place to another, who is not lighter.
+    /// Gives the lightest place to a key that is not lighter.
     fn replace(&mut self, heavy: Heavy) {
         let Some(mut top) = self.heap.peek_mut() else { return };
         let Reverse((_, place)) = *top;
@@ -174,7 +177,7 @@ impl<S: BuildHasher> Top<S> {
         self.cells.get_mut(low(hash >> 32) & mask)
     }
 
-    /// Puts a place at the front of its chain.
+    /// Puts a place at the front of its hash chain.
     fn link(&mut self, place: u16) {
         let Some(hash) = self.places.get(usize::from(place)).map(|heavy| heavy.hash) else { return };
         let Some(first) = self.chain(hash).map(|chain| core::mem::replace(chain, place)) else { return };
@@ -204,7 +207,7 @@ impl<S: BuildHasher> Top<S> {
     }
 }
 
-/// The low bits of a hash.
+/// Returns the low 32 bits of a hash.
 fn low(hash: u64) -> usize {
     (hash & 0xffff_ffff) as usize
 }

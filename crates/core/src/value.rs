@@ -1,24 +1,24 @@
-//! The value of a key: one limit, or a quota of many.
+//! The value of a key: one limit, or a quota with many limits.
 
 use crate::fault::{Fault, Result};
 use crate::limit::codec;
 use crate::limit::state::{Relocate, State};
 use crate::quota::{self, Quota};
 
-/// See the head of this file.
+/// The value of a key.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
-    /// One limit.
+    /// The state of one limit.
     Limit(State),
-    /// Many.
+    /// A quota.
     Quota(Box<Quota>),
 }
 
-/// What the bytes of a quota begin with; those of one limit begin with a lower number.
+/// The first byte of an encoded quota. An encoded limit begins with a lower number.
 const QUOTA: u8 = 16;
 
 impl Value {
-    /// The one limit.
+    /// Returns the state of one limit.
     ///
     /// # Errors
     /// [`Fault::WrongType`] for a quota.
@@ -29,7 +29,7 @@ impl Value {
         }
     }
 
-    /// The one limit, to be changed.
+    /// Returns the state of one limit, for a change.
     ///
     /// # Errors
     /// [`Fault::WrongType`] for a quota.
@@ -40,7 +40,7 @@ impl Value {
         }
     }
 
-    /// The quota.
+    /// Returns the quota.
     ///
     /// # Errors
     /// [`Fault::WrongType`] for one limit.
@@ -51,7 +51,7 @@ impl Value {
         }
     }
 
-    /// The quota, to be changed.
+    /// Returns the quota, for a change.
     ///
     /// # Errors
     /// [`Fault::WrongType`] for one limit.
@@ -62,7 +62,7 @@ impl Value {
         }
     }
 
-    /// All of it as bytes; equal values have equal ones.
+    /// Encodes the value. Equal values have equal bytes.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         match self {
@@ -75,7 +75,7 @@ impl Value {
         }
     }
 
-    /// The value of these bytes; `None` if they are not a value's.
+    /// Decodes a value. Returns `None` if the bytes are not those of a value.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         match bytes.split_first() {
@@ -84,7 +84,7 @@ impl Value {
         }
     }
 
-    /// Memory that it takes beside itself, in bytes as asked for.
+    /// Returns the heap memory in use, in requested bytes, without the enum itself.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         match self {
@@ -93,7 +93,7 @@ impl Value {
         }
     }
 
-    /// How many allocations that is, roughly.
+    /// Returns the approximate number of allocations.
     #[must_use]
     pub fn allocations(&self) -> usize {
         match self {
@@ -102,7 +102,7 @@ impl Value {
         }
     }
 
-    /// Hands them to a memory manager that may move them.
+    /// Passes the allocations to a memory manager, which may move them.
     pub fn relocate(&mut self, mover: &mut impl Relocate) {
         match self {
             Self::Limit(state) => state.relocate(mover),
@@ -114,5 +114,5 @@ impl Value {
     }
 }
 
-// A key of one limit is no larger for there being quotas.
+// Quotas must not make a key of one limit larger.
 const _: () = assert!(size_of::<Value>() == 16 && size_of::<Option<State>>() == 16);

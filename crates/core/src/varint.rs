@@ -1,6 +1,6 @@
-//! Little-endian base-128 integers (LEB128): seven bits a byte, the high bit says that more follow.
+//! Little-endian base-128 integers (LEB128): seven bits per byte. The high bit means that more bytes follow.
 
-/// How many bytes `value` takes, 1 to 10.
+/// Returns the encoded length of `value`, 1 to 10 bytes.
 pub(crate) const fn len(value: u64) -> usize {
     let bits = u64::BITS.saturating_sub((value | 1).leading_zeros());
     bits.div_ceil(7) as usize
@@ -15,8 +15,10 @@ pub(crate) fn put(out: &mut Vec<u8>, mut value: u64) {
     out.push((value & 0x7f) as u8);
 }
 
-/// Reads one at `pos`: the value and where the next begins. `None` at the end, or for a value
-/// that does not fit or is longer than it need be: equal states have equal bytes.
+/// Reads the value at `pos`. Returns it and the position after it.
+///
+/// Returns `None` at the end, and for a value that does not fit. An encoding longer than necessary is refused
+/// too, so that equal states have equal bytes.
 #[inline]
 pub(crate) fn take(bytes: &[u8], pos: usize) -> Option<(u64, usize)> {
     let first = *bytes.get(pos)?;

@@ -1,4 +1,4 @@
-//! Every value at its bounds, in every combination: no wrap, no panic, no answer out of range.
+//! Tests every value at its bounds, in every combination: no overflow, no panic, no answer out of range.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
@@ -40,7 +40,7 @@ fn rules() -> Vec<Rule> {
             }
         }
     }
-    // Where each step is interpreted, some of them.
+    // Miri interprets each step, so it gets only some of the rules.
     rules.into_iter().step_by(if cfg!(miri) { 29 } else { 1 }).collect()
 }
 
@@ -62,7 +62,7 @@ fn every_first_request_is_admitted_up_to_the_limit_and_no_further() {
     }
 }
 
-/// [`Key::request`] checks each answer; here it gets all of them one after the other.
+/// Plays all rules one after another. [`Key::request`] checks each answer.
 #[test]
 fn every_value_may_follow_every_other() {
     for rule in rules() {

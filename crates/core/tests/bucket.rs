@@ -1,4 +1,4 @@
-//! `RL.BUCKET` in exact fractions: the bound holds in every interval, and nothing ever drifts.
+//! Tests `RL.BUCKET` in exact fractions: the bound holds in every interval, and nothing ever drifts.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
@@ -14,6 +14,7 @@ mod common;
 use common::bucket::{BucketOracle, every_interval_keeps_the_bound, gain, token};
 use common::{Key, Step, TODAY, at, begin, cases, limits, sound, span, spans, steps};
 use proptest::prelude::*;
+use rl_core::limit::algorithm::Algorithm;
 use rl_core::limit::bucket::BucketRule;
 use rl_core::limit::decision::Retry;
 use rl_core::limit::meter::Meter;
@@ -22,7 +23,7 @@ use rl_core::limit::state::{Parts, State};
 use rl_core::number::{self, COUNT_MAX};
 use rl_core::time::Span;
 
-/// Refills as clients write them: whole, decimal, a little, and as much as there is.
+/// Refills as clients write them: integers, decimals, very small ones and the largest.
 fn refills() -> impl Strategy<Value = String> {
     let decimal = |whole: u64, digits: u64, scale: usize| format!("{whole}.{digits:0scale$}");
     prop_oneof![
@@ -42,13 +43,13 @@ fn rules() -> impl Strategy<Value = BucketRule> {
         .prop_filter_map("ticks too small", |(capacity, refill, period)| rule(capacity, &refill, period))
 }
 
-/// How far a history's steps go: a quarter of what fills the bucket, at most some years.
+/// The largest step of a history: a quarter of the time that fills the bucket, at most some years.
 fn stride(rule: &BucketRule) -> u64 {
     let ms = i128::from(rule.capacity() / 4 + 1) * token(rule) / gain(rule);
     u64::try_from(ms.clamp(1, 1 << 37)).unwrap()
 }
 
-/// Plays a history under one refill, each step with one of `capacities`; every answer must be the
+/// Plays a history under one refill, each step with one of `capacities`. Every answer must be the
 /// oracle's.
 fn play(
     rule: &BucketRule,
@@ -106,7 +107,7 @@ proptest! {
     ) {
         let rules = [first, second].map(|(capacity, refill, period)| rule(capacity, &refill, period).unwrap());
         let (mut key, mut clock) = (Key::default(), begin);
-        // What has been admitted since each of the rules has been counting, and its own last use.
+        // For each rule, the admissions since it came into use, and its last use.
         let (mut known, mut last): ([Vec<(u64, u64)>; 2], [u64; 2]) = Default::default();
         for step in &history {
             let which = usize::from(step.pick % 2);
@@ -121,7 +122,7 @@ proptest! {
             last[which] = now;
             let Parts::Bucket(counter) = key.state().unwrap().parts() else { panic!("another algorithm") };
             let other = rules[1 - which];
-            let counts = |of: &BucketRule| of.same_course(&other);
+            let counts = |of: &BucketRule| of.ages_alike(&other);
             if counts(&counter.rule) || counter.before.is_some_and(|before| counts(&before.rule)) {
                 known[1 - which].push((now, cost));
             } else {
@@ -134,8 +135,8 @@ proptest! {
     }
 }
 
-/// As [`every_interval_keeps_the_bound`], for those that end with the last admission: what the other
-/// rule admits may exceed this one's bound, what this one admits may not.
+/// Checks the bound as [`every_interval_keeps_the_bound`] does, for intervals that end with the last
+/// admission. Admissions by the other rule may exceed this bound, admissions by this rule may not.
 fn every_interval_ending_now(rule: &BucketRule, admissions: &[(u64, u64)]) {
     let Some((now, _)) = admissions.last() else { return };
     let mut sum = 0;
@@ -146,8 +147,8 @@ fn every_interval_ending_now(rule: &BucketRule, admissions: &[(u64, u64)]) {
     }
 }
 
-/// Whoever asks for one at the very moment that was announced gets the n-th after the first
-/// `capacity` at `n * period / refill`, rounded up, after a million calls as after one.
+/// A caller that always asks for one token at the announced instant gets the n-th after the first
+/// `capacity` at `n * period / refill`, rounded up. This holds after a million calls as after one.
 #[test]
 fn a_million_calls_do_not_drift() {
     let calls = if cfg!(miri) { 100 } else { 1_000_000 };

@@ -1,5 +1,5 @@
-//! Clocks that step back and forth, for all three algorithms alike: a key's time never runs
-//! backwards, nothing is admitted twice for it, and what is announced counts from the clock as it is.
+//! Tests clocks that step back and forth, for all three algorithms: a key's time never runs backwards, no
+//! cost is admitted twice because of that, and announced times count from the clock as it is.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
@@ -24,13 +24,13 @@ use rl_core::limit::window::{Length, WindowRule};
 use rl_core::number;
 use rl_core::time::{At, Span};
 
-/// Steps of a clock, in thousandths of the rule's own span, some as long as the clock is old.
+/// Steps of a clock, in thousandths of the rule's span. Some go back to the start of the clock.
 fn steps() -> impl Strategy<Value = Vec<(i64, u64)>> {
     let step = prop_oneof![5 => -1_500_i64..1_500, 2 => -100_i64..100, 2 => Just(0_i64), 1 => any::<i64>()];
     prop::collection::vec((step, any::<u64>()), 1..if cfg!(miri) { 10 } else { 60 })
 }
 
-/// All that one key admits while its clock does that, as (instant decided for, cost).
+/// Plays these clock steps on one key. Returns its admissions as (instant of the decision, cost).
 fn play(rule: &Rule, steps: &[(i64, u64)]) -> Vec<(u64, u64)> {
     let (mut key, mut clock, mut last, mut admitted) = (Key::default(), TODAY, 0, Vec::new());
     for (step, raw) in steps {
@@ -38,7 +38,7 @@ fn play(rule: &Rule, steps: &[(i64, u64)]) -> Vec<(u64, u64)> {
         let far = At::MAX.ms() - 1;
         clock = u64::try_from((i128::from(clock) + ms).clamp(0, i128::from(far))).unwrap();
         let cost = raw % (rule_limit(rule) / 3 + 1) + 1;
-        // Checks that what is announced is so, also where the clock is behind the key.
+        // Checks that announced times are true, even if the clock is before the key's time.
         let decision = key.request(rule, cost, clock);
         assert!(decision.at.ms() >= last.max(clock), "a key's time ran backwards");
         if decision.allowed {
@@ -81,7 +81,7 @@ proptest! {
     }
 }
 
-/// One of each, a minute long.
+/// One rule of each algorithm, a minute long.
 fn a_minute_each() -> [Rule; 3] {
     let window = Span::from_ms(60_000);
     let refill = number::refill(b"1").unwrap();
@@ -96,7 +96,7 @@ fn a_minute_each() -> [Rule; 3] {
 fn a_clock_that_steps_back_waits_for_the_step_as_well() {
     for rule in a_minute_each() {
         let mut key = Key::default();
-        assert!(key.request(&rule, 1, TODAY).allowed); // the first of a minute
+        assert!(key.request(&rule, 1, TODAY).allowed); // the first instant of a minute
         let denied = key.request(&rule, 1, TODAY - 5_000);
         assert_eq!((denied.allowed, denied.at.ms()), (false, TODAY));
         assert_eq!((denied.retry, denied.reset_after_ms), (Retry::After(65_000), 65_000), "{rule:?}");

@@ -1,4 +1,4 @@
-//! States as bytes: the same for ever, the same for equal states, and no bytes are a danger.
+//! Tests states as bytes: the form never changes, equal states have equal bytes, and no input is dangerous.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
@@ -22,7 +22,7 @@ use rl_core::limit::state::State;
 use rl_core::number;
 use rl_core::time::At;
 
-/// The state that these effects lead to, as a key has it.
+/// Returns the state of a key after these effects.
 fn state_of(effects: &[LimitEffect]) -> Option<State> {
     let mut state: Option<State> = None;
     for effect in effects {
@@ -40,7 +40,7 @@ fn states() -> impl Strategy<Value = State> {
     effects.prop_filter_map("nothing but refunds", |effects| state_of(&effects))
 }
 
-/// Whatever was decoded is as good as a state that came about by requests.
+/// Checks that a decoded state takes requests like any other state.
 fn takes_requests(mut state: State) {
     sound(&state);
     let rule = state.rule();
@@ -120,7 +120,7 @@ proptest! {
     }
 }
 
-/// What has been written to disks must be read for ever: effects, and the bytes of their state.
+/// Effects, and the bytes of the state they lead to. Such bytes are on disks and must stay readable for ever.
 const GOLDEN: [(&str, &[&str], &str); 8] = [
     (
         "a sliding window",
@@ -180,7 +180,7 @@ fn what_was_once_written_is_still_read() {
 
 #[test]
 fn values_that_no_command_lets_in_are_no_state() {
-    // Kind 2 is a bucket: capacity, mantissa, scale, period; instant, amount, nothing before.
+    // Kind 2 is a bucket: capacity, mantissa, scale, period, then instant, amount, and no earlier rule.
     let bucket = |words: [u64; 6]| {
         let mut bytes = vec![2];
         for mut word in words {
@@ -210,7 +210,7 @@ fn values_that_no_command_lets_in_are_no_state() {
         let mut bad = good;
         bad[word] = value;
         let accepted = codec::decode(&bucket(bad));
-        // 2^64 ticks of 100,000 a token are within what effects may book; all else is no value.
+        // Effects may charge 2^64 ticks at 100,000 ticks per token. All other numbers are invalid.
         assert_eq!(accepted.is_some(), word == 5, "{word} {value}");
     }
 }

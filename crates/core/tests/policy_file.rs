@@ -1,4 +1,4 @@
-//! Policies from a file: the same limits as a command makes, and each error at its line and key.
+//! Tests the policy file: the same limits as a command makes, and each error at its line and key.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
@@ -29,7 +29,7 @@ fn read(text: &str) -> Vec<Arc<Shape>> {
     policy_file::parse(text.as_bytes(), any_rule).unwrap_or_else(|wrong| panic!("{wrong}\n{text}"))
 }
 
-/// The policy that `RL.POLICY SET` with these words makes.
+/// Returns the policy that `RL.POLICY SET` makes of these words.
 fn set(words: &str) -> Arc<Shape> {
     let line = format!("RL.POLICY SET {words}");
     let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
@@ -93,7 +93,7 @@ fn wrong(text: &str) -> Wrong {
     }
 }
 
-/// A file whose third line is a limit `rpm` of policy `p` that says this.
+/// Returns a file whose third line is the limit `rpm` of policy `p` with these fields.
 fn limit(says: &str) -> String {
     format!("# first\n[policy.p]\nrpm = {{ {says} }}\n")
 }
@@ -256,7 +256,7 @@ fn a_server_keeps_so_many_policies_and_no_more() {
     assert_eq!(wrong.why, "a server may keep 10000 policies");
 }
 
-/// A limit as a file and as a command has it.
+/// A limit as a file writes it and as a command writes it.
 fn any_limit() -> impl Strategy<Value = (String, String)> {
     let duration = prop_oneof!["[1-9][0-9]{0,4}(ms|s|m)", "[1-9][0-9]?[hd]", "[1-9]\\.25"];
     let unit = prop_oneof![Just("requests".to_owned()), "[A-Za-z0-9_.:-]{1,12}"];
@@ -280,7 +280,7 @@ fn any_limit() -> impl Strategy<Value = (String, String)> {
     )
 }
 
-/// Pieces of files, in no order, and anything.
+/// Pieces of files in any order, mixed with any bytes.
 fn any_file() -> impl Strategy<Value = Vec<u8>> {
     let lines: Vec<String> = FILE.lines().map(|line| format!("{line}\n")).collect();
     let piece = prop_oneof![

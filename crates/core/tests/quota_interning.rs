@@ -1,5 +1,6 @@
-//! Shapes are stored once and go with their last user. Counted in a process of its own, where no
-//! other test makes any.
+//! Tests that a shape is stored once and dropped with its last user.
+//!
+//! The test has its own process, where no other test makes shapes that it would count.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::expect_used,
@@ -19,7 +20,7 @@ fn shape(policy: Option<&Name>, limit: u64) -> Arc<Shape> {
     Shape::new(policy, &[draft]).unwrap()
 }
 
-/// One test, since each counts all.
+/// One test only, because each would count the shapes of all.
 #[test]
 fn equal_shapes_are_one_and_the_last_user_takes_it_away() {
     let name = Name::new(b"p").unwrap();
@@ -37,7 +38,7 @@ fn equal_shapes_are_one_and_the_last_user_takes_it_away() {
     let read = Shape::from_bytes(&bytes).unwrap();
     assert!(shapes() == 1 && *read.bytes() == *bytes);
     drop(read);
-    // What is refused leaves nothing behind.
+    // Refused bytes leave no shape.
     for len in 0..bytes.len() {
         assert!(Shape::from_bytes(&bytes[..len]).is_none());
     }

@@ -1,5 +1,7 @@
-//! Effects: a replica and an AOF that are played back hold the same bytes as the primary, whatever
-//! their clocks and whatever they are asked meanwhile; and no stream of effects does harm.
+//! Tests that a replica and a replayed AOF hold the same bytes as the primary.
+//!
+//! This must hold whatever their clocks are and whatever requests they get meanwhile. No stream of effects
+//! may do harm.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
@@ -25,7 +27,7 @@ use rl_core::limit::rule::Rule;
 use rl_core::limit::state::State;
 use rl_core::time::At;
 
-/// What the primary does with one step: the effect it sends, if any.
+/// Plays one step on the primary. Returns the effect that it sends, if any.
 fn decide(primary: Option<&State>, rule: &Rule, step: &Step, clock: u64) -> Option<LimitEffect> {
     if step.pick >= 220 {
         let at = primary?.refundable(at(clock))?;
@@ -68,10 +70,10 @@ proptest! {
             let read = decoded_limit(&bytes);
             prop_assert_eq!(read, Ok(effect), "{:?}", bytes);
             prop_assert_eq!(apply(&mut replica, &read.unwrap()), applied);
-            // A replica is asked at its own clock, which leads nowhere.
+            // The replica decides at its own clock, which must not change it.
             let replica = replica.as_ref().unwrap();
             let _ = replica.peek(step.raw % 9, At::from_ms(step.raw.cast_signed()));
-            // The third is saved and loaded before each effect, as a server that keeps restarting.
+            // The third copy is saved and loaded before each effect, as on a server that keeps restarting.
             prop_assert_eq!(apply(&mut reloaded, &effect), applied);
             let bytes = codec::encode(primary.as_ref().unwrap());
             prop_assert_eq!(&codec::encode(replica), &bytes);
@@ -80,7 +82,7 @@ proptest! {
             reloaded = codec::decode(&bytes);
             prop_assert!(reloaded.is_some());
         }
-        // A replica that is promoted answers as the primary would have.
+        // A promoted replica answers as the primary would.
         if let (Some(primary), Some(replica)) = (&primary, &replica) {
             for rule in &rules {
                 prop_assert_eq!(replica.decide(rule, 1, at(clock)), primary.decide(rule, 1, at(clock)));

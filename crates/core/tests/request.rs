@@ -1,4 +1,4 @@
-//! The grammar: what each command takes, which fault names what is wrong, and that no words do harm.
+//! Tests the grammar: the words of each command, the fault for each error, and that no words do harm.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
@@ -23,7 +23,7 @@ use rl_core::limit::window::{Length, WindowRule};
 use rl_core::number::{self, COUNT_MAX};
 use rl_core::time::Span;
 
-/// What stands behind the command's name and the key.
+/// Returns the words of a text, after the name of the command and the key.
 fn words(text: &str) -> Vec<&[u8]> {
     let rest =
         text.split(' ').filter(|word| !word.is_empty()).map(|word| if word == "''" { "" } else { word });
@@ -208,7 +208,7 @@ fn peek_and_refund_read() {
     }
 }
 
-/// Words a client may well send, in any place, and such as only an enemy would.
+/// Words that a client may send, in any place, and hostile words.
 fn any_word() -> impl Strategy<Value = Vec<u8>> {
     let known = [
         "COST",
@@ -244,7 +244,7 @@ fn any_word() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// Numbers and durations of few digits, of any length, and what may stand behind them.
+/// Numbers and durations of few different digits and any length, with any suffix.
 fn alike() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         6 => prop::collection::vec(prop::sample::select(b"010".to_vec()), 1..11),
@@ -253,7 +253,7 @@ fn alike() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// How a command is read.
+/// The parser of a command.
 type Read = fn(&[&[u8]]) -> Result<Request>;
 
 proptest! {
@@ -276,7 +276,7 @@ proptest! {
         let _ = (request::peek(words), request::refund(words));
     }
 
-    /// Words that look alike, in turn: what was read of the last ones is never taken for what others say.
+    /// Similar words in turn. A cached request is never used for other words.
     #[test]
     fn the_last_words_again_mean_what_they_meant_and_others_what_they_say(
         pool in prop::collection::vec(prop::collection::vec(alike(), 0..6), 1..4),
@@ -296,7 +296,7 @@ proptest! {
     #[test]
     fn a_duration_is_the_same_in_every_unit(ms in 1..=Span::MAX.ms()) {
         for (name, unit) in [("ms", 1), ("s", 1_000), ("", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)] {
-            // As a decimal of up to nineteen places, where it has one.
+            // As a decimal of up to nineteen places, if there is one.
             let (whole, mut rest, mut text) = (ms / unit, ms % unit, String::new());
             for _ in 0..12 {
                 rest *= 10;

@@ -1,5 +1,6 @@
-//! `RL.SLIDE` against an oracle that remembers every admission: never more than the limit in any
-//! window, and the answers exact to the millisecond.
+//! Tests `RL.SLIDE` against an oracle that remembers every admission.
+//!
+//! No window ever holds more than the limit, and the answers are exact to the millisecond.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
@@ -23,10 +24,10 @@ fn rule(limit: u64, window: u64) -> SlideRule {
     SlideRule { limit, window: span(window) }
 }
 
-/// Every admission there ever was: (at, cost, under what).
+/// Every admission: (at, cost, rule).
 type Admissions = Vec<(u64, u64, SlideRule)>;
 
-/// Plays a history, each step under one of `rules`; every answer must be the oracle's.
+/// Plays a history, each step under one of `rules`. Every answer must be the oracle's.
 fn play(rules: &[SlideRule], history: &[Step], begin: u64, refunds: bool) -> Admissions {
     let mut key = Key::default();
     let (mut oracle, mut admissions, mut clock) = (SlideOracle::default(), Admissions::new(), begin);
@@ -57,7 +58,7 @@ fn play(rules: &[SlideRule], history: &[Step], begin: u64, refunds: bool) -> Adm
     admissions
 }
 
-/// Admissions of the same millisecond as one.
+/// Merges admissions of the same millisecond.
 fn merged(admitted: &[(u64, u64)]) -> Vec<(u64, u64)> {
     let mut merged: Vec<(u64, u64)> = Vec::new();
     for (at, cost) in admitted {
@@ -106,8 +107,10 @@ proptest! {
     }
 }
 
-/// For each admission, what its own window held by then, from when that window came into use: the
-/// first of its admissions that each came less than the window's length after the one before.
+/// Checks for each admission that its window did not hold more than the limit by then.
+///
+/// Admissions count from when that window came into use: the first of a series in which each admission by
+/// this window comes less than its length after the one before.
 fn never_over_admits(admissions: &Admissions) {
     for (index, (now, _, rule)) in admissions.iter().enumerate() {
         let window = rule.window.ms();

@@ -1,5 +1,6 @@
-//! The log of a sliding window: its bookmark against a list without one, and what is left of
-//! exactness, memory and time where there are more instants than it keeps apart.
+//! Tests the log of a sliding window: its bookmark, against a list without one, and its limits.
+//!
+//! With more instants than the log can keep apart, the tests bound its error, its memory and its time.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
@@ -16,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use common::{Step, TODAY, at, cases, sound, span, steps};
 use proptest::prelude::*;
-use rl_core::limit::counter::COST_MAX;
+use rl_core::limit::algorithm::COST_MAX;
 use rl_core::limit::decision::Decision;
 use rl_core::limit::decision::Retry;
 use rl_core::limit::effect::LimitEffect;
@@ -27,7 +28,7 @@ use rl_core::limit::state::{Parts, State};
 use rl_core::number::COUNT_MAX;
 use rl_core::time::{At, Span};
 
-/// A list that is asked from its beginning each time.
+/// A list that is read from its beginning each time.
 type List = Vec<(u64, u64)>;
 
 fn log_of(state: &State) -> &Log {
@@ -49,7 +50,7 @@ fn view_is_that_of(list: &List, log: &Log, cutoff: Option<u64>) {
     assert_eq!(view.leaves(freed + 1), None);
 }
 
-/// One operation on both: reads at cutoffs that go back and forth, and every kind of write.
+/// Does one operation on both: a read at a cutoff that moves back and forth, or any kind of write.
 fn operate(step: &Step, log: &mut Log, list: &mut List, clock: &mut u64) {
     let (oldest, latest) = (list.first().map_or(*clock, |first| first.0), *clock);
     let between = oldest.saturating_sub(2) + step.raw % (latest - oldest.saturating_sub(2) + 3);
@@ -95,7 +96,7 @@ fn operate(step: &Step, log: &mut Log, list: &mut List, clock: &mut u64) {
         _ => {
             *clock += [0, 1, 1, 2, 3, 70, 20_000][(step.raw % 7) as usize];
             let cost = [1, 1, 1, 2, 200, 1 << 40][(step.raw / 7 % 6) as usize];
-            // A clock that has stepped back counts as the latest instant.
+            // After the clock has stepped back, the latest instant counts.
             log.push(at(*clock - step.raw / 42 % 2 * (*clock % 3)), cost);
             match list.last_mut() {
                 Some(last) if last.0 == log.last_at().ms() => last.1 += cost,
@@ -123,7 +124,7 @@ proptest! {
     }
 }
 
-/// All admissions of one key, with the sum before each, so that any interval is two look-ups.
+/// All admissions of one key, with the sum before each. Any interval then takes two look-ups.
 #[derive(Default)]
 struct Admitted {
     at: Vec<u64>,
@@ -138,21 +139,21 @@ impl Admitted {
         self.total += cost;
     }
 
-    /// What has been admitted later than `cutoff`.
+    /// Returns the cost admitted later than `cutoff`.
     fn since(&self, cutoff: u64) -> u64 {
         let first = self.at.partition_point(|at| *at <= cutoff);
         self.total - self.before.get(first).copied().unwrap_or(self.total)
     }
 }
 
-/// A deterministic stream of numbers.
+/// Returns the next number of a deterministic stream.
 fn random(seed: &mut u64) -> u64 {
     *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     *seed >> 24
 }
 
-/// Fills a window of `window` ms with so many requests as fast as `instants` of them would fit, and
-/// checks 500 answers on the way against all that was admitted.
+/// Fills a window of `window` ms with requests, at a rate at which `instants` of them fit. Checks 500 answers
+/// on the way against all admissions.
 fn play(window: u64, instants: u64, limit: u64, mut seed: u64) -> State {
     let rule = Rule::Slide(SlideRule { limit, window: span(window) });
     let (mut state, mut admitted, mut clock) = (State::new(&rule), Admitted::default(), TODAY);
@@ -166,7 +167,7 @@ fn play(window: u64, instants: u64, limit: u64, mut seed: u64) -> State {
             admitted.push(clock, cost);
             assert!(admitted.since(clock - window) <= limit, "over-admitted");
         } else if let Retry::After(ms) = decision.retry {
-            // Honest by what it holds, and late by no more than the grid by what was admitted.
+            // Exact for what the log holds, and at most one grid cell late for what was admitted.
             assert!(state.decide(&rule, cost, at(clock + ms)).unwrap().allowed);
             assert!(!state.decide(&rule, cost, at(clock + ms - 1)).unwrap().allowed);
             let earlier = (clock + ms - 1).saturating_sub(window / u64::from(ENTRIES_EXACT));
@@ -207,8 +208,8 @@ fn beyond_them_nothing_is_over_admitted_and_nothing_late_by_more_than_the_grid()
     }
 }
 
-/// A key with the most bytes a log can be made to take: costs of seven and eight bytes as far as
-/// the sum allows, distances of four and five as far as the window does, and a quarter gone.
+/// A key whose log takes the most bytes possible: costs of seven and eight bytes as far as the sum allows,
+/// distances of four and five bytes as far as the window allows, and a quarter of the log aged out.
 #[test]
 fn no_key_takes_more_than_256_kib() {
     let rule = Rule::Slide(SlideRule { limit: COUNT_MAX, window: Span::MAX });
@@ -251,7 +252,7 @@ fn five_hundred_a_minute_take_under_1700_bytes() {
     assert!(most <= 1_700, "{most} bytes");
 }
 
-/// Were any of this linear in what is held, it would take minutes.
+/// If any of this were linear in the length of the log, it would take minutes.
 #[test]
 fn a_million_requests_on_a_full_log_take_no_time() {
     let rule = Rule::Slide(SlideRule { limit: 14_000, window: span(14_000_000) });
@@ -269,7 +270,7 @@ fn a_million_requests_on_a_full_log_take_no_time() {
     assert!(cfg!(miri) || started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
 }
 
-/// A day's window was in use before; the second's own grid has cells of a millisecond.
+/// A window of a day was in use before. The grid of a window of a second has cells of a millisecond.
 #[test]
 fn a_longer_window_before_does_not_coarsen_the_one_in_force() {
     let rule = |window| Rule::Slide(SlideRule { limit: 1_000_000, window: span(window) });
@@ -286,7 +287,7 @@ fn a_longer_window_before_does_not_coarsen_the_one_in_force() {
     assert_eq!(remaining, 1_000_000 - (last + 1), "and the day has lost nothing");
 }
 
-/// What no limit could ever tell from more is not held, and nothing wraps.
+/// Cost beyond what any limit can tell apart is not stored, and nothing overflows.
 #[test]
 fn costs_beyond_every_limit_saturate() {
     let huge = (1 << 53) - 1;

@@ -1,4 +1,4 @@
-//! `CL.THROTTLE` beside GCRA itself: a theoretical arrival time, in exact fractions of a millisecond.
+//! Tests `CL.THROTTLE` against GCRA: a theoretical arrival time, in exact fractions of a millisecond.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
@@ -25,7 +25,7 @@ fn read(text: &str) -> Result<Request> {
     throttle::read(words.as_slice())
 }
 
-/// A key as the module has one, asked for a quantity at a clock: the five integers.
+/// Runs `CL.THROTTLE` on a key as in the module, at a clock. Returns the five integers.
 fn ask(key: &mut Key, text: &str, clock: u64) -> [i64; 5] {
     let Request { rule, cost, .. } = read(text).unwrap();
     throttle::reply(&match cost {
@@ -34,9 +34,9 @@ fn ask(key: &mut Key, text: &str, clock: u64) -> [i64; 5] {
     })
 }
 
-/// GCRA as its authors have it and redis-cell keeps it, for one count and period: when a request would arrive
-/// that kept exactly to the rate. A millisecond is divided in `count` parts, so that an interval between two
-/// requests is `period` in ms of them.
+/// GCRA as published and as in redis-cell, for one count and period: the theoretical arrival time of a
+/// request that keeps exactly to the rate. A millisecond has `count` parts, so the interval between two
+/// requests is as many parts as `period` has ms.
 struct Gcra {
     count: i128,
     interval: i128,
@@ -53,7 +53,7 @@ impl Gcra {
         let limit = i128::from(max_burst) + 1;
         let (tolerance, increment) = (self.interval * limit, self.interval * i128::from(quantity));
         let arrival = self.arrival.map_or(now, |arrival| arrival.max(now));
-        let early = arrival + increment - tolerance - now; // above 0: it comes so much too early
+        let early = arrival + increment - tolerance - now; // above 0: the request is this much too early
         let limited = early > 0;
         let ahead = if limited { arrival } else { arrival + increment } - now;
         if !limited {
@@ -78,8 +78,8 @@ fn the_example_of_redis_cell_is_answered_alike() {
     assert_eq!(ask(&mut key, "15 30 60 1", TODAY), [0, 16, 14, -1, 4]);
 }
 
-/// Five at once and one a second: the instants and quantities of redis-cell's own table of cases. It keeps
-/// its times in fractions of a second, a reply rounds them up.
+/// A burst of five and one a second: the instants and quantities of redis-cell's own table of cases.
+/// redis-cell keeps fractions of a second, and a reply rounds them up.
 #[test]
 fn its_table_of_cases_is_answered_alike() {
     let mut key = Key::default();
@@ -119,7 +119,7 @@ fn rates_that_no_nanosecond_divides_are_exact() {
         ("0 1 315360000", [0, 1, 0, -1, 315_360_000]),
         ("9007199254740990 1 1 9007199254740991", [0, COUNT_MAX.cast_signed(), 0, -1, 9_007_199_254_741]),
     ] {
-        // The last: later than 2^53 - 1 ms is told as that.
+        // In the last case, a time later than 2^53 - 1 ms is reported as 2^53 - 1 ms.
         assert_eq!(ask(&mut Key::default(), text, 0), told, "{text}");
     }
 }
@@ -171,7 +171,7 @@ fn what_is_no_argument_is_named() {
 proptest! {
     #![proptest_config(cases(2_000))]
 
-    /// Any history under one count and period, with bursts that change: each answer is GCRA's.
+    /// Any history under one count and period, with changing bursts. Each answer is GCRA's.
     #[test]
     fn every_answer_is_that_of_gcra(
         count in prop_oneof![3 => 1_u64..100, 1 => 1_u64..1_000_000, 1 => Just(1_000_000_007)],
@@ -191,7 +191,7 @@ proptest! {
         }
     }
 
-    /// Who comes back after retry_after seconds is not early, and who comes a second earlier is.
+    /// A caller that comes back after retry_after seconds is not early. One second earlier is too early.
     #[test]
     fn retry_after_is_honest_to_the_second(burst in 0_u64..40, count in 1_u64..100, seconds in 1_u64..100, history in steps(60)) {
         let (mut key, mut clock) = (Key::default(), TODAY);
@@ -206,7 +206,7 @@ proptest! {
         }
     }
 
-    /// RL.BUCKET with one more than the burst, in turn with CL.THROTTLE on one key, is the same bucket.
+    /// RL.BUCKET with a capacity of one more than the burst is the same bucket as CL.THROTTLE on that key.
     #[test]
     fn a_bucket_of_the_same_rate_takes_turns_with_it(burst in 0_u64..40, count in 1_u64..100, seconds in 1_u64..100, history in steps(60)) {
         let (mut mixed, mut gcra, mut clock) = (Key::default(), Gcra::new(count, seconds), TODAY);

@@ -1,4 +1,4 @@
-//! The heaviest keys, against counts of all of them.
+//! Tests the heaviest keys against exact counts of all keys.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
@@ -23,7 +23,7 @@ use common::cases;
 
 type Counted = Top<BuildHasherDefault<DefaultHasher>>;
 
-/// A small generator: the same stream in each run.
+/// A small random generator with the same stream in each run.
 struct Dice(u64);
 
 impl Dice {
@@ -33,8 +33,8 @@ impl Dice {
     }
 }
 
-/// One of `keys` with the odds of Zipf's law: the nth is asked for 1/n as often as the first. By inversion of
-/// the integral, which is close enough to have its tail.
+/// Returns one of `keys` by Zipf's law: the nth key is asked for 1/n as often as the first. Inverts the
+/// integral, which is close enough to have the same tail.
 fn zipf(keys: f64, dice: &mut Dice) -> u64 {
     ((keys + 1.0).powf(dice.roll())) as u64
 }
@@ -97,7 +97,7 @@ fn of_a_million_keys_the_ten_heaviest_are_right_to_a_hundredth() {
     }
 }
 
-/// A key that was rare for long and then is the heaviest.
+/// A key that was rare for a long time and then becomes the heaviest.
 #[test]
 fn one_that_comes_late_is_found() {
     let (mut top, mut dice) = (Counted::new(<_>::default()), Dice(3));

@@ -1,4 +1,4 @@
-//! `RL.WINDOW` against an oracle that walks the calendar: offsets, months, changed parameters.
+//! Tests `RL.WINDOW` against an oracle that walks the calendar: offsets, months, changed parameters.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
@@ -14,6 +14,7 @@ mod common;
 use common::window::{WindowOracle, bounds};
 use common::{Key, Step, TODAY, at, begin, cases, limits, sound, span, spans, steps};
 use proptest::prelude::*;
+use rl_core::limit::algorithm::Algorithm;
 use rl_core::limit::decision::Retry;
 use rl_core::limit::meter::Meter;
 use rl_core::limit::rule::Rule;
@@ -34,7 +35,7 @@ fn offsets() -> impl Strategy<Value = i64> {
     prop_oneof![2 => Just(0_i64), 2 => -60_i64..60, 1 => -most..=most, 1 => Just(most), 1 => Just(-most)]
 }
 
-/// How far a history's steps go.
+/// Returns the largest step of a history.
 fn stride(rule: &WindowRule) -> u64 {
     match rule.length {
         Length::Span(span) => span.ms(),
@@ -42,8 +43,8 @@ fn stride(rule: &WindowRule) -> u64 {
     }
 }
 
-/// Plays a history under one length and offset, each step with one of `limits`; every answer must
-/// be the oracle's.
+/// Plays a history under one length and offset, each step with one of `limits`. Every answer must be the
+/// oracle's.
 fn play(rule: WindowRule, limits: &[u64], history: &[Step], begin: u64, refunds: bool) -> Vec<(u64, u64)> {
     let (mut key, mut oracle) = (Key::default(), WindowOracle::default());
     let (mut clock, mut admissions) = (begin, Vec::new());
@@ -101,7 +102,7 @@ proptest! {
     ) {
         let rules = [first, second].map(|(limit, ms, offset)| WindowRule { limit, length: Length::Span(span(ms)), offset });
         let (mut key, mut clock) = (Key::default(), begin);
-        // What has been admitted since each of the rules has been counting, and its own last use.
+        // For each rule, the admissions since it came into use, and its last use.
         let (mut known, mut last): ([Vec<(u64, u64)>; 2], [u64; 2]) = Default::default();
         for step in &history {
             let which = usize::from(step.pick % 2);
@@ -117,7 +118,7 @@ proptest! {
             last[which] = now;
             let Parts::Window(counter) = key.state().unwrap().parts() else { panic!("another algorithm") };
             let other = rules[1 - which];
-            let counts = |of: &WindowRule| of.same_course(&other);
+            let counts = |of: &WindowRule| of.ages_alike(&other);
             if counts(&counter.rule) || counter.before.is_some_and(|before| counts(&before.rule)) {
                 known[1 - which].push((now, cost));
             } else {
@@ -143,14 +144,14 @@ proptest! {
     }
 }
 
-/// (now, offset in hours, the month's end), by hand.
+/// (now, offset in hours, end of the month), computed by hand.
 #[test]
 fn months_end_where_the_calendar_says() {
     const HOUR: i64 = 3_600_000;
     for (now, offset, end) in [
         (1_704_067_200_000, 0, 1_706_745_600_000), // 2024-01-01 -> 2024-02-01
         (1_709_164_800_000, 0, 1_709_251_200_000), // 2024-02-29 -> 2024-03-01
-        (1_709_251_199_999, 0, 1_709_251_200_000), // the last of its milliseconds
+        (1_709_251_199_999, 0, 1_709_251_200_000), // the last ms of the month
         (1_709_251_200_000, 0, 1_711_929_600_000), // 2024-03-01 -> 2024-04-01
         (1_677_542_400_000, 0, 1_677_628_800_000), // 2023-02-28 -> 2023-03-01
         (4_107_456_000_000, 0, 4_107_542_400_000), // 2100-02-28 -> 2100-03-01, no leap year

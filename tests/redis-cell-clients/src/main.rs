@@ -1,8 +1,8 @@
-//! The crates `redis-cell-rs` and `tower-redis-cell`, unmodified, against a real server that has `CL.THROTTLE` from
-//! this module: each is told what it would be by redis-cell, and many at once are admitted exactly as often as the
-//! limit says.
+//! Runs the crates `redis-cell-rs` and `tower-redis-cell`, unmodified, against a real server with
+//! `CL.THROTTLE` from this module. Checks that each client gets the reply that redis-cell would send, and
+//! that many concurrent requests are admitted exactly as often as the limit allows.
 //!
-//! Takes the server from `REDIS_RL_SERVER` and the module from `REDIS_RL_MODULE`; panics where something is wrong.
+//! Takes the server from `REDIS_RL_SERVER` and the module from `REDIS_RL_MODULE`. Panics on any failure.
 
 mod server;
 mod service;

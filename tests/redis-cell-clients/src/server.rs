@@ -1,4 +1,4 @@
-//! A server with the module in a folder of its own, which ends with this program.
+//! A server with the module, in a folder of its own. It ends with this program.
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};

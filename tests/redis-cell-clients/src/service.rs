@@ -12,7 +12,7 @@ use tower_redis_cell::{Error, ProvideRule, ProvideRuleResult, RateLimitConfig, R
 
 const POLICY: Policy = Policy::from_tokens_per_day(1).max_burst(4).name("five in a burst");
 
-/// Requests are the names of their keys; one without a name is under no rule.
+/// A provider of rules. A request is the name of its key, and a request without a name has no rule.
 #[derive(Clone)]
 struct ByName;
 
@@ -22,7 +22,7 @@ impl ProvideRule<String> for ByName {
     }
 }
 
-/// What the layer answers, in words.
+/// Returns a configuration whose replies are readable text.
 fn config() -> RateLimitConfig<ByName, String, String, String> {
     let on_error = |error: Error<'_>, _: &String| match error {
         Error::RateLimit(blocked) => {
@@ -47,7 +47,7 @@ async fn connection(client: &Client) -> MultiplexedConnection {
     client.get_multiplexed_async_connection().await.unwrap()
 }
 
-/// The layer around a service that counts its calls.
+/// Returns the layer around a service that counts its calls.
 async fn limited(
     client: &Client,
     calls: Arc<AtomicUsize>,
@@ -85,7 +85,7 @@ pub async fn many_at_once_are_let_through_as_often_as_the_limit_says(client: &Cl
     assert_eq!((calls.load(Ordering::Relaxed), blocked), (5, 195));
 }
 
-/// What would have ended a server with redis-cell, and all its clients with it.
+/// Checks an error that would have crashed a server with redis-cell, and disconnected all its clients.
 pub async fn an_error_of_the_server_reaches_the_handler(client: &Client, protocol: &str) {
     let key = format!("{protocol} a list");
     redis::cmd("RPUSH").arg(&key).arg("x").query::<()>(&mut client.get_connection().unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! `redis-cell-rs`: policies and keys that become a command, and a reply that becomes a verdict.
+//! `redis-cell-rs`: policies and keys become a command, and a reply becomes a verdict.
 
 use std::thread;
 use std::time::Duration;
@@ -13,7 +13,7 @@ fn ask(connection: &mut impl ConnectionLike, key: &Key<'_>, policy: &Policy) -> 
     command.query(connection).expect("a verdict")
 }
 
-/// Total, remaining and reset_after of one that was allowed.
+/// Returns total, remaining and reset_after of an allowed request.
 fn allowed(verdict: &Verdict) -> [u64; 3] {
     match verdict {
         Verdict::Allowed(told) => [told.total as u64, told.remaining as u64, told.reset_after],

@@ -1,5 +1,5 @@
-//! Clients that ask, wait and break off. Behind each request comes a word to be echoed, so that an answer
-//! too many, or one that is another's, shows at once.
+//! Clients that send requests, wait and disconnect. An ECHO follows each request, so an extra reply, or a
+//! reply meant for another request, is detected at once.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,19 +11,19 @@ use super::requests::{self, Became, Request};
 use super::stage::{Over, Stage};
 use crate::common::{Conn, Random, Value};
 
-/// What all clients were told.
+/// The results of all clients.
 #[derive(Default)]
 pub struct Told {
     pub admitted: u64,
     pub denied: u64,
     errors: BTreeMap<String, u64>,
-    /// How many were cut off while they waited: killed, or by a change of the primary.
+    /// The number of clients disconnected while they waited, by a kill or by a change of the primary.
     pub cut: u64,
-    /// How many broke off.
+    /// The number of clients that disconnected themselves.
     left: u64,
-    /// How much later than its own time an answer came, at most.
+    /// The longest delay of a reply after the end of its wait.
     latest: Duration,
-    /// The ids of requests whose clients were gone before there was anything for them.
+    /// The ids of requests whose clients were gone before anything was free for them.
     pub gone: Vec<String>,
 }
 
@@ -59,9 +59,9 @@ struct Caller<'a> {
     told: Told,
 }
 
-/// Asks until it is over.
+/// Sends requests until the stage is over.
 pub fn run(stage: &Stage, mut random: Random, quiet: bool) -> Told {
-    let _over = Over(stage); // if this panics
+    let _over = Over(stage); // also stops the others if this panics
     let name = random.next();
     let mut caller = Caller { stage, random, quiet, told: Told::default() };
     let mut conn = None;
@@ -77,7 +77,7 @@ pub fn run(stage: &Stage, mut random: Random, quiet: bool) -> Told {
 }
 
 impl Caller<'_> {
-    /// A new client of what is the primary now, by its port or its socket.
+    /// Opens a client of the current primary, by its port or its socket.
     fn connect(&mut self) -> Option<Conn> {
         let server = self.stage.primary();
         let conn =
@@ -95,7 +95,7 @@ impl Caller<'_> {
         Some(conn)
     }
 
-    /// Asks one thing; gives the client back if it is still good.
+    /// Sends one request. Returns the client if it is still usable.
     fn ask(&mut self, mut conn: Conn, id: &str) -> Option<Conn> {
         let draw = if self.quiet { requests::quiet } else { requests::any };
         let request = draw(&mut self.random, id);
@@ -110,7 +110,8 @@ impl Caller<'_> {
         assert!(late < slack(), "{}: answered {late:?} late", request.line);
         self.told.latest = self.told.latest.max(late);
         let became = request.became(&reply);
-        // A change of the primary cuts off those whom it has told so, and an operator anyone at any time.
+        // A change of the primary disconnects the clients that were told of it. An operator may disconnect
+        // any client at any time.
         let echo = self.receive(&mut conn, &request);
         if let Some(echo) = &echo {
             assert_eq!(*echo, Value::Bulk(id.into()), "{}: after {reply:?}", request.line);
@@ -121,7 +122,7 @@ impl Caller<'_> {
             Became::Error(kind) => {
                 *self.told.errors.entry(kind.clone()).or_default() += 1;
                 if kind == "READONLY" {
-                    thread::sleep(Duration::from_millis(5)); // the primary is another, or about to be
+                    thread::sleep(Duration::from_millis(5)); // the primary has changed, or is about to
                     return None;
                 }
             }
@@ -129,7 +130,7 @@ impl Caller<'_> {
         echo.map(|_| conn)
     }
 
-    /// A reply; none where the client is cut off, which is no fault.
+    /// Receives a reply. Returns `None` if the client is disconnected, which is not a failure.
     fn receive(&mut self, conn: &mut Conn, request: &Request) -> Option<Value> {
         match conn.try_receive() {
             Ok(reply) => Some(reply),
@@ -143,7 +144,8 @@ impl Caller<'_> {
         }
     }
 
-    /// Asks and is gone, at once or after a while; by the port a reply that was not read makes it a reset.
+    /// Sends a request and disconnects, at once or after a while. On the TCP port, an unread reply turns the
+    /// close into a reset.
     fn break_off(&mut self, mut conn: Conn, request: &Request) -> Option<Conn> {
         if self.random.one_in(2) {
             conn.send(&["PING"]);

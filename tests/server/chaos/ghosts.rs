@@ -1,4 +1,4 @@
-//! Clients that are gone before there is anything for them: nothing may be admitted for them after.
+//! Clients that disconnect before anything is free for them. Nothing may be admitted for them afterwards.
 
 use std::io::Result;
 use std::time::{Duration, Instant};
@@ -8,16 +8,16 @@ use crate::common::conn::words;
 use crate::common::quota::Answer;
 use crate::common::{Conn, Random, Value};
 
-/// Lets clients wait, makes them go and then gives back what they waited for, again and again: the ids of
-/// their requests.
+/// Repeats one scenario: clients wait, disconnect, and then their key is freed. Returns the ids of their
+/// requests.
 pub fn run(stage: &Stage, mut random: Random) -> Vec<String> {
-    let _over = Over(stage); // if this panics
+    let _over = Over(stage); // also stops the others if this panics
     let mut gone = Vec::new();
     let mut number = 0;
     let name = random.next();
     while !stage.is_over() {
         number += 1;
-        // Where the primary changes in the middle there is nothing to be said of it.
+        // If the primary changes during the scenario, its outcome is unknown.
         if let Ok(Some(ids)) = once(stage, &mut random, &format!("ghost:{name:x}.{number}")) {
             gone.extend(ids);
         }
@@ -41,7 +41,7 @@ fn once(stage: &Stage, random: &mut Random, key: &str) -> Result<Option<Vec<Stri
     for index in 0..random.between(1, 4) {
         let mut ghost = Ghost { conn: connect(stage)?, client: String::new(), id: format!("{key}.{index}") };
         ghost.client = ask(&mut ghost.conn, "CLIENT ID")?.int().to_string();
-        // A reply that is not read makes a reset of what would be a farewell.
+        // An unread reply turns the close into a reset.
         ghost.conn.send(&["PING"]);
         ghost.conn.send(&words(&format!("{request} {} WAIT 1m PRIORITY {}", ghost.id, random.below(4))));
         ghost.conn.flush()?;
@@ -59,7 +59,7 @@ fn once(stage: &Stage, random: &mut Random, key: &str) -> Result<Option<Vec<Stri
     let waiting = clients.len() + usize::from(survives);
     let all = [clients.join(" "), client.clone()].join(" ");
     if !comes_to_be(&mut conn, &all, waiting)? {
-        return Ok(None); // no room for so many, or all was flushed
+        return Ok(None); // no room for so many, or everything was flushed
     }
     for mut ghost in ghosts {
         let end = |conn: &mut Conn, line: &str| stage.unpaused(|| ask(conn, line)).transpose();
@@ -67,7 +67,7 @@ fn once(stage: &Stage, random: &mut Random, key: &str) -> Result<Option<Vec<Stri
             0 => _ = end(&mut conn, &format!("CLIENT KILL ID {}", ghost.client))?,
             1 => _ = end(&mut conn, &format!("CLIENT UNBLOCK {} ERROR", ghost.client))?,
             2 => _ = end(&mut conn, &format!("CLIENT UNBLOCK {} TIMEOUT", ghost.client))?,
-            3 => _ = ghost.conn.try_receive()?, // it goes in peace
+            3 => _ = ghost.conn.try_receive()?, // it closes without a reset
             _ => {}
         }
     }
@@ -79,20 +79,20 @@ fn once(stage: &Stage, random: &mut Random, key: &str) -> Result<Option<Vec<Stri
     }
     let replies: Vec<Value> = (0..4).map(|_| conn.try_receive()).collect::<Result<_>>()?;
     let Value::Array(replies) = &replies[3] else { return Ok(None) };
-    // Only if the one slot was the holder's until then is it sure that no ghost had it.
+    // Only if the holder kept the only slot until then is it certain that no disconnected client had it.
     let [told, cancelled] = replies.as_slice() else { return Ok(None) };
     let alone = *told != Value::Nil && told.find("reservations") == Some(Value::Int(1));
     let held = alone && *cancelled == Value::Int(1);
     if held && survives {
         let reply = survivor.try_receive()?;
-        let came = !reply.is_error(); // or was paused until there was no room, or sent away
+        let came = !reply.is_error(); // else it was paused until there was no room, or redirected
         assert!(!came || is_admitted(&reply), "{key}: those before are gone, and it got {reply:?}");
     }
     ask(&mut conn, &format!("DEL {key}"))?;
     Ok(held.then_some(ids))
 }
 
-/// Waits until so many of the clients are held; not for long.
+/// Waits a short time until `count` of the clients are held.
 fn comes_to_be(conn: &mut Conn, clients: &str, count: usize) -> Result<bool> {
     let begin = Instant::now();
     while begin.elapsed() < Duration::from_secs(2) {

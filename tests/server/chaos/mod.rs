@@ -1,10 +1,10 @@
-//! Chaos: clients join, wait, leave, are killed and unblocked, their keys are deleted, overwritten and
-//! flushed, and the primary changes, all at once. Nobody waits forever, nobody is answered twice, nothing is
-//! admitted that may not be, and nothing is left of it.
+//! Chaos: clients connect, wait, leave, are killed and unblocked; keys are deleted, overwritten and flushed;
+//! and the primary changes. All of this happens at once. Nobody waits forever, nobody is answered twice,
+//! nothing is admitted that must not be, and nothing is left over.
 //!
-//! `REDIS_RL_CHAOS_SECONDS` is for how long, `REDIS_RL_CHAOS_SEED` what is drawn (the server's own timing
-//! is not repeated by it), `REDIS_RL_CHAOS_SLACK` how many seconds late an answer may come: a server in
-//! valgrind takes longer over everything.
+//! `REDIS_RL_CHAOS_SECONDS` sets the duration. `REDIS_RL_CHAOS_SEED` sets the random seed, which does not
+//! repeat the server's own timing. `REDIS_RL_CHAOS_SLACK` sets how many seconds late a reply may arrive: a
+//! server in valgrind is slower.
 
 mod callers;
 mod ghosts;
@@ -23,26 +23,26 @@ use self::stage::Stage;
 use crate::common::Random;
 
 const CALLERS: u64 = 36;
-/// Those of them that ask keys which nobody but a FLUSHALL deletes.
+/// The number of clients whose keys are deleted by a FLUSHALL only.
 const QUIET: u64 = 6;
 const TROUBLES: u64 = 2;
 
-/// What a server may hold more of after the chaos than before. What grows with each request that is
-/// leaked would be megabytes; what it keeps for good is a few tables that have grown to their size.
+/// How much more memory a server may hold after the chaos than before, in bytes. A leak with each request
+/// would be megabytes. The tolerance is for a few tables that have grown to their full size.
 const TOLERANCE: i64 = 64 * 1024;
 
 fn number(name: &str) -> Option<u64> {
     env::var(name).ok()?.parse().ok()
 }
 
-/// All of it for so long, with so many changes of the primary: what clients were told.
+/// Runs everything for `run`, with this many changes of the primary. Returns the clients' results.
 fn round(stage: &mut Stage, run: Duration, seed: u64, failovers: u32) -> Told {
     stage.over.store(false, Relaxed);
     let mut told = Told::default();
     let stage = &*stage;
     let random = |stream: u64| Random::new(seed.wrapping_mul(1_000).wrapping_add(stream));
     thread::scope(|scope| {
-        let over = stage::Over(stage); // also if something here panics
+        let over = stage::Over(stage); // also stops the others if this panics
         let callers: Vec<_> = (0..CALLERS)
             .map(|number| {
                 let random = random(number);
@@ -77,7 +77,8 @@ fn nobody_is_lost_or_answered_twice_and_nothing_is_left() {
     eprintln!("chaos for {run:?}, seed {seed}");
     let mut stage = Stage::start();
 
-    // Once for a short time, so that what a server allocates once is there, as a primary and as a replica.
+    // A short first round, so that each server has made its one-time allocations, both as a primary and as a
+    // replica.
     round(&mut stage, (run / 3).min(Duration::from_secs(20)), seed, 2);
     stage.assert_nobody_waits();
     let before = stage.memory();

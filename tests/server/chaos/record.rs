@@ -1,4 +1,4 @@
-//! What the scribe has written down of the keys that nobody but a FLUSHALL deletes, against oracles.
+//! The scribe's record of the keys that only a FLUSHALL deletes, checked against oracles.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -10,7 +10,7 @@ use crate::common::ledger::Ledger;
 use crate::common::oracle::Log;
 use crate::common::quota::{Entry, Event};
 
-/// What happened from one FLUSHALL to the next.
+/// The admissions between two FLUSHALLs.
 #[derive(Default)]
 struct Era {
     limits: HashMap<String, Log>,
@@ -24,7 +24,7 @@ pub struct Record {
     reserved: HashSet<String>,
 }
 
-/// Reads the file of a server.
+/// Reads the append-only file of a server.
 pub fn read(dir: &Path) -> Record {
     let mut record = Record { eras: vec![Era::default()], reserved: HashSet::new() };
     let mut db = String::new();
@@ -56,7 +56,7 @@ impl Record {
         }
     }
 
-    /// Nothing was admitted beyond [`QUIET`].
+    /// Checks that no admission exceeded the limits in [`QUIET`].
     #[track_caller]
     pub fn assert_within_limits(&self) {
         assert_eq!(&QUIET[0][..26], "RL.SLIDE quiet:slide 20 50");
@@ -73,7 +73,7 @@ impl Record {
         }
     }
 
-    /// Nothing was ever admitted for these requests.
+    /// Checks that none of these requests was ever admitted.
     #[track_caller]
     pub fn assert_none_of(&self, ids: &[String]) {
         assert!(!ids.is_empty(), "some were gone before their turn");

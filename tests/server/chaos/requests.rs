@@ -1,14 +1,14 @@
-//! Requests that may wait, and what may be answered to each.
+//! Requests that may wait, and the allowed replies to each.
 
 use crate::common::conn::words;
 use crate::common::quota::Answer;
 use crate::common::{Random, Value};
 
-/// What is told to one whose request was not decided; anything else is a fault.
+/// The errors allowed for a request without a decision. Any other error is a failure.
 const ERRORS: [&str; 6] =
     ["WRONGTYPE ", "READONLY ", "RLBUSY ", "UNBLOCKED ", "LOADING ", "ERR no such policy"];
 
-/// The limits that keys are asked which only a FLUSHALL deletes. `record.rs` holds them against these.
+/// The limits of the keys that only a FLUSHALL deletes. `record.rs` checks admissions against them.
 pub const QUIET: [&str; 4] = [
     "RL.SLIDE quiet:slide 20 500ms",
     "RL.WINDOW quiet:window 15 400ms",
@@ -18,24 +18,24 @@ pub const QUIET: [&str; 4] = [
 
 pub struct Request {
     pub line: String,
-    /// For how long it waits at most, in ms.
+    /// The longest time that the request waits, in ms.
     pub wait: u64,
     kind: Kind,
 }
 
 enum Kind {
-    /// The limit that it names.
+    /// The limit that the request names.
     Limit(i64),
-    /// The id of its reservation, if it wants one.
+    /// The id of the request's reservation, if it makes one.
     Quota(Option<String>),
 }
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Debug, PartialEq)]
 pub enum Became {
     Admitted,
     Denied,
-    /// It was answered with an error of this kind.
+    /// The reply was an error of this kind.
     Error(String),
 }
 
@@ -44,7 +44,7 @@ impl Request {
         words(&self.line)
     }
 
-    /// Holds a reply to it against all that it may be.
+    /// Checks a reply against all allowed replies, and returns the outcome.
     #[track_caller]
     pub fn became(&self, reply: &Value) -> Became {
         if let Value::Error(text) = reply {
@@ -80,7 +80,7 @@ impl Request {
     }
 }
 
-/// A request of any kind; `id` is nobody else's.
+/// Returns a request of any kind. `id` must be unique.
 pub fn any(random: &mut Random, id: &str) -> Request {
     let (number, limit, cost) = (random.below(6), random.between(2, 6), random.between(0, 3));
     let window = random.pick(&["30ms", "80ms", "200ms", "700ms", "1d"]);
@@ -110,7 +110,7 @@ pub fn any(random: &mut Random, id: &str) -> Request {
     waiting(random, line, kind)
 }
 
-/// A request against one of the keys in [`QUIET`].
+/// Returns a request on one of the keys in [`QUIET`].
 pub fn quiet(random: &mut Random, id: &str) -> Request {
     let kind = random.below(QUIET.len());
     let cost = random.between(1, 3);

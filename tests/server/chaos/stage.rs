@@ -1,5 +1,4 @@
-//! Two servers of which one is the primary and the other its replica, and a third that writes down all
-//! that either of them does.
+//! The servers: a primary, its replica, and a third server that records everything the two do.
 
 use std::sync::RwLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
@@ -19,18 +18,18 @@ const CONFIG: [&str; 5] = [
 
 pub struct Stage {
     servers: [Server; 2],
-    /// A replica of whichever is the primary, whose file is never written anew: the record of it all.
+    /// A replica of the current primary. Its file is never rewritten, so it is the complete record.
     pub scribe: Server,
     primary: AtomicUsize,
-    /// Held by whoever pauses clients, and shared by those who end the wait of some: servers up to 8.0
-    /// take one that is paused for one that waits, and answer it twice or end themselves.
+    /// Locked exclusively to pause clients, and shared to end the wait of a client. Servers up to 8.0 treat a
+    /// paused client as a waiting one, and answer it twice or crash.
     pause: RwLock<()>,
-    /// Whether everyone is to stop.
+    /// Whether all threads must stop.
     pub over: AtomicBool,
     began: usize,
 }
 
-/// Makes everyone stop when it goes out of scope.
+/// Makes all threads stop when it is dropped.
 pub struct Over<'a>(pub &'a Stage);
 
 impl Drop for Over<'_> {
@@ -71,28 +70,28 @@ impl Stage {
         self.over.load(Relaxed)
     }
 
-    /// Lets things happen until then, or until someone has found a fault.
+    /// Waits until `end`, or until a thread has found a failure.
     pub fn run_until(&self, end: Instant) {
         while Instant::now() < end && !self.is_over() {
             thread::sleep(Duration::from_millis(20));
         }
     }
 
-    /// Runs what pauses clients and lets them go on, if nobody else does so now.
+    /// Runs code that pauses and resumes clients, unless another thread holds the lock.
     pub fn pausing(&self, pause: impl FnOnce()) {
         if let Ok(_alone) = self.pause.try_write() {
             pause();
         }
     }
 
-    /// Runs what must not be while clients are paused, if they are not.
+    /// Runs code that must not run while clients are paused. Skips it if they are paused.
     pub fn unpaused<T>(&self, run: impl FnOnce() -> T) -> Option<T> {
         let _shared = self.pause.try_read().ok()?;
         Some(run())
     }
 
-    /// The replica becomes the primary, and the primary its replica. Nothing is written meanwhile, so that
-    /// all three have the same history.
+    /// Makes the replica the primary, and the primary its replica. Nothing is written meanwhile, so all three
+    /// servers have the same history.
     pub fn fail_over(&self) {
         let _alone = self.pause.write().unwrap();
         let old = self.primary.load(Relaxed);
@@ -114,7 +113,7 @@ impl Stage {
         }
     }
 
-    /// Nobody is left who waits or is held.
+    /// Checks that no client waits or is held.
     #[track_caller]
     pub fn assert_nobody_waits(&self) {
         for server in self.all() {
@@ -123,7 +122,7 @@ impl Stage {
         }
     }
 
-    /// All three hold the same, and so does a server that reads their files.
+    /// Checks that all three servers hold the same data, and that a server started on their files does too.
     #[track_caller]
     pub fn assert_digests_equal(&self) {
         let mut digest = String::new();
@@ -131,7 +130,8 @@ impl Stage {
             [self.primary(), &self.servers[1 - self.primary.load(Relaxed)], &self.scribe]
                 .map(Server::connect);
         let mut seen = 0;
-        // Keys expire while one looks: what they have when nothing has happened for a moment.
+        // Keys may expire during the comparison, so the digests count only if nothing has happened in
+        // between.
         wait_until("all three are equal", || {
             let offset = primary.offset();
             digest = primary.digest();
@@ -159,13 +159,13 @@ impl Stage {
         });
     }
 
-    /// Whether the scribe had to begin its record again.
+    /// Returns whether the scribe had to start its record again.
     pub fn has_copied_anew(&self) -> bool {
         aof::base(self.scribe.dir()) != self.began
     }
 
-    /// What the servers hold when they hold no key, no policy and no other client, in bytes; not counted is
-    /// what they keep for the connections, replicas and files themselves.
+    /// Returns the memory of the servers in bytes when they hold no key, no policy and no other client. It
+    /// does not include the memory for the connections, replicas and files themselves.
     #[track_caller]
     pub fn memory(&self) -> Vec<i64> {
         let mut primary = self.primary().connect();
@@ -187,7 +187,8 @@ impl Stage {
         told
     }
 
-    /// Each server ends when it is told to, and a sanitizer that it was built with has found nothing.
+    /// Checks that each server shuts down on request, and that the sanitizer it may have been built with has
+    /// reported nothing.
     pub fn assert_ends_in_order(mut self) {
         for server in self.servers.iter_mut().chain([&mut self.scribe]) {
             let log = server.shut_down();
@@ -217,7 +218,7 @@ fn held(server: &Server) -> i64 {
     wait_until("all is freed", || {
         conn.info_number("lazyfree_pending_objects") == 0 && conn.ask("DBSIZE").int() == 0
     });
-    conn.ask("MEMORY PURGE"); // an error where the allocator is another
+    conn.ask("MEMORY PURGE"); // an error if the server has another allocator
     let mut least = i64::MAX;
     for _ in 0..30 {
         least = least.min(conn.info_number("used_memory_dataset"));

@@ -1,4 +1,4 @@
-//! Whoever operates the servers, and does everything that is allowed.
+//! The operator of the servers, who does everything that is allowed.
 
 use std::thread;
 use std::time::Duration;
@@ -7,15 +7,15 @@ use super::stage::{Over, Stage};
 use crate::common::conn::words;
 use crate::common::{Conn, Random, Value};
 
-/// Makes trouble until it is over.
+/// Disturbs the servers until the stage is over.
 pub fn run(stage: &Stage, mut random: Random) {
-    let _over = Over(stage); // if this panics
+    let _over = Over(stage); // also stops the others if this panics
     while !stage.is_over() {
         let Ok(mut conn) = Conn::unix(&stage.primary().socket()) else { continue };
         while !stage.is_over() {
             let reply = step(stage, &mut conn, &mut random);
             if matches!(&reply, Value::Error(text) if text.starts_with("READONLY ")) {
-                break; // another is the primary
+                break; // the primary has changed
             }
             thread::sleep(Duration::from_millis(random.next() % 12));
         }
@@ -50,7 +50,7 @@ fn key(random: &mut Random) -> String {
     format!("{kind}{}", random.below(6))
 }
 
-/// What needs no more than a line.
+/// Returns a disturbance that is a single command.
 fn line(random: &mut Random) -> String {
     let (key, other, db, ms) = (key(random), key(random), random.below(3), random.between(1, 300));
     match random.below(40) {
@@ -94,7 +94,7 @@ fn line(random: &mut Random) -> String {
     }
 }
 
-/// Kills a client or ends its wait; one that waits, if there is one.
+/// Kills a client or ends its wait. It picks a waiter if there is one.
 fn to_a_client(conn: &mut Conn, random: &mut Random) -> Value {
     let Some(id) = caller(conn, random) else { return Value::Nil };
     match random.below(6) {
@@ -103,7 +103,7 @@ fn to_a_client(conn: &mut Conn, random: &mut Random) -> Value {
         2 => conn.ask(&format!("CLIENT UNBLOCK {id} TIMEOUT")),
         3 => conn.ask(&format!("CLIENT UNBLOCK {id} ERROR")),
         _ => {
-            // Its turn comes and its time ends in the same moment.
+            // The client's turn comes at the same moment as its wait ends.
             let way = *random.pick(&["CLIENT KILL ID ?", "CLIENT UNBLOCK ? ERROR", "CLIENT UNBLOCK ?"]);
             let lines = [format!("DEL {}", key(random)), way.replace('?', &id)];
             if random.one_in(2) {
@@ -126,7 +126,7 @@ fn caller(conn: &mut Conn, random: &mut Random) -> Option<String> {
     (!among.is_empty()).then(|| field(random.pick::<&str>(&among), "id="))
 }
 
-/// Sends all of them in one piece: the last reply.
+/// Sends all commands in one piece, and returns the last reply.
 fn batch(conn: &mut Conn, lines: &[String]) -> Value {
     for line in lines {
         conn.send(&words(line));
@@ -147,7 +147,7 @@ fn transaction(conn: &mut Conn, random: &mut Random) -> Value {
     batch(conn, &lines)
 }
 
-/// Puts what one key holds in place of what another does.
+/// Overwrites one key with the contents of another.
 fn restore(conn: &mut Conn, random: &mut Random) -> Value {
     match conn.call(&["DUMP", &key(random)]) {
         Value::Bulk(dump) => {

@@ -1,4 +1,4 @@
-//! It is there where it was asked for, and where nobody else has its name.
+//! The command exists if the configuration asks for it and no other module has a command of that name.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -67,7 +67,7 @@ fn anything_but_yes_and_no_refuses_the_load() {
     }
 }
 
-/// The module of other.c, in the folder of a server that is not needed for more.
+/// Builds the module of other.c in the folder of a server, and returns its path.
 fn other(folder: &Server) -> PathBuf {
     let source = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/server/cl_throttle/other.c");
     let module = folder.dir().join("other.so");

@@ -1,11 +1,11 @@
-//! What it writes is an effect, once, and only where it admits.
+//! CL.THROTTLE writes one effect per admission, and nothing else.
 
 use super::ON;
 use crate::common::load::expiries;
 use crate::common::replica::{catch_up, replica_of};
 use crate::common::{Conn, Random, Server, aof};
 
-/// Some thousand calls on some keys: admitted ones, limited ones, probes and errors.
+/// Runs some thousand calls on a few keys: admitted, limited, probes and errors.
 fn traffic(conn: &mut Conn) {
     let mut random = Random::new(6);
     for _ in 0..3_000 {

@@ -1,4 +1,4 @@
-//! The append-only file, read back: what the server would repeat after a crash.
+//! Reads the append-only file: the commands that the server would repeat after a crash.
 
 use std::fs;
 use std::path::Path;
@@ -6,22 +6,23 @@ use std::path::Path;
 use rl_core::effect;
 use rl_core::limit::effect::LimitEffect;
 
-/// Every command of an append-only file, base and increments, in order. A torn end is left out.
+/// Returns every command of an append-only file in order: first the base, then the increments. An incomplete
+/// command at the end is left out.
 pub fn commands(server_dir: &Path) -> Vec<Vec<Vec<u8>>> {
     files(server_dir).iter().flat_map(|bytes| parse(bytes)).collect()
 }
 
-/// Bytes in all files of it.
+/// Returns the total size of its files in bytes.
 pub fn size(server_dir: &Path) -> usize {
     files(server_dir).iter().map(Vec::len).sum()
 }
 
-/// The effects in it: all that was admitted, as the clock had it.
+/// Returns the effects in the file: all admissions and refunds, each with its instant.
 pub fn effects(server_dir: &Path) -> Vec<Effect> {
     commands(server_dir).iter().filter_map(|command| Effect::of(command)).collect()
 }
 
-/// An effect on one limit: an admission, or a refund.
+/// An effect on one limit: an admission or a refund.
 #[derive(Clone, Debug)]
 pub struct Effect {
     pub key: String,
@@ -31,7 +32,7 @@ pub struct Effect {
 }
 
 impl Effect {
-    /// What a command of the file changes, if it is an effect of one limit.
+    /// Parses a command of the file. Returns `None` if it is not an effect on one limit.
     pub fn of(command: &[Vec<u8>]) -> Option<Self> {
         let [name, key, effect] = command else { return None };
         if !name.eq_ignore_ascii_case(b"RL.APPLY") {
@@ -47,7 +48,7 @@ impl Effect {
     }
 }
 
-/// Which base the file has: another once it has been written anew.
+/// Returns the number of the file's base. A rewrite of the file changes it.
 pub fn base(server_dir: &Path) -> usize {
     let manifest = fs::read_to_string(server_dir.join("appendonlydir/appendonly.aof.manifest")).unwrap();
     let base = manifest.lines().find(|line| line.ends_with("type b")).expect("a base");
@@ -57,7 +58,7 @@ pub fn base(server_dir: &Path) -> usize {
 fn files(server_dir: &Path) -> Vec<Vec<u8>> {
     let dir = server_dir.join("appendonlydir");
     let manifest = fs::read_to_string(dir.join("appendonly.aof.manifest")).unwrap();
-    let live = |line: &&str| !line.contains("type h"); // h: history, about to be deleted
+    let live = |line: &&str| !line.contains("type h"); // type h: history, about to be deleted
     let name = |line: &str| line.split(' ').nth(1).unwrap().to_owned();
     manifest.lines().filter(live).map(|line| fs::read(dir.join(name(line))).unwrap()).collect()
 }

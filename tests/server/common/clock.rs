@@ -1,4 +1,4 @@
-//! Waiting for events, and the server's clock. No test sleeps for a length of time.
+//! Waits for events, and reads the server's clock. No test sleeps for a fixed time.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 use super::conn::Conn;
 use super::value::Value;
 
-/// What has not happened by then will not; `REDIS_RL_DEADLINE` is another number of seconds, for servers
-/// that run in valgrind.
+/// Returns how long to wait for an event before the test fails. `REDIS_RL_DEADLINE` sets another number of
+/// seconds, for servers that run in valgrind.
 fn deadline() -> Duration {
     let seconds = std::env::var("REDIS_RL_DEADLINE").ok().and_then(|seconds| seconds.parse().ok());
     Duration::from_secs(seconds.unwrap_or(90))
 }
 
-/// Polls until `happened`, and fails if it never does.
+/// Polls until `happened` returns true. Fails if it does not before the deadline.
 #[track_caller]
 pub fn wait_until(what: &str, mut happened: impl FnMut() -> bool) {
     let begin = Instant::now();
@@ -23,7 +23,7 @@ pub fn wait_until(what: &str, mut happened: impl FnMut() -> bool) {
     }
 }
 
-/// The server's clock in ms.
+/// Returns the server's clock in ms.
 #[track_caller]
 pub fn now(conn: &mut Conn) -> i64 {
     let time = conn.ask("TIME").words();
@@ -36,17 +36,17 @@ pub fn wait_for_clock(conn: &mut Conn, at: i64) {
     wait_until("the server's clock has reached an instant", || now(conn) >= at);
 }
 
-/// An instant some minutes ahead of the server's clock, at the beginning of a minute.
+/// Returns an instant some minutes ahead of the server's clock, at the beginning of a minute.
 ///
-/// A key's own clock never runs backwards. So once an effect has been applied at an instant to
-/// come, each decision on its key is made for that very instant, however slow the machine is that
-/// runs the test, and the next effect moves it on to the ms.
+/// A key's own clock never runs backwards. After an effect is applied at a future instant, every decision on
+/// its key is made for exactly that instant, even if the machine that runs the test is slow. The next effect
+/// advances the key's clock by exactly as many ms as the test wants.
 #[track_caller]
 pub fn ahead(conn: &mut Conn) -> i64 {
     (now(conn) / 60_000 + 10) * 60_000
 }
 
-/// A decision, and the server's clock for which it was made.
+/// A decision, and the server's clock at which it was made.
 #[derive(Clone, Copy, Debug)]
 pub struct Judged {
     pub now: i64,
@@ -67,15 +67,15 @@ impl Judged {
     }
 }
 
-/// Asks `line` and reads the clock in one MULTI, in which it stands still: a new key that is full
-/// again in a minute expires a minute from then.
+/// Sends `line` and reads the clock in one MULTI. The clock stands still in a MULTI, so a new key that is
+/// full again in a minute expires exactly one minute after the returned instant.
 #[track_caller]
 pub fn frozen(conn: &mut Conn, line: &str) -> (i64, Value) {
     let mut replies = conn.multi(&["DEL minute", "RL.SLIDE minute 1 60", "PEXPIRETIME minute", line]);
     (replies[2].int() - 60_000, replies.swap_remove(3))
 }
 
-/// A decision of one limit, and its clock.
+/// Returns the decision of one limit, with its clock.
 #[track_caller]
 pub fn judged(conn: &mut Conn, line: &str) -> Judged {
     let (now, reply) = frozen(conn, line);

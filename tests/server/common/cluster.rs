@@ -10,7 +10,7 @@ use super::value::Value;
 
 pub const SLOTS: u16 = 16_384;
 
-/// Primaries that share the slots between them.
+/// A cluster: primaries that share the slots.
 pub struct Cluster {
     pub nodes: Vec<Server>,
 }
@@ -33,7 +33,7 @@ impl Cluster {
         }
         for node in &nodes {
             let mut conn = node.connect();
-            // A node that has not heard yet whose a slot is refuses what is migrated to it.
+            // A node refuses a migrated key until it knows the owner of its slot.
             wait_until("the cluster is whole", || {
                 let info = conn.ask("CLUSTER INFO").text();
                 [
@@ -48,14 +48,14 @@ impl Cluster {
         Self { nodes }
     }
 
-    /// The node that owns a slot.
+    /// Returns the index of the node that owns a slot.
     pub fn owner(&self, slot: u16) -> usize {
         let claims = |node: &Server| port_of(&mut node.connect(), slot) == Some(node.port());
         self.nodes.iter().position(claims).expect("a slot has an owner")
     }
 
-    /// Whether every node has heard that `port` owns the slot, and of the latest such change at all:
-    /// a change that is made before then may be numbered like the last one, and be taken back.
+    /// Returns whether every node knows that `port` owns the slot, and also knows the latest change of any
+    /// owner. A change that is made before then may get the same epoch as the last one, and may be undone.
     pub fn agrees_on(&self, slot: u16, port: u16) -> bool {
         let epoch = |conn: &mut Conn| {
             let info = conn.ask("CLUSTER INFO").text();
@@ -89,7 +89,7 @@ impl Cluster {
             let reply = from.call(&command);
             assert!(!reply.is_error(), "{reply:?}");
         }
-        // The target first: from then on some node serves the slot.
+        // The target comes first, so that some node always serves the slot.
         to.done(&format!("CLUSTER SETSLOT {slot} NODE {to_id}"));
         from.done(&format!("CLUSTER SETSLOT {slot} NODE {to_id}"));
         for node in &self.nodes {
@@ -107,7 +107,7 @@ impl Cluster {
     }
 }
 
-/// Ends the load, also when the test that moves the slots fails.
+/// Ends the load when it is dropped, also if the test that moves the slots fails.
 pub struct Load<'a>(pub &'a AtomicBool);
 
 impl Drop for Load<'_> {
@@ -116,7 +116,7 @@ impl Drop for Load<'_> {
     }
 }
 
-/// The port of the node that owns a slot, as this one sees it; none while owners change.
+/// Returns the port of the node that owns a slot, as seen by this node. `None` while the owner changes.
 fn port_of(conn: &mut Conn, slot: u16) -> Option<u16> {
     let slots = conn.ask("CLUSTER SLOTS");
     let has = |range: &&Value| (range.list()[0].int()..=range.list()[1].int()).contains(&i64::from(slot));
@@ -134,7 +134,7 @@ fn start_node() -> Server {
     ])
 }
 
-/// Sends each command where the cluster says.
+/// A client that sends each command to the node that the cluster names.
 pub struct ClusterClient {
     ports: Vec<u16>,
     conns: HashMap<u16, Conn>,
@@ -142,12 +142,12 @@ pub struct ClusterClient {
 }
 
 impl ClusterClient {
-    /// Asks about a key, the second word; follows MOVED and ASK, and tries again after TRYAGAIN.
+    /// Sends a command whose second word is the key. Follows MOVED and ASK, and tries again after TRYAGAIN.
     pub fn ask(&mut self, line: &str) -> Value {
         self.ask_about(line.split(' ').nth(1).unwrap(), line)
     }
 
-    /// The same where the key is another word.
+    /// Sends a command whose key is `key`, whichever word that is.
     pub fn ask_about(&mut self, key: &str, line: &str) -> Value {
         let slot = slot(key.as_bytes());
         let mut port = *self.routes.get(&slot).unwrap_or(&self.ports[0]);
@@ -178,7 +178,7 @@ impl ClusterClient {
     }
 }
 
-/// The slot of a key: CRC16 (XMODEM) of it, or of its part in braces.
+/// Returns the slot of a key: CRC16 (XMODEM) of the key, or of its part in braces.
 pub fn slot(key: &[u8]) -> u16 {
     let tag = || {
         let open = key.iter().position(|byte| *byte == b'{')?;
@@ -194,7 +194,7 @@ pub fn slot(key: &[u8]) -> u16 {
 }
 
 impl Conn {
-    /// The value of a configuration parameter.
+    /// Returns the value of a configuration parameter.
     #[track_caller]
     pub fn info_config(&mut self, name: &str) -> String {
         self.ask(&format!("CONFIG GET {name}")).get(name).text()

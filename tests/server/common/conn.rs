@@ -1,4 +1,4 @@
-//! A client that sends any bytes as arguments, pipelines them, and hides nothing of the replies.
+//! A client that sends arguments of any bytes, pipelines commands and returns every reply unchanged.
 
 use std::io::{BufRead, BufReader, Error, ErrorKind, Read, Result, Write};
 use std::net::TcpStream;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::value::Value;
 
-/// A server that says nothing for so long has hung.
+/// The read timeout. A server that sends nothing for this long has hung.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// One connection.
@@ -36,20 +36,20 @@ impl Conn {
         Self { inbox: BufReader::with_capacity(1 << 16, reader), wire, outbox: Vec::new() }
     }
 
-    /// Asks what `line` says, its words separated by blanks.
+    /// Sends the command in `line`, whose words are separated by blanks, and returns the reply.
     #[track_caller]
     pub fn ask(&mut self, line: &str) -> Value {
         self.call(&words(line))
     }
 
-    /// Asks with arguments of any bytes.
+    /// Sends a command with arguments of any bytes, and returns the reply.
     #[track_caller]
     pub fn call<A: AsRef<[u8]>>(&mut self, args: &[A]) -> Value {
         self.send(args);
         self.receive()
     }
 
-    /// Asks, and holds the server to an answer that is no error.
+    /// Sends a command, and fails if the reply is an error.
     #[track_caller]
     pub fn done(&mut self, line: &str) -> Value {
         let reply = self.ask(line);
@@ -57,14 +57,14 @@ impl Conn {
         reply
     }
 
-    /// Books an effect as a replica or a loading AOF does: `RL.APPLY key "words"`.
+    /// Applies an effect as a replica or a loading AOF does: `RL.APPLY key "words"`.
     #[track_caller]
     pub fn apply(&mut self, key: &str, effect: &str) {
         let reply = self.call(&["RL.APPLY", key, effect]);
         assert!(!reply.is_error(), "RL.APPLY {key} {effect:?}: {reply:?}");
     }
 
-    /// Runs `lines` in one MULTI: their replies.
+    /// Runs `lines` in one MULTI and returns their replies.
     #[track_caller]
     pub fn multi(&mut self, lines: &[&str]) -> Vec<Value> {
         self.send(&["MULTI"]);
@@ -79,7 +79,7 @@ impl Conn {
         self.receive().list().to_vec()
     }
 
-    /// Puts a command on the wire once there is enough, or once an answer is waited for.
+    /// Queues a command. It is written when the buffer is full, or when a reply is awaited.
     pub fn send<A: AsRef<[u8]>>(&mut self, args: &[A]) {
         write!(self.outbox, "*{}\r\n", args.len()).unwrap();
         for arg in args {
@@ -104,7 +104,7 @@ impl Conn {
         self.try_receive().expect("the server answers")
     }
 
-    /// The next reply, or why there is none: the server may have been killed.
+    /// Returns the next reply, or an error if the connection is closed: the server may have been killed.
     pub fn try_receive(&mut self) -> Result<Value> {
         if !self.outbox.is_empty() {
             self.flush()?;
@@ -162,12 +162,12 @@ impl Conn {
     }
 }
 
-/// The words of a command line.
+/// Splits a command line into words.
 pub fn words(line: &str) -> Vec<&str> {
     line.split_ascii_whitespace().collect()
 }
 
-/// The words of a command line, with `value` for each `?`.
+/// Splits a command line into words, and replaces each `?` with `value`.
 pub fn fill(template: &str, value: &str) -> Vec<String> {
     words(template)
         .into_iter()

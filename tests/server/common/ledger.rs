@@ -1,5 +1,5 @@
-//! What a quota may admit, computed the slow way from the changes that a file holds: every charge is
-//! kept and everything is summed, whenever something is admitted.
+//! An oracle for quotas. It keeps every effect of an append-only file, and sums up all charges again at each
+//! admission.
 
 use std::collections::HashMap;
 
@@ -10,11 +10,11 @@ use rl_core::quota::shape::{Limit, Measure};
 use super::oracle::Log;
 use super::quota::{Entry, Event};
 
-/// All that was charged, by key.
+/// All charges, by key.
 #[derive(Default)]
 pub struct Ledger(HashMap<String, Account>);
 
-/// One key.
+/// The state of one key.
 #[derive(Default)]
 pub struct Account {
     limits: Vec<Charged>,
@@ -22,7 +22,7 @@ pub struct Account {
     admitted: u64,
 }
 
-/// One of its limits.
+/// The charges to one limit of a key.
 pub struct Charged {
     limit: Limit,
     log: Log,
@@ -31,13 +31,13 @@ pub struct Charged {
 
 struct Open {
     expires: u64,
-    /// By limit: which entry of its log.
+    /// Pairs of a limit's index and an index in its log.
     charges: Vec<(usize, usize)>,
 }
 
 impl Ledger {
-    /// Books all changes, and fails where one was admitted that did not fit. What is settled above
-    /// its estimate is not looked at: it may exceed a limit.
+    /// Applies all effects, and fails if an admission did not fit. The excess of a settlement over its
+    /// reservation is not checked, because it may exceed a limit.
     pub fn of(entries: Vec<Entry>) -> Self {
         let mut ledger = Self::default();
         for Entry { key, event } in entries {
@@ -63,23 +63,23 @@ impl Ledger {
 }
 
 impl Account {
-    /// How many requests were admitted.
+    /// Returns how many requests were admitted.
     pub fn admitted(&self) -> u64 {
         self.admitted
     }
 
-    /// When each reservation that nobody has settled runs out.
+    /// Returns the instant at which each unsettled reservation expires.
     pub fn expiries(&self) -> Vec<u64> {
         self.open.values().map(|open| open.expires).collect()
     }
 
-    /// All that was charged to a limit, corrected where it was settled.
+    /// Returns the sum of all charges to a limit, as corrected by settlements.
     #[track_caller]
     pub fn total(&self, name: &str) -> u128 {
         self.limit(name).log.total()
     }
 
-    /// The most that was used at one time of what a limit admits, as its window counts.
+    /// Returns the highest usage of a limit at any time, as its window counts it.
     #[track_caller]
     pub fn most(&self, name: &str) -> u128 {
         self.limit(name).most
@@ -137,7 +137,7 @@ impl Account {
 }
 
 impl Charged {
-    /// Holds what has just been admitted at `at` against the limit, with so many reservations open.
+    /// Checks an admission at `at` against the limit. `open` is the number of open reservations.
     fn check(&mut self, at: u64, open: usize, key: &str) {
         let (used, limit) = match &self.limit.measure {
             Measure::Rate(Rule::Slide(rule)) => (self.recent(at, rule.window.ms()), rule.limit),
@@ -145,7 +145,7 @@ impl Charged {
                 let Length::Span(length) = rule.length else { panic!("no test has months") };
                 (self.log.used_fixed(at, length.ms(), rule.offset), rule.limit)
             }
-            Measure::Rate(Rule::Bucket(_)) => return, // looked at over all intervals at the end
+            Measure::Rate(Rule::Bucket(_)) => return, // checked over all intervals at the end
             Measure::InFlight(limit) => (u128::try_from(open).unwrap(), *limit),
         };
         let name = self.limit.name.as_str();
@@ -153,7 +153,7 @@ impl Charged {
         self.most = self.most.max(used);
     }
 
-    /// What [`Log::used_sliding`] sums, from the end of a log that is long.
+    /// Computes the same as [`Log::used_sliding`], but starts from the end of a long log.
     fn recent(&self, now: u64, length: u64) -> u128 {
         let counts = |(at, _): &&(u64, u64)| now < at + length;
         self.log.0.iter().rev().take_while(counts).map(|(_, cost)| u128::from(*cost)).sum()

@@ -1,11 +1,11 @@
-//! Mixed commands on limits of all types, and on quotas: admitted and denied ones, refunds, changing
-//! parameters, reads, errors, and what users do to any key.
+//! Mixed commands on limits of all types and on quotas: admitted and denied requests, refunds, changed
+//! parameters, reads, errors, and commands that work on any key.
 
 use super::conn::{Conn, words};
 use super::quota_load;
 use super::random::Random;
 
-/// One command. Keys that are asked with windows under a second are called `short:…`.
+/// Returns one command. Keys with windows under a second are named `short:…`.
 pub fn command(random: &mut Random) -> String {
     if random.one_in(2) { of_one_limit(random) } else { quota_load::command(random) }
 }
@@ -47,12 +47,12 @@ fn of_one_limit(random: &mut Random) -> String {
     }
 }
 
-/// Runs so many of them, pipelined.
+/// Runs `count` of these commands, pipelined.
 pub fn run(conn: &mut Conn, random: &mut Random, count: usize) {
     run_with(conn, random, count, command);
 }
 
-/// The same with other commands.
+/// Runs `count` commands from the given generator, pipelined.
 pub fn run_with(conn: &mut Conn, random: &mut Random, count: usize, command: fn(&mut Random) -> String) {
     let batch = 500;
     for begin in (0..count).step_by(batch) {
@@ -66,7 +66,7 @@ pub fn run_with(conn: &mut Conn, random: &mut Random, count: usize, command: fn(
     }
 }
 
-/// All keys with their expiry, sorted.
+/// Returns all keys with their expiry, sorted.
 pub fn expiries(conn: &mut Conn) -> Vec<(String, i64)> {
     let mut keys = conn.ask("KEYS *").words();
     keys.sort_unstable();
@@ -76,14 +76,14 @@ pub fn expiries(conn: &mut Conn) -> Vec<(String, i64)> {
     keys.into_iter().map(|key| (key, conn.receive().int())).collect()
 }
 
-/// Reads every short-lived key until all of them have expired and been deleted.
+/// Reads every short-lived key until all of them have expired and have been deleted.
 pub fn let_short_ones_expire(conn: &mut Conn) {
     super::wait_until("short-lived keys have expired", || {
         let keys = conn.ask("KEYS short:*").words();
         keys.iter().all(|key| conn.ask(&format!("EXISTS {key}")).int() == 0)
     });
     super::wait_until("they are gone from the keyspace", || {
-        // A key counted here and not listed has expired but is not deleted yet.
+        // DBSIZE counts keys that have expired but are not deleted yet. KEYS does not list them.
         let listed = conn.ask("KEYS *").list().len();
         conn.ask("DBSIZE").int() == i64::try_from(listed).unwrap()
     });

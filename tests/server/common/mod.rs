@@ -1,5 +1,5 @@
-//! What every test stands on: a real server with the module, a client that can send anything, and
-//! oracles that are too simple to be wrong.
+//! What all tests share: a real server with the module, a client that can send any bytes, and oracles that
+//! are too simple to be wrong.
 
 pub mod aof;
 pub mod clock;

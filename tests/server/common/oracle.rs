@@ -1,6 +1,6 @@
-//! What the contract promises, computed the slow way: every admission is kept, everything is summed.
+//! Naive oracles for the limits: they keep every admission and sum up all of them.
 
-/// All that one key has admitted: instants in ms and costs.
+/// All admissions of one key, as pairs of an instant in ms and a cost.
 #[derive(Clone, Debug, Default)]
 pub struct Log(pub Vec<(u64, u64)>);
 
@@ -13,29 +13,29 @@ impl Log {
         sum(self.0.iter())
     }
 
-    /// Cost in the window of `length` that ends with the millisecond `now`.
+    /// Returns the cost in the window of `length` that ends with the millisecond `now`.
     pub fn used_sliding(&self, now: u64, length: u64) -> u128 {
         sum(self.0.iter().filter(|(at, _)| *at <= now && now < at + length))
     }
 
-    /// Cost in the fixed window that contains `now`.
+    /// Returns the cost in the fixed window that contains `now`.
     pub fn used_fixed(&self, now: u64, length: u64, offset: i64) -> u128 {
         let index = |at: u64| (i128::from(at) - i128::from(offset)).div_euclid(i128::from(length));
         sum(self.0.iter().filter(|(at, _)| index(*at) == index(now)))
     }
 
-    /// The most cost in any interval of `length`.
+    /// Returns the highest cost in any interval of `length`.
     pub fn most_sliding(&self, length: u64) -> u128 {
         self.0.iter().map(|(at, _)| self.used_sliding(*at, length)).max().unwrap_or(0)
     }
 
-    /// The most cost in any fixed window.
+    /// Returns the highest cost in any fixed window.
     pub fn most_fixed(&self, length: u64, offset: i64) -> u128 {
         self.0.iter().map(|(at, _)| self.used_fixed(*at, length, offset)).max().unwrap_or(0)
     }
 
-    /// The first interval, from one admission to another, in which more was admitted than
-    /// `capacity + refill * length / period`.
+    /// Returns the first interval, from one admission to another, whose cost exceeds `capacity + refill *
+    /// length / period`.
     pub fn beyond_bucket(&self, capacity: u64, refill: u64, period: u64) -> Option<(u64, u64)> {
         for (first, (begin, _)) in self.0.iter().enumerate() {
             let mut admitted = 0;
@@ -51,7 +51,7 @@ impl Log {
         None
     }
 
-    /// Takes `cost` back from the oldest that `now` still counts.
+    /// Gives `cost` back, starting with the oldest admission that still counts at `now`.
     pub fn refund_sliding(&mut self, cost: u64, now: u64, length: u64) {
         let mut left = cost;
         for (_, held) in self.0.iter_mut().filter(|(at, _)| now < at + length) {
@@ -63,7 +63,7 @@ impl Log {
     }
 }
 
-/// A token bucket in exact parts of a token: `unit` parts are one, `rate` come back each ms.
+/// A token bucket in exact parts of a token. A token has `unit` parts, and `rate` parts are refilled each ms.
 #[derive(Clone, Debug)]
 pub struct Bucket {
     pub capacity: u128,
@@ -74,7 +74,7 @@ pub struct Bucket {
 }
 
 impl Bucket {
-    /// `refill` in hundredths of a token each `period` ms.
+    /// Creates a bucket. `refill_hundredths` is in hundredths of a token for each `period` in ms.
     pub fn new(capacity: u64, refill_hundredths: u64, period: u64) -> Self {
         let unit = u128::from(period) * 100;
         Self { capacity: u128::from(capacity), unit, rate: u128::from(refill_hundredths), missing: 0, at: 0 }
@@ -94,7 +94,7 @@ impl Bucket {
         self.at = now;
     }
 
-    /// Ms from `now` until `parts` have come back.
+    /// Returns how many ms the refill of `parts` takes.
     pub fn time_for(&self, parts: u128) -> u64 {
         u64::try_from(parts.div_ceil(self.rate)).unwrap()
     }

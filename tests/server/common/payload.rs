@@ -1,14 +1,14 @@
-//! The envelope of DUMP and RESTORE: a type byte, the module's id, its bytes, and a footer of two
-//! bytes of RDB version and a CRC64. Without a right footer no payload reaches the module.
+//! The envelope of DUMP and RESTORE: a type byte, the module's id, the module's bytes, and a footer with an
+//! RDB version of two bytes and a CRC64. A payload with a wrong footer never reaches the module.
 
-/// A payload taken apart: what precedes the module's own bytes, and those.
+/// A parsed payload: the head, the module's own bytes, and the version.
 pub struct Payload {
     pub head: Vec<u8>,
     pub body: Vec<u8>,
     version: [u8; 2],
 }
 
-/// Type byte, and the module's id as a length of 64 bits: a marker and eight bytes.
+/// The size of the head: a type byte, and the module's id as a length of 64 bits (a marker and eight bytes).
 const HEAD: usize = 1 + 1 + 8;
 const FOOTER: usize = 2 + 8;
 
@@ -21,7 +21,7 @@ impl Payload {
         Self { head: head.to_vec(), body: body.to_vec(), version: version.try_into().unwrap() }
     }
 
-    /// A payload with another body and a footer that fits it.
+    /// Builds a payload with another body, and a footer that fits it.
     pub fn seal(&self, body: &[u8]) -> Vec<u8> {
         let mut sealed = [&self.head, body, &self.version].concat();
         let crc = crc64(&sealed);
@@ -30,7 +30,7 @@ impl Payload {
     }
 }
 
-/// CRC-64 with the polynomial of David T. Jones, as Redis computes it.
+/// Computes CRC-64 with the polynomial of David T. Jones, as Redis does.
 fn crc64(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0, |crc, byte| TABLE[usize::from(crc.to_le_bytes()[0] ^ byte)] ^ (crc >> 8))
 }

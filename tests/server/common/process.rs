@@ -1,13 +1,13 @@
-//! Clients that are processes of their own: the tests' executable, run again as one of its tests.
+//! Clients in processes of their own: each process runs the tests' executable again, as one of its tests.
 
 use std::env;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-/// Tells a process that it is one, and what to do.
+/// The environment variable that marks a process as a client, and holds its order.
 const ORDER: &str = "RL_TEST_ORDER";
 
-/// Its standard output says so when it has done its part.
+/// The line that a process prints after it has carried out its order.
 const DONE: &str = "the order is carried out";
 
 /// A process that never outlives the test.
@@ -17,12 +17,12 @@ pub struct Process {
 }
 
 impl Process {
-    /// Runs `test` of this executable with an order: words for [`order`].
+    /// Runs `test` of this executable with an order. The process reads the order with [`order`].
     pub fn start(test: &str, order: &[String]) -> Self {
         Self::start_by(Command::new(env::current_exe().unwrap()), test, order)
     }
 
-    /// The same of one that may open so many files.
+    /// Runs `test` in a process that may open `files` files.
     pub fn start_with_files(test: &str, order: &[String], files: u64) -> Self {
         let mut command = Command::new("sh");
         command.args(["-c", &format!(r#"ulimit -Sn {files} && exec "$0" "$@""#)]);
@@ -41,17 +41,17 @@ impl Process {
         Self { child, said }
     }
 
-    /// Waits until it has called [`report`], and gives what that said.
+    /// Waits until the process calls [`report`], and returns the reported lines.
     #[track_caller]
     pub fn reported(&mut self) -> Vec<String> {
         let lines = self.said.by_ref().lines().map_while(Result::ok);
         let mut said: Vec<String> = lines.take_while(|line| !line.ends_with(DONE)).collect();
-        // What precedes are lines of the test harness itself.
+        // The test harness prints its own lines first.
         let begin = said.iter().position(|line| line.ends_with("report:")).expect("a report");
         said.split_off(begin + 1)
     }
 
-    /// kill -9, also when the test fails.
+    /// Kills the process with kill -9. Dropping it does the same, so it also ends if the test fails.
     pub fn kill(mut self) {
         self.end();
     }
@@ -68,12 +68,12 @@ impl Drop for Process {
     }
 }
 
-/// The order of this process; none where the tests themselves run.
+/// Returns the order of this process. `None` in the process that runs the tests.
 pub fn order() -> Option<Vec<String>> {
     Some(env::var(ORDER).ok()?.split('\n').map(str::to_owned).collect())
 }
 
-/// Tells the test that started this process what has come of its order.
+/// Reports the results of an order to the test that started this process.
 pub fn report(lines: &[String]) {
     println!("\nreport:");
     for line in lines {

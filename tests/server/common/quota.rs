@@ -1,4 +1,4 @@
-//! Quotas: their answers taken apart, and the changes that reach replicas and files.
+//! Quotas: parsed replies, and the effects that reach replicas and files.
 
 use std::path::Path;
 
@@ -14,18 +14,18 @@ use super::aof;
 use super::conn::Conn;
 use super::value::Value;
 
-/// What `RL.QUOTA`, `RL.MQUOTA` or `RL.PEEK` answers.
+/// A parsed reply of `RL.QUOTA`, `RL.MQUOTA` or `RL.PEEK`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
     pub allowed: bool,
     pub retry_after: i64,
     pub blocking: Vec<String>,
     pub rows: Vec<Row>,
-    /// The fifth element, where there is one; nil is none.
+    /// The fifth element: `None` if it is missing, `Some(None)` if it is nil.
     pub id: Option<Option<Vec<u8>>>,
 }
 
-/// What it says of one limit.
+/// The reply's row for one limit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
     pub name: String,
@@ -52,18 +52,18 @@ impl Answer {
         }
     }
 
-    /// What it says of the limit of that name.
+    /// Returns the row of the limit with that name.
     #[track_caller]
     pub fn row(&self, name: &str) -> &Row {
         self.rows.iter().find(|row| row.name == name).unwrap_or_else(|| panic!("no {name} in {self:?}"))
     }
 
-    /// What remains of each limit.
+    /// Returns how much of each limit remains.
     pub fn remaining(&self) -> Vec<i64> {
         self.rows.iter().map(|row| row.remaining).collect()
     }
 
-    /// The reservation that was made.
+    /// Returns the id of the reservation that was made.
     #[track_caller]
     pub fn reserved(&self) -> String {
         String::from_utf8(self.id.clone().flatten().expect("a reservation")).unwrap()
@@ -85,26 +85,26 @@ impl Row {
 }
 
 impl Conn {
-    /// Asks a quota, and takes its answer apart.
+    /// Sends a quota command and parses the reply.
     #[track_caller]
     pub fn quota(&mut self, line: &str) -> Answer {
         Answer::of(&self.done(line))
     }
 
-    /// What `RL.INFO` says is used, by limit.
+    /// Returns the usage of each limit, from `RL.INFO`.
     #[track_caller]
     pub fn used(&mut self, key: &str) -> Vec<i64> {
         let used = self.done(&format!("RL.INFO {key}")).get("used");
         used.names().iter().map(|name| used.get(name).int()).collect()
     }
 
-    /// How many reservations `RL.INFO` says are open.
+    /// Returns the number of open reservations, from `RL.INFO`.
     #[track_caller]
     pub fn open(&mut self, key: &str) -> i64 {
         self.done(&format!("RL.INFO {key}")).get("reservations").int()
     }
 
-    /// Books a change as a replica or a loading AOF does.
+    /// Applies an effect on a quota as a replica or a loading AOF does.
     #[track_caller]
     pub fn apply_quota(&mut self, key: &str, change: &Change<'_>) {
         let reply =
@@ -113,18 +113,18 @@ impl Conn {
     }
 }
 
-/// A limit for [`admission`].
+/// Returns a sliding window limit for [`admission`].
 pub fn slide<'a>(name: &'a str, unit: &'a str, limit: u64, window: u64) -> Draft<'a> {
     draft(name, unit, Rule::Slide(SlideRule { limit, window: Span::from_ms(window) }))
 }
 
-/// The same, of another algorithm.
+/// Returns a fixed window limit for [`admission`].
 pub fn window<'a>(name: &'a str, unit: &'a str, limit: u64, length: u64) -> Draft<'a> {
     let length = Length::Span(Span::from_ms(length));
     draft(name, unit, Rule::Window(WindowRule { limit, length, offset: 0 }))
 }
 
-/// The same of open reservations.
+/// Returns a limit on open reservations for [`admission`].
 pub fn inflight(name: &str, limit: u64) -> Draft<'_> {
     Draft { name: name.as_bytes(), unit: b"requests", measure: Measure::InFlight(limit) }
 }
@@ -133,7 +133,7 @@ fn draft<'a>(name: &'a str, unit: &'a str, rule: Rule) -> Draft<'a> {
     Draft { name: name.as_bytes(), unit: unit.as_bytes(), measure: Measure::Rate(rule) }
 }
 
-/// An admission at an instant, reserved for `ttl` if there is an id.
+/// Returns an admission at an instant. If it has an id, it is reserved for `ttl`.
 pub fn admission<'a>(
     limits: &[Draft<'_>],
     at: i64,
@@ -151,7 +151,7 @@ pub fn admission<'a>(
     Change::Admit(Admission { shape, at, costs: costs.iter().copied().collect(), reserved })
 }
 
-/// A change to a quota, as the append-only file has it.
+/// An effect on a quota, as read from the append-only file.
 #[derive(Clone, Debug)]
 pub struct Entry {
     pub key: String,
@@ -166,13 +166,13 @@ pub enum Event {
     Renewed { id: Vec<u8>, expires: u64 },
 }
 
-/// All changes to quotas in the file, in order.
+/// Returns all effects on quotas in the file, in order.
 pub fn entries(server_dir: &Path) -> Vec<Entry> {
     aof::commands(server_dir).iter().filter_map(|command| Entry::of(command)).collect()
 }
 
 impl Entry {
-    /// What a command of the file changes, if it is a change to a quota.
+    /// Parses a command of the file. Returns `None` if it is not an effect on a quota.
     pub fn of(command: &[Vec<u8>]) -> Option<Self> {
         let [name, key, bytes] = command else { return None };
         if !name.eq_ignore_ascii_case(b"RL.APPLY") {

@@ -1,10 +1,10 @@
-//! Mixed commands on quotas: limits that change, reservations that are settled, cancelled, renewed,
-//! forgotten and repeated, policies, requests about two keys, denials, reads, errors, and what users
-//! do to any key.
+//! Mixed commands on quotas: changed limits, reservations that are settled, cancelled, renewed, repeated or
+//! left to expire, policies, requests about two keys, denials, reads, errors, and commands that work on any
+//! key.
 
 use super::random::Random;
 
-/// Limits that share names, so that keys keep what was used from one to the next.
+/// Limits that share names, so that a key keeps its usage when the limits change.
 const LIMITS: [&str; 8] = [
     "LIMIT a 50 1d LIMIT b 500 36h UNIT tokens LIMIT c 9000 30d UNIT tokens WINDOW",
     "LIMIT a 5 1d LIMIT b 90 36h UNIT tokens",
@@ -16,14 +16,14 @@ const LIMITS: [&str; 8] = [
     "LIMIT a 90 1d LIMIT open 9 INFLIGHT LIMIT b 900 30d UNIT tokens BUCKET 200",
 ];
 
-/// The same for keys that live for a moment.
+/// Limits with short windows, for short-lived keys.
 const SHORT: [&str; 3] = [
     "LIMIT a 9 150ms LIMIT b 90 100ms UNIT tokens BUCKET 90",
     "LIMIT a 9 150ms WINDOW LIMIT open 3 INFLIGHT",
     "LIMIT b 90 200ms UNIT tokens LIMIT a 5 70ms",
 ];
 
-/// One command. Keys that are asked with windows under a second are called `short:…`.
+/// Returns one command. Keys with windows under a second are named `short:…`.
 pub fn command(random: &mut Random) -> String {
     let key = format!("quota:{}", random.below(25));
     let id = format!("id{}", random.below(6));

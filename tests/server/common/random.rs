@@ -16,12 +16,12 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// 0 to `bound` - 1.
+    /// Returns a number from 0 to `bound` - 1.
     pub fn below(&mut self, bound: usize) -> usize {
         usize::try_from(self.next() % u64::try_from(bound).unwrap()).unwrap()
     }
 
-    /// `low` to `high`, both included.
+    /// Returns a number from `low` to `high`, both included.
     pub fn between(&mut self, low: i64, high: i64) -> i64 {
         low + i64::try_from(self.next() % u64::try_from(high - low + 1).unwrap()).unwrap()
     }
@@ -30,12 +30,12 @@ impl Random {
         &among[self.below(among.len())]
     }
 
-    /// Whether one chance in `of` came.
+    /// Returns true with a probability of one in `of`.
     pub fn one_in(&mut self, of: usize) -> bool {
         self.below(of) == 0
     }
 
-    /// Fewer than `bound` bytes of any value.
+    /// Returns fewer than `bound` random bytes.
     pub fn bytes(&mut self, bound: usize) -> Vec<u8> {
         (0..self.below(bound)).map(|_| self.next().to_le_bytes()[0]).collect()
     }

@@ -1,4 +1,4 @@
-//! A primary and its replica.
+//! Helpers for a primary and its replica.
 
 use super::clock::wait_until;
 use super::conn::Conn;
@@ -18,7 +18,7 @@ pub fn replica_of(primary: &Server) -> Server {
     replica
 }
 
-/// Waits until the replica has all that its primary sent.
+/// Waits until the replica has received everything from its primary.
 pub fn catch_up(primary: &mut Conn, replica: &mut Conn) {
     wait_until("the replica has caught up", || {
         replica.info("master_link_status").as_deref() == Some("up")
@@ -26,7 +26,7 @@ pub fn catch_up(primary: &mut Conn, replica: &mut Conn) {
     });
 }
 
-/// All that both hold, and when it expires.
+/// Checks that both hold the same data with the same expiries.
 #[track_caller]
 pub fn assert_equal(primary: &mut Conn, replica: &mut Conn) {
     let_short_ones_expire(primary);

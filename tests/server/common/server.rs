@@ -1,7 +1,7 @@
-//! A real server with the module, in a folder of its own, that never outlives the test.
+//! A real server with the module, in a folder of its own. It never outlives the test.
 //!
-//! `REDIS_RL_SERVER` names another server than `redis-server`, `REDIS_RL_MODULE` another file than
-//! the one beside the tests.
+//! `REDIS_RL_SERVER` names a server other than `redis-server`. `REDIS_RL_MODULE` names a module file other
+//! than the one beside the tests.
 
 use std::env;
 use std::fs;
@@ -15,7 +15,8 @@ use std::thread;
 use super::clock::wait_until;
 use super::conn::Conn;
 
-/// Kills the server once standard input ends, which it does however the test ends; ends with it.
+/// A shell script that kills the server when its standard input closes, which happens however the test ends.
+/// The script ends when the server ends.
 const KEEPER: &str = r#"
 exec 3<&0
 "$0" server.conf >server.out 2>&1 & server=$!
@@ -34,7 +35,7 @@ const COMMON: [&str; 8] = [
     "repl-ping-replica-period 3600",
 ];
 
-/// A running server, or one that was stopped and can be started again.
+/// A running server, or a stopped server that can be started again.
 pub struct Server {
     dir: PathBuf,
     config: Vec<String>,
@@ -44,31 +45,31 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server on a unix socket, with these lines of redis.conf beyond the common ones.
+    /// Starts a server on a Unix socket. `config` has lines of redis.conf, in addition to the common ones.
     #[track_caller]
     pub fn start(config: &[&str]) -> Self {
         Self::started(Self::new(config, Some(""), false).run())
     }
 
-    /// A server that also listens on a TCP port.
+    /// Starts a server that also listens on a TCP port.
     #[track_caller]
     pub fn start_tcp(config: &[&str]) -> Self {
         Self::started(Self::new(config, Some(""), true).run())
     }
 
-    /// A server without the module, which can be loaded into it: `module()`.
+    /// Starts a server without the module. A test can load it from the path that `module()` returns.
     #[track_caller]
     pub fn start_without_module() -> Self {
         Self::started(Self::new(&[], None, false).run())
     }
 
-    /// A server that loads the module with arguments; its log if it does not start.
+    /// Starts a server that loads the module with arguments. Returns its log if it does not start.
     pub fn start_with_arguments(arguments: &str) -> std::result::Result<Self, String> {
         Self::new(&[], Some(arguments), false).run()
     }
 
-    /// The same on a TCP port too, with these lines of redis.conf, and a file in its folder, which is
-    /// where it runs.
+    /// Starts a server that also listens on a TCP port, with these lines of redis.conf and a file in its
+    /// folder. The folder is the server's working directory.
     pub fn start_with_file(
         config: &[&str],
         arguments: &str,
@@ -79,7 +80,7 @@ impl Server {
         server.run()
     }
 
-    /// A server that starts on a copy of the append-only file of another.
+    /// Starts a server on a copy of another server's append-only file.
     #[track_caller]
     pub fn start_on_file_of(other: &Self) -> Self {
         let server = Self::new(&["appendonly yes"], Some(""), false);
@@ -87,7 +88,7 @@ impl Server {
         Self::started(server.run())
     }
 
-    /// A server that starts on a copy of a folder: an RDB file, or an append-only file.
+    /// Starts a server on a copy of a folder that contains an RDB file or an append-only file.
     #[track_caller]
     pub fn start_on_files(config: &[&str], files: &Path) -> Self {
         let server = Self::new(config, Some(""), false);
@@ -115,7 +116,8 @@ impl Server {
         self.restart().map(|()| self)
     }
 
-    /// Starts it, on another port should somebody have taken the one found free; its log if it ends.
+    /// Starts the server. If another program has taken its port meanwhile, it tries another one. Returns the
+    /// server's log if the server ends.
     pub fn restart(&mut self) -> std::result::Result<(), String> {
         for _ in 0..5 {
             self.launch();
@@ -148,7 +150,7 @@ impl Server {
         self.keeper = Some(keeper);
     }
 
-    /// Waits until it has loaded its data. False if it has ended instead.
+    /// Waits until the server has loaded its data. Returns false if it has ended.
     fn answers(&mut self) -> bool {
         let mut ended = false;
         wait_until("the server answers", || {
@@ -181,7 +183,7 @@ impl Server {
         String::from_utf8_lossy(&[read("server.out"), read("server.log")].concat()).into_owned()
     }
 
-    /// kill -9.
+    /// Kills the server with kill -9.
     pub fn kill(&mut self) {
         if let Some(mut keeper) = self.keeper.take() {
             drop(keeper.stdin.take());
@@ -189,7 +191,8 @@ impl Server {
         }
     }
 
-    /// Ends it as its operator would, which saves nothing: its log, with what a sanitizer has written.
+    /// Shuts the server down as an operator would, without saving. Returns its log, with any report of a
+    /// sanitizer.
     pub fn shut_down(&mut self) -> String {
         if let Ok(mut conn) = Conn::unix(&self.socket()) {
             conn.send(&["SHUTDOWN", "NOSAVE"]);
@@ -202,21 +205,21 @@ impl Server {
         self.log()
     }
 
-    /// kill -9, and started again on what it left on disk.
+    /// Kills the server with kill -9, and starts it again on the files that it left.
     #[track_caller]
     pub fn crash_and_restart(&mut self) {
         self.kill();
         self.restart().unwrap_or_else(|log| panic!("no server: {log}"));
     }
 
-    /// The same, with another line of redis.conf.
+    /// Kills and restarts the server, with one more line of redis.conf.
     #[track_caller]
     pub fn crash_and_restart_with(&mut self, line: &str) {
         self.config.push(line.to_owned());
         self.crash_and_restart();
     }
 
-    /// Whether it still serves: a new connection is answered.
+    /// Checks that the server accepts a new connection and answers on it.
     #[track_caller]
     pub fn assert_alive(&self) {
         let alive = Conn::unix(&self.socket()).and_then(|mut conn| conn.answered_ping());
@@ -246,7 +249,7 @@ impl Conn {
         Ok(!self.try_receive()?.is_error()) // an error while it loads
     }
 
-    /// A field of INFO.
+    /// Returns a field of INFO.
     #[track_caller]
     pub fn info(&mut self, field: &str) -> Option<String> {
         let info = self.ask("INFO everything").text();
@@ -254,25 +257,26 @@ impl Conn {
         value.map(str::to_owned)
     }
 
-    /// A field of INFO that is a number.
+    /// Returns a field of INFO that is a number.
     #[track_caller]
     pub fn info_number(&mut self, field: &str) -> i64 {
         self.info(field).unwrap_or_else(|| panic!("INFO has no {field}")).parse().unwrap()
     }
 
-    /// A digest over all keys and values.
+    /// Returns a digest over all keys and values.
     #[track_caller]
     pub fn digest(&mut self) -> String {
         self.done("DEBUG DIGEST").text()
     }
 
-    /// How many bytes have gone to replicas.
+    /// Returns how many bytes have been sent to replicas.
     #[track_caller]
     pub fn offset(&mut self) -> i64 {
         self.info_number("master_repl_offset")
     }
 
-    /// Whether the server is of that version of Redis, as it counts itself, or later.
+    /// Returns whether the server implements this version of Redis or a later one. The server states the
+    /// version itself.
     #[track_caller]
     pub fn is_at_least(&mut self, major: u32, minor: u32) -> bool {
         let version = self.info("valkey_version").or_else(|| self.info("redis_version")).unwrap();
@@ -281,8 +285,8 @@ impl Conn {
     }
 }
 
-/// The module beside the tests: `target/<profile>/deps/<this>` and `target/<profile>/libredis_rl.so`; else the one
-/// of the release profile.
+/// Returns the path of the module. It is the one beside the tests (`target/<profile>/libredis_rl.so`, next to
+/// `target/<profile>/deps/<this>`), or else the one of the release profile.
 pub fn module() -> PathBuf {
     let beside = || {
         let this = env::current_exe().unwrap();

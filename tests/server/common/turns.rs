@@ -1,32 +1,33 @@
-//! Whose turn it is, computed the slow way: of all who have come and not yet gone on, the first of
-//! the highest lane.
+//! An oracle for the order of admissions. It keeps all waiters in a list: the next one to be admitted is the
+//! first waiter of the highest lane.
 
-/// What a server's record says of requests that may wait.
+/// A step that a server's record shows for requests that may wait.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
-    /// One has come, to a lane: 0 is the highest.
+    /// A request arrived in a lane. Lane 0 is the highest.
     Came { lane: usize, id: String },
-    /// One has gone on.
+    /// A request was admitted.
     Went { id: String },
 }
 
-/// What came of it.
+/// The result of following a record.
 #[derive(Debug, Default, PartialEq)]
 pub struct Told {
-    /// How many went on while others of their lane stood behind them.
+    /// The number of requests admitted while others waited behind them in the same lane.
     pub before_own_lane: usize,
-    /// How many went on while others of a lower lane stood there who had come before them.
+    /// The number of requests admitted while requests of a lower lane, which had arrived earlier, still
+    /// waited.
     pub before_lower_lanes: usize,
-    /// How many went on, by lane.
+    /// The number of admitted requests, by lane.
     pub went: [usize; 4],
-    /// Those who have not.
+    /// The number of requests that still wait at the end.
     pub left: usize,
 }
 
 /// Follows a record.
 ///
 /// # Errors
-/// The number of the first step in which one went on whose turn it was not.
+/// Returns the number of the first step that admits a request out of turn.
 pub fn follow(steps: &[Step]) -> Result<Told, usize> {
     let mut waiting: Vec<(usize, usize, &str)> = Vec::new();
     let mut told = Told::default();
@@ -51,8 +52,8 @@ pub fn follow(steps: &[Step]) -> Result<Told, usize> {
     Ok(told)
 }
 
-/// Every record that differs from this one in that two went on in the other order, one after the other,
-/// and which step that is: so the record is wrong there, and [`follow`] has to say so.
+/// Returns every variant of this record with two consecutive admissions swapped, and the number of the first
+/// swapped step. The variant is wrong at that step, so [`follow`] must report it.
 pub fn with_a_jump(steps: &[Step]) -> impl Iterator<Item = (usize, Vec<Step>)> {
     let is_went = |step: &Step| matches!(step, Step::Went { .. });
     let pairs = steps.windows(2).enumerate().filter(move |(_, pair)| pair.iter().all(is_went));
@@ -67,7 +68,7 @@ pub fn with_a_jump(steps: &[Step]) -> impl Iterator<Item = (usize, Vec<Step>)> {
 mod tests {
     use super::{Step, Told, follow, with_a_jump};
 
-    /// `3a` comes to lane 3, `-a` goes on.
+    /// Parses steps: `3a` is the arrival of `a` in lane 3, `-a` is its admission.
     fn record(words: &str) -> Vec<Step> {
         let step = |word: &str| {
             let (what, id) = word.split_at(1);
@@ -87,13 +88,13 @@ mod tests {
     #[test]
     fn whoever_jumps_is_found() {
         let jumps = [
-            ("2a 2b -b -a", 2),       // in its lane
-            ("2a 1b -a -b", 2),       // a lower lane
-            ("2a 2b 2c -a -c -b", 4), // later
-            ("2a 3b -b", 2),          // and the other never goes on
-            ("2a -b 2b -a", 1),       // before it has come
-            ("2a -a 2b -a", 3),       // twice
-            ("2a -a -a", 2),          // twice, with nobody left
+            ("2a 2b -b -a", 2),       // out of order in its lane
+            ("2a 1b -a -b", 2),       // a lower lane first
+            ("2a 2b 2c -a -c -b", 4), // a later step is out of order
+            ("2a 3b -b", 2),          // `a` is never admitted
+            ("2a -b 2b -a", 1),       // admitted before it arrives
+            ("2a -a 2b -a", 3),       // admitted twice
+            ("2a -a -a", 2),          // admitted twice, with nobody left
         ];
         for (words, number) in jumps {
             assert_eq!(follow(&record(words)), Err(number), "{words}");

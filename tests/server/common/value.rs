@@ -1,6 +1,6 @@
-//! A reply, as the protocol has it, and the few questions tests ask of one.
+//! A parsed reply of the protocol, and helpers that tests use to read it.
 
-/// One RESP2 or RESP3 value.
+/// A RESP2 or RESP3 value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     Nil,
@@ -17,7 +17,7 @@ pub enum Value {
 }
 
 impl Value {
-    /// The five integers of a decision: allowed, limit, remaining, retry_after_ms, reset_after_ms.
+    /// Returns the five integers of a decision: allowed, limit, remaining, retry_after_ms, reset_after_ms.
     #[track_caller]
     pub fn five(&self) -> [i64; 5] {
         let fields: Vec<i64> = self.list().iter().map(Value::int).collect();
@@ -32,7 +32,7 @@ impl Value {
         }
     }
 
-    /// A string of any kind; bytes that are not UTF-8 become U+FFFD.
+    /// Returns a string of any kind. Bytes that are not UTF-8 become U+FFFD.
     #[track_caller]
     pub fn text(&self) -> String {
         match self {
@@ -62,7 +62,7 @@ impl Value {
         matches!(self, Self::Error(_))
     }
 
-    /// The elements of an array or a set.
+    /// Returns the elements of an array or a set.
     #[track_caller]
     pub fn list(&self) -> &[Value] {
         match self {
@@ -71,19 +71,19 @@ impl Value {
         }
     }
 
-    /// A list of strings.
+    /// Returns the elements of a list of strings.
     #[track_caller]
     pub fn words(&self) -> Vec<String> {
         self.list().iter().map(Value::text).collect()
     }
 
-    /// What a map holds under `name`; RESP2 has maps as flat arrays.
+    /// Returns a map's value for `name`. In RESP2 a map is a flat array.
     #[track_caller]
     pub fn get(&self, name: &str) -> Value {
         self.find(name).unwrap_or_else(|| panic!("no {name} in {self:?}"))
     }
 
-    /// What a map holds under `name`, if it does.
+    /// Returns a map's value for `name`, or `None` if it is missing.
     #[track_caller]
     pub fn find(&self, name: &str) -> Option<Value> {
         let pairs: Vec<(&Value, &Value)> = match self {
@@ -93,7 +93,7 @@ impl Value {
         pairs.into_iter().find(|(key, _)| key.text() == name).map(|(_, value)| value.clone())
     }
 
-    /// The names of a map, in its order.
+    /// Returns the names in a map, in its order.
     #[track_caller]
     pub fn names(&self) -> Vec<String> {
         match self {

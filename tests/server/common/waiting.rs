@@ -1,17 +1,17 @@
-//! Clients that wait in line for their answer.
+//! Clients that wait in line for their reply.
 //!
-//! What a command lets go on is answered before the command itself is, for the server looks at its
-//! timers before it writes. So after a reply it is certain who still waits.
+//! If a command admits waiters, they are answered before the command is, because the server checks its timers
+//! before it writes. After a reply, it is therefore certain who still waits.
 
 use super::conn::{Conn, words};
 use super::server::Server;
 use super::value::Value;
 use super::wait_until;
 
-/// A client whose answer is still to come.
+/// A client that waits for its reply.
 pub struct Waiter {
     pub conn: Conn,
-    /// What `CLIENT` commands know it by.
+    /// The client id that `CLIENT` commands take.
     pub id: i64,
 }
 
@@ -22,13 +22,13 @@ impl Waiter {
         Self::on(server, server.connect(), line)
     }
 
-    /// The same from a client that is there.
+    /// Sends `line` from an existing client, and waits until the server holds it.
     #[track_caller]
     pub fn on(server: &Server, conn: Conn, line: &str) -> Self {
         Self::call(server, conn, &words(line))
     }
 
-    /// The same with arguments of any bytes.
+    /// Sends arguments of any bytes from an existing client, and waits until the server holds it.
     #[track_caller]
     pub fn call<A: AsRef<[u8]>>(server: &Server, mut conn: Conn, args: &[A]) -> Self {
         let id = conn.done("CLIENT ID").int();
@@ -40,7 +40,7 @@ impl Waiter {
         waiter
     }
 
-    /// Whether it still waits.
+    /// Returns whether the client still waits.
     #[track_caller]
     pub fn waits(&self, other: &mut Conn) -> bool {
         let told = other.ask(&format!("CLIENT LIST ID {}", self.id)).text();
@@ -48,20 +48,20 @@ impl Waiter {
         flags.is_some_and(|flags| flags.contains('b'))
     }
 
-    /// Its answer, once it comes.
+    /// Waits for the reply and returns it.
     #[track_caller]
     pub fn answer(mut self) -> Value {
         self.conn.receive()
     }
 
-    /// The same of one limit.
+    /// Waits for the reply of one limit, and returns its five integers.
     #[track_caller]
     pub fn five(self) -> [i64; 5] {
         self.answer().five()
     }
 }
 
-/// How many wait, by what each part of the server says of it: the module's gauges and the server's own.
+/// Returns the number of waiters twice: from the module's gauges, and from the server's own count.
 #[track_caller]
 pub fn waiting(conn: &mut Conn) -> (i64, i64) {
     let lanes = ["critical", "high", "normal", "low"];
@@ -69,13 +69,13 @@ pub fn waiting(conn: &mut Conn) -> (i64, i64) {
     (count, conn.info_number("blocked_clients"))
 }
 
-/// Which of them still wait, by their index.
+/// Returns the indexes of the waiters that still wait.
 #[track_caller]
 pub fn still(waiters: &[Waiter], conn: &mut Conn) -> Vec<usize> {
     (0..waiters.len()).filter(|index| waiters[*index].waits(conn)).collect()
 }
 
-/// Holds the server to it that nobody waits, and that it counts nobody who does.
+/// Checks that nobody waits, and that no gauge counts a waiter.
 #[track_caller]
 pub fn assert_nobody_waits(conn: &mut Conn) {
     assert_eq!(waiting(conn), (0, 0), "who waits, who is blocked");

@@ -1,4 +1,4 @@
-//! Who may read policies, and who may change them.
+//! Permissions to read and to change policies.
 
 use crate::common::{Conn, Server};
 
@@ -30,7 +30,7 @@ fn a_user_may_be_given_single_subcommands() {
     may(&server, "+@all -rl.policy", &CHANGES, false);
 }
 
-/// Redis 7.0 puts a module's commands in no category.
+/// Returns whether the server puts a module's commands in categories. Redis 7.0 does not.
 fn has_categories(conn: &mut Conn) -> bool {
     conn.is_at_least(7, 2)
 }

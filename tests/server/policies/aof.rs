@@ -1,4 +1,4 @@
-//! Policies in the append-only file, with and without an RDB at its beginning, and when it is rewritten.
+//! Policies in the append-only file, with and without an RDB preamble, and when the file is rewritten.
 
 use super::{fill, told};
 use crate::common::server::free_port;
@@ -13,7 +13,7 @@ fn rewritten(conn: &mut Conn) {
     assert_eq!(conn.info("aof_last_bgrewrite_status").as_deref(), Some("ok"));
 }
 
-/// Changes, crashes, and looks; before, in between and after rewriting the file.
+/// Changes policies, crashes the server, and compares: before, during and after a rewrite of the file.
 fn survives(preamble: &str) {
     let preamble = format!("aof-use-rdb-preamble {preamble}");
     let mut server = Server::start(&[ALWAYS[0], ALWAYS[1], &preamble]);
@@ -90,7 +90,7 @@ fn other_forks_write_nothing_to_the_file() {
     assert_eq!(aof::size(server.dir()), before);
 }
 
-/// How often a policy is set in the file.
+/// Returns how often the file sets a policy.
 fn sets(server: &Server) -> usize {
     aof::commands(server.dir()).iter().filter(|words| words[0].eq_ignore_ascii_case(b"RL.POLICY")).count()
 }

@@ -1,9 +1,9 @@
-//! `RL.POLICY` and what it answers.
+//! `RL.POLICY` and its replies.
 
 use super::{SETS, fill, limit, told};
 use crate::common::{Server, Value};
 
-/// A limit as its map tells it, in one line.
+/// Formats the map of a limit as one line.
 fn line(told: &Value) -> String {
     let text = |value: Value| if let Value::Int(value) = value { value.to_string() } else { value.text() };
     let fields: Vec<String> =

@@ -1,4 +1,4 @@
-//! What `RL.POLICY` refuses, in fixed words; and nothing changes when it does.
+//! The errors of `RL.POLICY`, with their exact texts. An error changes nothing.
 
 use super::{fill, told};
 use crate::common::{Server, Value};

@@ -1,4 +1,4 @@
-//! No argument of `RL.POLICY` ends the server, or makes it keep what it should not.
+//! No argument of `RL.POLICY` crashes the server, or makes it keep something invalid.
 
 use super::{fill, told};
 use crate::common::Server;
@@ -73,7 +73,7 @@ fn no_error_and_no_log_line_repeats_what_a_client_sent() {
     assert_eq!(told(&mut conn), []);
 }
 
-/// A type's name as payloads have it: six bits a character, then ten for a version.
+/// Encodes a type's name as payloads do: six bits for each character, then ten for a version.
 fn type_id(name: &str) -> [u8; 8] {
     let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let index = |byte| alphabet.iter().position(|known| *known == byte).unwrap() as u64;

@@ -1,9 +1,9 @@
-//! What the server says of `RL.POLICY`, and what `INFO` says of policies.
+//! The server's description of `RL.POLICY`, and the fields of `INFO` about policies.
 
 use super::fill;
 use crate::common::{Conn, Server, Value};
 
-/// Name, arity, flags beyond `module`.
+/// Name, arity, and flags other than `module`.
 const SUBCOMMANDS: [(&str, i64, &[&str]); 5] = [
     ("set", -7, &["denyoom", "write"]),
     ("get", 3, &["fast", "readonly"]),
@@ -63,7 +63,7 @@ fn docs_tell_of_each_subcommand() {
     }
 }
 
-/// The lines of a section of INFO.
+/// Returns the lines of a section of INFO.
 fn section(conn: &mut Conn, name: &str) -> Vec<String> {
     let lines: Vec<String> = conn.ask(&format!("INFO {name}")).text().lines().map(str::to_owned).collect();
     lines.into_iter().filter(|line| !line.is_empty()).collect()

@@ -63,7 +63,7 @@ fn a_file_with_nothing_of_the_module_needs_no_module() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     if !conn.is_at_least(7, 2) {
-        return; // there is a place for policies in each file, also where there are none
+        return; // each file has a place for policies, even if there are none
     }
     conn.done("SET k x");
     fill(&mut conn);
@@ -92,10 +92,10 @@ fn a_damaged_file_is_refused_and_does_no_harm() {
     let (first, last) = (at(b"claude"), at(b"day"));
     let mut damages: Vec<Vec<u8>> = Vec::new();
     for (part, instead) in [
-        (&b"claude"[..], &b"cla de"[..]), // no name
+        (&b"claude"[..], &b"cla de"[..]), // not a valid name
         (b"claude", b"xlaude"),           // not in order
         (b"tokens", b"tok\xffns"),
-        (b"rpm", b"tpm"), // twice
+        (b"rpm", b"tpm"), // the same name twice
         (b"day", b"d\0y"),
     ] {
         let mut damaged = whole.clone();
@@ -105,7 +105,7 @@ fn a_damaged_file_is_refused_and_does_no_harm() {
     }
     for (position, byte) in [(first - 1, 0xff), (first - 1, 0), (first - 2, 0), (last - 1, 0xff)] {
         let mut damaged = whole.clone();
-        damaged[position] = byte; // a length, or whether there is a name
+        damaged[position] = byte; // a length, or the flag for a name
         damages.push(damaged);
     }
     damages.push(whole[..last].to_vec());

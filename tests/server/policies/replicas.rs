@@ -58,7 +58,7 @@ fn a_replica_tells_them_and_changes_none() {
     assert_eq!(told(&mut second), before);
 }
 
-/// A replica that had policies of its own, and a replica of it.
+/// Tests a full copy: a replica that had policies of its own, and a replica of that replica.
 fn full_copy(primary_config: &[&str], replica_config: &[&str]) {
     let primary = Server::start_tcp(primary_config);
     let (replica, last) = (Server::start_tcp(replica_config), Server::start(replica_config));
@@ -108,7 +108,7 @@ fn a_replica_that_was_cut_off_gets_what_it_missed() {
     let (mut first, mut second) = (primary.connect(), replica.connect());
     follow(&mut second, &primary);
     fill(&mut first);
-    first.done("CONFIG SET maxclients 1"); // it cannot come back before all of this is done
+    first.done("CONFIG SET maxclients 1"); // it cannot reconnect before all of this is done
     first.done("CLIENT KILL TYPE replica");
     first.done("RL.POLICY DEL day");
     first.done("RL.POLICY SET missed LIMIT a 5 60");

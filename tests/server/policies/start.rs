@@ -1,4 +1,4 @@
-//! The operator's file: refused where it is wrong, in force from the start where it is right.
+//! The operator's file of policies: refused if it is wrong, in force from the start if it is right.
 
 use std::fs;
 
@@ -23,7 +23,7 @@ fn start(config: &[&str]) -> Server {
         .unwrap_or_else(|log| panic!("{log}"))
 }
 
-/// What a server has on which the same was set by command.
+/// Checks that the policies are the same as if commands had set them.
 #[track_caller]
 fn assert_is_the_files(conn: &mut Conn) {
     let server = Server::start(&[]);
@@ -40,7 +40,7 @@ fn the_policies_of_the_file_are_in_force_from_the_start() {
     assert!(server.log().contains("redis-rl is ready"));
 }
 
-/// The line of the log that says why the module was not loaded.
+/// Returns the line of the log that says why the module was not loaded.
 #[track_caller]
 fn refused(arguments: &str, file: &[u8]) -> String {
     let Err(log) = Server::start_with_file(&[], arguments, (NAME, file)) else {
@@ -130,7 +130,7 @@ fn what_is_changed_by_command_stays_changed_until_the_next_start() {
     assert_eq!(conn.ask("RL.POLICY LIST").words(), ["claude-sonnet"]);
 }
 
-/// How often a policy is set in the append-only file.
+/// Returns how often the append-only file sets a policy.
 fn sets(server: &Server) -> usize {
     aof::commands(server.dir()).iter().filter(|words| words[0].eq_ignore_ascii_case(b"RL.POLICY")).count()
 }
@@ -152,7 +152,7 @@ fn what_the_file_changes_is_written_to_the_aof_once() {
         server.crash_and_restart();
         assert_eq!(limit(&mut server.connect(), "claude-sonnet"), 1_000);
         wait_until("the file's is set again", || sets(&server) == 5);
-        // Without the file they are still there: the data files have them.
+        // Without the file the policies are still there, because the data files contain them.
         fs::write(server.dir().join(NAME), b"").unwrap();
         server.crash_and_restart();
         let mut conn = server.connect();
@@ -161,7 +161,7 @@ fn what_the_file_changes_is_written_to_the_aof_once() {
     }
 }
 
-/// Saves a snapshot, once none is being made for a replica any more.
+/// Saves a snapshot, after any snapshot for a replica is finished.
 fn save(conn: &mut Conn) {
     wait_until("no snapshot is made", || conn.info_number("rdb_bgsave_in_progress") == 0);
     conn.done("SAVE");
@@ -200,9 +200,9 @@ fn a_replica_keeps_its_primarys() {
         wait_until("it follows", || second.info("master_link_status").as_deref() == Some("up"));
         assert_eq!(told(&mut second), before);
         save(&mut second);
-        replica.crash_and_restart(); // and now it has a file to begin with
+        replica.crash_and_restart(); // and now it has a file to start from
     }
-    // Nor does it take the file's when it becomes a primary.
+    // Nor does it take the file's policies when it becomes a primary.
     let mut second = replica.connect();
     wait_until("it follows", || second.info("master_link_status").as_deref() == Some("up"));
     second.done("REPLICAOF NO ONE");
@@ -224,8 +224,8 @@ fn a_replica_without_its_primary_has_what_it_had() {
     assert_eq!(told(&mut replica.connect()), before);
 }
 
-/// A node of a cluster knows from the cluster's own file that it is a replica, and follows its primary
-/// a moment after it has started.
+/// A node of a cluster learns from the cluster's own file that it is a replica. It follows its primary a
+/// moment after it has started.
 #[test]
 fn a_replica_in_a_cluster_keeps_its_primarys() {
     let node = |bus: &str| {
@@ -266,7 +266,7 @@ fn a_module_that_is_loaded_later_takes_a_file_too() {
     let path = module().display().to_string();
     for bad in ["bad.toml", "nowhere.toml"] {
         assert!(conn.call(&["MODULE", "LOAD", &path, "policies", bad]).is_error());
-        conn.done("DEBUG RELOAD"); // what the refused one left behind would be called now
+        conn.done("DEBUG RELOAD"); // a callback left behind by the refused module would be called now
     }
     let loaded =
         conn.call(&["MODULE", "LOADEX", &path, "CONFIG", "rl.max-window", "1d", "ARGS", "policies", NAME]);

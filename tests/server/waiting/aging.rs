@@ -1,11 +1,11 @@
-//! `rl.lane-aging`: a waiter rises one lane each time it has waited so long.
+//! `rl.lane-aging`: a waiter rises one lane each time it has waited this long.
 
 use super::{TAKE, WANT};
 use crate::common::clock::now;
 use crate::common::waiting::still;
 use crate::common::{Conn, Server, Waiter, wait_for_clock};
 
-/// One of each of these lanes, in this order, for one unit of what is taken.
+/// Starts one waiter in each of these lanes, in this order. Each waits for one unit of the taken limit.
 fn lanes(server: &Server, lanes: &[&str]) -> Vec<Waiter> {
     lanes.iter().map(|lane| Waiter::start(server, &format!("{WANT} PRIORITY {lane}"))).collect()
 }
@@ -34,7 +34,7 @@ fn one_that_has_waited_for_long_is_before_those_that_come_to_the_lane_it_has_ris
     let mut conn = server.connect();
     conn.done(TAKE);
     let low = Waiter::start(&server, &format!("{WANT} PRIORITY LOW"));
-    pass(&mut conn, 80); // three lanes and more
+    pass(&mut conn, 80); // more than three lanes
     let critical = Waiter::start(&server, &format!("{WANT} PRIORITY CRITICAL"));
     conn.done("RL.REFUND k 1");
     assert_eq!(low.five()[..3], [1, 5, 0]);
@@ -62,7 +62,7 @@ fn one_that_rises_goes_on_when_it_does_and_nothing_else_happens() {
     let small = Waiter::start(&server, "RL.SLIDE k 5 1d COST 1 WAIT 1h PRIORITY NORMAL");
     let large = Waiter::start(&server, "RL.SLIDE k 5 1d COST 2 WAIT 1h PRIORITY CRITICAL");
     conn.done("RL.REFUND k 1");
-    // In the first lane after two rises, and there before the other by its ticket.
+    // After two rises it is in the first lane, and its ticket is older than the other waiter's.
     assert_eq!(small.five()[..3], [1, 5, 0]);
     let waited = now(&mut conn) - begin;
     assert!((399..5_000).contains(&waited), "{waited} ms");

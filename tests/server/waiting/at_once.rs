@@ -1,10 +1,10 @@
-//! Where a client cannot be held, its request is decided at once, as without `WAIT`.
+//! If a client cannot be held, its request is decided at once, as without `WAIT`.
 
 use super::{GOT, TAKE, WANT};
 use crate::common::waiting::assert_nobody_waits;
 use crate::common::{Conn, Server, Value, Waiter};
 
-/// A request of each command for a key of which all is taken.
+/// A request of each command that takes all of a key, and a request for that key.
 const REQUESTS: [(&str, &str); 5] = [
     ("RL.SLIDE s 5 1d COST 5", "RL.SLIDE s 5 1d"),
     ("RL.WINDOW w 5 3650d COST 5", "RL.WINDOW w 5 3650d"),

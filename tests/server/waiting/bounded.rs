@@ -1,4 +1,5 @@
-//! `rl.max-waiters` and `rl.max-waiters-per-key`: past them nobody waits, and is told so at once.
+//! `rl.max-waiters` and `rl.max-waiters-per-key`: a request beyond them is refused at once instead of
+//! waiting.
 
 use super::{TAKE, WANT};
 use crate::common::waiting::{assert_nobody_waits, still, waiting};
@@ -13,7 +14,7 @@ fn assert_busy(conn: &mut Conn, line: &str) {
     assert_eq!(conn.info_number("rl_waiters_busy"), before + 1);
 }
 
-/// Two wait for `k`; a third is one too many.
+/// Checks that two clients can wait for `k`, and that a third is refused.
 #[track_caller]
 fn two_at_most(server: &Server) {
     let mut conn = server.connect();

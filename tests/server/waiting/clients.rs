@@ -1,4 +1,4 @@
-//! A client that waits is a client like any other before, meanwhile and after.
+//! A client that waits is a client like any other before, during and after the wait.
 
 use super::{TAKE, WANT};
 use crate::common::conn::words;
@@ -55,7 +55,7 @@ fn one_that_wants_no_replies_gets_none() {
     assert_eq!(conn.ask("RL.INFO k").get("used").int(), 1);
 }
 
-/// Someone waits for a key, and goes on by what touches the key in no other way.
+/// Starts a waiter that is admitted when its policy changes, without any command on its key.
 fn waits_for_a_policy(server: &Server, conn: &mut Conn) -> Waiter {
     conn.done("RL.POLICY SET p LIMIT a 1 1d");
     conn.done("RL.QUOTA k POLICY p");

@@ -1,5 +1,5 @@
-//! Slots that move while clients wait for their keys: they are told to ask again, and nothing is
-//! admitted on a node that does not serve the key any more.
+//! Slots that move while clients wait for their keys: the clients are redirected, and a node never admits a
+//! request for a key that it does not serve any more.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -9,14 +9,14 @@ use crate::common::cluster::{Cluster, ClusterClient, Load, slot};
 use crate::common::waiting::{assert_nobody_waits, still, waiting};
 use crate::common::{Random, Server, Value, Waiter, wait_until};
 
-/// A cluster of two; the node that serves `k`, where all of it is taken, and the other.
+/// Takes all of `k`. Returns the node of the cluster that serves `k`, and the other node.
 fn start(cluster: &Cluster) -> (&Server, &Server) {
     let owner = cluster.owner(slot(b"k"));
     cluster.client().ask(TAKE);
     (&cluster.nodes[owner], &cluster.nodes[1 - owner])
 }
 
-/// What sends a client of a cluster elsewhere, or back again.
+/// Checks that the reply sends a client of a cluster to another node, or back again.
 #[track_caller]
 fn assert_sent_on(reply: &Value) {
     let kind = reply.error().split(' ').next().unwrap();
@@ -37,7 +37,7 @@ fn those_who_wait_for_a_key_that_moves_are_told_to_ask_again() {
     wait_until("nobody waits there", || waiting(&mut from.connect()) == (0, 0));
     let mut client = cluster.client();
     assert_eq!(client.ask("RL.INFO k").get("used").int(), 5);
-    // They do so, and wait at the other node.
+    // The clients follow the redirection, and wait at the other node.
     let again = Waiter::start(to, WANT);
     client.ask("RL.REFUND k 1");
     assert_eq!(again.five()[..3], [1, 5, 0]);
@@ -74,7 +74,7 @@ fn a_slot_that_is_given_away_is_served_no_more() {
     let to_id = to.connect().ask("CLUSTER MYID").text();
     let slot = slot(b"k");
     to.connect().done(&format!("CLUSTER SETSLOT {slot} NODE {to_id}"));
-    // As when the other takes it over: the key goes, and the slot with it.
+    // This is what happens when the other node takes the slot over: the key goes, and the slot with it.
     let mut source = from.connect();
     source.multi(&["DEL k", &format!("CLUSTER SETSLOT {slot} NODE {to_id}")]);
     assert_sent_on(&waiter.answer());
@@ -87,7 +87,7 @@ fn one_whose_time_ends_as_its_slot_is_given_up_is_answered_once() {
     let cluster = Cluster::start(2);
     let (from, _) = start(&cluster);
     let mut waiter = Waiter::start(from, "RL.SLIDE k 5 1d WAIT 200ms");
-    // When the server is back, both the module and the server itself have to do with the client.
+    // When the server continues, both the module and the server itself handle the client.
     from.connect().multi(&[&format!("CLUSTER DELSLOTS {}", slot(b"k")), "DEBUG SLEEP 0.5"]);
     let answer = waiter.conn.receive();
     assert!(answer.is_error() || answer.five()[0] == 0, "{answer:?}");
@@ -111,7 +111,8 @@ fn a_request_about_keys_of_several_slots_does_not_wait() {
     assert_eq!(waiter.answer().list()[0].int(), 1);
 }
 
-/// Takes one at random, waits for it where it must, and gives some back, until `over`: what is left taken.
+/// Takes one unit at random, waits for it if it must, and gives some back, until `over`. Returns the cost
+/// left taken.
 fn taken(mut client: ClusterClient, seed: u64, over: &AtomicBool) -> i64 {
     let mut random = Random::new(seed);
     let mut taken = 0;

@@ -1,5 +1,5 @@
-//! Many clients that wait, give back, give up and break off at random: each is answered once, nothing is
-//! admitted beyond a limit, and nothing is left of them.
+//! Many clients that wait, give cost back, time out and disconnect at random. Each is answered once, nothing
+//! is admitted beyond a limit, and nothing is left of them.
 
 use std::collections::HashMap;
 use std::thread;
@@ -14,7 +14,7 @@ use crate::common::{Conn, Random, Server, Value, aof, wait_until};
 
 const RUN: Duration = Duration::from_secs(6);
 
-/// Requests of limits that are met, each of its own keys.
+/// Requests of limits that are reached, each on its own keys.
 const REQUESTS: [&str; 6] = [
     "RL.SLIDE slide 9 100ms COST ?",
     "RL.WINDOW window 9 100ms COST ?",
@@ -24,10 +24,10 @@ const REQUESTS: [&str; 6] = [
     "RL.QUOTA slots LIMIT open 3 INFLIGHT LIMIT a 99 100ms COST requests ? RESERVE 200ms",
 ];
 
-/// What one client was told: cost admitted by the first word that is a key, or how many of these.
+/// One client's results: the admitted cost by the request's first key, and how often it disconnected.
 type Told = HashMap<String, i64>;
 
-/// Asks at random. One in a few breaks off while it waits, and comes again.
+/// Sends random requests. After one in twelve it disconnects without a reply, and connects again.
 fn client(server: &Server, seed: u64) -> Told {
     let mut random = Random::new(seed);
     let mut told = Told::new();
@@ -85,10 +85,10 @@ fn a_crowd_is_served_within_every_limit_and_leaves_nothing_behind() {
     assert_eq!(logs["slide"].most_sliding(100), 9);
     assert_eq!(logs["window"].most_fixed(100, 0), 9);
     assert_eq!(logs["bucket"].beyond_bucket(9, 90, 1_000), None);
-    let ledger = Ledger::of(entries(server.dir())); // holds all that was admitted against its limits
+    let ledger = Ledger::of(entries(server.dir())); // checks all admissions against their limits
     assert_eq!(ledger.account("slots").most("open"), 3);
     assert_eq!(ledger.account("quota").most("t"), 25);
-    // Who broke off may have been admitted just before.
+    // A client that disconnected may have been admitted just before.
     for key in ["slide", "window", "bucket"] {
         let (admitted, told) = (i64::try_from(logs[key].total()).unwrap(), told[key]);
         assert!(told <= admitted, "{key}: {told} told, {admitted} admitted");
@@ -100,7 +100,8 @@ fn a_crowd_is_served_within_every_limit_and_leaves_nothing_behind() {
     assert_nobody_waits(&mut conn);
 }
 
-/// All gave up at once, while each is next in turn: nobody is answered twice, or twice let go.
+/// All waits end at once, while each waiter is the next in turn. No waiter is answered twice or admitted
+/// twice.
 #[test]
 fn clients_that_are_unblocked_at_random_while_others_go_on_are_answered_once() {
     let server = Server::start(&[]);

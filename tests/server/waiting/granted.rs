@@ -1,15 +1,15 @@
-//! A waiter goes on at the very moment its limit admits it, and is answered as any request is.
+//! A waiter is admitted at the very moment its limit has room, and gets the same reply as any request.
 
 use super::median;
 use crate::common::waiting::assert_nobody_waits;
 use crate::common::{Conn, Server, Value, Waiter, aof};
 
-/// When each request of a line was admitted, one after the other.
+/// Returns the instants at which the waiters of a line were admitted, one after the other.
 fn moments(line: &str) -> Vec<i64> {
     let server = Server::start(&["appendonly yes"]);
     let mut waiters: Vec<Waiter> = Vec::new();
     let mut conn = server.connect();
-    while conn.ask(line).five()[0] == 1 {} // what fits at once
+    while conn.ask(line).five()[0] == 1 {} // use up what fits at once
     for _ in 0..15 {
         let mut conn = server.connect();
         conn.send(&crate::common::conn::words(&format!("{line} WAIT 1h")));
@@ -23,7 +23,8 @@ fn moments(line: &str) -> Vec<i64> {
     aof::effects(server.dir()).iter().map(|effect| i64::try_from(effect.at).unwrap()).collect()
 }
 
-/// Never early, and late by no more than a timer is on a machine that others use, too.
+/// Checks that no admission is early, and that none is later than a timer is on a machine that is also used
+/// by others.
 #[track_caller]
 fn assert_on_time(late: Vec<i64>, line: &str) {
     assert!(late.len() > 10, "{line}: {late:?}");
@@ -50,12 +51,13 @@ fn a_window_lets_them_go_on_when_it_begins() {
 fn a_bucket_lets_one_go_on_with_each_token() {
     let line = "RL.BUCKET k 2 25";
     let moments = moments(line);
-    // A token that came while the one before it was late is not late itself.
+    // The due times count from the first admission, so a token that was due while the one before it was late
+    // is not late itself.
     let due = (1..moments.len() - 1).map(|index| i64::try_from(index).unwrap() * 40 + moments[0]);
     assert_on_time(moments[2..].iter().zip(due).map(|(at, due)| at - due).collect(), line);
 }
 
-/// What is asked in each way, and what of its reply the clock does not change.
+/// A request of each command, and the part of its reply that does not depend on the clock.
 const REQUESTS: [(&str, &str); 6] = [
     ("RL.SLIDE", "RL.SLIDE k 5 1d COST 5"),
     ("RL.BUCKET", "RL.BUCKET k 5 1 COST 5"),
@@ -92,7 +94,8 @@ fn it_is_answered_as_one_that_is_admitted_at_once() {
     assert_nobody_waits(&mut conn);
 }
 
-/// The same request, which waits, for another reservation: with that id it would be a repeated one.
+/// Returns the same request with `WAIT` and another reservation id. With the same id it would be a repeated
+/// request.
 fn other_id(request: &str) -> String {
     format!("{} WAIT 1h", request.replace("ID r", "ID s"))
 }

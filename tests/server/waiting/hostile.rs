@@ -1,4 +1,4 @@
-//! Any bytes in any place: of keys that are waited for, of ids, and of `WAIT` and `PRIORITY` themselves.
+//! Any bytes in any place: in keys that are waited for, in ids, and in `WAIT` and `PRIORITY` themselves.
 
 use super::TAKE;
 use crate::common::conn::fill;

@@ -1,4 +1,4 @@
-//! A server on which many wait and nothing happens does nothing.
+//! A server with many waiters and no requests uses no CPU.
 
 use std::thread;
 use std::time::Duration;
@@ -8,16 +8,16 @@ use crate::common::clock::now;
 use crate::common::waiting::waiting;
 use crate::common::{Conn, Server, Waiter};
 
-/// How many thousandths of a processor the server uses in this length of time. Who measures stays still.
+/// Measures how many thousandths of a processor the server uses during `ms`. The measuring client stays idle.
 pub fn busy(conn: &mut Conn, ms: i64) -> i64 {
     let (begin, before) = (now(conn), used(conn));
     thread::sleep(Duration::from_millis(u64::try_from(ms).unwrap()));
     (used(conn) - before) / (now(conn) - begin)
 }
 
-/// Microseconds of processor time.
+/// Returns processor time in microseconds.
 fn used(conn: &mut Conn) -> i64 {
-    // Seconds with six digits behind the point.
+    // INFO has seconds with six decimals.
     let number = |conn: &mut Conn, name| conn.info(name).unwrap().replace('.', "").parse::<i64>().unwrap();
     number(conn, "used_cpu_user") + number(conn, "used_cpu_sys")
 }

@@ -1,11 +1,11 @@
-//! What users do to a key lets those go on who wait for it, at once.
+//! Commands of users that change or delete a key admit its waiters at once.
 
 use super::{GOT, TAKE, WANT};
 use crate::common::clock::now;
 use crate::common::waiting::assert_nobody_waits;
 use crate::common::{Conn, Server, Value, Waiter, wait_for_clock};
 
-/// Takes all of `k`, and some of `fresh`; beside them is a string.
+/// Takes all of `k` and some of `fresh`, and creates a string beside them.
 fn fill(conn: &mut Conn) {
     conn.done("FLUSHALL");
     conn.done(TAKE);
@@ -95,7 +95,7 @@ fn a_key_of_another_algorithm_is_refused() {
     }
 }
 
-/// A command with these bytes for its `?`.
+/// Runs a command with `value` for its `?`.
 #[track_caller]
 fn run(conn: &mut Conn, line: &str, value: &[u8]) {
     let words: Vec<&[u8]> =
@@ -139,11 +139,11 @@ fn a_key_that_expires_when_a_user_says_lets_them_go_on_then() {
 fn a_key_that_expires_by_itself_lets_them_go_on_then() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
-    conn.done("DEBUG SET-ACTIVE-EXPIRE 0"); // none but the module's own timer looks at it
+    conn.done("DEBUG SET-ACTIVE-EXPIRE 0"); // only the module's own timer looks at the key
     for line in ["RL.SLIDE k 5 150ms COST 5", "RL.BUCKET k 5 5 150ms COST 5", "RL.WINDOW k 5 150ms COST 5"] {
         conn.done("DEL k");
         while conn.ask(line).five()[0] == 0 {}
-        // All of it is there again when the key holds nothing any more.
+        // All of the limit is free again when the key holds nothing any more.
         assert_eq!(conn.ask(&format!("{line} WAIT 1h")).five()[..3], [1, 5, 0], "{line}");
     }
 }

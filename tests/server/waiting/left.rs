@@ -1,10 +1,10 @@
-//! Who leaves before it is their turn consumes nothing, and those behind them go on.
+//! A client that leaves before its turn consumes nothing, and the waiters behind it are admitted.
 
 use super::{TAKE, WANT};
 use crate::common::waiting::{assert_nobody_waits, waiting};
 use crate::common::{Conn, Server, Value, Waiter, wait_until};
 
-/// Room for two; the first waits for three, the second for two.
+/// Starts two waiters with room for two units. The first waits for three, the second for two.
 fn two(server: &Server, conn: &mut Conn) -> (Waiter, Waiter) {
     conn.done("RL.SLIDE k 5 1d COST 3");
     let first = Waiter::start(server, "RL.SLIDE k 5 1d COST 3 WAIT 1h");
@@ -12,7 +12,7 @@ fn two(server: &Server, conn: &mut Conn) -> (Waiter, Waiter) {
     (first, second)
 }
 
-/// The second has gone on, and nothing was taken for the first.
+/// Checks that the second waiter was admitted, and that nothing was taken for the first.
 #[track_caller]
 fn assert_second_went_on(conn: &mut Conn, second: Waiter) {
     assert_eq!(second.five()[..3], [1, 5, 0]);
@@ -82,7 +82,7 @@ fn one_whose_turn_came_at_the_same_moment_leaves_once() {
     for way in ["CLIENT KILL ID", "CLIENT UNBLOCK"] {
         conn.done(TAKE);
         let first = Waiter::start(&server, WANT);
-        // One after the other in one batch: both happen before the module has looked.
+        // Both commands in one batch: both run before the module looks at the line.
         conn.send(&["RL.REFUND", "k", "5"]);
         conn.send(&crate::common::conn::words(&format!("{way} {}", first.id)));
         assert_eq!(conn.receive().int(), 5);
@@ -93,8 +93,8 @@ fn one_whose_turn_came_at_the_same_moment_leaves_once() {
     }
 }
 
-/// A server of 7.0 remembered the last client that it had offered a new key to, and read it when it was
-/// freed: which a sanitizer sees, see `make sanitize`.
+/// Redis 7.0 kept a pointer to the last client to which it had offered a new key, and read it after the
+/// client was freed. A sanitizer detects this: see `make sanitize`.
 #[test]
 fn one_that_has_seen_its_key_come_to_be() {
     let server = Server::start(&["appendonly yes"]);

@@ -1,4 +1,4 @@
-//! A request about several keys stands in the line of each.
+//! A request about several keys waits in the line of each.
 
 use crate::common::quota::Answer;
 use crate::common::waiting::{assert_nobody_waits, still, waiting};
@@ -90,7 +90,7 @@ fn a_chain_of_waiters_comes_loose_one_after_the_other() {
     let pair =
         |pair: &[String]| format!("RL.MQUOTA 2 {} {} POLICY p p COST requests 2 WAIT 1h", pair[0], pair[1]);
     let waiters: Vec<Waiter> = keys.windows(2).map(|keys| Waiter::start(&server, &pair(keys))).collect();
-    // The last has both of its keys free, but in the line of one of them it is the second.
+    // Both keys of the last waiter are free, but it is second in the line of one of them.
     for freed in ["k5", "k4", "k3", "k2", "k1"] {
         conn.done(&format!("RL.CANCEL {freed} r"));
         assert_eq!(still(&waiters, &mut conn), [0, 1, 2, 3, 4], "{freed}");
@@ -104,7 +104,7 @@ fn a_chain_of_waiters_comes_loose_one_after_the_other() {
     assert_nobody_waits(&mut conn);
 }
 
-/// A request that has to wait for `a`, and takes nothing of `b` as its policy is now.
+/// A request that must wait for `a`, and takes nothing of `b` under its current policy.
 const OTHER: &str = "RL.MQUOTA 2 a b POLICY p q WAIT 1h";
 
 fn normal(conn: &mut Conn, key: &str) -> i64 {
@@ -146,7 +146,7 @@ fn it_stands_in_the_lines_of_what_it_takes_since_a_policy_has_changed() {
     assert_nobody_waits(&mut conn);
 }
 
-/// The other way about: a policy changes so that the key is waited for no more.
+/// Covers the reverse case: a policy changes, and the waiter leaves the line of the key.
 fn take_nothing_of(server: &Server, conn: &mut Conn) {
     conn.done("DEL a b");
     take(conn, "a");

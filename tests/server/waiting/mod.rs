@@ -1,4 +1,4 @@
-//! `WAIT`: whose turn it is and when, and every way in which a wait ends.
+//! `WAIT`: the order and the time of admissions, and every way in which a wait ends.
 
 mod aging;
 mod at_once;
@@ -23,13 +23,13 @@ mod roles;
 mod timed_out;
 mod told;
 
-/// A request of one limit that takes all of it for a day, and one that then waits for a part of it.
+/// A request of one limit that takes all of it for a day. `WANT` then waits for a part of it.
 const TAKE: &str = "RL.SLIDE k 5 1d COST 5";
 const WANT: &str = "RL.SLIDE k 5 1d WAIT 1h";
-/// What the latter is told when all has been given back, and when nothing has been.
+/// The reply to `WANT` if nothing else is taken, for example after everything has been given back.
 const GOT: [i64; 5] = [1, 5, 4, 0, 86_400_000];
 
-/// The one in the middle, which a machine that is busy for a moment does not move.
+/// Returns the median, which a short period of load on the machine does not move.
 fn median(mut numbers: Vec<i64>) -> i64 {
     numbers.sort_unstable();
     numbers[numbers.len() / 2]

@@ -1,11 +1,12 @@
-//! A higher lane first, in a lane first come, first served; and nobody takes what another is in line for.
+//! A higher lane comes first, and within a lane the first to arrive is the first to be admitted. No request
+//! takes what a waiter is in line for.
 
 use super::{TAKE, WANT};
 use crate::common::clock::frozen;
 use crate::common::waiting::{assert_nobody_waits, still};
 use crate::common::{Conn, Server, Waiter};
 
-/// Gives back one at a time: in which order they go on.
+/// Gives back one unit at a time. Returns the order in which the waiters are admitted.
 fn order(conn: &mut Conn, waiters: &[Waiter]) -> Vec<usize> {
     let mut order = Vec::new();
     let mut waited = still(waiters, conn);
@@ -61,7 +62,7 @@ fn commands_of_all_kinds_stand_in_one_line() {
     assert_eq!(conn.open("k"), 3);
 }
 
-/// Four of five are taken, and one waits for two.
+/// Takes four of five units, and starts a waiter for two.
 fn large_head(server: &Server, conn: &mut Conn) -> Waiter {
     conn.done("RL.SLIDE k 5 1d COST 4");
     Waiter::start(server, "RL.SLIDE k 5 1d COST 2 WAIT 1h")
@@ -140,7 +141,7 @@ fn what_is_told_behind_a_waiter_counts_that_it_goes_on_first() {
     let mut conn = server.connect();
     conn.done("RL.SLIDE k 2 1h COST 2");
     let _head = Waiter::start(&server, "RL.SLIDE k 2 1h COST 2 WAIT 2h");
-    // The first hour is what is used, the second the waiter's.
+    // The first hour is the usage, the second is the waiter's.
     for line in ["RL.SLIDE k 2 1h", "RL.PEEK k"] {
         let (_, reply) = frozen(&mut conn, line);
         let [allowed, _, remaining, retry_after, reset_after] = reply.five();

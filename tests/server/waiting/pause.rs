@@ -1,4 +1,5 @@
-//! While an operator pauses clients nobody goes on; right after it, all go on who may.
+//! While an operator pauses clients, no waiter is admitted. Right after the pause, all waiters with room are
+//! admitted.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +8,7 @@ use crate::common::clock::now;
 use crate::common::waiting::{assert_nobody_waits, still};
 use crate::common::{Conn, Server, Waiter, aof, wait_for_clock};
 
-/// Two whose turn comes soon, on two keys; when it has come.
+/// Starts two waiters, on two keys, whose turns come soon. Also returns the instant at which both have come.
 fn two(server: &Server, conn: &mut Conn) -> ([Waiter; 2], i64) {
     conn.done("RL.SLIDE a 1 200ms");
     conn.done("RL.SLIDE b 1 200ms");
@@ -62,7 +63,7 @@ fn who_comes_during_a_pause_is_held_back_by_it() {
     let mut conn = server.connect();
     conn.done(TAKE);
     conn.done("CLIENT PAUSE 100000 WRITE");
-    let late = Waiter::start(&server, "RL.SLIDE k 5 1d WAIT 1h"); // by the server itself
+    let late = Waiter::start(&server, "RL.SLIDE k 5 1d WAIT 1h"); // the server itself holds it back
     assert_eq!(conn.info_number("rl_waiting_normal"), 0);
     conn.done("CLIENT UNPAUSE");
     crate::common::wait_until("it stands in line", || conn.info_number("rl_waiting_normal") == 1);
@@ -76,7 +77,7 @@ fn a_wait_ends_during_a_pause_as_at_any_time() {
     let mut conn = server.connect();
     for pause in ["CLIENT PAUSE 100000 WRITE", "CLIENT PAUSE 300 ALL"] {
         conn.done("FLUSHALL");
-        conn.done("RL.SLIDE k 1 120ms"); // its turn would come before its time is over
+        conn.done("RL.SLIDE k 1 120ms"); // its turn would come before its wait times out
         let begin = Instant::now();
         let waiter = Waiter::start(&server, "RL.SLIDE k 1 120ms WAIT 200ms");
         conn.done(pause);

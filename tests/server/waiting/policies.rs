@@ -1,4 +1,4 @@
-//! An operator who changes a policy changes it for those who wait, too.
+//! An operator who changes a policy also changes it for waiters.
 
 use crate::common::quota::Answer;
 use crate::common::waiting::{assert_nobody_waits, still};
@@ -6,7 +6,7 @@ use crate::common::{Conn, Server, Waiter};
 
 const REQUESTS: [&str; 2] = ["RL.QUOTA k POLICY p WAIT 1h", "RL.MQUOTA 2 k l POLICY p p WAIT 1h"];
 
-/// A policy of which everything is taken.
+/// Creates a policy and takes everything of it.
 fn full(conn: &mut Conn) {
     conn.done("FLUSHALL");
     conn.done("RL.POLICY SET p LIMIT a 1 1d");

@@ -1,5 +1,5 @@
-//! On its turn a request is told whatever a new one would be: what was allowed when it came is not
-//! allowed for ever.
+//! On its turn, a waiting request gets the same errors as a new request: a permission that it had on arrival
+//! may have been withdrawn.
 
 use super::{TAKE, WANT};
 use crate::common::waiting::{assert_nobody_waits, still};
@@ -98,7 +98,7 @@ fn where_memory_is_made_by_eviction_they_go_on() {
     for number in 0..200 {
         filler.done(&format!("SET filler:{number} {}", "x".repeat(2_000)));
     }
-    conn.done("CONFIG SET maxmemory 1"); // all goes, `k` too
+    conn.done("CONFIG SET maxmemory 1"); // all keys are evicted, including `k`
     wait_until("what was taken is evicted", || conn.ask("PING").text() == "PONG" && !waiter.waits(&mut conn));
     assert_eq!(waiter.answer().list()[0].int(), 1);
     conn.done("CONFIG SET maxmemory 0");
@@ -128,7 +128,7 @@ fn where_the_disk_takes_no_more_they_are_refused_as_any_write_is() {
     let waiter = Waiter::start(&server, "RL.SLIDE k 1 1d WAIT 1h");
     conn.done("BGSAVE");
     wait_until("it has failed", || conn.info("rdb_last_bgsave_status").as_deref() == Some("err"));
-    conn.done("CONFIG SET rl.lane-aging 1h"); // their line is looked at
+    conn.done("CONFIG SET rl.lane-aging 1h"); // makes the module look at their line
     assert!(waiter.answer().error().starts_with("MISCONF "));
     assert_nobody_waits(&mut conn);
 }

@@ -1,4 +1,4 @@
-//! Replicas and files get what became of those who waited, in the databases where it did.
+//! Replicas and files receive the effects of waiters, each in the right database.
 
 use super::{TAKE, WANT};
 use crate::common::conn::words;
@@ -6,7 +6,8 @@ use crate::common::replica::{catch_up, pair, replica_of};
 use crate::common::waiting::assert_nobody_waits;
 use crate::common::{Conn, Server, Waiter, aof, wait_until};
 
-/// Many wait in several databases for limits of all kinds, and go on by time and by what is given back.
+/// Starts many waiters in several databases for limits of all kinds. They are admitted with time and by
+/// refunds.
 fn load(server: &Server) {
     let lines = [
         "RL.SLIDE s 2 60ms",
@@ -48,7 +49,7 @@ fn at(server: &Server, db: i32) -> Conn {
 }
 
 fn digest(conn: &mut Conn) -> String {
-    // What is short-lived may be gone on one of them only.
+    // A short-lived key may be gone on only one of the two.
     for db in DATABASES {
         conn.done(&format!("SELECT {db}"));
         wait_until("short-lived keys are gone", || conn.ask("EXISTS s b w").int() == 0);

@@ -1,4 +1,4 @@
-//! What becomes of a reservation lets those go on who wait for what it held.
+//! The end of a reservation admits the waiters for what it held.
 
 use super::median;
 use crate::common::conn::words;
@@ -6,7 +6,7 @@ use crate::common::quota::{Answer, Event, entries};
 use crate::common::waiting::{assert_nobody_waits, still};
 use crate::common::{Conn, Server, Waiter};
 
-/// One slot, and a number of tokens that one request takes.
+/// A request for the only slot, and for some tokens.
 const REQUEST: &str = "RL.QUOTA k LIMIT open 1 INFLIGHT LIMIT t 9 1d UNIT tokens COST tokens 3 RESERVE";
 
 fn reserve(conn: &mut Conn, ttl: &str, id: &str) {
@@ -73,7 +73,7 @@ fn a_reservation_that_is_renewed_is_waited_for_until_it_then_runs_out() {
     let mut conn = server.connect();
     reserve(&mut conn, "1h", "r0");
     let first = wait(&server, "r1");
-    conn.done("RL.RENEW k r0 80ms"); // sooner than it was
+    conn.done("RL.RENEW k r0 80ms"); // sooner than before
     assert!(Answer::of(&first.answer()).allowed);
 
     conn.done("RL.RENEW k r1 300ms");
@@ -120,7 +120,7 @@ fn the_one_whose_id_is_reserved_meanwhile_is_told_so_on_its_turn() {
     let mut conn = server.connect();
     reserve(&mut conn, "1h", "r0");
     let waiter = wait(&server, "x");
-    // A higher lane comes by the same id and gets the slot.
+    // A request in a higher lane has the same id and gets the slot.
     let higher = Waiter::start(&server, &format!("{REQUEST} 1h ID x WAIT 1h PRIORITY HIGH"));
     conn.done("RL.CANCEL k r0");
     assert_eq!(Answer::of(&higher.answer()), Answer::of(&waiter.answer()));

@@ -1,4 +1,5 @@
-//! Who waits is in no file: a server that ends, crashes or reads its data anew has admitted nobody for it.
+//! Waiters are in no file. A server that shuts down, crashes or reloads its data has admitted no waiter
+//! because of it.
 
 use super::{TAKE, WANT};
 use crate::common::waiting::{assert_nobody_waits, still, waiting};

@@ -1,4 +1,4 @@
-//! Primaries and replicas that change places.
+//! Primaries and replicas that change roles.
 
 use super::{TAKE, WANT};
 use crate::common::replica::{catch_up, pair};
@@ -40,7 +40,7 @@ fn a_primary_that_becomes_a_replica_tells_them_so() {
     wait_until("it follows", || conn.info("master_link_status").as_deref() == Some("up"));
     assert_eq!(conn.ask("DBSIZE").int(), 0);
     assert_eq!(other.connect().ask("DBSIZE").int(), 0);
-    // And back.
+    // And back to a primary.
     conn.done("REPLICAOF NO ONE");
     conn.done(TAKE);
     let waiter = Waiter::start(&server, WANT);
@@ -76,7 +76,7 @@ fn a_failover_that_clients_ask_for_answers_all_who_wait() {
     old.done(TAKE);
     let waiters = [WANT, WANT].map(|line| Waiter::start(&primary, line));
     catch_up(&mut old, &mut new);
-    // The replica listens on a socket alone, so it is told by hand.
+    // The replica listens on a socket only, so the test changes the roles by hand.
     old.done("CLIENT PAUSE 100000 WRITE");
     new.done("REPLICAOF NO ONE");
     let other = Server::start_tcp(&[]);
@@ -96,7 +96,7 @@ fn on_a_replica_that_takes_writes_they_wait_and_go_on() {
     conn.done("RL.SLIDE mine 1 100ms");
     let waiter = Waiter::start(&replica, "RL.SLIDE mine 1 100ms WAIT 1h");
     assert_eq!(waiter.five()[0], 1);
-    // What the primary does to a key is heard as well.
+    // The module also notices what the primary does to a key.
     primary.done(TAKE);
     catch_up(&mut primary, &mut conn);
     let waiter = Waiter::start(&replica, WANT);

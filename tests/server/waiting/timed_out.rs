@@ -1,4 +1,4 @@
-//! Who has waited for as long as they would get the denial that they would get now.
+//! A waiter that times out gets the denial that a new request would get now.
 
 use std::time::Instant;
 
@@ -9,7 +9,7 @@ use crate::common::quota::{admission, slide};
 use crate::common::waiting::{assert_nobody_waits, still};
 use crate::common::{Conn, Server, Value, Waiter};
 
-/// Requests of keys that are full for days to come.
+/// Creates keys that are full for days, and returns requests on them.
 fn full(conn: &mut Conn) -> [&'static str; 9] {
     let at = ahead(conn);
     conn.done("RL.POLICY SET p LIMIT a 5 9d");
@@ -30,7 +30,8 @@ fn full(conn: &mut Conn) -> [&'static str; 9] {
     ]
 }
 
-/// A reply without its times, and these: they are long enough to be told from other numbers.
+/// Moves the times out of a reply into `times`. The times are so long that they differ from all other
+/// numbers.
 fn apart(reply: Value, times: &mut Vec<i64>) -> Value {
     match reply {
         Value::Int(time) if time > 100_000 => {
@@ -99,7 +100,7 @@ fn those_behind_go_on_when_one_before_them_has_waited_for_long_enough() {
     let large = Waiter::start(&server, "RL.SLIDE k 5 1d COST 5 WAIT 400ms");
     let small: Vec<Waiter> = (0..3).map(|_| Waiter::start(&server, WANT)).collect();
     assert_eq!(still(&small, &mut conn), [0, 1, 2]);
-    // Its reply is that of a new request, and those are in line before such a one.
+    // Its reply is that of a new request, and the two waiters are ahead of a new request in line.
     assert_eq!(large.five()[..3], [0, 5, 0]);
     crate::common::wait_until("the first two go on", || still(&small, &mut conn) == [2]);
     assert_eq!(conn.ask("RL.INFO k").get("used").int(), 5);
@@ -136,7 +137,7 @@ fn what_never_can_be_admitted_does_not_wait() {
     }
     assert_eq!(conn.info_number("rl_slide_denied"), 1);
     assert_nobody_waits(&mut conn);
-    // Nor where others wait.
+    // The same holds while others wait.
     conn.done(TAKE);
     let _first = Waiter::start(&server, WANT);
     assert_eq!(conn.ask("RL.SLIDE k 5 1d COST 6 WAIT 1h").five()[3], -1);

@@ -1,4 +1,4 @@
-//! What `INFO` and `RL.INFO` tell of those who wait.
+//! The fields of `INFO` and `RL.INFO` about waiters.
 
 use super::{TAKE, WANT};
 use crate::common::waiting::assert_nobody_waits;
@@ -6,7 +6,7 @@ use crate::common::{Conn, Server, Value, Waiter, wait_until};
 
 const LANES: [&str; 4] = ["critical", "high", "normal", "low"];
 
-/// So many wait in each lane, by `INFO`, and by `RL.INFO k`.
+/// Returns the number of waiters in each lane, from `INFO` and from `RL.INFO k`.
 #[track_caller]
 fn counts(conn: &mut Conn) -> [[i64; 4]; 2] {
     let waiting = conn.ask("RL.INFO k").get("waiting");
@@ -79,7 +79,7 @@ fn what_became_of_those_who_waited() {
     conn.done(&format!("CLIENT KILL ID {}", gone.id));
     wait_until("it is gone", || told(&mut conn) == [1, 1, 0, 1, 1]);
 
-    // Each is decided once, however often it was looked at meanwhile.
+    // Each request is decided once, however often the module looked at it meanwhile.
     let decided = ["admitted", "denied", "errors"].map(|what| conn.info_number(&format!("rl_slide_{what}")));
     assert_eq!(decided, [2, 2, 0]);
     assert_nobody_waits(&mut conn);

@@ -1,4 +1,4 @@
-//! The limits in this process: shards, each behind a lock of its own that is held for one decision.
+//! The limits in this process. Each key belongs to one of many shards; a shard is locked for one decision at a time.
 
 use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,21 +21,21 @@ use crate::command::Command;
 use crate::reply::{self, Failure, Reply};
 use crate::waiter_limits::WaiterLimits;
 
-/// How many shards there are: more than there are processors, so that they seldom meet.
+/// The number of shards. There are more than processors, so that two threads seldom need the same one.
 const SHARDS: usize = 64;
 
-/// What it is set to.
+/// The settings of this back end.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    /// How many keys there may be.
+    /// The most keys.
     pub(crate) max_keys: usize,
-    /// In how long a waiter rises one lane, if it does.
+    /// The time after which a waiter rises one lane; `None` if it never does.
     pub(crate) aging: Option<Span>,
-    /// Limits that have a name.
+    /// The policies.
     pub(crate) policies: Policies,
 }
 
-/// See the head of this file.
+/// The back end that keeps limits in this process.
 pub(crate) struct Embedded {
     hasher: RandomState,
     shards: Vec<Arc<Part>>,
@@ -44,7 +44,7 @@ pub(crate) struct Embedded {
     waiter_limits: Arc<WaiterLimits>,
 }
 
-/// A shard, and what wakes the task that serves it.
+/// A shard, and the signal for the task that serves it.
 struct Part {
     shard: Mutex<Shard>,
     wake: Notify,
@@ -52,13 +52,13 @@ struct Part {
 
 impl Part {
     fn lock(&self) -> MutexGuard<'_, Shard> {
-        // A panic leaves at most one decision undone: it is taken before anything is changed.
+        // A panic loses at most one decision: a decision is complete before anything changes.
         self.shard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Embedded {
-    /// Nothing is used yet.
+    /// A back end without keys.
     pub(crate) fn new(settings: Settings, waiter_limits: Arc<WaiterLimits>) -> Self {
         let Settings { max_keys, aging, policies } = settings;
         let (room, policies) = (Arc::new(Room::new(max_keys)), Arc::new(policies));
@@ -71,7 +71,7 @@ impl Embedded {
         Self { hasher: RandomState::default(), shards, room, policies, waiter_limits }
     }
 
-    /// Starts the tasks that serve those who wait; they run as long as the program.
+    /// Starts the tasks that serve the waiters. They run as long as the program.
     pub(crate) fn start(&self) {
         for part in &self.shards {
             tokio::spawn(serve(Arc::clone(part)));
@@ -107,7 +107,7 @@ impl Embedded {
         }
     }
 
-    /// Where no key could be made, asks once more after all shards have dropped what has expired.
+    /// If there was no room for a new key, removes expired keys from all shards and asks once more.
     fn make_room(&self, result: reply::Result, command: &Arc<Command>) -> reply::Result {
         if result != Err(Failure::Full) {
             return result;
@@ -118,7 +118,7 @@ impl Embedded {
                 break;
             }
         }
-        let busy = || Err(rl_core::fault::Fault::Busy); // it is not asked to wait a second time
+        let busy = || Err(rl_core::fault::Fault::Busy); // the second time it may not wait
         match self.part(command.key())?.lock().come(command, Now::read(), busy) {
             Come::Answer(result) => result,
             Come::Waits(..) => Err(Failure::Full),
@@ -136,7 +136,7 @@ impl Embedded {
         self.policies.get(name).cloned()
     }
 
-    /// How a key stands, and by which algorithm.
+    /// The algorithm of a key, and its limits now.
     pub(crate) fn fill(&self, key: &[u8]) -> Option<(&'static str, Reply)> {
         let part = self.part(key).ok()?;
         let mut shard = part.lock();
@@ -147,39 +147,38 @@ impl Embedded {
         };
         let mut nothing = Costs::default();
         nothing.add(REQUESTS, 0).ok()?;
-        match peek(&shard.memory.at(now.into()), key, &nothing).ok()? {
+        match peek(&mut shard.memory.at(now.into()), key, &nothing).ok()? {
             Peeked::Nothing => None,
             Peeked::Limit(decision) => Some((algorithm, Reply::Limit((&decision).into()))),
             Peeked::Quota(shape, decision) => Some((algorithm, Reply::quota([(&*shape, &decision)], None))),
         }
     }
 
-    /// How many keys there are.
+    /// The number of keys.
     pub(crate) fn keys(&self) -> usize {
         self.room.taken()
     }
 
-    /// Answers all who wait, and lets nobody wait from now on.
+    /// Answers all waiters. From now on no request waits.
     pub(crate) fn close(&self) {
         for part in &self.shards {
             part.lock().close();
         }
     }
 
-    /// Decides nothing from now on; so what is saved after this is all that was ever admitted.
+    /// Decides nothing from now on. So a snapshot after this has everything that was ever admitted.
     pub(crate) fn seal(&self) {
         for part in &self.shards {
             part.lock().seal();
         }
     }
 
-    /// Puts a key that was saved; `false` where there is no room for it.
+    /// Adds a key from a snapshot; `false` if there is no room for it.
     pub(crate) fn put(&self, key: &[u8], value: Value, expires: At) -> bool {
         self.part(key).is_ok_and(|part| part.lock().memory.keys.insert(key.into(), value, expires))
     }
 
-    /// Looks at the keys of one shard after another, each locked only while it is looked at, and hands on what
-    /// was seen.
+    /// Calls `look` with the keys of each shard, and `then` with each result. A shard is locked only during `look`.
     pub(crate) fn each<T>(
         &self,
         look: impl Fn(&mut dyn Iterator<Item = (&[u8], &Value, At)>) -> T,
@@ -192,7 +191,7 @@ impl Embedded {
     }
 }
 
-/// Takes a waiter out whose client has gone: the future that waits is dropped then.
+/// Removes a waiter whose client has left: the future that waits is dropped then.
 struct Stands {
     part: Arc<Part>,
     ticket: Option<Ticket>,
@@ -207,7 +206,7 @@ impl Drop for Stands {
     }
 }
 
-/// Serves one shard.
+/// Serves the waiters and expired keys of one shard.
 async fn serve(part: Arc<Part>) {
     loop {
         let next = part.lock().serve();
@@ -215,14 +214,14 @@ async fn serve(part: Arc<Part>) {
         match next {
             Some(at) if at <= Now::read().steady => tokio::task::yield_now().await,
             Some(at) => {
-                let _ = tokio::time::timeout_at(clock::instant(at), woken).await; // either is a reason to look
+                let _ = tokio::time::timeout_at(clock::instant(at), woken).await; // in both cases there may be something to do
             }
             None => woken.await,
         }
     }
 }
 
-/// Makes an id that nobody can guess.
+/// Makes an id that cannot be guessed.
 fn make_id() -> Option<[u8; 32]> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).ok()?;
@@ -239,7 +238,7 @@ mod tests {
         Embedded::new(settings, WaiterLimits::new(10, 10))
     }
 
-    /// One of two in a window, or as these words say.
+    /// A request against 2 in a window, with these further words.
     fn slide(window: &str, more: &[&str]) -> Arc<Command> {
         Arc::new(Command::new(Verb::Slide, ["key", "2", window], more.iter().copied()).unwrap())
     }
@@ -261,7 +260,7 @@ mod tests {
         let waits = slide("500ms", &["COST", "2", "WAIT", "10s"]);
         let Come::Waits(_, told) = shard.come(&waits, Now::read(), || Ok(())) else { panic!("it waits") };
         shard.serve();
-        drop(told); // so does a client that has gone, before it can have the lock to say it
+        drop(told); // as when a client leaves and cannot lock the shard yet
         while !shard.memory.lines.is_empty() {
             shard.serve();
         }

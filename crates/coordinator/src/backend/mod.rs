@@ -1,4 +1,4 @@
-//! Who decides: this process, or a Redis server with the module. Both take the same [`Command`] and give the same
+//! The back ends: limits in this process, or in a Redis server with the module. Both take a [`Command`] and return a
 //! [`reply::Result`].
 
 mod embedded;
@@ -14,16 +14,16 @@ pub(crate) use self::redis::Redis;
 use crate::command::Command;
 use crate::reply;
 
-/// See the head of this file.
+/// The back end of the program.
 pub(crate) enum Backend {
-    /// In this process.
+    /// Limits in this process.
     Embedded(Arc<Embedded>),
-    /// In a Redis or Valkey server with the module.
+    /// Limits in a Redis or Valkey server with the module.
     Redis(Box<Redis>),
 }
 
 impl Backend {
-    /// Starts what runs beside requests, for as long as the program does.
+    /// Starts the background tasks.
     pub(crate) fn start(&self) {
         match self {
             Self::Embedded(embedded) => embedded.start(),
@@ -31,7 +31,7 @@ impl Backend {
         }
     }
 
-    /// Runs a command. If it waits, so does this; whoever drops the future consumes nothing.
+    /// Runs a command, and waits if the command does. A dropped future consumes nothing.
     pub(crate) async fn run(&self, command: &Arc<Command>) -> reply::Result {
         match self {
             Self::Embedded(embedded) => embedded.run(command).await,
@@ -39,15 +39,15 @@ impl Backend {
         }
     }
 
-    /// The limits of a policy, where they are known here.
+    /// The limits of a policy; `None` if they are not known here.
     pub(crate) fn policy(&self, name: &[u8]) -> Option<Arc<Shape>> {
         match self {
             Self::Embedded(embedded) => embedded.policy(name),
-            Self::Redis(_) => None, // they are that server's own
+            Self::Redis(_) => None, // the server keeps them
         }
     }
 
-    /// How a key stands: the algorithm, and what [`Verb::Peek`](crate::command::Verb::Peek) answers for no cost.
+    /// The algorithm of a key, and the answer of [`Verb::Peek`](crate::command::Verb::Peek) for a cost of 0.
     pub(crate) async fn fill(&self, key: &[u8]) -> Option<(&'static str, reply::Reply)> {
         match self {
             Self::Embedded(embedded) => embedded.fill(key),
@@ -55,7 +55,7 @@ impl Backend {
         }
     }
 
-    /// How many keys are held here.
+    /// The number of keys in this process.
     pub(crate) fn keys(&self) -> usize {
         match self {
             Self::Embedded(embedded) => embedded.keys(),
@@ -63,7 +63,7 @@ impl Backend {
         }
     }
 
-    /// What it is called.
+    /// Its name.
     pub(crate) const fn kind(&self) -> &'static str {
         match self {
             Self::Embedded(_) => "embedded",
@@ -71,7 +71,7 @@ impl Backend {
         }
     }
 
-    /// Whether it can be asked now.
+    /// Whether it answers now.
     pub(crate) async fn is_up(&self) -> bool {
         match self {
             Self::Embedded(_) => true,
@@ -79,7 +79,7 @@ impl Backend {
         }
     }
 
-    /// Answers all who wait, and lets nobody wait from now on.
+    /// Answers all waiters. From now on no request waits.
     pub(crate) fn close(&self) {
         match self {
             Self::Embedded(embedded) => embedded.close(),

@@ -1,24 +1,20 @@
-//! A request as both back ends know it: the words of a command of the module, and what they mean.
+//! A request for a back end: the words of one of the module's commands, and their meaning.
 //!
-//! Every way in (JSON, Envoy, `/allow`) makes one of these. Its words are read here, once, before any back end
-//! sees it. So both back ends answer the same errors, in the same words.
+//! JSON, Envoy and `/allow` all become commands. The words are read once, here, before a back end sees them. So both back
+//! ends give the same errors in the same words.
 
 mod words;
-
-use std::sync::Arc;
 
 use rl_core::fault::Result;
 use rl_core::grammar::Words;
 use rl_core::grammar::ask::{Ask, Limits};
 use rl_core::grammar::request::{self, Request};
 use rl_core::queue::Wait;
-use rl_core::quota::limit::{Limit, Measure, REQUESTS};
-use rl_core::quota::shape::Shape;
 use rl_core::time::Span;
 
 use self::words::{Read, WordList};
 
-/// What is asked.
+/// Which command it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Verb {
     /// `RL.SLIDE`
@@ -42,7 +38,7 @@ pub(crate) enum Verb {
 }
 
 impl Verb {
-    /// All of them.
+    /// All commands.
     pub(crate) const ALL: [Self; 9] = [
         Self::Slide,
         Self::Window,
@@ -55,7 +51,7 @@ impl Verb {
         Self::Renew,
     ];
 
-    /// The command's name.
+    /// Its name in the module.
     pub(crate) const fn command(self) -> &'static str {
         match self {
             Self::Slide => "RL.SLIDE",
@@ -106,21 +102,21 @@ impl Verb {
     }
 }
 
-/// A command that was read once and found right.
+/// A command whose words have been read and are valid.
 #[derive(Debug)]
 pub(crate) struct Command {
     verb: Verb,
     read: Read,
-    /// How many words come before those that say that it waits.
+    /// The number of words before `WAIT`.
     at_once: usize,
     wait: Option<Wait>,
-    /// The time to wait, if it is shorter than the words say.
+    /// The time to wait, if it was shortened.
     shortened: Option<Box<[u8]>>,
     longest: Span,
 }
 
 impl Command {
-    /// A command of these words without its name, and of those that say that it waits.
+    /// A command of these words. `words` begins with the key; `wait` begins with `WAIT`, or is empty.
     ///
     /// # Errors
     /// The fault of the first word that is wrong.
@@ -139,34 +135,40 @@ impl Command {
             let longest = match request {
                 Request::Limit(request) => request.rule.longest(),
                 Request::Quota(Ask { limits: Limits::Known { shape, .. }, .. }) => shape.longest(),
-                _ => Span::default(),
+                Request::Quota(Ask { limits: Limits::Policy { .. }, .. })
+                | Request::ManyQuotas(_)
+                | Request::Peek(_)
+                | Request::Refund(_)
+                | Request::Settle { .. }
+                | Request::Cancel { .. }
+                | Request::Renew { .. } => Span::default(),
             };
             (request.wait(), longest)
         });
         Ok(Self { verb, read, at_once, wait, shortened: None, longest })
     }
 
-    /// What is asked.
+    /// Which command it is.
     pub(crate) const fn verb(&self) -> Verb {
         self.verb
     }
 
-    /// Lends what its words mean.
+    /// Lends the meaning of its words.
     pub(crate) fn with_request<T>(&self, look: impl FnOnce(&Request<'_>) -> T) -> T {
         self.read.with_dependent(|_, request| look(request))
     }
 
-    /// The key that it is about.
+    /// Its key.
     pub(crate) fn key(&self) -> &[u8] {
         self.read.borrow_owner().word(1).unwrap_or_default()
     }
 
-    /// Whether, and how, it waits if it is not admitted at once.
+    /// How it waits if it is denied; `None` if it does not.
     pub(crate) const fn wait(&self) -> Option<Wait> {
         self.wait
     }
 
-    /// Makes it wait no longer than `most`.
+    /// Shortens its wait to `most`.
     pub(crate) fn at_most(&mut self, most: Span) {
         if let Some(wait) = self.wait.as_mut().filter(|wait| wait.time > most) {
             wait.time = most;
@@ -184,7 +186,7 @@ impl Command {
         })
     }
 
-    /// The words that come before those that say that it waits.
+    /// The same command without its wait.
     pub(crate) fn words_at_once(&self) -> impl Iterator<Item = &[u8]> {
         self.words().take(self.at_once)
     }
@@ -193,44 +195,4 @@ impl Command {
     pub(crate) const fn longest(&self) -> Span {
         self.longest
     }
-
-    /// The limits that it spells out, with their names. That of a command with one limit is `default`.
-    pub(crate) fn measures(&self) -> Vec<Measured> {
-        self.with_request(|request| match request {
-            Request::Limit(request) => {
-                let (name, unit) = (b"default".as_slice().into(), REQUESTS.into());
-                vec![Measured { name, unit, measure: Measure::Rate(request.rule) }]
-            }
-            Request::Quota(Ask { limits: Limits::Known { shape, .. }, .. }) => measures_of(shape),
-            _ => Vec::new(),
-        })
-    }
-
-    /// The name of the policy that it asks by.
-    pub(crate) fn policy(&self) -> Option<Box<[u8]>> {
-        self.with_request(|request| match request {
-            Request::Quota(Ask { limits: Limits::Policy { name, .. }, .. }) => Some((*name).into()),
-            _ => None,
-        })
-    }
-}
-
-/// One limit as it is told of.
-pub(crate) struct Measured {
-    /// What it is called.
-    pub(crate) name: Box<[u8]>,
-    /// What it counts.
-    pub(crate) unit: Box<[u8]>,
-    /// How.
-    pub(crate) measure: Measure,
-}
-
-/// The limits of a shape.
-pub(crate) fn measures_of(shape: &Arc<Shape>) -> Vec<Measured> {
-    let measured = |limit: &Limit| Measured {
-        name: limit.name.as_bytes().into(),
-        unit: limit.unit.as_bytes().into(),
-        measure: limit.measure,
-    };
-    shape.limits().iter().map(measured).collect()
 }

@@ -8,32 +8,32 @@ use tonic::body::Body;
 use crate::app::App;
 use crate::auth::Access;
 
-/// Refuses requests that are not gRPC.
+/// The refusal of a request that is not gRPC.
 ///
 /// A page of another site cannot make a browser send this content type without permission, which is never given.
-pub(super) fn check_call(app: &App, head: &Parts) -> Result<(), Response<Body>> {
-    let refuse = |reason, status, text: &'static str| {
-        app.metrics.refuse(reason);
-        let mut response = Response::new(Body::new(text.to_owned()));
-        *response.status_mut() = status;
-        Err(response)
+pub(super) fn not_a_call(app: &App, head: &Parts) -> Option<Response<Body>> {
+    let (reason, status, text) = if head.version != Version::HTTP_2 {
+        ("grpc_not_http2", StatusCode::HTTP_VERSION_NOT_SUPPORTED, "gRPC needs HTTP/2\n")
+    } else if !is_grpc(&head.headers) {
+        ("not_grpc", StatusCode::UNSUPPORTED_MEDIA_TYPE, "this port speaks gRPC\n")
+    } else {
+        return None;
     };
-    if head.version != Version::HTTP_2 {
-        let status = StatusCode::HTTP_VERSION_NOT_SUPPORTED;
-        return refuse("grpc_not_http2", status, "gRPC needs HTTP/2\n");
-    }
-    if !is_grpc(&head.headers) {
-        return refuse("not_grpc", StatusCode::UNSUPPORTED_MEDIA_TYPE, "this port speaks gRPC\n");
-    }
-    Ok(())
+    app.metrics.refuse(reason);
+    let mut response = Response::new(Body::new(text.to_owned()));
+    *response.status_mut() = status;
+    Some(response)
 }
 
 /// What the call's token gives access to.
-pub(super) fn check_token(app: &App, head: &Parts) -> Result<Access, Response<Body>> {
+///
+/// # Errors
+/// The call has no token, and needs one.
+pub(super) fn check_token(app: &App, head: &Parts) -> Result<Access, Status> {
     let given = head.headers.get(header::AUTHORIZATION).map(|value| value.as_bytes());
     app.auth.check(given).ok_or_else(|| {
         app.metrics.refuse("unauthorized");
-        Status::unauthenticated("a bearer token is needed in the metadata authorization").into_http()
+        Status::unauthenticated("a bearer token is needed in the metadata authorization")
     })
 }
 

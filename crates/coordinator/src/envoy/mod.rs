@@ -36,7 +36,7 @@ use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::Service as _;
 
-use self::access::{check_call, check_token};
+use self::access::{check_token, not_a_call};
 pub(crate) use self::configure::Answering;
 use self::health::Health;
 use self::metered_body::MeteredBody;
@@ -88,7 +88,7 @@ impl Envoy {
     ) -> Result<Response<Body>, Infallible> {
         let access = match check_token(&self.app, &head) {
             Ok(access) => access,
-            Err(refusal) => return Ok(refusal),
+            Err(status) => return Ok(status.into_http()),
         };
         head.extensions.insert(access);
         let response = self.rate_limits.call(Request::from_parts(head, body)).await?;
@@ -105,7 +105,7 @@ impl Interface for Envoy {
 
     async fn answer(self, request: Request<Incoming>) -> Response<Body> {
         let (head, body) = request.into_parts();
-        if let Err(refusal) = check_call(&self.app, &head) {
+        if let Some(refusal) = not_a_call(&self.app, &head) {
             return refusal;
         }
         let app = Arc::clone(&self.app);

@@ -64,7 +64,7 @@ impl AllowAnswer {
             10..100 => "0",
             _ => "",
         };
-        let mut text = Text::with_capacity(128);
+        let mut text = Text::new();
         text.push("{\"allowed\": ").push(if allowed { "true" } else { "false" });
         text.push(", \"count\": ").number(count).push(", \"max\": ").number(max);
         text.push(", \"retry_after\": ").number(seconds).push(".").push(zeros).number(ms).push("}");

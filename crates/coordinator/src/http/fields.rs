@@ -2,15 +2,15 @@
 //! fields (RFC 9651).
 
 use hyper::header::{HeaderName, HeaderValue};
-use rl_core::limit::rule::Rule;
-use rl_core::limit::window::Length;
-use rl_core::quota::limit::{Measure, REQUESTS};
-use rl_core::time::Span;
+use rl_core::grammar::ask::{Ask, Limits};
+use rl_core::grammar::request::Request;
+use rl_core::quota::limit::{Limit, Measure, REQUESTS};
+use rl_core::quota::shape::Shape;
 
 use super::text::Text;
 use crate::app::App;
 use crate::clock::whole_seconds;
-use crate::command::{Command, Measured, measures_of};
+use crate::command::Command;
 use crate::reply::{Reply, Row};
 
 pub(super) const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -21,7 +21,7 @@ const INTEGER_MAX: u64 = 999_999_999_999_999;
 
 /// `RateLimit: "rpm";r=999;t=60`: what remains, and in how many seconds the whole limit is available again.
 pub(super) fn rate_limit(reply: &Reply) -> Option<HeaderValue> {
-    let mut text = Text::with_capacity(64);
+    let mut text = Text::new();
     let mut add = |name: &str, row: &Row| {
         text.push(if text.is_empty() { "\"" } else { ", \"" }).push(name);
         text.push("\";r=").number(row.remaining.min(INTEGER_MAX));
@@ -35,58 +35,44 @@ pub(super) fn rate_limit(reply: &Reply) -> Option<HeaderValue> {
     text.header_value()
 }
 
-/// `RateLimit-Policy: "rpm";q=1000;w=60`: the limit, and its window in seconds.
+/// `RateLimit-Policy: "rpm";q=1000;w=60`: the limit, and its window in seconds. `None` if the limits are not known here.
 pub(super) fn rate_limit_policy(app: &App, command: &Command) -> Option<HeaderValue> {
-    let measures = match command.policy() {
-        Some(name) => measures_of(&app.backend.policy(&name)?),
-        None => command.measures(),
+    let mut text = Text::new();
+    command.with_request(|request| match request {
+        Request::Limit(request) => push_policy(&mut text, "default", REQUESTS, &Measure::Rate(request.rule)),
+        Request::Quota(Ask { limits: Limits::Known { shape, .. }, .. }) => push_policies(&mut text, shape),
+        Request::Quota(Ask { limits: Limits::Policy { name, .. }, .. }) => {
+            if let Some(shape) = app.backend.policy(name) {
+                push_policies(&mut text, &shape);
+            }
+        }
+        Request::Peek(_)
+        | Request::Refund(_)
+        | Request::Settle { .. }
+        | Request::Cancel { .. }
+        | Request::Renew { .. }
+        | Request::ManyQuotas(_) => {}
+    });
+    if text.is_empty() { None } else { text.header_value() }
+}
+
+fn push_policies(text: &mut Text, shape: &Shape) {
+    for Limit { name, unit, measure } in shape.limits() {
+        push_policy(text, &String::from_utf8_lossy(name.as_bytes()), unit.as_bytes(), measure);
+    }
+}
+
+fn push_policy(text: &mut Text, name: &str, unit: &[u8], measure: &Measure) {
+    let (quota, window, unit) = match measure {
+        Measure::InFlight(limit) => (*limit, None, &b"concurrent-requests"[..]),
+        Measure::Rate(rule) => (rule.quota(), rule.window(), unit),
     };
-    if measures.is_empty() {
-        return None;
+    text.push(if text.is_empty() { "\"" } else { ", \"" }).push(name);
+    text.push("\";q=").number(quota.min(INTEGER_MAX));
+    if unit != REQUESTS {
+        text.push(";qu=\"").push(&String::from_utf8_lossy(unit)).push("\"");
     }
-    let mut text = Text::with_capacity(64);
-    for Measured { name, unit, measure } in &measures {
-        let (name, unit) = (String::from_utf8_lossy(name), String::from_utf8_lossy(unit));
-        let (quota, window, unit) = match measure {
-            Measure::InFlight(limit) => (*limit, None, "concurrent-requests"),
-            Measure::Rate(rule) => (limit(rule), window(rule), &*unit),
-        };
-        text.push(if text.is_empty() { "\"" } else { ", \"" }).push(&name);
-        text.push("\";q=").number(quota.min(INTEGER_MAX));
-        if unit.as_bytes() != REQUESTS {
-            text.push(";qu=\"").push(unit).push("\"");
-        }
-        if let Some(window) = window {
-            text.push(";w=").number(whole_seconds(window.ms()));
-        }
-    }
-    text.header_value()
-}
-
-const fn limit(rule: &Rule) -> u64 {
-    match rule {
-        Rule::Slide(rule) => rule.limit,
-        Rule::Window(rule) => rule.limit,
-        Rule::Bucket(rule) => rule.capacity(),
-    }
-}
-
-/// The time in which the limit is admitted. For a bucket it is the time in which an empty one fills. A calendar month has
-/// no fixed length, so it has none.
-fn window(rule: &Rule) -> Option<Span> {
-    match rule {
-        Rule::Slide(rule) => Some(rule.window),
-        Rule::Window(rule) => match rule.length {
-            Length::Span(span) => Some(span),
-            Length::Month => None,
-        },
-        Rule::Bucket(rule) => {
-            let refill = rule.refill();
-            let scale = 10_u128.checked_pow(u32::from(refill.scale))?;
-            let amount =
-                u128::from(rule.capacity()).checked_mul(scale)?.checked_mul(rule.period().ms().into())?;
-            let ms = amount.div_ceil(u128::from(refill.mantissa).max(1));
-            Some(Span::from_ms(u64::try_from(ms).unwrap_or(u64::MAX).min(INTEGER_MAX)))
-        }
+    if let Some(window) = window {
+        text.push(";w=").number(whole_seconds(window.ms().min(INTEGER_MAX)));
     }
 }

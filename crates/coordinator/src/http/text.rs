@@ -2,14 +2,15 @@
 
 use hyper::body::Bytes;
 use hyper::header::HeaderValue;
+use smallvec::SmallVec;
 
-/// A text that grows at its end.
-pub(super) struct Text(Vec<u8>);
+/// A text that grows at its end. A short one needs no allocation.
+pub(super) struct Text(SmallVec<[u8; 128]>);
 
 impl Text {
-    /// An empty text with room for this many bytes.
-    pub(super) fn with_capacity(bytes: usize) -> Self {
-        Self(Vec::with_capacity(bytes))
+    /// An empty text.
+    pub(super) fn new() -> Self {
+        Self(SmallVec::new())
     }
 
     /// Adds a text.
@@ -24,7 +25,7 @@ impl Text {
     }
 
     /// Whether nothing was added.
-    pub(super) const fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
@@ -36,6 +37,6 @@ impl Text {
 
 impl From<Text> for Bytes {
     fn from(text: Text) -> Self {
-        text.0.into()
+        Self::copy_from_slice(&text.0)
     }
 }

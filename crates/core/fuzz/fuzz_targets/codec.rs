@@ -1,5 +1,5 @@
-//! Arbitrary bytes as a snapshot: refused, or a state that is written the same way again, keeps
-//! every bound and takes further requests.
+//! Decodes arbitrary bytes as a snapshot. Each input is refused or gives a valid state: it encodes to the
+//! same bytes, keeps every bound and takes further requests.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -18,7 +18,7 @@ fuzz_target!(|input: &[u8]| {
         let clock = At::from_ms(last + ms);
         let decision = state.decide(&rule, cost, clock).unwrap();
         assert!(decision.remaining <= decision.limit);
-        // Also what was not admitted: a stream of effects is not always one that this module wrote.
+        // Apply denied requests too: a stream of effects may not come from this module.
         let before = codec::encode(&state);
         if (LimitEffect::Admit { rule, at: decision.at, cost }).apply(&mut state).is_err() {
             assert_eq!(codec::encode(&state), before, "an error changes nothing");

@@ -1,5 +1,5 @@
-//! Any sequence of requests and refunds at any clocks, under one limit or two that differ only in
-//! how much they admit: every answer is the naive oracle's, and honest to the millisecond.
+//! Plays any sequence of requests and refunds at any clocks, under one limit or two that differ only in how
+//! much they admit. Every decision must equal the naive oracle's and be honest to the millisecond.
 #![no_main]
 
 #[path = "../../tests/common/mod.rs"]
@@ -23,7 +23,7 @@ use common::{Key, sound};
 struct Input {
     kind: Kind,
     limits: [u64; 2],
-    /// Small ones are steps of milliseconds, so that edges are met.
+    /// Small values are steps of milliseconds, so that edges are hit.
     small: bool,
     start: u64,
     operations: Vec<Operation>,
@@ -58,7 +58,7 @@ fuzz_target!(|input: Input| {
         Rule::Bucket(_) => Oracle::Bucket(BucketOracle::default()),
     };
     let (mut key, mut clock) = (Key::default(), input.start % (1 << 42));
-    // No more than that: then even the largest costs add up to what a log may hold.
+    // With this maximum, even the largest costs add up to a sum that a log may hold.
     for operation in input.operations.iter().take(120) {
         let rule = rules[usize::from(operation.second)];
         let scale = if input.small { 1 << 24 } else { 1 };
@@ -100,7 +100,7 @@ fn expected(oracle: &Oracle, rule: &Rule, cost: u64, clock: u64) -> rl_core::lim
     }
 }
 
-/// Two rules that age alike, but for windows of a log, which may differ.
+/// Makes two rules that age in the same way. Only the windows of a log may differ.
 fn rules(input: &Input) -> Option<[Rule; 2]> {
     let most = if input.small { 64 } else { COUNT_MAX };
     let limits = input.limits.map(|limit| limit % most + 1);

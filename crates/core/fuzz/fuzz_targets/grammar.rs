@@ -1,5 +1,6 @@
-//! Arbitrary words to every command, arbitrary text as an effect: read or refused, never a panic,
-//! and what is read is within its bounds and can be decided on.
+//! Parses arbitrary words for every command, and arbitrary text as an effect.
+//!
+//! Each input is parsed or refused, without a panic. A parsed request is within bounds and can be decided.
 #![no_main]
 
 #[path = "../../tests/common/effect.rs"]
@@ -16,7 +17,7 @@ use rl_core::limit::state::State;
 use rl_core::number::COUNT_MAX;
 use rl_core::time::{At, Span};
 
-// Words are what stands between spaces, so that a dictionary of keywords and numbers finds them.
+// Words are separated by spaces, so that a dictionary of keywords and numbers is effective.
 fuzz_target!(|input: &[u8]| {
     let words: Vec<&[u8]> = input.split(|byte| *byte == b' ').collect();
     let words = words.as_slice();

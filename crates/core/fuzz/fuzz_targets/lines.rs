@@ -1,5 +1,5 @@
-//! Any history of those who wait: every answer is that of a list which is sorted afresh each time, and
-//! nothing stays behind when all have left.
+//! Plays any history of waiters. Every answer must equal that of a list that is sorted again each time, and
+//! nothing may stay when all waiters have left.
 #![no_main]
 
 #[path = "../../tests/queue/history.rs"]
@@ -10,7 +10,7 @@ mod model;
 use history::{Event, Play};
 use libfuzzer_sys::fuzz_target;
 
-// The first byte says when it begins; each event takes the next few.
+// The first byte chooses the start time. Each event takes the next few bytes.
 fuzz_target!(|input: &[u8]| {
     let Some((begin, events)) = input.split_first() else { return };
     let mut play = Play::new(u64::from(*begin) << 34);

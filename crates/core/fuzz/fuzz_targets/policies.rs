@@ -1,5 +1,6 @@
-//! Arbitrary bytes as a file of policies and as their image in a snapshot: read or refused, never a
-//! panic, and what is read is what a command would have made of it.
+//! Parses arbitrary bytes as a policy file and decodes them as policies in a snapshot.
+//!
+//! Each input is read or refused and never panics. A policy that is read equals what a command would make.
 #![no_main]
 
 use std::sync::Arc;

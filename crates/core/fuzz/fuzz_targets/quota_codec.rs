@@ -1,8 +1,8 @@
-//! Bytes of quotas and of their changes, arbitrary ones and those of a history with a few mutations:
-//! refused, or a sound quota that takes changes, and each has one form.
+//! Decodes quotas and their effects, from arbitrary bytes and from a history with a few mutations.
 //!
-//! The first byte says what follows: 16 a quota as a snapshot has it, 0 to 3 an effect, in the form of versions up to
-//! 0.1 and in that of today, else a history.
+//! Each input is refused or gives a sound quota that takes effects, and each value has one encoding. The
+//! first byte says what follows: 16 a quota as in a snapshot, 0 to 3 an effect in the old encoding or the new
+//! one, any other byte a history.
 #![no_main]
 
 #[path = "../../tests/common/mod.rs"]
@@ -41,13 +41,13 @@ const IDS: [&[u8]; 4] = [b"0", b"1", b"2", b"\0\xff a longer one"];
 #[derive(Arbitrary, Debug)]
 struct History {
     limits: [(u8, Kind, u64); 5],
-    /// Which of them, and with how many halves of their limit, two clients name.
+    /// The limits that two clients name, and how many halves of each limit they ask for.
     shapes: [(u8, u8); 2],
-    /// Small ones are steps of milliseconds, so that edges are met.
+    /// Small values are steps of milliseconds, so that edges are hit.
     small: bool,
     operations: Vec<Operation>,
     mutations: Vec<(u16, u8, u8)>,
-    /// Mutations of a change, and of which.
+    /// Mutations of an effect, and the effect to mutate.
     change: (u8, Vec<(u16, u8, u8)>),
 }
 
@@ -72,7 +72,7 @@ struct Operation {
 enum What {
     Take,
     Reserve,
-    /// The same by the other client.
+    /// The same step by the other client.
     ReserveElsewhere,
     Settle,
     Cancel,
@@ -103,13 +103,13 @@ fn read(bytes: &[u8]) {
     }
 }
 
-/// The form of an effect.
+/// The encoding of an effect.
 enum Form {
     Old,
     New,
 }
 
-/// What the effect of a quota makes of it, if these are the bytes of one.
+/// Applies an effect to a quota, if the bytes are those of an effect.
 fn changed(value: Option<Value>, bytes: &[u8], form: Form) -> Option<Value> {
     let change = match form {
         Old => match Effect::decode_quota(bytes, value.as_ref()).ok()? {
@@ -171,7 +171,7 @@ fn played(history: &History) {
     }
 }
 
-/// Those of the limits whose bit is set, all if none is.
+/// Returns the limits whose bit is set, or all limits if no bit is set.
 fn shape(history: &History, (set, halves): (u8, u8)) -> Arc<Shape> {
     let most = if history.small { 64 } else { COUNT_MAX };
     let time = |ms: u64| span(ms % if history.small { 64 } else { Span::MAX.ms() } + 1);

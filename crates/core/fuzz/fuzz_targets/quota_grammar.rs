@@ -1,5 +1,7 @@
-//! Arbitrary words to every quota command: read or refused, never a panic, and what is read is within
-//! its bounds. Words that are known again are what they would have been read as.
+//! Parses arbitrary words for every quota command.
+//!
+//! Each input is parsed or refused and never panics. A parsed request is within its bounds. The cache must
+//! recognise words as what they parse to.
 #![no_main]
 
 #[path = "../../tests/common/effect.rs"]
@@ -23,7 +25,7 @@ use rl_core::quota::name::Name;
 use rl_core::quota::shape::{Measure, Shape};
 use rl_core::time::{At, Span};
 
-// Words are what stands between spaces. A second line is what another client sends to the same key.
+// Words are separated by spaces. A second line is the request of another client to the same key.
 fuzz_target!(|input: &[u8]| {
     let lines: Vec<Vec<&[u8]>> = input
         .splitn(2, |byte| *byte == b'\n')
@@ -44,7 +46,7 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// The limits that a request is asked for, and what it asks of them.
+/// Returns the limits that a request names, and what it asks of them.
 fn resolved<'w>(
     ask: Result<Ask<'w>>,
     policy: impl Fn(&[u8]) -> Option<Arc<Shape>>,
@@ -61,7 +63,7 @@ fn resolved<'w>(
     Ok((shape, Wanted { costs, reserve, wait }))
 }
 
-/// The shape that the words of `RL.QUOTA` spell out, and the rest of the request.
+/// Returns the shape that the words of `RL.QUOTA` spell out, and the rest of the request.
 fn spelled<'a>(words: &'a [&'a [u8]]) -> Result<(Arc<Shape>, Terms<'a>)> {
     let read = request::quota(words)?;
     let Limits::Spelled(drafts) = &read.limits else { return Err(Fault::NoPolicy) };
@@ -128,7 +130,7 @@ fn costs(costs: &Costs<'_>) {
     assert!(costs.iter().all(|(unit, cost)| Name::is(unit) && cost <= COUNT_MAX));
 }
 
-/// Limits are within their bounds, and the same when read from their own words or bytes.
+/// Checks that limits are within their bounds, and the same when read back from their words or bytes.
 fn limits(shape: &Arc<Shape>) {
     assert!((1..=16).contains(&shape.limits().len()) && shape.longest() <= Span::MAX);
     for limit in shape.limits() {
@@ -151,7 +153,7 @@ fn limits(shape: &Arc<Shape>) {
     assert!(Arc::ptr_eq(&Shape::from_bytes(shape.bytes()).unwrap(), shape));
 }
 
-/// What was read can be decided on, and what is admitted travels.
+/// Checks that a parsed request can be decided, and that the effect of an admission survives encoding.
 fn charged(shape: &Arc<Shape>, asked: &Costs<'_>) {
     let costs = asked.by_limit(shape);
     for clock in [At::MIN, At::MAX] {

@@ -4,10 +4,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Effect;
+use super::kinds::Effect;
 use super::quota_image::{QuotaImage, room};
-use crate::limit::codec::{RuleImage, is_written};
+use crate::fault::{Fault, Result};
+use crate::limit::codec::is_written;
 use crate::limit::effect::LimitEffect;
+use crate::limit::rule::RuleImage;
 use crate::number::COUNT_MAX;
 use crate::time::At;
 use crate::value::Value;
@@ -30,8 +32,25 @@ enum LimitImage {
 /// The effect of a limit takes at most this many bytes: two tags, six numbers of ten bytes, one of one.
 const LIMIT_ROOM: usize = 64;
 
+impl<'a> Effect<'a> {
+    /// Encodes it, and lends the bytes to `send`.
+    pub fn encode<T>(&self, send: impl FnOnce(&[u8]) -> T) -> T {
+        encode(self, send)
+    }
+
+    /// Reads an encoded effect for a key that holds `held`.
+    ///
+    /// A quota of the same limits lends its shape, which is not read again then.
+    ///
+    /// # Errors
+    /// [`Fault::Effect`] for bytes that [`Effect::encode`] does not write.
+    pub fn decode(bytes: &'a [u8], held: Option<&Value>) -> Result<Self> {
+        decode(bytes, held).ok_or(Fault::Effect)
+    }
+}
+
 /// Encodes an effect, and lends the bytes to `send`.
-pub(super) fn encode<T>(effect: &Effect<'_>, send: impl FnOnce(&[u8]) -> T) -> T {
+fn encode<T>(effect: &Effect<'_>, send: impl FnOnce(&[u8]) -> T) -> T {
     // Writing to memory that has room cannot fail.
     match effect {
         Effect::Limit(effect) => {
@@ -47,7 +66,7 @@ pub(super) fn encode<T>(effect: &Effect<'_>, send: impl FnOnce(&[u8]) -> T) -> T
 }
 
 /// Reads an effect; `None` for bytes that [`encode`] does not write.
-pub(super) fn decode<'a>(bytes: &'a [u8], held: Option<&Value>) -> Option<Effect<'a>> {
+fn decode<'a>(bytes: &'a [u8], held: Option<&Value>) -> Option<Effect<'a>> {
     let (image, rest) = postcard::take_from_bytes::<Image<'a>>(bytes).ok()?;
     let effect = match image {
         Image::Limit(image) => Effect::Limit(image.effect()?),

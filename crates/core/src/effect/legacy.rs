@@ -8,7 +8,8 @@
 //! ```
 //! `<at>` is the absolute millisecond of the decision.
 
-use crate::fault::Fault;
+use super::kinds::Effect;
+use crate::fault::{Fault, Result};
 use crate::limit::bucket::BucketRule;
 use crate::limit::decimal_text::decimal_text;
 use crate::limit::effect::LimitEffect;
@@ -18,8 +19,18 @@ use crate::limit::window::{Length, WindowRule};
 use crate::number::{self, Decimal};
 use crate::time::{At, Span};
 
+impl Effect<'_> {
+    /// Reads the effect of a limit as versions up to 0.1 wrote it: a line of text.
+    ///
+    /// # Errors
+    /// [`Fault::Effect`] for other text.
+    pub fn decode_text(text: &[u8]) -> Result<Self> {
+        limit(text).map(Self::Limit).ok_or(Fault::Effect)
+    }
+}
+
 /// Reads the effect of one limit; `None` for any text that was never written.
-pub(super) fn limit(text: &[u8]) -> Option<LimitEffect> {
+fn limit(text: &[u8]) -> Option<LimitEffect> {
     let mut words = text.split(|byte| *byte == b' ');
     let verb = words.next()?;
     let at = At::new(number::count(words.next()?)?)?;

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::kinds::Effect;
 use crate::bounded::Bounded;
+use crate::fault::{Fault, Result};
 use crate::limit::codec::{future, is_written};
 use crate::number::COUNT_MAX;
 use crate::quota::Quota;
@@ -14,6 +16,7 @@ use crate::quota::effect::{Admission, QuotaEffect, Reserved};
 use crate::quota::limit::{LIMITS_MAX, PerLimit};
 use crate::quota::shape::Shape;
 use crate::time::At;
+use crate::value::Value;
 
 /// The effect of a quota as it is written.
 #[derive(Serialize, Deserialize)]
@@ -122,8 +125,19 @@ pub(super) fn room(effect: &QuotaEffect<'_>) -> usize {
     }
 }
 
+impl<'a> Effect<'a> {
+    /// Reads the effect of a quota as versions up to 0.1 wrote it.
+    ///
+    /// # Errors
+    /// [`Fault::Effect`] for other bytes, [`Fault::WrongType`] if the key holds one limit.
+    pub fn decode_quota(bytes: &'a [u8], held: Option<&Value>) -> Result<Self> {
+        let held = held.map(Value::quota).transpose()?;
+        decode(bytes, held).map(Self::Quota).ok_or(Fault::Effect)
+    }
+}
+
 /// Reads an effect that is written alone, as versions up to 0.1 did.
-pub(super) fn decode<'a>(bytes: &'a [u8], held: Option<&Quota>) -> Option<QuotaEffect<'a>> {
+fn decode<'a>(bytes: &'a [u8], held: Option<&Quota>) -> Option<QuotaEffect<'a>> {
     let (image, rest) = postcard::take_from_bytes::<QuotaImage<'a>>(bytes).ok()?;
     let effect = image.effect(held).filter(|_| rest.is_empty())?;
     is_written(&QuotaImage::of(&effect), bytes).then_some(effect)

@@ -34,6 +34,10 @@ pub trait Host {
     /// Opens a key for writing. It need not exist.
     fn open(&mut self, name: Self::Name) -> Self::Key;
 
+    /// Looks an open key up again, if anything may have happened to it since it was opened. It is called for each key of a
+    /// request after the last of them was opened.
+    fn refresh(&mut self, _: &mut Self::Key) {}
+
     /// The value of an open key; `None` if the key does not exist.
     ///
     /// # Errors
@@ -44,7 +48,7 @@ pub trait Host {
     ///
     /// # Errors
     /// [`Fault::WrongType`] if it holds a value of the server's own.
-    fn read<T>(&self, name: Self::Name, look: impl FnOnce(&Self, Option<&Value>) -> T) -> Result<T>;
+    fn read<T>(&mut self, name: Self::Name, look: impl FnOnce(&Self, Option<&Value>) -> T) -> Result<T>;
 
     /// Makes sure that each of these keys can be made if it does not exist.
     ///

@@ -35,7 +35,7 @@ pub enum Peeked {
 /// # Errors
 /// [`Fault::WrongType`]; [`Fault::PeekSyntax`] if a unit is named for a key of one limit.
 #[inline(always)] // what it returns is large
-pub fn peek<H: Host>(host: &H, name: H::Name, costs: &Costs<'_>) -> Result<Peeked> {
+pub fn peek<H: Host>(host: &mut H, name: H::Name, costs: &Costs<'_>) -> Result<Peeked> {
     host.read(name, |host, value| match value {
         Some(Value::Limit(state)) => limit(host, name, state, costs).map(Peeked::Limit),
         Some(Value::Quota(held)) => Ok(quota(host, name, held, costs)),

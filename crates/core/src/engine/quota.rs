@@ -90,6 +90,9 @@ pub fn many<'r, H: Host, R>(
         open = open.saturating_add(usize::from(is_open));
         asked.push(key);
     }
+    for asked in &mut asked {
+        host.refresh(&mut asked.key);
+    }
     turn(host, &mut asked, open, reserve, wants_to_wait, standing, finish)
 }
 

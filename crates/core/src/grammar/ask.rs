@@ -1,4 +1,4 @@
-//! A request to one quota, read.
+//! A parsed `RL.QUOTA` request: its limits with their costs, its reservation and its wait.
 
 use std::sync::Arc;
 
@@ -11,34 +11,34 @@ use crate::quota::costs::Costs;
 use crate::quota::limit::PerLimit;
 use crate::quota::shape::Shape;
 
-/// What `RL.QUOTA` asks for.
+/// A parsed `RL.QUOTA` request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ask<'w> {
-    /// By which limits, and for how much.
+    /// The limits and the costs.
     pub limits: Limits<'w>,
-    /// Whether what is admitted is reserved only.
+    /// The reservation to make if the request is admitted.
     pub reserve: Option<Reserve<'w>>,
-    /// Whether it waits if it is not admitted at once.
+    /// How to wait if the request is not admitted at once.
     pub wait: Option<Wait>,
 }
 
-/// The limits that one key is asked for, and the costs.
+/// The limits that a request asks of one key, and the costs.
 #[allow(
     clippy::large_enum_variant,
     reason = "it lives for one request, and the larger one is the common one"
 )]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Limits<'w> {
-    /// Limits that are known.
+    /// Limits with a known shape.
     Known {
-        /// The limits.
+        /// The shape of the limits.
         shape: Arc<Shape>,
-        /// The cost of each.
+        /// The cost of each limit.
         costs: PerLimit<u64>,
     },
-    /// The limits that the host keeps under a name.
+    /// A policy that the host keeps.
     Policy {
-        /// The name.
+        /// The name of the policy.
         name: &'w [u8],
         /// The cost of each unit.
         costs: Costs<'w>,
@@ -46,10 +46,10 @@ pub enum Limits<'w> {
 }
 
 impl<'w> Ask<'w> {
-    /// Reads `RL.QUOTA`.
+    /// Parses `RL.QUOTA`.
     ///
     /// # Errors
-    /// The fault of the first argument that is wrong.
+    /// The fault of the first invalid argument.
     pub fn read<W: Words + ?Sized>(words: &'w W) -> Result<Self> {
         let QuotaRequest { limits, terms } = quota::quota(words)?;
         let Terms { costs, reserve, wait } = terms;
@@ -64,7 +64,7 @@ impl<'w> Ask<'w> {
         Ok(Self { limits, reserve, wait })
     }
 
-    /// A request whose words were read before.
+    /// Makes a request whose words a cache has recognised.
     pub(super) fn recognised(shape: Arc<Shape>, wanted: Wanted<'w>) -> Self {
         let Wanted { costs, reserve, wait } = wanted;
         Self { limits: Limits::Known { shape, costs }, reserve, wait }

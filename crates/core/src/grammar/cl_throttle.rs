@@ -1,14 +1,16 @@
-//! `CL.THROTTLE`: a bucket as redis-cell's clients ask for it and are answered.
+//! `CL.THROTTLE`: a token bucket with the words and replies of redis-cell.
 //!
 //! ```text
 //! CL.THROTTLE key max_burst count_per_period period [quantity]
 //! ```
-//! redis-cell keeps the theoretical arrival time of GCRA (ITU-T I.371): after a request of n it lies n
-//! times `period / count` further on, and a request is limited if it would come to lie more than
-//! `max_burst + 1` of these intervals ahead of now. How far it lies ahead is the time in which a bucket of
-//! `max_burst + 1` tokens fills that gains `count` of them in each `period`. Both admit the same requests,
-//! so there is nothing here but words: the first argument is one less than the capacity, and a reply
-//! counts in seconds.
+//! redis-cell stores the theoretical arrival time (TAT) of GCRA (ITU-T I.371). A request of n moves the TAT
+//! forward by n times `period / count`. The request is limited if the TAT would then be more than
+//! `max_burst + 1` of these intervals ahead of now. The distance of the TAT from now is the time that a
+//! bucket of capacity `max_burst + 1` needs to fill, at `count` tokens per `period`. So both admit the same
+//! requests.
+//!
+//! This file therefore only translates words. The first argument is one less than the capacity, and the
+//! durations in a reply are in seconds.
 
 use core::str;
 
@@ -22,10 +24,10 @@ use crate::limit::state::State;
 use crate::number::{COUNT_MAX, Decimal};
 use crate::time::{At, Span};
 
-/// Reads `CL.THROTTLE`.
+/// Parses `CL.THROTTLE`.
 ///
 /// # Errors
-/// The fault of the first argument that is wrong.
+/// The fault of the first invalid argument.
 pub fn read<W: Words + ?Sized>(words: &W) -> Result<Request> {
     let number = |index: usize, range: core::ops::RangeInclusive<u64>, fault: Fault| {
         words.word(index).and_then(integer).filter(|number| range.contains(number)).ok_or(fault)
@@ -40,17 +42,18 @@ pub fn read<W: Words + ?Sized>(words: &W) -> Result<Request> {
     Ok(Request { rule: Rule::Bucket(rule), cost, wait: None })
 }
 
-/// An integer as redis-cell reads one: a sign and leading zeros are no mistake.
+/// Parses an integer as redis-cell does: a sign and leading zeros are allowed.
 fn integer(word: &[u8]) -> Option<u64> {
     let number: i64 = str::from_utf8(word).ok()?.parse().ok()?;
     u64::try_from(number).ok()
 }
 
-/// What a request of quantity 0 is told, which takes nothing: limited as long as more than the burst is
-/// used, as it may be once the burst has been made smaller.
+/// Decides a request of quantity 0, which takes nothing.
+///
+/// It is limited while more than the burst is used, which can happen after the burst was made smaller.
 ///
 /// # Errors
-/// [`Fault::WrongType`] where the key holds another algorithm.
+/// [`Fault::WrongType`] if the key holds another algorithm.
 pub fn probe(held: Option<&State>, rule: &Rule, clock: At) -> Result<Decision> {
     let Some(state) = held else { return Ok(State::decide_new(rule, 0, clock)) };
     let decision = state.decide(rule, 0, clock)?;
@@ -60,13 +63,14 @@ pub fn probe(held: Option<&State>, rule: &Rule, clock: At) -> Result<Decision> {
     })
 }
 
-/// The five integers of a reply: 1 if limited, `max_burst + 1`, remaining, retry_after and reset_after.
+/// Returns the five integers of a reply: limited (0 or 1), `max_burst + 1`, remaining, retry_after and
+/// reset_after.
 ///
-/// Both times are in seconds, rounded up, so that who comes back after so many is not early.
-/// retry_after is -1 for what is admitted, and for what never can be.
+/// Both durations are in seconds, rounded up, so that a caller that waits for that long is not early.
+/// retry_after is -1 for a request that is admitted, and for one that never can be.
 #[must_use]
 pub fn reply(decision: &Decision) -> [i64; 5] {
-    let seconds = |ms: u64| ms.div_ceil(1_000).cast_signed(); // all of them at most 2^53 - 1
+    let seconds = |ms: u64| ms.div_ceil(1_000).cast_signed(); // at most 2^53 - 1
     let retry_after = match decision.retry {
         Retry::Now | Retry::Never => -1,
         Retry::After(ms) => seconds(ms),

@@ -1,4 +1,4 @@
-//! The grammar: what stands behind each command's name, read once into a [`Request`].
+//! The grammar of the commands on one limit, read once into a [`Request`].
 //!
 //! ```text
 //! RL.SLIDE  key limit window                    [COST n] [WAIT duration [PRIORITY lane]]
@@ -7,28 +7,58 @@
 //! RL.PEEK   key [COST n]
 //! RL.REFUND key n
 //! ```
-//! Options may stand in any order, each at most once; keywords in upper or lower case.
+//! Options may stand in any order, each at most once. Keywords may be in upper or lower case. The words
+//! between the key and the options are the algorithm's own: see [`Algorithm::read`].
 
 use super::wait;
-use super::words::{Words, required};
+use super::words::Words;
 use crate::fault::{Fault, Result};
+use crate::limit::algorithm::{Algorithm, Parameter};
 use crate::limit::bucket::BucketRule;
 use crate::limit::rule::Rule;
 use crate::limit::slide::SlideRule;
-use crate::limit::window::{Length, WindowRule};
+use crate::limit::window::WindowRule;
 use crate::number;
 use crate::queue::wait::Wait;
-use crate::time::Span;
+use crate::words::{next, required};
+
+/// Where the words after the key begin.
+const AFTER_KEY: usize = 2;
 
 /// A request against one limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// The limit it came with.
+    /// The rule that it came with.
     pub rule: Rule,
-    /// What it would take.
+    /// Its cost.
     pub cost: u64,
-    /// Whether it waits where it is not admitted at once.
+    /// How it waits if it is not admitted at once, or `None` if it does not.
     pub wait: Option<Wait>,
+}
+
+/// Reads a command on one limit of algorithm `A`.
+///
+/// ```
+/// use rl_core::grammar::limit::limit;
+/// use rl_core::limit::slide::SlideRule;
+///
+/// let words: [&[u8]; 6] = [b"RL.SLIDE", b"key", b"500", b"60", b"COST", b"3"];
+/// assert_eq!(limit::<SlideRule, _>(&words[..])?.cost, 3);
+/// # Ok::<(), rl_core::fault::Fault>(())
+/// ```
+///
+/// # Errors
+/// The fault of the first argument that is wrong.
+pub fn limit<A: Algorithm + Into<Rule>, W: Words + ?Sized>(words: &W) -> Result<Request> {
+    let mut at = AFTER_KEY;
+    let rule = A::read(words, &mut at)?;
+    if words.count() <= at {
+        return Ok(Request { rule: rule.into(), cost: 1, wait: None });
+    }
+    let own = A::OWN.filter(|own| !own.is_required);
+    let Options { cost, own, wait } = Options::read(words, at, own, true, A::SYNTAX)?;
+    let rule = own.map_or(rule, |value| rule.with_own(value));
+    Ok(Request { rule: rule.into(), cost, wait })
 }
 
 /// Reads `RL.SLIDE`.
@@ -36,10 +66,7 @@ pub struct Request {
 /// # Errors
 /// The fault of the first argument that is wrong.
 pub fn slide<W: Words + ?Sized>(words: &W) -> Result<Request> {
-    let limit = number::limit(required(words, 2)?, Fault::Limit)?;
-    let window = number::duration(required(words, 3)?, Fault::Window)?;
-    let options = Options::read(words, 4, Options::WAIT, Fault::SlideSyntax)?;
-    Ok(options.request(Rule::Slide(SlideRule { limit, window })))
+    limit::<SlideRule, W>(words)
 }
 
 /// Reads `RL.WINDOW`.
@@ -47,10 +74,7 @@ pub fn slide<W: Words + ?Sized>(words: &W) -> Result<Request> {
 /// # Errors
 /// The fault of the first argument that is wrong.
 pub fn window<W: Words + ?Sized>(words: &W) -> Result<Request> {
-    let limit = number::limit(required(words, 2)?, Fault::Limit)?;
-    let length = length(required(words, 3)?)?;
-    let options = Options::read(words, 4, Options::OFFSET | Options::WAIT, Fault::WindowSyntax)?;
-    Ok(options.request(Rule::Window(WindowRule { limit, length, offset: options.offset })))
+    limit::<WindowRule, W>(words)
 }
 
 /// Reads `RL.BUCKET`.
@@ -58,15 +82,7 @@ pub fn window<W: Words + ?Sized>(words: &W) -> Result<Request> {
 /// # Errors
 /// The fault of the first argument that is wrong.
 pub fn bucket<W: Words + ?Sized>(words: &W) -> Result<Request> {
-    let capacity = number::limit(required(words, 2)?, Fault::Capacity)?;
-    let refill = number::refill(required(words, 3)?)?;
-    // The period may be left out; what begins like a number is one.
-    let given = words.word(4).filter(|word| !word.first().is_some_and(u8::is_ascii_alphabetic));
-    let period = given.map_or(Ok(Span::from_ms(1_000)), |word| number::duration(word, Fault::Period))?;
-    let rule = BucketRule::new(capacity, refill, period).ok_or(Fault::RefillDecimals)?;
-    let first = if given.is_some() { 5 } else { 4 };
-    let options = Options::read(words, first, Options::WAIT, Fault::BucketSyntax)?;
-    Ok(options.request(Rule::Bucket(rule)))
+    limit::<BucketRule, W>(words)
 }
 
 /// Reads `RL.PEEK`: the cost that is asked about.
@@ -74,73 +90,50 @@ pub fn bucket<W: Words + ?Sized>(words: &W) -> Result<Request> {
 /// # Errors
 /// The fault of the first argument that is wrong.
 pub fn peek<W: Words + ?Sized>(words: &W) -> Result<u64> {
-    Ok(Options::read(words, 2, Options::NONE, Fault::PeekSyntax)?.cost)
+    Ok(Options::read(words, AFTER_KEY, None, false, Fault::PeekSyntax)?.cost)
 }
 
-/// Reads `RL.REFUND`: what is given back.
+/// Reads `RL.REFUND`: the cost that is given back.
 ///
 /// # Errors
 /// [`Fault::Refund`].
 pub fn refund<W: Words + ?Sized>(words: &W) -> Result<u64> {
-    number::count(required(words, 2)?).ok_or(Fault::Refund)
+    number::count(required(words, &mut { AFTER_KEY })).ok_or(Fault::Refund)
 }
 
-/// The length of a fixed window.
-///
-/// # Errors
-/// [`Fault::WindowOrMonth`].
-pub fn length(word: &[u8]) -> Result<Length> {
-    if word == b"1mo" {
-        return Ok(Length::Month);
-    }
-    number::duration(word, Fault::WindowOrMonth).map(Length::Span)
-}
-
+/// The options of a command.
 struct Options {
     cost: u64,
-    offset: i64,
+    /// The value of the algorithm's own option.
+    own: Option<i64>,
     wait: Option<Wait>,
 }
 
 impl Options {
-    /// Which may stand beside `COST`.
-    const NONE: u8 = 0;
-    const OFFSET: u8 = 1;
-    const WAIT: u8 = 2;
-
-    #[inline]
-    fn read<W: Words + ?Sized>(words: &W, first: usize, allowed: u8, syntax: Fault) -> Result<Self> {
-        if words.count() <= first {
-            return Ok(Self { cost: 1, offset: 0, wait: None });
-        }
-        Self::read_some(words, first, allowed, syntax)
-    }
-
-    fn read_some<W: Words + ?Sized>(words: &W, first: usize, allowed: u8, syntax: Fault) -> Result<Self> {
-        let (mut cost, mut offset, mut wait) = (None, None, None);
-        let mut index = first;
-        while let Some(keyword) = words.word(index) {
-            index = index.saturating_add(1);
-            let value = words.word(index).ok_or(syntax)?;
+    /// Reads the options from the word `at` on. Beside `COST` there may be `own`, and `WAIT` if `waits`.
+    fn read<W: Words + ?Sized>(
+        words: &W,
+        mut at: usize,
+        mut own: Option<Parameter>,
+        waits: bool,
+        syntax: Fault,
+    ) -> Result<Self> {
+        let (mut cost, mut value, mut wait) = (None, None, None);
+        while let Some(keyword) = words.word(at) {
+            at = at.saturating_add(1);
+            if words.word(at).is_none() {
+                return Err(syntax);
+            }
             if keyword.eq_ignore_ascii_case(b"COST") && cost.is_none() {
-                cost = Some(number::count(value).ok_or(Fault::Cost)?);
-            } else if allowed & Self::OFFSET != 0
-                && keyword.eq_ignore_ascii_case(b"OFFSET")
-                && offset.is_none()
-            {
-                offset = Some(number::offset(value)?);
-            } else if allowed & Self::WAIT != 0 && keyword.eq_ignore_ascii_case(b"WAIT") && wait.is_none() {
-                wait = Some(wait::read(words, &mut index, syntax)?);
-                continue;
+                cost = Some(number::count(next(words, &mut at, syntax)?).ok_or(Fault::Cost)?);
+            } else if let Some(option) = own.take_if(|own| own.is(keyword)) {
+                value = Some((option.read)(next(words, &mut at, syntax)?)?);
+            } else if waits && keyword.eq_ignore_ascii_case(b"WAIT") && wait.is_none() {
+                wait = Some(wait::read(words, &mut at, syntax)?);
             } else {
                 return Err(syntax);
             }
-            index = index.saturating_add(1);
         }
-        Ok(Self { cost: cost.unwrap_or(1), offset: offset.unwrap_or(0), wait })
-    }
-
-    const fn request(&self, rule: Rule) -> Request {
-        Request { rule, cost: self.cost, wait: self.wait }
+        Ok(Self { cost: cost.unwrap_or(1), own: value, wait })
     }
 }

@@ -1,16 +1,19 @@
 //! `LIMIT name limit window …`: one limit of a quota, spelled out.
+//!
+//! ```text
+//! LIMIT name limit window [UNIT unit] [SLIDE | WINDOW [OFFSET duration] | BUCKET capacity]
+//! LIMIT name limit INFLIGHT
+//! ```
+//! The words of each algorithm are its own: see [`Algorithm::OWN`](crate::limit::algorithm::Algorithm::OWN).
 
-use super::limit::length;
 use super::words::{Words, next};
 use crate::fault::{Fault, Result};
-use crate::limit::bucket::BucketRule;
-use crate::limit::rule::Rule;
-use crate::limit::slide::SlideRule;
-use crate::limit::window::WindowRule;
-use crate::number::{self, Decimal};
+use crate::limit::Kind;
+use crate::limit::algorithm::Parameter;
+use crate::number;
 use crate::quota::limit::{Draft, LIMITS_MAX, Measure, PerLimit, REQUESTS};
 
-/// Reads what follows the word `LIMIT`.
+/// Reads the words after `LIMIT`, and moves `at` past them.
 pub(super) fn draft<'a, W: Words + ?Sized>(
     words: &'a W,
     at: &mut usize,
@@ -27,62 +30,29 @@ pub(super) fn draft<'a, W: Words + ?Sized>(
         drafts.push(Draft { name, unit: REQUESTS, measure: Measure::InFlight(limit) });
         return Ok(());
     }
-    let (mut unit, mut algorithm) = (None, None);
+    let (mut unit, mut named, mut own) = (None, None, None);
     while let Some(keyword) = words.word(*at) {
+        let mut after = at.saturating_add(1);
         if keyword.eq_ignore_ascii_case(b"UNIT") && unit.is_none() {
-            *at = at.saturating_add(1);
-            unit = Some(next(words, at, syntax)?);
-        } else if keyword.eq_ignore_ascii_case(b"SLIDE") && algorithm.is_none() {
-            *at = at.saturating_add(1);
-            algorithm = Some(Algorithm::Slide);
-        } else if keyword.eq_ignore_ascii_case(b"WINDOW") && algorithm.is_none() {
-            *at = at.saturating_add(1);
-            algorithm = Some(Algorithm::Window(None));
-        } else if keyword.eq_ignore_ascii_case(b"OFFSET")
-            && matches!(algorithm, Some(Algorithm::Window(None)))
-        {
-            *at = at.saturating_add(1);
-            algorithm = Some(Algorithm::Window(Some(number::offset(next(words, at, syntax)?)?)));
-        } else if keyword.eq_ignore_ascii_case(b"BUCKET") && algorithm.is_none() {
-            *at = at.saturating_add(1);
-            algorithm = Some(Algorithm::Bucket(number::limit(next(words, at, syntax)?, Fault::Capacity)?));
+            unit = Some(next(words, &mut after, syntax)?);
+        } else if let Some(option) = option(named).filter(|option| own.is_none() && option.is(keyword)) {
+            own = Some((option.read)(next(words, &mut after, syntax)?)?);
+        } else if let (None, Some(kind)) = (named, Kind::from_keyword(keyword)) {
+            named = Some(kind);
+            if let Some(required) = kind.own().filter(|own| own.is_required) {
+                own = Some((required.read)(next(words, &mut after, syntax)?)?);
+            }
         } else {
             break;
         }
+        *at = after;
     }
-    let rule = algorithm.unwrap_or(Algorithm::Slide).rule(limit, window)?;
+    let rule = named.unwrap_or(Kind::Slide).from_clause(limit, window, own)?;
     drafts.push(Draft { name, unit: unit.unwrap_or(REQUESTS), measure: Measure::Rate(rule) });
     Ok(())
 }
 
-/// The algorithm of a limit, with what it takes besides limit and window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Algorithm {
-    /// A sliding window.
-    Slide,
-    /// A fixed window, and its offset.
-    Window(Option<i64>),
-    /// A bucket, and its capacity.
-    Bucket(u64),
-}
-
-impl Algorithm {
-    /// The rule of `limit` per `window`.
-    ///
-    /// # Errors
-    /// The fault of the window.
-    pub(super) fn rule(self, limit: u64, window: &[u8]) -> Result<Rule> {
-        Ok(match self {
-            Self::Slide => Rule::Slide(SlideRule { limit, window: number::duration(window, Fault::Window)? }),
-            Self::Window(offset) => {
-                let length = length(window)?;
-                Rule::Window(WindowRule { limit, length, offset: offset.unwrap_or(0) })
-            }
-            Self::Bucket(capacity) => {
-                let period = number::duration(window, Fault::Window)?;
-                let refill = Decimal { mantissa: limit, scale: 0 };
-                Rule::Bucket(BucketRule::new(capacity, refill, period).ok_or(Fault::Window)?)
-            }
-        })
-    }
+/// Returns the option that may follow an algorithm that was named.
+fn option(named: Option<Kind>) -> Option<Parameter> {
+    named.and_then(Kind::own).filter(|own| !own.is_required)
 }

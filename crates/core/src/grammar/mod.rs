@@ -1,4 +1,6 @@
-//! The grammar of every command: its words are read once, into a request.
+//! The grammar of every command. It parses the words of a command once, into a request.
+//!
+//! Nothing here decides a request: see [`crate::engine`].
 
 pub mod ask;
 pub mod cache;

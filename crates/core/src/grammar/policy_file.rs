@@ -1,4 +1,4 @@
-//! Policies as a file has them, in TOML:
+//! The grammar of a policy file, which sets policies in TOML:
 //!
 //! ```toml
 //! [policy.claude-sonnet]
@@ -8,11 +8,11 @@
 //! burst    = { limit = 500, window = 60, algorithm = "bucket", capacity = 50 }
 //! inflight = { inflight = 20 }
 //! ```
-//! A limit is what `LIMIT` is in a command, with the same numbers and durations, the same bounds and
-//! the same errors. A whole number of seconds may stand without quotes. Limits keep their order.
+//! A limit means the same as `LIMIT` in a command, with the same numbers, durations, bounds and errors. A
+//! whole number of seconds needs no quotes. Limits keep their order.
 //!
-//! Whatever is not understood is an error, so that a typo is not a limit that nobody is held to; and
-//! each error says where it is, since an operator has only this to find it by.
+//! Anything unknown is an error, so that a typo cannot turn a limit off. Each error names its line and
+//! field, because an operator has nothing else to find it by.
 
 use core::fmt;
 use std::borrow::Cow;
@@ -20,8 +20,9 @@ use std::sync::Arc;
 
 use toml::de::{DeTable, DeValue};
 
-use super::limit_clause::Algorithm;
 use crate::fault::{Fault, Result};
+use crate::limit::Kind;
+use crate::limit::algorithm::Parameter;
 use crate::limit::rule::Rule;
 use crate::number;
 use crate::quota::limit::{Draft, LIMITS_MAX, Measure, REQUESTS};
@@ -29,12 +30,12 @@ use crate::quota::name::Name;
 use crate::quota::policies::POLICIES_MAX;
 use crate::quota::shape::Shape;
 
-/// What is wrong with a file, and where.
+/// An error in a policy file, and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wrong {
-    /// The line, the first being 1.
+    /// The line, from 1.
     pub line: usize,
-    /// The key and those above it, with dots between; nothing where the file is no TOML.
+    /// The path of the key, with dots between. Empty if the file is not valid TOML.
     pub field: String,
     /// What is wanted there.
     pub why: String,
@@ -49,12 +50,12 @@ impl fmt::Display for Wrong {
     }
 }
 
-/// The policies of a file, in its order.
+/// Parses a policy file. Returns the policies in the order of the file.
 ///
-/// `allow` is asked about each rule, and may refuse it.
+/// `allow` is called with each rule and may refuse it.
 ///
 /// # Errors
-/// The first thing in the file that is wrong.
+/// The first error in the file.
 pub fn parse(
     text: &[u8],
     allow: impl Fn(&Rule) -> Result<()>,
@@ -68,7 +69,7 @@ pub fn parse(
 type Allow<'a> = &'a dyn Fn(&Rule) -> Result<()>;
 type Read<T> = core::result::Result<T, Slip>;
 
-/// An error, and at which byte of the file it is.
+/// An error, and its byte offset in the file.
 struct Slip {
     at: usize,
     field: String,
@@ -122,16 +123,16 @@ fn draft<'a>(entry: &Entry<'a>, allow: Allow<'_>) -> Read<Draft<'a>> {
     })
 }
 
-/// What a limit says of itself.
+/// The fields of one limit.
 #[derive(Default)]
 struct Given<'a> {
     limit: Option<Entry<'a>>,
     window: Option<Entry<'a>>,
     unit: Option<Entry<'a>>,
     algorithm: Option<Entry<'a>>,
-    offset: Option<Entry<'a>>,
-    capacity: Option<Entry<'a>>,
     inflight: Option<Entry<'a>>,
+    /// The parameters that only one algorithm has.
+    own: Vec<Entry<'a>>,
 }
 
 impl<'a> Given<'a> {
@@ -149,9 +150,11 @@ impl<'a> Given<'a> {
                 "window" => &mut given.window,
                 "unit" => &mut given.unit,
                 "algorithm" => &mut given.algorithm,
-                "offset" => &mut given.offset,
-                "capacity" => &mut given.capacity,
-                _ => return Err(entry.wrong(UNKNOWN)),
+                name if own_parameters().any(|(_, own)| own.name == name) => {
+                    given.own.push(entry);
+                    continue;
+                }
+                _ => return Err(entry.wrong(&unknown())),
             };
             *place = Some(entry);
         }
@@ -167,57 +170,71 @@ impl<'a> Given<'a> {
     fn rule(&self, limit: &Entry<'_>, allow: Allow<'_>) -> Read<Rule> {
         let most = self.limit.as_ref().ok_or_else(|| limit.missing("limit"))?.count(Fault::Limit)?;
         let window = self.window.as_ref().ok_or_else(|| limit.missing("window"))?;
-        let rule = self.algorithm(limit)?.rule(most, window.duration().as_bytes());
+        let kind = self.kind()?;
+        let own = self.own(kind, limit)?;
+        let rule = kind.from_clause(most, window.duration().as_bytes(), own);
         rule.and_then(|rule| allow(&rule).map(|()| rule)).map_err(|fault| window.fault(fault))
     }
 
-    fn algorithm(&self, limit: &Entry<'_>) -> Read<Algorithm> {
-        let algorithm = match &self.algorithm {
-            None => Algorithm::Slide,
-            Some(entry) => match entry.value.as_str() {
-                Some("slide") => Algorithm::Slide,
-                Some("window") => Algorithm::Window(self.offset()?),
-                Some("bucket") => {
-                    let capacity = self.capacity.as_ref().ok_or_else(|| limit.missing("capacity"))?;
-                    Algorithm::Bucket(capacity.count(Fault::Capacity)?)
-                }
-                _ => return Err(entry.wrong("algorithm must be \"slide\", \"window\" or \"bucket\"")),
-            },
-        };
-        match (&self.offset, &self.capacity) {
-            (Some(offset), _) if !matches!(algorithm, Algorithm::Window(_)) => {
-                Err(offset.wrong("offset may stand with algorithm = \"window\" only"))
-            }
-            (_, Some(capacity)) if !matches!(algorithm, Algorithm::Bucket(_)) => {
-                Err(capacity.wrong("capacity may stand with algorithm = \"bucket\" only"))
-            }
-            _ => Ok(algorithm),
-        }
+    fn kind(&self) -> Read<Kind> {
+        let Some(entry) = &self.algorithm else { return Ok(Kind::Slide) };
+        let known = |name: &str| Kind::ALL.into_iter().find(|kind| kind.name() == name);
+        let names = Kind::ALL.map(|kind| format!("\"{}\"", kind.name()));
+        let wanted = || format!("algorithm must be {}", list(&names, "or"));
+        entry.value.as_str().and_then(known).ok_or_else(|| entry.wrong(&wanted()))
     }
 
-    fn offset(&self) -> Read<Option<i64>> {
-        let offset = self.offset.as_ref();
-        let read = |entry: &Entry<'_>| {
-            number::offset(entry.duration().as_bytes()).map_err(|fault| entry.fault(fault))
+    /// The value of the algorithm's own parameter. That of another algorithm may not be there.
+    fn own(&self, kind: Kind, limit: &Entry<'_>) -> Read<Option<i64>> {
+        let find = |own: &Parameter| self.own.iter().find(|entry| entry.name == own.name);
+        let value = match kind.own() {
+            Some(own) => match find(&own) {
+                Some(entry) => Some(entry.own(&own)?),
+                None if own.is_required => return Err(limit.missing(own.name)),
+                None => None,
+            },
+            None => None,
         };
-        offset.map(read).transpose()
+        for (other, own) in own_parameters().filter(|(other, _)| *other != kind) {
+            if let Some(entry) = find(&own) {
+                let (name, algorithm) = (own.name, other.name());
+                return Err(entry.wrong(&format!("{name} may stand with algorithm = \"{algorithm}\" only")));
+            }
+        }
+        Ok(value)
     }
 }
 
-const UNKNOWN: &str =
-    "unknown key, expected limit, window, unit, algorithm, offset and capacity, or inflight alone";
+/// The parameters that only one algorithm has, each with that algorithm.
+fn own_parameters() -> impl Iterator<Item = (Kind, Parameter)> {
+    Kind::ALL.into_iter().filter_map(|kind| Some((kind, kind.own()?)))
+}
 
-/// A key of the file, and what is said of it.
+fn unknown() -> String {
+    let mut names: Vec<String> = ["limit", "window", "unit", "algorithm"].map(str::to_owned).into();
+    names.extend(own_parameters().map(|(_, own)| own.name.to_owned()));
+    format!("unknown key, expected {}, or inflight alone", list(&names, "and"))
+}
+
+/// Names with commas between them, and a word before the last one.
+fn list(names: &[String], word: &str) -> String {
+    match names.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} {word} {last}", rest.join(", ")),
+        _ => names.concat(),
+    }
+}
+
+/// A key of the file and its value.
 struct Entry<'a> {
     name: &'a str,
-    /// The key and those above it.
+    /// The path of the key, with dots between.
     path: String,
-    /// Where it stands. A value begins on the line of its key, so this is its place too.
+    /// The byte offset of the key. The value begins on the same line.
     at: usize,
     value: &'a DeValue<'a>,
 }
 
-/// What a table says, in the order of the file.
+/// Returns the entries of a table, in the order of the file.
 fn entries<'a>(table: &'a DeTable<'a>, path: &str) -> Vec<Entry<'a>> {
     let entry = |(key, value): (&'a toml::Spanned<Cow<'a, str>>, &'a toml::Spanned<DeValue<'a>>)| {
         let name: &str = key.get_ref();
@@ -228,7 +245,7 @@ fn entries<'a>(table: &'a DeTable<'a>, path: &str) -> Vec<Entry<'a>> {
     entries
 }
 
-/// A key under a path. Of one that is too long to be right, its beginning is enough to find it by.
+/// Appends a key to a path. A key that is too long to be valid is cut: its beginning is enough to find it.
 fn join(path: &str, name: &str) -> String {
     let shown: String = name.chars().take(Name::MAX).collect();
     if path.is_empty() { shown } else { format!("{path}.{shown}") }
@@ -239,7 +256,7 @@ impl Entry<'_> {
         Slip { at: self.at, field: self.path.clone(), why: why.to_owned() }
     }
 
-    /// What a client would be told, without the word that makes it an error reply.
+    /// Makes an error with the text that a client would get, without the prefix `ERR`.
     fn fault(&self, fault: Fault) -> Slip {
         let text = fault.text().to_string_lossy();
         self.wrong(text.strip_prefix("ERR ").unwrap_or(&text))
@@ -249,10 +266,16 @@ impl Entry<'_> {
         Slip { at: self.at, field: join(&self.path, name), why: format!("{name} is missing") }
     }
 
-    /// An integer from 1 to 2^53 - 1.
+    /// Reads an integer from 1 to 2^53 - 1.
     fn count(&self, fault: Fault) -> Read<u64> {
         let text = self.integer().unwrap_or_default();
         number::limit(text.as_bytes(), fault).map_err(|fault| self.fault(fault))
+    }
+
+    /// The value of an algorithm's own parameter.
+    fn own(&self, own: &Parameter) -> Read<i64> {
+        let text = if own.is_duration { self.duration() } else { self.integer().unwrap_or_default().into() };
+        (own.read)(text.as_bytes()).map_err(|fault| self.fault(fault))
     }
 
     /// The words of a duration: a string, or an integer, which is in seconds; else none.
@@ -263,7 +286,7 @@ impl Entry<'_> {
         }
     }
 
-    /// An integer as a command would have it; TOML has more ways to write one.
+    /// Returns an integer as a command would write it. TOML has more ways to write one.
     fn integer(&self) -> Option<String> {
         let written = self.value.as_integer()?;
         i64::from_str_radix(written.as_str(), written.radix()).ok().map(|value| value.to_string())

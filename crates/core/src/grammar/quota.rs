@@ -12,7 +12,7 @@
 //! LIMIT  :=  LIMIT name limit window [UNIT unit] [SLIDE | WINDOW [OFFSET duration] | BUCKET capacity]
 //!         |  LIMIT name limit INFLIGHT
 //! ```
-//! What begins with a keyword may stand in any order, each at most once where there is no `…`.
+//! Parts that begin with a keyword may come in any order. Parts without `…` may come once only.
 
 use core::ops::Range;
 use std::sync::Arc;
@@ -29,46 +29,46 @@ use crate::quota::name::Name;
 use crate::quota::shape::Shape;
 use crate::time::Span;
 
-/// A request is about so many keys at most.
+/// The largest number of keys of a request.
 pub const KEYS_MAX: usize = 16;
 
-/// What `RL.QUOTA` asks for.
+/// A parsed `RL.QUOTA` request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QuotaRequest<'a> {
-    /// By which limits.
+    /// The limits.
     pub limits: Limits<'a>,
-    /// For what.
+    /// The costs, the reservation and the wait.
     pub terms: Terms<'a>,
 }
 
-/// The limits of one key.
+/// The limits that a request asks of one key.
 #[allow(
     clippy::large_enum_variant,
     reason = "it lives for one request, and the larger one is the common one"
 )]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Limits<'a> {
-    /// Spelled out.
+    /// Limits that the request spells out.
     Spelled(PerLimit<Draft<'a>>),
-    /// Those that the server keeps under a name.
+    /// The name of a policy.
     Policy(&'a [u8]),
 }
 
-/// What `RL.MQUOTA` asks for.
+/// A parsed `RL.MQUOTA` request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ManyRequest<'a> {
-    /// Which words are its keys.
+    /// The range of the words that are its keys.
     pub keys: Range<usize>,
-    /// The policy of each.
+    /// The policy of each key.
     pub policies: Vec<&'a [u8]>,
-    /// For what.
+    /// The costs, the reservation and the wait.
     pub terms: Terms<'a>,
 }
 
-/// Reads `RL.QUOTA`.
+/// Parses `RL.QUOTA`.
 ///
 /// # Errors
-/// The fault of the first argument that is wrong.
+/// The fault of the first invalid argument.
 pub fn quota<W: Words + ?Sized>(words: &W) -> Result<QuotaRequest<'_>> {
     let syntax = Fault::QuotaSyntax;
     let (mut drafts, mut policy) = (PerLimit::new(), None);
@@ -92,10 +92,10 @@ pub fn quota<W: Words + ?Sized>(words: &W) -> Result<QuotaRequest<'_>> {
     Ok(QuotaRequest { limits, terms })
 }
 
-/// Reads `RL.MQUOTA`.
+/// Parses `RL.MQUOTA`.
 ///
 /// # Errors
-/// The fault of the first argument that is wrong.
+/// The fault of the first invalid argument.
 pub fn many<W: Words + ?Sized>(words: &W) -> Result<ManyRequest<'_>> {
     let syntax = Fault::ManySyntax;
     let keys = keys(words)?;
@@ -127,20 +127,20 @@ pub fn many<W: Words + ?Sized>(words: &W) -> Result<ManyRequest<'_>> {
     Ok(ManyRequest { keys, policies, terms })
 }
 
-/// Reads which words of `RL.MQUOTA` are to be its keys; there may be fewer.
+/// Returns the range of the words of `RL.MQUOTA` that are its keys. There may be fewer words than that.
 ///
 /// # Errors
-/// [`Fault::Numkeys`].
+/// [`Fault::Numkeys`] if the number of keys is not from 1 to [`KEYS_MAX`].
 pub fn keys<W: Words + ?Sized>(words: &W) -> Result<Range<usize>> {
     let count = words.word(1).and_then(number::count).and_then(|count| usize::try_from(count).ok());
     let count = count.filter(|count| (1..=KEYS_MAX).contains(count)).ok_or(Fault::Numkeys)?;
     Ok(2..count.saturating_add(2))
 }
 
-/// Reads `RL.SETTLE`: the reservation, and what was used of each unit that is named.
+/// Parses `RL.SETTLE`: the id of the reservation, and what was used of each named unit.
 ///
 /// # Errors
-/// The fault of the first argument that is wrong.
+/// The fault of the first invalid argument.
 pub fn settle<W: Words + ?Sized>(words: &W) -> Result<(&[u8], Costs<'_>)> {
     let id = reservation(words)?;
     let mut costs = Costs::default();
@@ -155,26 +155,26 @@ pub fn settle<W: Words + ?Sized>(words: &W) -> Result<(&[u8], Costs<'_>)> {
     Ok((id, costs))
 }
 
-/// Reads the reservation that `RL.SETTLE`, `RL.CANCEL` or `RL.RENEW` is about.
+/// Parses the reservation id of `RL.SETTLE`, `RL.CANCEL` or `RL.RENEW`.
 ///
 /// # Errors
-/// [`Fault::Id`].
+/// [`Fault::Id`] if it is empty or too long.
 pub fn reservation<W: Words + ?Sized>(words: &W) -> Result<&[u8]> {
-    words::id(words.word(2).unwrap_or_default()) // the arity has made sure that there is one
+    words::id(words.word(2).unwrap_or_default()) // the arity guarantees this word
 }
 
-/// Reads `RL.RENEW`: the reservation, and for how long it is held from now on.
+/// Parses `RL.RENEW`: the id of the reservation, and its time to live from now.
 ///
 /// # Errors
-/// [`Fault::Id`], [`Fault::Ttl`].
+/// [`Fault::Id`] or [`Fault::Ttl`] for an invalid argument.
 pub fn renew<W: Words + ?Sized>(words: &W) -> Result<(&[u8], Span)> {
     Ok((reservation(words)?, number::duration(words.word(3).unwrap_or_default(), Fault::Ttl)?))
 }
 
-/// Reads `RL.POLICY SET name LIMIT…`: the limits, under that name.
+/// Parses `RL.POLICY SET name LIMIT…`: the shape of the policy.
 ///
 /// # Errors
-/// The fault of the first argument that is wrong.
+/// The fault of the first invalid argument.
 pub fn policy<W: Words + ?Sized>(words: &W) -> Result<Arc<Shape>> {
     let syntax = Fault::PolicySyntax;
     let name = Name::new(words.word(2).unwrap_or_default()).ok_or(Fault::PolicyName)?;
@@ -190,10 +190,10 @@ pub fn policy<W: Words + ?Sized>(words: &W) -> Result<Arc<Shape>> {
     Shape::new(Some(&name), &drafts)
 }
 
-/// Reads `RL.PEEK`: the costs that are asked about. `COST n` is that of one request's unit.
+/// Parses `RL.PEEK`: the costs that it asks about. `COST n` is the cost of the unit `requests`.
 ///
 /// # Errors
-/// The fault of the first argument that is wrong.
+/// The fault of the first invalid argument.
 pub fn peek<W: Words + ?Sized>(words: &W) -> Result<Costs<'_>> {
     let syntax = Fault::PeekSyntax;
     let mut costs = Costs::default();

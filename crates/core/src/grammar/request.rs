@@ -1,4 +1,4 @@
-//! Every command that a host runs on a key, read.
+//! The parsed request of every command that a host runs on a key.
 
 use super::ask::Ask;
 use super::limit;
@@ -34,7 +34,7 @@ pub enum Command {
     Renew,
 }
 
-/// A command with its words read.
+/// A parsed command.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(clippy::large_enum_variant, reason = "the larger ones are the common ones")]
 pub enum Request<'w> {
@@ -44,9 +44,9 @@ pub enum Request<'w> {
     Quota(Ask<'w>),
     /// `RL.MQUOTA`.
     ManyQuotas(ManyRequest<'w>),
-    /// `RL.PEEK`: the costs that it asks about.
+    /// `RL.PEEK`, with the costs that it asks about.
     Peek(Costs<'w>),
-    /// `RL.REFUND`: the cost that it gives back.
+    /// `RL.REFUND`, with the cost that it gives back.
     Refund(u64),
     /// `RL.SETTLE`.
     Settle {
@@ -64,16 +64,16 @@ pub enum Request<'w> {
     Renew {
         /// The reservation.
         id: &'w [u8],
-        /// How long it is kept from now on.
+        /// The time to live from now.
         ttl: Span,
     },
 }
 
 impl<'w> Request<'w> {
-    /// Reads the words of a command, its name first.
+    /// Parses the words of a command. The first word is its name.
     ///
     /// # Errors
-    /// The fault of the first word that is wrong.
+    /// The fault of the first invalid word.
     pub fn read<W: Words + ?Sized>(command: Command, words: &'w W) -> Result<Self> {
         Ok(match command {
             Command::Slide => Self::Limit(limit::slide(words)?),
@@ -95,7 +95,7 @@ impl<'w> Request<'w> {
         })
     }
 
-    /// How it waits if it is not admitted at once, if it does.
+    /// Returns how to wait if the request is not admitted at once. `None` if it must not wait.
     #[must_use]
     pub fn wait(&self) -> Option<Wait> {
         match self {

@@ -1,8 +1,8 @@
-//! Recognises a request whose words were read before.
+//! Recognises a request whose words were parsed before.
 //!
 //! A caller sends the same words with every request, apart from the costs and the reservation id.
-//! Comparing the words takes a third of the time of reading them. Which limits each cost is for is known
-//! from the first reading.
+//! Comparing the words takes a third of the time of parsing them. The first parse tells which limits each
+//! cost is for.
 
 use super::limit_clause::draft;
 use super::terms::{Reserve, Terms, Wanted};
@@ -14,32 +14,32 @@ use crate::quota::limit::{Measure, PerLimit};
 use crate::quota::shape::Shape;
 use crate::time::Span;
 
-/// Where the limits of `RL.QUOTA` begin, after its key.
+/// The index of the word at which the limits of `RL.QUOTA` begin, after its key.
 pub(super) const LIMITS_AT: usize = 2;
 
-/// Marks the gap of a cost. A word's length stands at that place otherwise, and no word is empty.
+/// Marks a gap for a cost. A fixed word has its length in that place, and no word is empty.
 const COST: u8 = 0;
-/// Marks the gap of an id.
+/// Marks a gap for an id.
 const ID: u8 = u8::MAX;
 
 /// The words of one request, with gaps for its costs and its reservation id.
 #[derive(Debug)]
 pub(super) struct Template {
-    /// How many words the request has, including the command and its key.
+    /// The number of words, including the command and its key.
     count: usize,
-    /// Each fixed word after its length, and a mark for each gap.
+    /// For each fixed word its length and its bytes, and for each gap its mark.
     words: Box<[u8]>,
-    /// The cost of each limit where the request names none.
+    /// The cost of each limit if the request names none.
     costs: Box<[u64]>,
     /// For each cost in the request, a bit set of the limits that count its unit.
     limits_of: Box<[u16]>,
-    /// How long the request reserves, if it does.
+    /// The time to live of the reservation, if the request reserves.
     ttl: Option<Span>,
-    /// How long the request waits, if it does.
+    /// How to wait, if the request waits.
     wait: Option<Wait>,
 }
 
-/// Makes a template of a request that asked `shape`, after [`super::quota::quota`] has read it.
+/// Makes a template of a request that asked `shape`, after [`super::quota::quota`] has parsed it.
 ///
 /// Returns `None` if the limits do not come first, or if a word is too long to keep.
 #[must_use]
@@ -57,12 +57,12 @@ pub(super) fn learn<W: Words + ?Sized>(words: &W, shape: &Shape) -> Option<Templ
     let (mut rest, mut terms) = (at, Terms::default());
     while let Some(keyword) = words.word(rest) {
         rest = rest.saturating_add(1);
-        terms.read(words, keyword, &mut rest, Fault::QuotaSyntax).ok()?; // a limit here is a fault
+        terms.read(words, keyword, &mut rest, Fault::QuotaSyntax).ok()?; // a limit here is an error
     }
     Builder::template(words, at, shape, &terms)
 }
 
-/// Reads a request with the words of `template`; `None` if it has others.
+/// Parses a request that has the words of `template`. Returns `None` if it has other words.
 #[inline(never)] // its loop needs all registers
 pub(super) fn fill<'a, W: Words + ?Sized>(template: &Template, words: &'a W) -> Option<Wanted<'a>> {
     if words.count() != template.count {
@@ -155,7 +155,7 @@ impl Builder {
     }
 }
 
-/// The limits of a shape that count `unit`, a bit each.
+/// Returns a bit set of the limits of a shape that count `unit`.
 fn limits_of(shape: &Shape, unit: &[u8]) -> u16 {
     let limits = shape.limits().iter().rev(); // at most sixteen
     limits.fold(0, |bits, limit| {

@@ -1,4 +1,4 @@
-//! What may follow the limits of a quota: costs, a reservation, a wait.
+//! The parts that may follow the limits of a quota: `COST`, `RESERVE` and `WAIT`.
 
 use super::wait;
 use super::words::{Words, id, next};
@@ -11,39 +11,39 @@ use crate::quota::name::Name;
 use crate::quota::shape::Shape;
 use crate::time::Span;
 
-/// How long a reservation is held, and what it is called.
+/// The parameters of `RESERVE ttl [ID id]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reserve<'a> {
-    /// For so long.
+    /// The time to live of the reservation.
     pub ttl: Span,
-    /// The caller's own name for it.
+    /// The id, if the caller gives one.
     pub id: Option<&'a [u8]>,
 }
 
-/// What a request asks of the limits of one shape.
+/// The terms of a request, applied to the limits of one shape.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wanted<'a> {
-    /// What it takes of each limit.
+    /// The cost of each limit.
     pub costs: PerLimit<u64>,
-    /// Whether what is admitted is reserved only.
+    /// The reservation to make if the request is admitted.
     pub reserve: Option<Reserve<'a>>,
-    /// Whether it waits where it is not admitted at once.
+    /// How to wait if the request is not admitted at once.
     pub wait: Option<Wait>,
 }
 
-/// What may follow the limits of a quota.
+/// The parts that may follow the limits of a quota.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Terms<'a> {
-    /// For how much.
+    /// The cost of each unit.
     pub costs: Costs<'a>,
-    /// Whether what is admitted is reserved only.
+    /// The reservation to make if the request is admitted.
     pub reserve: Option<Reserve<'a>>,
-    /// Whether it waits where it is not admitted at once.
+    /// How to wait if the request is not admitted at once.
     pub wait: Option<Wait>,
 }
 
 impl<'a> Terms<'a> {
-    /// What they ask of the limits of a shape.
+    /// Applies the terms to the limits of a shape.
     #[must_use]
     pub fn wanted(&self, shape: &Shape) -> Wanted<'a> {
         Wanted { costs: self.costs.by_limit(shape), reserve: self.reserve, wait: self.wait }
@@ -79,7 +79,7 @@ impl<'a> Terms<'a> {
     }
 }
 
-/// Reads `unit n` after the word `COST`.
+/// Parses `unit n` after the word `COST`, and moves `at` past it.
 pub(super) fn cost<'a, W: Words + ?Sized>(
     costs: &mut Costs<'a>,
     words: &'a W,

@@ -1,32 +1,32 @@
-//! `RL.TOP [RESET | [DENIED | ADMITTED] [COUNT n]]`
+//! The grammar of `RL.TOP [RESET | [DENIED | ADMITTED] [COUNT n]]`.
 
 use super::words::Words;
 use crate::fault::{Fault, Result};
 use crate::number;
 use crate::top::PLACES;
 
-/// What a request was told.
+/// Whether a request was admitted or denied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// That it is admitted.
+    /// The request was admitted.
     Admitted,
-    /// That it is denied.
+    /// The request was denied.
     Denied,
 }
 
-/// What is asked of the list of the heaviest keys.
+/// A parsed `RL.TOP` request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Top {
-    /// The keys with the most requests of one verdict, at most so many.
+    /// Lists the keys with the most requests of one verdict, at most this many.
     Of(Verdict, usize),
-    /// To begin anew.
+    /// Clears all counts.
     Reset,
 }
 
-/// Reads `RL.TOP`.
+/// Parses `RL.TOP`.
 ///
 /// # Errors
-/// The fault of the first argument that is wrong.
+/// The fault of the first invalid argument.
 pub fn top<W: Words + ?Sized>(words: &W) -> Result<Top> {
     let mut rest = (1..words.count()).filter_map(|at| words.word(at));
     let (mut verdict, mut most) = (None, None);

@@ -1,4 +1,4 @@
-//! `WAIT duration [PRIORITY lane]`: how long a request waits, and in which lane.
+//! The grammar of `WAIT duration [PRIORITY lane]`: how long a request waits, and in which lane.
 
 use super::words::{Words, next};
 use crate::fault::{Fault, Result};
@@ -6,7 +6,7 @@ use crate::number;
 use crate::queue::lane::Lane;
 use crate::queue::wait::Wait;
 
-/// Reads what follows the word `WAIT`, from `at` on.
+/// Parses what follows the word `WAIT`, and moves `at` past it.
 pub(super) fn read<W: Words + ?Sized>(words: &W, at: &mut usize, syntax: Fault) -> Result<Wait> {
     let time = number::duration(next(words, at, syntax)?, Fault::Wait)?;
     let mut lane = Lane::default();

@@ -1,42 +1,15 @@
-//! A command's words, and how one is taken after another.
+//! Words that several commands have: the command's words themselves, and the id of a reservation.
 
 use crate::fault::{Fault, Result};
 use crate::quota::bounds::ID_MAX;
 
-/// A command's words, the command's own name first.
-pub trait Words {
-    /// The word at `index`, if there are so many.
-    fn word(&self, index: usize) -> Option<&[u8]>;
-    /// How many there are.
-    fn count(&self) -> usize;
-}
+pub use crate::words::Words;
+pub(super) use crate::words::next;
 
-impl Words for [&[u8]] {
-    fn word(&self, index: usize) -> Option<&[u8]> {
-        self.get(index).copied()
-    }
-
-    fn count(&self) -> usize {
-        self.len()
-    }
-}
-
-/// A word that the command's arity guarantees.
-pub(super) fn required<W: Words + ?Sized>(words: &W, index: usize) -> Result<&[u8]> {
-    Ok(words.word(index).unwrap_or_default())
-}
-
-/// Reads a reservation's id.
+/// Checks the id of a reservation.
 ///
 /// # Errors
 /// [`Fault::Id`] if it is empty or too long.
 pub(super) fn id(word: &[u8]) -> Result<&[u8]> {
     if (1..=ID_MAX).contains(&word.len()) { Ok(word) } else { Err(Fault::Id) }
-}
-
-/// Takes the word at `at` and moves `at` past it.
-pub(super) fn next<'a, W: Words + ?Sized>(words: &'a W, at: &mut usize, syntax: Fault) -> Result<&'a [u8]> {
-    let word = words.word(*at).ok_or(syntax)?;
-    *at = at.saturating_add(1);
-    Ok(word)
 }

@@ -1,255 +1,269 @@
-//! One aging amount under the parameters in force, and under others that were before them.
+//! One aging amount under the rule in force, and under another rule that was in force before.
 //!
-//! A request is judged by its own parameters against everything that the key has admitted. When
-//! callers send two parameter sets in turn, as they do while a new release rolls out, one number
-//! cannot be right for both: it would be emptied by the faster rule and then believed by the
-//! slower. So what is admitted is counted under both, until the other has not been used for as
-//! long as it remembers. Of more than two, the one that remembers longest is kept beside the one
-//! in force, and what a third one counted is taken over by both, which errs towards denying.
+//! A request is decided by its own rule, against everything that the key has admitted. Callers may send
+//! two rules in turn, as they do while a new release rolls out. One number cannot be right for both: the
+//! faster rule would empty it, and the slower rule would then believe it. So each admission is counted
+//! under both, until the other rule has not been used for as long as it remembers.
+//!
+//! With more than two rules, the one that remembers longest is kept beside the one in force. Both take
+//! over what a third one counted, which errs towards denying.
 
-use crate::limit::decision::{Decision, Expiry, Retry, wait_ms};
-use crate::limit::meter::{Held, Meter, amount, carried};
+use super::algorithm::{AlgorithmState, Amendment, COST_MAX};
+use super::checked;
+use super::decision::{Decision, Expiry, Retry, wait_ms};
+use super::meter::{Meter, Usage, amount, converted};
 use crate::time::At;
-
-/// The most cost that is held: far above every limit, so that to hold no more changes no decision.
-pub const COST_MAX: u64 = 1 << 60;
 
 /// A fixed window or a bucket as one key holds it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Counter<M> {
-    /// The parameters in force: those of the latest admission.
+    /// The rule in force: that of the last admission.
     pub rule: M,
-    /// What is used, in their units.
-    pub held: Held,
-    /// Other parameters that are still in use, as far as the key knows.
+    /// What is used under it.
+    pub usage: Usage,
+    /// Another rule that is still in use, as far as the key knows.
     pub before: Option<Before<M>>,
 }
 
-/// Parameters that were in force before.
+/// A rule that was in force before, and what is used under it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Before<M> {
-    /// They.
+    /// The rule.
     pub rule: M,
-    /// What is used, in their units; counted at the same instant as under those in force.
-    pub held: Held,
-    /// When they are forgotten: as long after their last use as they remember.
+    /// What is used under it, counted at the same instant as under the rule in force.
+    pub usage: Usage,
+    /// When the rule is forgotten: as long after its last use as it remembers.
     pub until: At,
 }
 
-/// What is to be corrected of a charge in the past.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Amendment {
-    /// When it was made.
-    pub at: At,
-    /// What it took.
-    pub taken: u64,
-    /// What was used of it, or beyond it.
-    pub used: u64,
-    /// The most that may be given back, in the units of the rule, where that is limited.
-    pub most: Option<u128>,
-}
+impl<M: Meter> AlgorithmState for Counter<M> {
+    type Rule = M;
+    /// The last change and the amount. Then the rule before, its amount and when it is forgotten.
+    type Image<'a> = (u64, u128, Option<(M::Image, u128, u64)>);
 
-impl<M: Meter> Counter<M> {
-    /// A new key under `rule`.
-    pub fn new(rule: M) -> Self {
-        Self { rule, held: Held::default(), before: None }
+    fn new(rule: M) -> Self {
+        Self { rule, usage: Usage::default(), before: None }
     }
 
-    /// The instant that a request at `clock` is decided for: never before the last one.
-    pub fn now(&self, clock: At) -> At {
-        clock.max(self.held.at)
+    fn rule(&self) -> M {
+        self.rule
     }
 
-    /// Answers a request of `cost` under `rule`, changing nothing.
+    fn at(&self) -> At {
+        self.usage.at
+    }
+
     #[inline(always)] // as in `State::decide`
-    pub fn decide(&self, rule: &M, cost: u64, clock: At) -> Decision {
+    fn decide(&self, rule: &M, cost: u64, clock: At) -> Decision {
         let at = self.now(clock);
         let now = rule.moment(at);
         let used = self.used(rule, now);
-        let full = amount(rule, rule.limit());
+        let full = amount(rule, rule.quota());
         let wanted = used.saturating_add(amount(rule, cost));
-        let standing = Standing { rule, at, now, clock };
+        let context = Context { rule, at, now, clock };
         if wanted <= full || cost == 0 {
-            return standing.decision(wanted, true, Retry::Now);
+            return context.decision(wanted, true, Retry::Now);
         }
-        let retry = if cost > rule.limit() {
+        let retry = if cost > rule.quota() {
             Retry::Never
         } else {
             Retry::After(wait_ms(clock, rule.gone(now, wanted.saturating_sub(full))).max(1))
         };
-        standing.decision(used, false, retry)
+        context.decision(used, false, retry)
     }
 
-    /// What would be answered under the parameters in force, and nothing taken.
-    pub fn peek(&self, cost: u64, clock: At) -> Decision {
-        let verdict = self.decide(&self.rule, cost, clock);
-        let now = self.rule.moment(verdict.at);
-        let used = self.rule.aged(self.held, now);
-        Standing { rule: &self.rule, at: verdict.at, now, clock }.decision(
-            used,
-            verdict.allowed,
-            verdict.retry,
-        )
+    fn peek(&self, cost: u64, clock: At) -> Decision {
+        let Decision { allowed, retry, at, .. } = self.decide(&self.rule, cost, clock);
+        let now = self.rule.moment(at);
+        let used = self.rule.aged(self.usage, now);
+        Context { rule: &self.rule, at, now, clock }.decision(used, allowed, retry)
     }
 
-    /// Books `cost` (at least 1) at `at` under `rule`.
     #[inline]
-    pub fn charge(&mut self, rule: &M, cost: u64, at: At) -> Expiry {
+    fn charge(&mut self, rule: &M, cost: u64, at: At) -> Expiry {
         let at = self.now(at);
-        if self.before.is_some() || !rule.same_course(&self.rule) {
+        if self.before.is_some() || !rule.ages_alike(&self.rule) {
             return self.charge_both(rule, cost, at);
         }
         let now = rule.moment(at);
-        let held = booked(rule, rule.aged(self.held, now), cost, at);
-        let same = rule.goes_together(self.held, now);
-        (self.rule, self.held) = (*rule, held);
-        if same { Expiry::Same } else { Expiry::At(rule.gone(now, held.amount)) }
+        let usage = charged(rule, rule.aged(self.usage, now), cost, at);
+        let same = rule.goes_together(self.usage, now);
+        (self.rule, self.usage) = (*rule, usage);
+        if same { Expiry::Same } else { Expiry::At(rule.gone(now, usage.amount)) }
     }
 
-    /// The same where more than one parameter set counts.
-    #[cold]
-    fn charge_both(&mut self, rule: &M, cost: u64, at: At) -> Expiry {
-        let expired = self.empty_at();
-        let used = self.used(rule, rule.moment(at));
-        let before = self.kept(rule, at).map(|kept| {
-            let used = kept.rule.aged(kept.held, kept.rule.moment(at));
-            Before { held: booked(&kept.rule, used, cost, at), ..kept }
-        });
-        *self = Self { rule: *rule, held: booked(rule, used, cost, at), before };
-        Expiry::moved(expired, self.empty_at())
-    }
-
-    /// What is to be counted beside `rule` from `at` on.
-    fn kept(&self, rule: &M, at: At) -> Option<Before<M>> {
-        let before = self.before.filter(|before| before.until > at);
-        if rule.same_course(&self.rule) {
-            return before;
-        }
-        // The instant of the last change is that of its last use, or later.
-        let until = self.held.at.plus(self.rule.memory());
-        let current = Before { rule: self.rule, held: self.held, until };
-        match before {
-            Some(before) if !rule.same_course(&before.rule) => {
-                let longer = before.until > current.until;
-                let (kept, lost) = if longer { (before, current) } else { (current, before) };
-                let taken_over = carried(&lost.rule, lost.held, &kept.rule).amount;
-                let held = Held { amount: kept.held.amount.max(taken_over), ..kept.held };
-                Some(Before { held, ..kept })
-            }
-            _ => Some(current).filter(|current| current.until > at),
-        }
-    }
-
-    /// Whether anything used still counts at `clock`, so that a refund would change something.
-    pub fn in_use(&self, clock: At) -> bool {
-        let at = self.now(clock);
-        let counts = |rule: &M, held: Held| rule.aged(held, rule.moment(at)) > 0;
-        counts(&self.rule, self.held) || self.before.is_some_and(|before| counts(&before.rule, before.held))
-    }
-
-    /// Gives `cost` back at `at`, down to nothing used.
-    pub fn refund(&mut self, cost: u64, at: At) -> Expiry {
+    fn refund(&mut self, cost: u64, at: At) -> Expiry {
         let expired = self.empty_at();
         let at = self.now(at);
-        let given = |rule: &M, held: Held| {
-            let amount = rule.aged(held, rule.moment(at)).saturating_sub(amount(rule, cost));
-            Held { at, amount }
+        let refunded = |rule: &M, usage: Usage| {
+            let amount = rule.aged(usage, rule.moment(at)).saturating_sub(amount(rule, cost));
+            Usage { at, amount }
         };
-        self.held = given(&self.rule, self.held);
-        self.before = self.before.map(|before| Before { held: given(&before.rule, before.held), ..before });
+        self.usage = refunded(&self.rule, self.usage);
+        self.before =
+            self.before.map(|before| Before { usage: refunded(&before.rule, before.usage), ..before });
         Expiry::moved(expired, self.empty_at())
     }
 
-    /// Makes what was charged at an instant in the past what was used after all, as seen at `at`. Gives
-    /// the amount by which less is held under the parameters in force.
-    pub fn amend(&mut self, charge: &Amendment, at: At) -> u128 {
+    fn amend(&mut self, charge: &Amendment, at: At) -> u128 {
         let at = self.now(at);
-        let amended = |rule: &M, held: Held, most: u128| {
+        let amended = |rule: &M, usage: Usage, most: u128| {
             let now = rule.moment(at);
-            let counts = rule.aged(held, now);
+            let counts = rule.aged(usage, now);
             if !rule.counts(charge.at, now) {
-                return (Held { at, amount: counts }, 0);
+                return (Usage { at, amount: counts }, 0);
             }
             let given = amount(rule, charge.taken.saturating_sub(charge.used)).min(most).min(counts);
             let excess = charge.used.saturating_sub(charge.taken);
-            (booked(rule, counts.saturating_sub(given), excess, at), given)
+            (charged(rule, counts.saturating_sub(given), excess, at), given)
         };
-        let (held, given) = amended(&self.rule, self.held, charge.most.unwrap_or(u128::MAX));
-        self.held = held;
-        // What the other parameters would have given back meanwhile is not known where it matters.
+        let (usage, given) = amended(&self.rule, self.usage, charge.most.unwrap_or(u128::MAX));
+        self.usage = usage;
+        // What the other rule would have given back meanwhile is not known where it matters.
         let most = charge.most.map_or(u128::MAX, |_| 0);
         self.before =
-            self.before.map(|before| Before { held: amended(&before.rule, before.held, most).0, ..before });
-        given
+            self.before.map(|before| Before { usage: amended(&before.rule, before.usage, most).0, ..before });
+        if M::REFILLS { given } else { 0 }
     }
 
-    /// How long it takes, from `clock` on, until no more than the limit of `rule` is used; 0 if no more is.
+    fn in_use(&self, clock: At) -> bool {
+        let at = self.now(clock);
+        let counts = |rule: &M, usage: Usage| rule.aged(usage, rule.moment(at)) > 0;
+        counts(&self.rule, self.usage) || self.before.is_some_and(|before| counts(&before.rule, before.usage))
+    }
+
+    fn used_cost(&self, now: At) -> u64 {
+        let used = self.rule.aged(self.usage, self.rule.moment(now)).div_ceil(u128::from(self.rule.unit()));
+        u64::try_from(used).unwrap_or(u64::MAX)
+    }
+
+    fn missing(&self, at: At) -> Option<u128> {
+        M::REFILLS.then(|| self.rule.aged(self.usage, self.rule.moment(at)))
+    }
+
+    fn empty_at(&self) -> Option<At> {
+        let gone = |rule: &M, usage: Usage| {
+            (usage.amount > 0).then(|| rule.gone(rule.moment(usage.at), usage.amount))
+        };
+        let before = self.before.and_then(|before| gone(&before.rule, before.usage));
+        gone(&self.rule, self.usage).max(before)
+    }
+
+    fn image(&self) -> Self::Image<'_> {
+        let before = self.before.map(|before| (before.rule.image(), before.usage.amount, before.until.ms()));
+        (self.usage.at.ms(), self.usage.amount, before)
+    }
+
+    fn from_image(rule: M, (at, used, before): Self::Image<'_>) -> Option<Self> {
+        let at = At::new(at)?;
+        let usage = |rule: &M, amount_used: u128| {
+            (amount_used <= amount(rule, COST_MAX)).then_some(Usage { at, amount: amount_used })
+        };
+        let before = match before {
+            Some((image, used, until)) => {
+                let other = M::from_image(image)?;
+                let usage = usage(&other, used)?;
+                if other.ages_alike(&rule) {
+                    return None;
+                }
+                Some(Before { rule: other, usage, until: checked::future(until)? })
+            }
+            None => None,
+        };
+        Some(Self { rule, usage: usage(&rule, used)?, before })
+    }
+}
+
+impl<M: Meter> Counter<M> {
+    /// Returns how many ms from `clock` on more than the limit of `rule` is used; 0 if no more is.
     pub fn excess_ms(&self, rule: &M, clock: At) -> u64 {
         let now = rule.moment(self.now(clock));
-        match self.used(rule, now).saturating_sub(amount(rule, rule.limit())) {
+        match self.used(rule, now).saturating_sub(amount(rule, rule.quota())) {
             0 => 0,
             excess => wait_ms(clock, rule.gone(now, excess)).max(1),
         }
     }
 
-    /// Cost used at `at` under the parameters in force, a started token counting whole.
-    pub fn used_cost(&self, at: At) -> u64 {
-        let used = self.rule.aged(self.held, self.rule.moment(at)).div_ceil(u128::from(self.rule.unit()));
-        u64::try_from(used).unwrap_or(u64::MAX)
+    /// Charges under more than one rule.
+    #[cold]
+    fn charge_both(&mut self, rule: &M, cost: u64, at: At) -> Expiry {
+        let expired = self.empty_at();
+        let used = self.used(rule, rule.moment(at));
+        let before = self.beside(rule, at).map(|before| {
+            let used = before.rule.aged(before.usage, before.rule.moment(at));
+            Before { usage: charged(&before.rule, used, cost, at), ..before }
+        });
+        *self = Self { rule: *rule, usage: charged(rule, used, cost, at), before };
+        Expiry::moved(expired, self.empty_at())
     }
 
-    /// From when on a new key would answer alike, seen from the last change; `None` if it would now.
-    pub fn empty_at(&self) -> Option<At> {
-        let gone =
-            |rule: &M, held: Held| (held.amount > 0).then(|| rule.gone(rule.moment(held.at), held.amount));
-        let before = self.before.and_then(|before| gone(&before.rule, before.held));
-        gone(&self.rule, self.held).max(before)
+    /// Returns the rule that is counted beside `rule` from `at` on.
+    fn beside(&self, rule: &M, at: At) -> Option<Before<M>> {
+        let before = self.before.filter(|before| before.until > at);
+        if rule.ages_alike(&self.rule) {
+            return before;
+        }
+        // The instant of the last change is that of its last use, or later.
+        let until = self.usage.at.plus(self.rule.memory());
+        let current = Before { rule: self.rule, usage: self.usage, until };
+        match before {
+            Some(before) if !rule.ages_alike(&before.rule) => {
+                let longer = before.until > current.until;
+                let (kept, lost) = if longer { (before, current) } else { (current, before) };
+                let taken_over = converted(&lost.rule, lost.usage, &kept.rule).amount;
+                let usage = Usage { amount: kept.usage.amount.max(taken_over), ..kept.usage };
+                Some(Before { usage, ..kept })
+            }
+            _ => Some(current).filter(|current| current.until > at),
+        }
     }
 
-    /// What `rule` knows to be used at `now`, a moment of its own.
+    /// Returns what is used under `rule` at `now`, a moment of the same rule.
     #[inline]
     fn used(&self, rule: &M, now: M::Moment) -> u128 {
-        if rule.same_course(&self.rule) { rule.aged(self.held, now) } else { self.known(rule, now) }
+        if rule.ages_alike(&self.rule) { rule.aged(self.usage, now) } else { self.used_before(rule, now) }
     }
 
-    /// The same for a rule that is not the one in force.
+    /// Does the same for a rule that is not in force.
     #[cold]
-    fn known(&self, rule: &M, now: M::Moment) -> u128 {
-        // Also what is about to be forgotten counts: only a change forgets, so that what was
-        // announced stays true as time passes.
-        if let Some(own) = self.before.filter(|before| rule.same_course(&before.rule)) {
-            return rule.aged(own.held, now);
+    fn used_before(&self, rule: &M, now: M::Moment) -> u128 {
+        // A rule that is over its time counts until a change drops it, so that what was announced stays
+        // true as time passes.
+        if let Some(own) = self.before.filter(|before| rule.ages_alike(&before.rule)) {
+            return rule.aged(own.usage, now);
         }
-        let taken_over = |from: &M, held: Held| rule.aged(carried(from, held, rule), now);
-        let others = self.before.map_or(0, |before| taken_over(&before.rule, before.held));
-        taken_over(&self.rule, self.held).max(others)
+        let taken_over = |from: &M, usage: Usage| rule.aged(converted(from, usage, rule), now);
+        let others = self.before.map_or(0, |before| taken_over(&before.rule, before.usage));
+        taken_over(&self.rule, self.usage).max(others)
     }
 }
 
-/// From where a decision is seen.
-struct Standing<'a, M: Meter> {
+/// What a decision is made from, beside the cost.
+struct Context<'a, M: Meter> {
     rule: &'a M,
     at: At,
     now: M::Moment,
     clock: At,
 }
 
-impl<M: Meter> Standing<'_, M> {
+impl<M: Meter> Context<'_, M> {
+    /// Makes a decision after which `used` counts.
     #[inline]
     fn decision(&self, used: u128, allowed: bool, retry: Retry) -> Decision {
         let Self { rule, at, now, clock } = *self;
-        let room = amount(rule, rule.limit()).saturating_sub(used);
+        let room = amount(rule, rule.quota()).saturating_sub(used);
         let unit = rule.unit();
         let remaining = match u64::try_from(room) {
             Ok(room) => room.checked_div(unit).unwrap_or(0), // a unit is never 0
             Err(_) => u64::try_from(room.checked_div(u128::from(unit)).unwrap_or(0)).unwrap_or(u64::MAX),
         };
         let reset_after_ms = if used == 0 { 0 } else { wait_ms(clock, rule.gone(now, used)) };
-        Decision { allowed, limit: rule.limit(), remaining, retry, reset_after_ms, at }
+        Decision { allowed, limit: rule.quota(), remaining, retry, reset_after_ms, at }
     }
 }
 
-fn booked<M: Meter>(rule: &M, used: u128, cost: u64, at: At) -> Held {
+/// Returns the usage after a charge at `at`.
+fn charged<M: Meter>(rule: &M, used: u128, cost: u64, at: At) -> Usage {
     let amount = used.saturating_add(amount(rule, cost)).min(amount(rule, COST_MAX));
-    Held { at, amount }
+    Usage { at, amount }
 }

@@ -159,6 +159,19 @@ fn slot(id: u32) -> Option<&'static Slot> {
     TABLE.get(chunk)?.get()?.get(offset)
 }
 
+/// Keeps the table of parameter sets locked for as long as it lives.
+pub struct ParameterSetsLock(#[expect(dead_code, reason = "held, not read")] MutexGuard<'static, Index>);
+
+/// Locks the table of parameter sets, for a process that is about to fork.
+///
+/// Values are dropped on background threads, and the last one with a parameter set locks the table. If the process forked at
+/// that moment, the table would stay locked in the child for ever. Whoever forks holds this meanwhile, and drops it in both
+/// processes.
+#[must_use]
+pub fn lock_parameter_sets() -> ParameterSetsLock {
+    ParameterSetsLock(lock())
+}
+
 fn lock() -> MutexGuard<'static, Index> {
     INDEX.lock().unwrap_or_else(PoisonError::into_inner) // no panic leaves it half written
 }

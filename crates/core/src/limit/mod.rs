@@ -1,12 +1,50 @@
-//! One limit: its rule, what a key holds for it, and what a request is told.
+//! One limit: its rule, what a key holds for it, and how a request is decided.
+//!
+//! ```
+//! use rl_core::limit::slide::SlideRule;
+//! use rl_core::limit::{rule::Rule, state::State};
+//! use rl_core::time::{At, Span};
+//!
+//! // At most 2 units of cost in any minute.
+//! let rule = Rule::from(SlideRule { limit: 2, window: Span::from_ms(60_000) });
+//! let mut state = State::new(&rule);
+//! let now = At::from_ms(1_764_000_000_000);
+//!
+//! let decision = state.decide(&rule, 2, now)?;
+//! assert!(decision.allowed);
+//! state.charge(&rule, 2, decision.at)?; // a decision changes nothing, a charge does
+//!
+//! let decision = state.decide(&rule, 1, now)?;
+//! assert!(!decision.allowed);
+//! assert_eq!(decision.retry.reply(), 60_000); // milliseconds
+//! # Ok::<(), rl_core::fault::Fault>(())
+//! ```
+//!
+//! Each algorithm is one folder: [`slide`], [`window`], [`bucket`]. What they share:
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`algorithm`] | what an algorithm must provide |
+//! | [`rule`] | the parameters of a limit, for any algorithm |
+//! | [`state`] | the value of a key, in sixteen bytes |
+//! | `form` | how the states of all algorithms fit into them |
+//! | [`decision`] | the answer to a request |
+//! | [`counter`], [`meter`] | one amount that ages: fixed windows and buckets |
+//! | `compact`, `interned` | how a counter fits |
+//! | [`codec`] | a state as bytes, for snapshots |
+//! | [`effect`] | what a decision changes |
+//! | [`decimal_text`] | a refill as clients write it |
 
+pub mod algorithm;
 pub mod bucket;
+pub(crate) mod checked;
 pub mod codec;
 mod compact;
 pub mod counter;
 pub mod decimal_text;
 pub mod decision;
 pub mod effect;
+mod form;
 mod interned;
 pub mod meter;
 pub mod rule;
@@ -14,4 +52,42 @@ pub mod slide;
 pub mod state;
 pub mod window;
 
-pub use self::interned::parameter_sets;
+pub use self::interned::{ParameterSetsLock, lock_parameter_sets, parameter_sets};
+
+/// The algorithms. The numbers stand in files and never change.
+///
+/// A new algorithm is added here first; the compiler then leads to every other place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Kind {
+    /// A sliding window: `RL.SLIDE`.
+    Slide = 0,
+    /// A fixed window: `RL.WINDOW`.
+    Window = 1,
+    /// A token bucket: `RL.BUCKET`.
+    Bucket = 2,
+    // 3 is a limit on open reservations in a quota, which is no algorithm: see `RuleImage`.
+}
+
+impl Kind {
+    /// All algorithms.
+    pub const ALL: [Self; 3] = [Self::Slide, Self::Window, Self::Bucket];
+
+    /// The algorithm's name in lower case, as `RL.INFO`, effects and files of policies have it.
+    ///
+    /// In a `LIMIT` clause it is a keyword, in lower or upper case.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Slide => "slide",
+            Self::Window => "window",
+            Self::Bucket => "bucket",
+        }
+    }
+
+    /// Finds an algorithm by its name, in lower or upper case.
+    #[must_use]
+    pub fn from_keyword(word: &[u8]) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| word.eq_ignore_ascii_case(kind.name().as_bytes()))
+    }
+}

@@ -104,7 +104,7 @@ impl<'m, W> Host for Visit<'m, W> {
         Ok(self.memory.keys.get(key, self.now.wall))
     }
 
-    fn read<T>(&self, name: Self::Name, look: impl FnOnce(&Self, Option<&Value>) -> T) -> Result<T> {
+    fn read<T>(&mut self, name: Self::Name, look: impl FnOnce(&Self, Option<&Value>) -> T) -> Result<T> {
         Ok(look(self, self.memory.keys.get(name, self.now.wall)))
     }
 

@@ -1,4 +1,4 @@
-//! What a waiter takes when it is admitted.
+//! The claims of a waiter: the costs that it takes when it is admitted.
 
 use std::sync::Arc;
 
@@ -9,47 +9,48 @@ use crate::quota::limit::PerLimit;
 use crate::quota::shape::Shape;
 use crate::time::Span;
 
-/// What a waiter takes of one key.
+/// The claim of a waiter on one key.
 #[derive(Clone, Debug)]
 pub enum Claim {
-    /// A cost of one limit.
+    /// A cost on a single limit.
     Limit(Request),
-    /// A cost of each limit of a quota.
+    /// A cost on each limit of a quota.
     Quota(QuotaClaim),
 }
 
-/// What a waiter takes of a quota.
+/// The claim of a waiter on a quota.
 #[derive(Clone, Debug)]
 pub struct QuotaClaim {
-    /// The limits that it asks.
+    /// The limits that the request asks.
     pub shape: Arc<Shape>,
-    /// The cost of each of them.
+    /// The cost of each limit.
     pub costs: PerLimit<u64>,
-    /// How long it is reserved, if it is.
+    /// The time to live of the reservation, if the request reserves.
     pub ttl: Option<Span>,
 }
 
 impl QuotaClaim {
-    /// Whether it takes anything. A request that takes nothing need not queue.
+    /// Returns whether the claim takes anything. A request that takes nothing need not queue.
     ///
-    /// A reservation takes a slot of its key, also if it is asked for limits that count no reservations: others
-    /// may be asked for limits that do.
+    /// A reservation always takes a slot of its key, even if none of these limits counts reservations. Other
+    /// requests may ask limits that do.
     #[must_use]
     pub fn takes(&self) -> bool {
         self.ttl.is_some() || self.costs.iter().any(|cost| *cost > 0)
     }
 }
 
-/// What a request takes of each of its keys, by the number of the key. A key of which it takes nothing is
-/// missing: the request does not stand in its line and holds up nobody there. Nearly all requests have
-/// one claim.
+/// The claims of a request, each with the index of its key. Nearly all requests have one claim.
+///
+/// A key of which the request takes nothing is missing. The request is not in the line of that key and
+/// delays nobody there.
 pub type Claims = SmallVec<[(usize, Claim); 1]>;
 
-/// A waiter that a request stands behind.
+/// A waiter ahead of a request.
 #[derive(Clone, Copy, Debug)]
 pub struct Ahead<'a> {
-    /// What it takes when it is admitted.
+    /// The claim that it takes when it is admitted.
     pub claim: &'a Claim,
-    /// The longest time that it goes on waiting.
+    /// The longest time that it will still wait.
     pub time_left: Span,
 }

@@ -1,24 +1,24 @@
-//! The four lanes of every line.
+//! The lanes of a line: the priorities of waiters.
 
-/// How urgent a request is, the most urgent first.
+/// The priority of a request, the most urgent first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Lane {
-    /// Before all others.
+    /// Goes before all other lanes.
     Critical,
-    /// Before what is as usual.
+    /// Goes before the normal lane.
     High,
-    /// As usual: the lane of all that do not name one, also of those that do not wait.
+    /// The default lane, also for requests that do not wait.
     #[default]
     Normal,
-    /// What can wait.
+    /// Goes after all other lanes.
     Low,
 }
 
 impl Lane {
-    /// All of them, in their order.
+    /// All lanes, the most urgent first.
     pub const ALL: [Self; 4] = [Self::Critical, Self::High, Self::Normal, Self::Low];
 
-    /// Its name, as a client writes it.
+    /// Returns the name, in lower case.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -29,7 +29,7 @@ impl Lane {
         }
     }
 
-    /// The lane of that name, in upper or lower case, or of that number from 0 on.
+    /// Parses a name in any case, or a number from 0 (critical) to 3 (low).
     #[must_use]
     pub fn parse(word: &[u8]) -> Option<Self> {
         let is = |(number, lane): (u8, &Self)| {
@@ -38,13 +38,13 @@ impl Lane {
         (b'0'..).zip(&Self::ALL).find(|named| is(*named)).map(|(_, lane)| *lane)
     }
 
-    /// Its place among [`Lane::ALL`].
+    /// Returns the index in [`Lane::ALL`].
     #[must_use]
     pub const fn index(self) -> usize {
         self as usize
     }
 
-    /// The lane so many steps up, at most the first.
+    /// Returns the lane `steps` higher, at most the critical lane.
     #[must_use]
     pub fn risen(self, steps: u64) -> Self {
         let up = usize::try_from(steps).unwrap_or(usize::MAX);

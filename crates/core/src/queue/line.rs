@@ -1,36 +1,36 @@
-//! One line: those who wait for one key.
+//! One line: the waiters of one key, in order.
 
 use std::collections::BTreeMap;
 
 use super::lane::Lane;
 use crate::time::{At, Span};
 
-/// What a waiter is known by: the later it came, the larger.
+/// The id of a waiter. A later waiter has a larger ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(pub u64);
 
-/// What a waiter's place in every line follows from.
+/// The facts that decide the position of a waiter in all of its lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stand {
-    /// The lane it asked for.
+    /// The lane that it asked for.
     pub lane: Lane,
-    /// When it came.
+    /// The instant at which it joined.
     pub since: At,
-    /// Its ticket.
+    /// The ticket.
     pub ticket: Ticket,
 }
 
-/// What is before is smaller.
+/// The key of the order in a line. The smaller rank goes first.
 type Rank = (Lane, Ticket);
 
 impl Stand {
-    /// The lane it has come to at `now`.
+    /// Returns the lane that the waiter has risen to at `now`.
     #[must_use]
     pub fn lane_at(&self, now: At, aging: Option<Span>) -> Lane {
         self.lane.risen(self.steps(now, aging))
     }
 
-    /// Its place in the order.
+    /// Returns the rank at `now`: the smaller rank goes first.
     #[must_use]
     pub fn rank(&self, now: At, aging: Option<Span>) -> (Lane, Ticket) {
         (self.lane_at(now, aging), self.ticket)
@@ -40,33 +40,34 @@ impl Stand {
         aging.and_then(|aging| now.since(self.since).ms().checked_div(aging.ms())).unwrap_or(0)
     }
 
-    /// When it has come to be before `other`, seen from `now`; both rise.
+    /// Returns when this waiter passes `other`, as seen from `now`. Both rise.
     fn passes(&self, other: &Self, now: At, aging: Option<Span>) -> Option<At> {
         let aging = aging.filter(|aging| aging.ms() > 0)?;
         let up = |steps: u64| self.since.plus(Span::from_ms(aging.ms().saturating_mul(steps)));
         let first = self.steps(now, Some(aging)).saturating_add(1);
-        // After so many steps it is in the first lane.
+        // After three steps it is in the first lane.
         (first..first.saturating_add(3))
             .map(up)
             .find(|at| self.rank(*at, Some(aging)) < other.rank(*at, Some(aging)))
     }
 }
 
-/// See the head of this file.
+/// The waiters of one key.
 #[derive(Debug, Default)]
 pub struct Line {
-    /// By the lane that was asked for, then as they came. Within a lane the order never changes.
+    /// Each waiter and the instant at which it joined, ordered by the lane it asked for, then by ticket. The
+    /// order within a lane never changes.
     waiters: BTreeMap<Rank, At>,
-    /// How many wait in each lane.
+    /// The number of waiters by the lane they asked for.
     counts: [usize; 4],
-    /// When it is to be looked at again.
+    /// The instant at which the line must be looked at again.
     pub(super) wake: Option<At>,
-    /// When the first goes on, as far as is known.
+    /// The instant at which the first waiter may be admitted, as found at the last look.
     pub(super) goes_on: Option<At>,
 }
 
 impl Line {
-    /// Adds one, behind all that came before.
+    /// Adds a waiter, behind all earlier waiters of its lane.
     pub fn add(&mut self, stand: &Stand) {
         if self.waiters.insert((stand.lane, stand.ticket), stand.since).is_none()
             && let Some(count) = self.counts.get_mut(stand.lane.index())
@@ -75,7 +76,7 @@ impl Line {
         }
     }
 
-    /// Takes one out.
+    /// Removes a waiter.
     pub fn remove(&mut self, stand: &Stand) {
         if self.waiters.remove(&(stand.lane, stand.ticket)).is_some()
             && let Some(count) = self.counts.get_mut(stand.lane.index())
@@ -84,19 +85,19 @@ impl Line {
         }
     }
 
-    /// Who is first at `now`.
+    /// Returns the first waiter at `now`.
     #[must_use]
     pub fn head(&self, now: At, aging: Option<Span>) -> Option<Stand> {
         self.heads().min_by_key(|stand| stand.rank(now, aging))
     }
 
-    /// Whether one who comes to `lane` at `now` has to stand behind another.
+    /// Returns whether a request that comes to `lane` at `now` must queue behind a waiter.
     #[must_use]
     pub fn blocks(&self, lane: Lane, now: At, aging: Option<Span>) -> bool {
         self.heads().any(|stand| stand.lane_at(now, aging) <= lane)
     }
 
-    /// Those whom one who comes to `lane` at `now` has to stand behind, in order, `most` at most.
+    /// Returns the waiters ahead of a request that comes to `lane` at `now`: at most `most`, in order.
     #[must_use]
     pub fn ahead(&self, lane: Lane, now: At, aging: Option<Span>, most: usize) -> Vec<Stand> {
         let before = |stand: &Stand| stand.lane_at(now, aging) <= lane;
@@ -107,7 +108,7 @@ impl Line {
         ahead
     }
 
-    /// When another than the first at `now` is first because it has risen, if nobody comes or goes.
+    /// Returns when another waiter becomes the first by rising, if nobody joins or leaves.
     #[must_use]
     pub fn changes(&self, now: At, aging: Option<Span>) -> Option<At> {
         let head = self.head(now, aging)?;
@@ -115,37 +116,36 @@ impl Line {
         others.filter_map(|stand| stand.passes(&head, now, aging)).min()
     }
 
-    /// How long the first has to wait still, if nobody else comes, as was found when the line was last
-    /// looked at.
+    /// Returns how long the first waiter must still wait if nobody else comes, as found at the last look.
     #[must_use]
     pub fn expects(&self, now: At) -> Option<Span> {
         self.goes_on.map(|at| at.since(now))
     }
 
-    /// How many wait in each lane, by the lane they asked for.
+    /// Returns the number of waiters by the lane they asked for.
     #[must_use]
     pub const fn counts(&self) -> [usize; 4] {
         self.counts
     }
 
-    /// How many wait.
+    /// Returns the number of waiters.
     #[must_use]
     pub fn len(&self) -> usize {
         self.waiters.len()
     }
 
-    /// Whether nobody does.
+    /// Returns whether nobody waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.waiters.is_empty()
     }
 
-    /// The first of each lane: whoever is first in the line is one of them.
+    /// Iterates over the first waiter of each lane. The first of the line is always among them.
     fn heads(&self) -> impl Iterator<Item = Stand> {
         Lane::ALL.into_iter().filter_map(|lane| self.of(lane).next())
     }
 
-    /// Those of one lane, in order.
+    /// Iterates over the waiters of one lane, in order.
     fn of(&self, lane: Lane) -> impl Iterator<Item = Stand> {
         let range = (lane, Ticket(0))..=(lane, Ticket(u64::MAX));
         self.waiters.range(range).map(|(&(lane, ticket), &since)| Stand { lane, since, ticket })

@@ -1,66 +1,37 @@
-//! All lines of a host, and what is to be done next.
+//! All lines of a host, and when to look at each of them.
 //!
-//! Everything that may admit a waiter *marks* a line. Time does so too, at the instant that was set
-//! when the line was last looked at. The engine takes one marked line after another
-//! ([`Lines::marked`]), asks whose turn it is ([`Lines::look`]), and says when to look again
-//! ([`Lines::sleep`]). So a host with nothing to do does nothing, and needs one timer, for
-//! [`Lines::next`].
+//! Everything that may admit a waiter *marks* a line. Time does so too, at the instant that was set at
+//! the last look. The engine works through the marked lines. It takes one ([`Lines::marked`]), asks whose
+//! turn it is ([`Lines::look`]), and sets when to look again ([`Lines::sleep`]). So a host needs only one
+//! timer, set for [`Lines::next`], and an idle host does no work.
 //!
 //! All instants here are of a clock that never steps.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
-use super::claim::{Ahead, Claim, Claims};
+use super::claim::{Ahead, Claims};
 use super::lane::Lane;
 use super::line::{Line, Stand, Ticket};
+use super::waiter::{Place, Places, Waiter};
 use crate::time::{At, Span};
 
-/// The name of a line: a database's number and a key.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
-    /// The database.
-    pub db: i32,
-    /// The key, any bytes.
-    pub key: Arc<[u8]>,
-}
-
-/// One or a few places. Nearly all requests have one key.
-pub type Places = SmallVec<[Place; 1]>;
-
-/// A request that waits.
-#[derive(Debug)]
-pub struct Waiter<W> {
-    /// Its place in the order.
-    pub stand: Stand,
-    /// When its time is over.
-    pub deadline: At,
-    /// The keys of the request.
-    keys: Places,
-    /// What it takes of which key. It stands in the lines of these.
-    claims: Claims,
-    /// What the host keeps of it.
-    pub what: W,
-}
-
-/// See the module's documentation.
+/// All lines and waiters of a host. `W` is what the host stores for a waiter.
 #[derive(Debug)]
 pub struct Lines<W> {
     lines: HashMap<i32, HashMap<Arc<[u8]>, Line>>,
     waiters: HashMap<Ticket, Waiter<W>>,
-    /// When the time of each waiter is over.
+    /// The deadline of each waiter, the earliest first.
     deadlines: BTreeSet<(At, Ticket)>,
-    /// When each line is to be looked at.
+    /// When each line must be looked at, the earliest first.
     wakes: BTreeSet<(At, Place)>,
-    /// The lines to be looked at now.
+    /// The lines that must be looked at now.
     marked: BTreeSet<Place>,
     /// The last ticket given out.
     last: u64,
-    /// How many wait in each lane.
+    /// The number of waiters by the lane they asked for.
     counts: [usize; 4],
-    /// The time in which a waiter rises one lane.
+    /// The time after which a waiter rises one lane. `None` if waiters never rise.
     pub aging: Option<Span>,
 }
 
@@ -79,36 +50,20 @@ impl<W> Default for Lines<W> {
     }
 }
 
-impl<W> Waiter<W> {
-    /// The lines it stands in.
-    pub fn places(&self) -> impl Iterator<Item = &Place> {
-        self.claims.iter().filter_map(|(key, _)| self.keys.get(*key))
-    }
-
-    /// What it takes of a key.
-    fn claim(&self, key: &[u8]) -> Option<&Claim> {
-        let claims = self.claims.iter();
-        claims
-            .filter(|(at, _)| self.keys.get(*at).is_some_and(|place| *place.key == *key))
-            .map(|(_, c)| c)
-            .next()
-    }
-}
-
 impl<W> Lines<W> {
-    /// How many wait.
+    /// Returns the number of waiters.
     #[must_use]
     pub fn len(&self) -> usize {
         self.waiters.len()
     }
 
-    /// Whether nobody waits.
+    /// Returns whether nobody waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.waiters.is_empty()
     }
 
-    /// Whether nothing is kept at all, as it should be where nobody waits.
+    /// Returns whether nothing at all is stored. This must hold whenever nobody waits.
     #[must_use]
     pub fn is_clear(&self) -> bool {
         self.waiters.is_empty()
@@ -119,31 +74,31 @@ impl<W> Lines<W> {
             && self.counts == [0; 4]
     }
 
-    /// How many wait in each lane, by the lane they asked for.
+    /// Returns the number of waiters by the lane they asked for.
     #[must_use]
     pub const fn counts(&self) -> [usize; 4] {
         self.counts
     }
 
-    /// The line of a key, if anyone waits there.
+    /// Returns the line of a key, if anyone waits there.
     #[must_use]
     pub fn line(&self, db: i32, key: &[u8]) -> Option<&Line> {
         self.lines.get(&db)?.get(key)
     }
 
-    /// A waiter.
+    /// Returns a waiter.
     #[must_use]
     pub fn get(&self, ticket: Ticket) -> Option<&Waiter<W>> {
         self.waiters.get(&ticket)
     }
 
-    /// The ticket that the next waiter gets.
+    /// Returns the ticket that the next waiter will get.
     #[must_use]
     pub const fn upcoming(&self) -> Ticket {
         Ticket(self.last.saturating_add(1))
     }
 
-    /// Adds a waiter to the line of each key that it claims something of.
+    /// Adds a waiter to the line of each key that it has a claim on.
     pub fn join(&mut self, keys: Places, claims: Claims, lane: Lane, now: At, wait: Span, what: W) -> Ticket {
         let ticket = self.upcoming();
         self.last = ticket.0;
@@ -159,7 +114,7 @@ impl<W> Lines<W> {
         ticket
     }
 
-    /// Removes a waiter, for whatever reason. The waiters behind it may be next.
+    /// Removes a waiter and marks its lines, because the waiters behind it may be next.
     pub fn leave(&mut self, ticket: Ticket) -> Option<Waiter<W>> {
         let waiter = self.waiters.remove(&ticket)?;
         self.deadlines.remove(&(waiter.deadline, ticket));
@@ -168,15 +123,15 @@ impl<W> Lines<W> {
         }
         self.exit(&waiter.stand, waiter.places());
         if self.waiters.is_empty() {
-            // The last of many waiters gives their memory back.
+            // After the last of many waiters, give their memory back.
             self.waiters.shrink_to_fit();
             self.lines.shrink_to_fit();
         }
         Some(waiter)
     }
 
-    /// Updates what a waiter claims, after a policy has changed. Returns whether it changed lines; it keeps its
-    /// place in the order in the new ones.
+    /// Updates the claims of a waiter after a policy change. Returns whether it changed lines. It keeps its
+    /// ticket in the new lines.
     pub fn update(&mut self, ticket: Ticket, claims: Claims) -> bool {
         let Some(waiter) = self.waiters.get_mut(&ticket) else { return false };
         let is_same = waiter.claims.iter().map(|(key, _)| key).eq(claims.iter().map(|(key, _)| key));
@@ -219,7 +174,7 @@ impl<W> Lines<W> {
         }
     }
 
-    /// Marks the line of a key: something has happened to the key.
+    /// Marks the line of a key that has changed.
     pub fn mark(&mut self, db: i32, key: &[u8]) {
         let known = self.lines.get(&db).and_then(|lines| lines.get_key_value(key));
         if let Some((key, _)) = known {
@@ -227,14 +182,14 @@ impl<W> Lines<W> {
         }
     }
 
-    /// Marks all lines of a database, or of all.
+    /// Marks all lines of a database, or of all databases.
     pub fn mark_all(&mut self, only: Option<i32>) {
         for (&db, lines) in self.lines.iter().filter(|(db, _)| only.is_none_or(|only| only == **db)) {
             self.marked.extend(lines.keys().map(|key| Place { db, key: Arc::clone(key) }));
         }
     }
 
-    /// Takes one of the lines that are to be looked at by `now`.
+    /// Takes one of the lines that must be looked at by `now`.
     pub fn marked(&mut self, now: At) -> Option<Place> {
         if let Some((at, _)) = self.wakes.first()
             && *at <= now
@@ -248,7 +203,7 @@ impl<W> Lines<W> {
         self.marked.pop_first()
     }
 
-    /// Tells whose turn it is in a line: that of its first waiter, if it is the first in all of its lines.
+    /// Returns the waiter whose turn it is in a line: the first one, if it is first in all of its lines.
     #[must_use]
     pub fn turn(&self, place: &Place, now: At) -> Option<Ticket> {
         let head = |place: &Place| self.line(place.db, &place.key)?.head(now, self.aging);
@@ -257,17 +212,17 @@ impl<W> Lines<W> {
         places.all(|place| head(place).is_some_and(|head| head.ticket == first)).then_some(first)
     }
 
-    /// Looks at a line: whose [`Lines::turn`] it is. This answers everything that has marked the line so far.
+    /// Removes the mark of a line and returns the waiter whose [`Lines::turn`] it is.
     pub fn look(&mut self, place: &Place, now: At) -> Option<Ticket> {
         self.marked.remove(place);
         self.turn(place, now)
     }
 
-    /// Sets when a line is to be looked at again: when its first waiter may be admitted, or when another
-    /// becomes the first by rising, if that is before.
+    /// Sets when to look at a line again: at `until`, when its first waiter may be admitted, or when another
+    /// waiter becomes the first by rising, whichever is earlier.
     ///
-    /// `now` is the instant that [`Lines::look`] was asked for. A waiter that has risen since then counts as
-    /// one that is about to, so that the line is looked at again at once.
+    /// `now` is the instant passed to [`Lines::look`]. A waiter that has risen since then counts as about to
+    /// rise, so that the line is looked at again at once.
     pub fn sleep(&mut self, place: &Place, now: At, until: Option<At>) {
         let aging = self.aging;
         let line = self.lines.get_mut(&place.db).and_then(|lines| lines.get_mut(&place.key));
@@ -284,13 +239,13 @@ impl<W> Lines<W> {
         self.wakes.extend(until.map(|at| (at, place.clone())));
     }
 
-    /// A waiter whose time is over.
+    /// Returns a waiter whose deadline has passed.
     #[must_use]
     pub fn overdue(&self, now: At) -> Option<Ticket> {
         self.deadlines.first().filter(|(at, _)| *at <= now).map(|(_, ticket)| *ticket)
     }
 
-    /// When there is something to do: at `now`, later, or never.
+    /// Returns when there is something to do: `now`, a later instant, or `None` for never.
     #[must_use]
     pub fn next(&self, now: At) -> Option<At> {
         if !self.marked.is_empty() {
@@ -301,14 +256,14 @@ impl<W> Lines<W> {
         wake.into_iter().chain(deadline).min().map(|at| at.max(now))
     }
 
-    /// Whether a request that comes to `lane` has to stand behind a waiter in the line of a key.
+    /// Returns whether a request that comes to `lane` must queue behind a waiter of a key.
     #[must_use]
     pub fn blocks(&self, db: i32, key: &[u8], lane: Lane, now: At) -> bool {
         self.line(db, key).is_some_and(|line| line.blocks(lane, now, self.aging))
     }
 
-    /// Lends the waiters that a request of `lane` has to stand behind, in order and at most `most`; `None` if
-    /// there is none.
+    /// Calls `look` with the waiters ahead of a request of `lane`: at most `most`, in order. Returns `None`
+    /// without a call if there are none.
     pub fn ahead<T>(
         &self,
         (db, key): (i32, &[u8]),
@@ -325,7 +280,7 @@ impl<W> Lines<W> {
         (!stands.is_empty()).then(|| look(&mut all))
     }
 
-    /// Makes waiters rise one lane in this time, or never.
+    /// Sets the time after which a waiter rises one lane. `None` means never.
     pub fn set_aging(&mut self, aging: Option<Span>) {
         if self.aging != aging {
             self.aging = aging;

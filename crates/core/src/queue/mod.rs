@@ -1,32 +1,34 @@
-//! Who waits for a limit, and whose turn it is.
+//! The lines in which denied requests wait, and the order in which waiters are admitted.
 //!
-//! A request that is denied may wait in the *line* of each of its keys. All that is decided about
-//! lines is here, without a server: the order, who stands before whom, and when there is something
-//! to do next. What a waiter is, how it is answered, and what a limit says are its user's.
+//! A denied request may wait in the *line* of each of its keys. This module decides, without a server, who
+//! is ahead of whom and when there is something to do next. It does not answer waiters and does not ask
+//! limits: its user does both.
 //!
-//! **Order.** One order holds for all waiters of a server: the higher [`Lane`] first, then the
-//! smaller [`Ticket`], which grow as waiters come. With aging a waiter rises one lane each time it has
-//! waited so long; it keeps its ticket, and so is before all that came later to the lane it rises to.
+//! **Order.** All waiters of a server have one order: the higher [`Lane`] first, then the smaller
+//! [`Ticket`]. A later waiter has a larger ticket. With aging, a waiter rises one lane each time that
+//! it has waited for that long. It keeps its ticket, so it goes before all later waiters of its new lane.
 //!
-//! **Turns.** It is a waiter's turn when it is the first in *each* of its lines. So of all waiters the
-//! first in the order has its turn whatever its keys: there is always one that nobody stands before
-//! (no deadlock), and since nobody passes a waiter but those of higher lanes, each comes to be it
-//! (nobody starves, unless higher lanes never end and there is no aging).
+//! **Turns.** It is a waiter's turn when it is the first in *each* of its lines. The first waiter of the
+//! whole order always has its turn, whatever its keys, so there is no deadlock. Only waiters of higher
+//! lanes can pass a waiter, so each waiter becomes the first at some time. A waiter starves only if higher
+//! lanes never empty and aging is off.
 //!
-//! **No barging.** Whoever comes has to stand behind every waiter of its own lane or a higher one,
-//! also where less is asked for than the first of them waits for.
+//! **No barging.** A new request queues behind every waiter of its own lane or a higher one, even if it
+//! asks for less than the first of them.
 //!
-//! - [`wait`]: what a request says of it, [`lane`]: the four lanes
-//! - [`line`]: one line, [`waiting`]: all of them, and what is to be done when
+//! - [`wait`]: the parameters of `WAIT`, [`lane`]: the four lanes, [`claim`]: what a waiter takes
+//! - [`line`]: one line, [`lines`]: all lines, and when to look at each
 
 pub mod claim;
 pub mod lane;
 pub mod line;
 pub mod lines;
 pub mod wait;
+pub mod waiter;
 
 pub use self::claim::{Ahead, Claim, Claims, QuotaClaim};
 pub use self::lane::Lane;
 pub use self::line::{Line, Stand, Ticket};
-pub use self::lines::{Lines, Place, Waiter};
+pub use self::lines::Lines;
 pub use self::wait::Wait;
+pub use self::waiter::{Place, Places, Waiter};

@@ -6,8 +6,8 @@ use crate::time::Span;
 /// The parameters of `WAIT duration [PRIORITY lane]`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wait {
-    /// The longest time to wait.
+    /// The longest time that the request waits.
     pub time: Span,
-    /// The lane to wait in.
+    /// The lane that it waits in.
     pub lane: Lane,
 }

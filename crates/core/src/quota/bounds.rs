@@ -1,13 +1,13 @@
-//! How much of everything a quota, a request or a key may have.
+//! The upper bounds of what a quota, a request or a key may hold.
 
-/// A key keeps at most this many open reservations.
+/// The largest number of open reservations of a key.
 pub const RESERVATIONS_MAX: usize = 100_000;
 
-/// A key keeps at most this many limits that no longer apply but still count something.
+/// The largest number of retired limits of a key: limits that no longer apply but still count something.
 pub const RETIRED_MAX: usize = 16;
 
-/// A request names at most this many units.
+/// The largest number of units that a request names.
 pub const UNITS_MAX: usize = 16;
 
-/// A reservation's id has at most this many bytes.
+/// The longest id of a reservation, in bytes.
 pub const ID_MAX: usize = 128;

@@ -1,5 +1,7 @@
-//! A quota as bytes. What holds for the limits alone, holds here: equal quotas have equal bytes,
-//! and what is read is checked as if an enemy had written it.
+//! Encodes a quota as bytes and reads it back.
+//!
+//! The rules are those of a single limit's codec: equal quotas have equal bytes, and all input is
+//! untrusted and checked.
 
 use std::sync::Arc;
 
@@ -31,7 +33,7 @@ struct Image<'a> {
     more: Option<MoreImage<'a>>,
 }
 
-/// A limit's own bytes, none where nothing is counted.
+/// The bytes of one limit's state. Empty if the limit counts nothing.
 type Nested = Vec<u8>;
 
 #[derive(Serialize, Deserialize)]
@@ -45,7 +47,7 @@ struct MoreImage<'a> {
     slots: Bounded<SlotImage, STATES_MAX>,
 }
 
-/// Slot, since, and the levels: how many reservations were made, and what was missing.
+/// Slot number, `since`, and the levels: the number of reservations made, and the amount missing.
 type SlotImage = (u64, u64, Bounded<(u64, u128), LEVELS_MAX>);
 
 #[derive(Serialize, Deserialize)]
@@ -57,7 +59,7 @@ struct ReservationImage<'a> {
     shares: Bounded<(u64, u64, u64, u64), LIMITS_MAX>,
 }
 
-/// The bytes of a quota.
+/// Encodes a quota.
 #[must_use]
 pub fn encode(quota: &Quota) -> Vec<u8> {
     postcard::to_stdvec(&image_of(quota)).unwrap_or_default() // writing to memory cannot fail
@@ -111,7 +113,7 @@ impl<'a> ReservationImage<'a> {
     }
 }
 
-/// The quota of these bytes; `None` if they are not a quota's.
+/// Decodes a quota. Returns `None` if the bytes are not those of a quota.
 #[must_use]
 pub fn decode(bytes: &[u8]) -> Option<Quota> {
     let (image, rest) = postcard::take_from_bytes::<Image<'_>>(bytes).ok()?;
@@ -126,7 +128,7 @@ pub fn decode(bytes: &[u8]) -> Option<Quota> {
     };
     let ends = future(image.ends)?;
     let mut quota = Quota { shape, states: Box::default(), at, ends, more: more.map(Box::new) };
-    // Each limit has its own state.
+    // No two limits may share one state.
     let twice =
         |(index, limit): (usize, &Limit)| quota.limits().take(index).any(|other| limit.continues(other));
     if image.states.0.len() != quota.limits().count() || quota.limits().enumerate().any(twice) {

@@ -1,4 +1,4 @@
-//! What a request costs, by unit.
+//! The cost of a request, by unit.
 
 use smallvec::SmallVec;
 
@@ -7,24 +7,24 @@ use super::limit::{Limit, Measure, PerLimit, REQUESTS};
 use super::shape::Shape;
 use crate::fault::{Fault, Result};
 
-/// Cost by unit.
+/// The cost that a request names for each unit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Costs<'a>(SmallVec<[(&'a [u8], u64); 4]>);
 
 impl<'a> Costs<'a> {
-    /// What is said of a unit; nothing if it is not named.
+    /// Returns the cost named for a unit, or `None` if the request does not name it.
     #[must_use]
     pub fn named(&self, unit: &[u8]) -> Option<u64> {
         self.0.iter().find(|(name, _)| *name == unit).map(|(_, cost)| *cost)
     }
 
-    /// What a request takes of a unit: as said, else one of `requests` and none of any other.
+    /// Returns the cost of a unit: the named cost, else 1 for `requests` and 0 for any other unit.
     #[must_use]
     pub fn of(&self, unit: &[u8]) -> u64 {
         self.named(unit).unwrap_or_else(|| u64::from(unit == REQUESTS))
     }
 
-    /// What a request takes of each limit of a shape.
+    /// Returns the cost of each limit of a shape, in its order.
     #[must_use]
     pub fn by_limit(&self, shape: &Shape) -> PerLimit<u64> {
         let cost = |limit: &Limit| match limit.measure {
@@ -34,15 +34,15 @@ impl<'a> Costs<'a> {
         shape.limits().iter().map(cost).collect()
     }
 
-    /// Each unit that is named, with its cost.
+    /// Iterates over the named units and their costs.
     pub fn iter(&self) -> impl Iterator<Item = (&'a [u8], u64)> + '_ {
         self.0.iter().copied()
     }
 
-    /// Names one more unit.
+    /// Adds the cost of one more unit.
     ///
     /// # Errors
-    /// [`Fault::UnitTwice`], [`Fault::Units`].
+    /// [`Fault::UnitTwice`] if the unit is named already, [`Fault::Units`] if there are too many.
     pub fn add(&mut self, unit: &'a [u8], cost: u64) -> Result<()> {
         if self.named(unit).is_some() {
             return Err(Fault::UnitTwice);

@@ -1,4 +1,4 @@
-//! Whether a request is admitted, and when, by every limit of a quota at once.
+//! Decides a request against all limits of a quota at once: whether it is admitted, and if not, when.
 
 use std::sync::Arc;
 
@@ -15,40 +15,41 @@ use crate::limit::state::State;
 use crate::number::COUNT_MAX;
 use crate::time::{At, Span};
 
-/// What a request asks of every limit.
+/// What a request asks of each limit.
 #[derive(Clone, Copy, Debug)]
 pub struct Demand<'a> {
-    /// What it costs, by limit, as [`super::costs::Costs::by_limit`] gives it. A limit without one is asked for nothing.
+    /// The cost of each limit, as [`super::costs::Costs::by_limit`] returns it. A missing cost is 0.
     pub costs: &'a [u64],
-    /// For how long it is reserved, if it is.
+    /// The time to live of the reservation, if the request reserves.
     pub ttl: Option<Span>,
 }
 
-/// The answer to one request against one quota.
+/// The decision of one request against one quota.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct QuotaDecision {
-    /// What each limit says, in the order of the shape.
+    /// The decision of each limit, in the order of the shape.
     pub rows: PerLimit<Decision>,
-    /// The instant it is for: the server's clock, but never before the key's last change.
+    /// The instant of the decision: the server's clock, but never before the key's last change.
     pub at: At,
 }
 
 impl QuotaDecision {
-    /// Whether all limits admit it.
+    /// Returns whether all limits admit the request.
     #[must_use]
     pub fn allowed(&self) -> bool {
         self.rows.iter().all(|row| row.allowed)
     }
 
-    /// When all of those that block admit it, if nobody else comes.
+    /// Returns when all limits that block will admit the request if nobody else comes.
     #[must_use]
     pub fn retry(&self) -> Retry {
         self.rows.iter().fold(Retry::Now, |longest, row| longest.max(row.retry))
     }
 }
 
-/// Answers a request against what a key holds, or a key that is not there, changing nothing. Of a denied
-/// request, the rows that do not block tell how things stand without it.
+/// Decides a request against a quota and changes nothing. `held` is `None` for a key that does not exist.
+///
+/// If the request is denied, the rows of the limits that do not block show their state without it.
 #[must_use]
 pub fn decide(held: Option<&Quota>, shape: &Shape, demand: &Demand<'_>, clock: At) -> QuotaDecision {
     let mut verdict = QuotaDecision::default();
@@ -56,7 +57,7 @@ pub fn decide(held: Option<&Quota>, shape: &Shape, demand: &Demand<'_>, clock: A
     verdict
 }
 
-/// The same, into a verdict that is still empty: a verdict is large.
+/// Does what [`decide`] does, but writes into an empty decision, because a decision is large to move.
 pub fn decide_into(
     verdict: &mut QuotaDecision,
     held: Option<&Quota>,
@@ -69,7 +70,7 @@ pub fn decide_into(
     let mut denied = false;
     for (index, limit) in shape.limits().iter().enumerate() {
         let cost = demand.costs.get(index).copied().unwrap_or(0);
-        // Once a limit has denied it, the others tell how they stand without it, unless they deny it too.
+        // After a denial, the other rows show their state without the request, unless they deny it too.
         let (wanted, ttl) = if denied { (0, None) } else { (cost, demand.ttl) };
         let mut row = view.row(index, limit, wanted, ttl);
         if denied && row.remaining < limit.takes(cost, demand.ttl) {
@@ -84,7 +85,9 @@ pub fn decide_into(
     view.count_from_clock(&mut verdict.rows);
 }
 
-/// Makes a request that this quota admits one that is denied elsewhere.
+/// Restates the decision of a request that this quota admits but another key denies.
+///
+/// The rows then show their state without the request. A decision that denies stays as it is.
 pub fn deny(verdict: &mut QuotaDecision, held: Option<&Quota>, shape: &Shape, clock: At) {
     if verdict.allowed() {
         let view = View::new(held, shape, clock);
@@ -93,7 +96,7 @@ pub fn deny(verdict: &mut QuotaDecision, held: Option<&Quota>, shape: &Shape, cl
     }
 }
 
-/// What would be answered to a request, and how things stand without it.
+/// Decides a request without taking anything: all rows that do not block show their state without it.
 #[must_use]
 pub fn peek(held: &Quota, shape: &Shape, demand: &Demand<'_>, clock: At) -> QuotaDecision {
     let mut verdict = decide(Some(held), shape, demand, clock);
@@ -101,9 +104,10 @@ pub fn peek(held: &Quota, shape: &Shape, demand: &Demand<'_>, clock: At) -> Quot
     verdict
 }
 
-/// What was answered when `reservation` was made, and by which limits: whatever is asked for now, and by
-/// whichever limits, it was admitted by those. One that the key does not know any more is missing; if it
-/// knows none of them, it tells how those in force stand.
+/// Returns the limits that admitted `reservation`, and the answer that they gave.
+///
+/// It makes no difference what the request asks for now, or of which limits. A limit that the key no longer
+/// knows is left out. If the key knows none of them, the answer is the state of the limits in force.
 #[must_use]
 pub fn repeated(held: &Quota, reservation: &Reservation, clock: At) -> (Arc<Shape>, QuotaDecision) {
     let known = |share: &'_ Share| {
@@ -125,10 +129,12 @@ pub fn repeated(held: &Quota, reservation: &Reservation, clock: At) -> (Arc<Shap
     (shape, verdict)
 }
 
-/// Whether a quota can be asked like this at all.
+/// Checks whether a quota can decide such a request at all.
 ///
 /// # Errors
-/// [`Fault::NeedsReserve`], [`Fault::Reservations`], [`Fault::Retired`].
+/// - [`Fault::NeedsReserve`]: a limit counts reservations and the request makes none
+/// - [`Fault::Reservations`]: the key holds as many reservations as it may
+/// - [`Fault::Retired`]: the key would keep too many retired limits
 #[inline]
 pub fn allow(held: Option<&Quota>, shape: &Shape, ttl: Option<Span>, clock: At) -> Result<()> {
     if ttl.is_none() && shape.counts_reservations() {
@@ -142,7 +148,7 @@ pub fn allow(held: Option<&Quota>, shape: &Shape, ttl: Option<Span>, clock: At) 
     held.has_room(shape, clock)
 }
 
-/// From where a quota is seen.
+/// A quota as a request sees it: through the limits that the request asks, at one instant.
 struct View<'a> {
     held: Option<&'a Quota>,
     shape: &'a Shape,
@@ -155,7 +161,7 @@ impl<'a> View<'a> {
         Self { held, shape, clock, now: held.map_or(clock, |held| held.now(clock)) }
     }
 
-    /// What a limit says to a request.
+    /// Decides a request for one limit.
     #[inline(always)] // as `State::decide`
     fn row(&self, index: usize, limit: &Limit, cost: u64, ttl: Option<Span>) -> Decision {
         match &limit.measure {
@@ -164,20 +170,20 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The same in a place of its own: it is long, and this is for what is rare.
+    /// Does what [`Self::row`] does, but out of line: that function is long, and these calls are rare.
     #[inline(never)]
     fn row_apart(&self, index: usize, limit: &Limit, cost: u64, ttl: Option<Span>) -> Decision {
         self.row(index, limit, cost, ttl)
     }
 
-    /// Makes rows that admit a request tell how things stand without it.
+    /// Replaces rows that admit the request by the state of their limits without it.
     fn restate(&self, rows: &mut [Decision]) {
         for (index, (row, limit)) in rows.iter_mut().zip(self.shape.limits()).enumerate() {
             *row = self.row_apart(index, limit, 0, None);
         }
     }
 
-    /// Makes rows for a later instant than the clock's tell how long it takes from the clock on.
+    /// Makes the durations in the rows count from the clock if the rows are for a later instant.
     #[inline]
     fn count_from_clock(&self, rows: &mut [Decision]) {
         if self.now > self.clock {
@@ -188,7 +194,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// What a limit over time says. All of them decide for one instant, that of the quota.
+    /// Decides a cost for a rate limit. All rate limits decide for the instant of the quota.
     #[inline(always)] // as `State::decide`
     fn rate(&self, index: usize, rule: &Rule, cost: u64) -> Decision {
         match self.held.and_then(|held| held.counted(self.shape, index)) {
@@ -200,14 +206,15 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The same where what is held was counted by another algorithm.
+    /// Does what [`Self::rate`] does for a state that another algorithm has counted.
     #[cold]
     fn rate_anew(&self, state: &State, rule: &Rule, cost: u64) -> Decision {
         let state = state.under(rule);
         state.decide(rule, cost, self.now).unwrap_or_else(|_| State::decide_new(rule, cost, self.now))
     }
 
-    /// The same for one of them, that of a limit over time: the others look at the clock anyway.
+    /// Does what [`Self::count_from_clock`] does for the row of one rate limit. Other limits count from the
+    /// clock anyway.
     #[cold]
     fn delay(&self, decision: &mut Decision) {
         let behind = self.now.since(self.clock).ms();
@@ -220,7 +227,8 @@ impl<'a> View<'a> {
         }
     }
 
-    /// What a limit on open reservations says: to one more that is held for `ttl`, if there is one.
+    /// Decides for a limit on open reservations: whether one more fits that is held for `ttl`. Without
+    /// `ttl`, no reservation is added.
     #[inline(never)]
     fn in_flight(&self, limit: u64, ttl: Option<Span>) -> Decision {
         let none = Reservations::default();
@@ -244,7 +252,7 @@ impl<'a> View<'a> {
 }
 
 impl Limit {
-    /// What a request needs to remain.
+    /// Returns how much a request needs to remain: its cost, or 1 if it takes a reservation slot.
     pub(crate) fn takes(&self, cost: u64, ttl: Option<Span>) -> u64 {
         match self.measure {
             Measure::Rate(_) => cost,

@@ -1,7 +1,8 @@
-//! What a decision changes: charging, settling and renewing, the same wherever it is applied.
+//! The effects on a quota: admitting, settling, cancelling and renewing.
 //!
-//! A change reads no clock and does not decide anything. It travels as bytes that say all of it:
-//! the limits and what each is charged, so that it means the same whatever policies its reader has.
+//! An effect reads no clock and decides nothing, so that it has the same result wherever it is applied. Its
+//! bytes hold all that it needs, the limits and the charge of each. So its meaning does not depend on the
+//! policies of the server that reads it.
 
 use std::sync::Arc;
 
@@ -12,70 +13,70 @@ use super::reservations::Reservations;
 use super::shape::Shape;
 use super::slots::Slot;
 use super::{More, Quota};
-use crate::limit::counter::Amendment;
+use crate::limit::algorithm::Amendment;
 use crate::limit::decision::Expiry;
 use crate::limit::rule::Rule;
 use crate::limit::state::State;
 use crate::time::{At, Span};
 
-/// A change to one quota.
+/// An effect on one quota.
 #[derive(Clone, Debug, PartialEq)]
 pub enum QuotaEffect<'a> {
-    /// A request was admitted.
+    /// Charges an admitted request.
     Admit(Admission<'a>),
-    /// A call said what it used of each unit that is named; the others stay as they were charged.
+    /// Settles a reservation with what was used of each named unit. Other units stay as they were charged.
     Settle {
         /// The reservation.
         id: &'a [u8],
-        /// When.
+        /// The instant of the effect.
         at: At,
-        /// Used by unit.
+        /// What was used, by unit.
         used: Costs<'a>,
     },
-    /// A call was not made after all.
+    /// Cancels a reservation: nothing of it was used.
     Cancel {
         /// The reservation.
         id: &'a [u8],
-        /// When.
+        /// The instant of the effect.
         at: At,
     },
-    /// A reservation is held longer.
+    /// Sets the end of a reservation.
     Renew {
         /// The reservation.
         id: &'a [u8],
-        /// When.
+        /// The instant of the effect.
         at: At,
-        /// Until when it is held.
+        /// The instant at which the reservation now expires.
         expires: At,
     },
 }
 
-/// A request that was admitted.
+/// An admitted request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Admission<'a> {
-    /// The limits it was admitted by.
+    /// The limits that admitted it.
     pub shape: Arc<Shape>,
-    /// The instant it was decided for.
+    /// The instant of the decision.
     pub at: At,
-    /// What each limit is charged, in the order of the shape.
+    /// The charge of each limit, in the order of the shape.
     pub costs: PerLimit<u64>,
-    /// Whether it is settled later.
+    /// The reservation, if the request made one.
     pub reserved: Option<Reserved<'a>>,
 }
 
-/// What is kept of a request until it is settled.
+/// The reservation of an admitted request, kept until it is settled or expires.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reserved<'a> {
-    /// What it is called.
+    /// The id of the reservation.
     pub id: &'a [u8],
-    /// Until when it is held.
+    /// The instant at which it expires.
     pub expires: At,
-    /// What it was answered by each limit, in the order of the shape: remaining, and ms to the reset.
+    /// The answer of each limit, in the order of the shape: remaining, and ms to the reset.
     pub answers: PerLimit<(u64, u64)>,
 }
 
 impl QuotaEffect<'_> {
-    /// Applies it to a key that exists.
+    /// Applies the effect to an existing key and returns its new expiry.
     pub fn apply(&self, quota: &mut Quota) -> Expiry {
         let before = quota.ends;
         match self {
@@ -89,7 +90,8 @@ impl QuotaEffect<'_> {
         if quota.ends == before { Expiry::Same } else { Expiry::At(quota.ends) }
     }
 
-    /// The state of a key that did not exist, and its expiry; none where there is nothing to change.
+    /// Applies the effect to a key that does not exist. Returns the new quota and its expiry, or `None` if
+    /// the effect changes nothing there.
     #[must_use]
     pub fn create(&self) -> Option<(Quota, Expiry)> {
         let Self::Admit(admission) = self else { return None };
@@ -100,7 +102,7 @@ impl QuotaEffect<'_> {
 }
 
 impl Quota {
-    /// Books what was admitted.
+    /// Charges an admitted request.
     pub(crate) fn take(&mut self, admission: &Admission<'_>) {
         let Admission { shape, at, costs, reserved } = admission;
         self.come_to(*at);
@@ -139,7 +141,7 @@ impl Quota {
         self.end();
     }
 
-    /// Keeps what was taken of each limit in force.
+    /// Adds a reservation, with what it took of each limit in force.
     fn hold(&mut self, reserved: &Reserved<'_>, costs: &[u64]) {
         let limits = self.shape.limits();
         let More { reservations, retired } = &mut **self.more.get_or_insert_default();
@@ -159,7 +161,8 @@ impl Quota {
         reservations.insert(reserved.id, self.at, reserved.expires, shares);
     }
 
-    /// Takes a reservation out, and makes what it took of each unit what `used` says.
+    /// Removes a reservation, and corrects its charges. `used` gets a unit and the charge, and returns what
+    /// was really used.
     fn settle(&mut self, id: &[u8], at: At, used: impl Fn(&[u8], u64) -> u64) {
         self.begin(at);
         let Some(more) = self.more.as_deref_mut() else { return };
@@ -174,7 +177,7 @@ impl Quota {
             if used == taken || (used < taken && closed) {
                 continue;
             }
-            // Nothing is left of it where the limit has begun anew since; what was used beyond it counts.
+            // If the limit has started anew since, nothing of the charge is left. Use beyond it still counts.
             let state = place.get_or_insert_with(|| State::new(rule));
             let missing = state.missing(self.at);
             let most = missing.map(|missing| more.reservations.least(index, held.number).unwrap_or(missing));
@@ -202,7 +205,8 @@ impl Quota {
         self.end();
     }
 
-    /// Comes to the instant of a change: no earlier one follows. Drops what is over by then.
+    /// Moves the quota to the instant of an effect, and drops what has expired by then. Time never goes back
+    /// afterwards.
     fn begin(&mut self, at: At) {
         self.come_to(at);
         self.drop_retired();
@@ -214,12 +218,12 @@ impl Quota {
         more.reservations.prune(self.at);
     }
 
-    /// How long a key stays that holds nothing any more, so that it can still tell its limits.
+    /// Returns how long an empty key stays, so that it can still report its limits.
     fn rest(&self) -> Span {
         self.shape.longest().max(Span::from_ms(1_000))
     }
 
-    /// Holds nothing that is empty, so that equal quotas have equal bytes.
+    /// Drops empty parts, so that equal quotas have equal bytes.
     fn end(&mut self) {
         let Some(more) = self.more.as_deref_mut() else { return };
         if more.reservations.is_empty() {
@@ -231,7 +235,7 @@ impl Quota {
     }
 }
 
-/// Books `cost` on one limit.
+/// Charges `cost` to one limit and returns the new expiry of its state.
 fn charge(
     place: &mut Option<State>,
     rule: &Rule,
@@ -246,5 +250,5 @@ fn charge(
     {
         reservations.note(index, missing);
     }
-    state.charge(rule, cost, at).unwrap_or(Expiry::Same) // the algorithm is its own
+    state.charge(rule, cost, at).unwrap_or(Expiry::Same) // cannot fail: it has the rule's algorithm
 }

@@ -1,12 +1,16 @@
-//! Quotas: many limits under one key, all or nothing, each of the algorithms of this crate.
+//! Quotas: many limits under one key, decided all or nothing.
 //!
-//! A request is admitted if each limit alone would admit its cost; if one would not, nothing
-//! changes. What was admitted may be reserved: it is charged like any cost, and corrected when the
-//! caller says what was used.
+//! Each limit uses one of the algorithms of this crate. A request is admitted if each limit alone would
+//! admit its cost. Otherwise nothing changes. An admitted request may reserve its cost: the cost is
+//! charged like any other, and corrected when the caller settles with what it used.
 //!
-//! - [`shape`]: which limits, [`policies`]: those that have a name on the server, [`policy_file`]: as a file
-//! - [`request`]: the words, [`decide`]: the answer, [`change`]: what it changes, [`codec`]: as bytes
-//! - [`reservations`]: what is charged and not settled
+//! The command grammar is not here: see [`crate::grammar::quota`] and [`crate::grammar::policy_file`].
+//!
+//! - [`limit`]: one limit, [`shape`]: the limits of a quota, [`policies`]: shapes kept under a name
+//! - [`decide`]: the decision, [`effect`]: what an admission changes, [`codec`]: a quota as bytes
+//! - [`reservation`]: one reservation, [`reservations`]: all of a key
+//! - `reshape`: changing the limits of a key, `slots`: the limits that a reservation took part in,
+//!   `refund_floor`: how much a bucket can still be given back
 
 pub mod bounds;
 pub mod codec;
@@ -35,58 +39,58 @@ use crate::time::At;
 /// A quota as one key holds it.
 #[derive(Clone, Debug)]
 pub struct Quota {
-    /// The limits in force: those of the latest admission.
+    /// The limits in force, which are those of the latest admission.
     shape: Arc<Shape>,
-    /// What each of them counts, then each of the retired ones; nothing where nothing was charged.
+    /// The state of each limit in force, then of each retired limit. `None` if nothing was charged.
     states: Box<[Option<State>]>,
     /// The instant of the last change.
     at: At,
-    /// When the key expires: from then on a new one would answer alike.
+    /// The instant at which the key expires. From then on a new key would answer the same.
     ends: At,
-    /// What few keys have, or for a short time.
+    /// The parts that few keys have, or only for a short time.
     more: Option<Box<More>>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
 struct More {
     reservations: Reservations,
-    /// Limits that are not in force any more, and still count something.
+    /// Limits that are no longer in force but still count something.
     retired: Vec<Limit>,
 }
 
 impl Quota {
-    /// A quota in which nothing is used.
+    /// Makes a quota in which nothing is used.
     #[must_use]
     pub fn new(shape: Arc<Shape>) -> Self {
         let states = shape.limits().iter().map(|_| None).collect();
         Self { shape, states, at: At::MIN, ends: At::MIN, more: None }
     }
 
-    /// The limits in force.
+    /// Returns the limits in force.
     #[must_use]
     pub const fn shape(&self) -> &Arc<Shape> {
         &self.shape
     }
 
-    /// The instant that a request at `clock` is decided for: never before the last one.
+    /// Returns the instant for which a request at `clock` is decided: never before the last change.
     #[must_use]
     pub fn now(&self, clock: At) -> At {
         clock.max(self.at)
     }
 
-    /// Its reservations, if it has had any lately.
+    /// Returns the reservations. `None` if the key holds none and keeps no retired limits.
     #[must_use]
     pub fn reservations(&self) -> Option<&Reservations> {
         self.more.as_deref().map(|more| &more.reservations)
     }
 
-    /// All limits that it knows of: those in force, then the retired ones.
+    /// Iterates over all known limits: those in force, then the retired ones.
     fn limits(&self) -> impl Iterator<Item = &Limit> + Clone {
         let retired = self.more.as_deref().map_or(&[][..], |more| &more.retired);
         self.shape.limits().iter().chain(retired)
     }
 
-    /// What is counted for the limit at `index` of `shape`.
+    /// Returns the state of the limit at `index` of `shape`.
     #[inline]
     fn counted(&self, shape: &Shape, index: usize) -> Option<&State> {
         let same = core::ptr::eq(&raw const *self.shape, shape);
@@ -94,14 +98,15 @@ impl Quota {
         self.states.get(at)?.as_ref()
     }
 
-    /// Where what is counted for the limit at `index` of another shape is.
+    /// Finds the state of the limit at `index` of another shape.
     #[cold]
     fn place(&self, shape: &Shape, index: usize) -> Option<usize> {
         self.source(shape.limits().get(index)?)
     }
 
-    /// What counts at `clock` for the limit at `index` of `shape`, as it is told: an excess may be more than
-    /// every client can read.
+    /// Returns what is used at `clock` of the limit at `index` of `shape`, for a reply.
+    ///
+    /// At most 2^53 - 1 for a rate limit, because an excess may be larger than every client can read.
     #[must_use]
     pub fn used(&self, shape: &Shape, index: usize, clock: At) -> u64 {
         match shape.limits().get(index).map(|limit| limit.measure) {
@@ -116,14 +121,15 @@ impl Quota {
         }
     }
 
-    /// From when on a new key would answer alike, seen from the last change; `None` if it would now.
+    /// Returns the instant from which a new key would answer the same, as seen from the last change. `None`
+    /// if it would already.
     #[must_use]
     pub fn empty_at(&self) -> Option<At> {
         let counted = self.states.iter().flatten().filter_map(State::empty_at).max();
         counted.max(self.reservations().and_then(Reservations::end))
     }
 
-    /// A copy that counts the same, and holds no reservation.
+    /// Copies the quota without its reservations. The copy counts the same.
     pub(crate) fn without_reservations(&self) -> Self {
         let retired = self.more.as_deref().map_or(&[][..], |more| &more.retired);
         let more = More { reservations: Reservations::default(), retired: retired.to_vec() };
@@ -132,7 +138,7 @@ impl Quota {
         Self { shape, states, at: self.at, ends: self.ends, more }
     }
 
-    /// Memory that it takes beside itself, in bytes as asked for.
+    /// Returns the heap memory in use, in requested bytes, without the struct itself.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         let states = self.states.iter().flatten().map(State::heap_bytes).fold(0, usize::saturating_add);
@@ -143,7 +149,7 @@ impl Quota {
         size_of_val(&*self.states).saturating_add(states).saturating_add(more)
     }
 
-    /// How many allocations that is, roughly.
+    /// Returns the approximate number of allocations.
     #[must_use]
     pub fn allocations(&self) -> usize {
         let states = self.states.iter().flatten().map(State::allocations).fold(0, usize::saturating_add);
@@ -151,7 +157,7 @@ impl Quota {
         states.saturating_add(held.saturating_mul(3)).saturating_add(1)
     }
 
-    /// Hands those that are worth it to a memory manager that may move them.
+    /// Passes the larger allocations to a memory manager, which may move them.
     pub fn relocate(&mut self, mover: &mut impl Relocate) {
         for state in self.states.iter_mut().flatten() {
             state.relocate(mover);
@@ -159,7 +165,7 @@ impl Quota {
     }
 }
 
-/// Two quotas are equal when they hold the same.
+/// Quotas are equal if they hold the same, even if one has allocated an empty `More`.
 impl PartialEq for Quota {
     fn eq(&self, other: &Self) -> bool {
         let more = match (&self.more, &other.more) {

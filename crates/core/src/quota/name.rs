@@ -1,12 +1,15 @@
-//! Names that operators and callers give: to limits, units and policies.
+//! Names that operators and callers give to limits, units and policies.
 
 use core::borrow::Borrow;
 
-/// One to 64 of the characters `A-Z a-z 0-9 _ . : -`: they stand in replies, logs and files as they are.
+/// A name of 1 to 64 of the characters `A-Z a-z 0-9 _ . : -`.
+///
+/// None of them needs escaping in replies, logs or files.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(Box<[u8]>);
 
-/// Which bytes may stand in one. Requests carry names, so each is looked up, not compared.
+/// Whether each byte may occur in a name. A table, because requests carry names and a lookup is faster than
+/// comparisons.
 static IN_NAMES: [bool; 256] = in_names();
 
 const fn in_names() -> [bool; 256] {
@@ -22,32 +25,32 @@ const fn in_names() -> [bool; 256] {
 }
 
 impl Name {
-    /// The longest, in bytes.
+    /// The longest name, in bytes.
     pub const MAX: usize = 64;
 
-    /// `text` as a name; `None` if it is not one.
+    /// Makes a name of `text`. Returns `None` if it is not a valid name.
     #[must_use]
     pub fn new(text: &[u8]) -> Option<Self> {
         Self::is(text).then(|| Self(text.into()))
     }
 
-    /// Whether `text` is a name.
+    /// Returns whether `text` is a valid name.
     #[must_use]
     pub fn is(text: &[u8]) -> bool {
         (1..=Self::MAX).contains(&text.len())
             && text.iter().all(|byte| IN_NAMES.get(usize::from(*byte)) == Some(&true))
     }
 
-    /// Its characters.
+    /// Returns the name as bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// The same as text.
+    /// Returns the name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        core::str::from_utf8(&self.0).unwrap_or_default() // all of it is ASCII
+        core::str::from_utf8(&self.0).unwrap_or_default() // a name is ASCII
     }
 }
 

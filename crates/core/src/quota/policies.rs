@@ -1,4 +1,4 @@
-//! Limits that are kept on the server under a name.
+//! Policies: limits that the server keeps under a name.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use super::shape::Shape;
 use crate::bounded::Bounded;
 use crate::fault::{Fault, Result};
 
-/// A server keeps so many at most.
+/// The largest number of policies of a server.
 pub const POLICIES_MAX: usize = 10_000;
 
 /// All policies of a server, by name.
@@ -16,22 +16,22 @@ pub const POLICIES_MAX: usize = 10_000;
 pub struct Policies(BTreeMap<Name, Arc<Shape>>);
 
 impl Policies {
-    /// None.
+    /// Makes an empty set of policies.
     #[must_use]
     pub const fn new() -> Self {
         Self(BTreeMap::new())
     }
 
-    /// The limits under a name.
+    /// Returns the limits of a policy.
     #[must_use]
     pub fn get(&self, name: &[u8]) -> Option<&Arc<Shape>> {
         self.0.get(name)
     }
 
-    /// Puts limits under the name of their policy, in place of what was there.
+    /// Sets a policy under the name in `shape`, and replaces an earlier one of that name.
     ///
     /// # Errors
-    /// [`Fault::Policies`] where there are too many; [`Fault::PolicyName`] where the shape has no name.
+    /// [`Fault::Policies`] if there are too many, [`Fault::PolicyName`] if the shape has no policy name.
     pub fn set(&mut self, shape: Arc<Shape>) -> Result<()> {
         let name = shape.policy().ok_or(Fault::PolicyName)?;
         if self.0.len() >= POLICIES_MAX && !self.0.contains_key(name) {
@@ -41,29 +41,29 @@ impl Policies {
         Ok(())
     }
 
-    /// Forgets what is under a name, if anything is.
+    /// Removes a policy and returns its limits.
     pub fn remove(&mut self, name: &[u8]) -> Option<Arc<Shape>> {
         self.0.remove(name)
     }
 
-    /// All of them, in the order of their names.
+    /// Iterates over all policies, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&Name, &Arc<Shape>)> {
         self.0.iter()
     }
 
-    /// How many there are.
+    /// Returns the number of policies.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no policies.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// All of them as bytes, for files.
+    /// Encodes all policies, for files.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let shapes: Bounded<&[u8], POLICIES_MAX> =
@@ -71,7 +71,7 @@ impl Policies {
         postcard::to_stdvec(&shapes).unwrap_or_default() // writing to memory cannot fail
     }
 
-    /// The policies of these bytes; `None` if they are not policies'.
+    /// Decodes policies. Returns `None` if the bytes are not those of policies.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let (shapes, rest) = postcard::take_from_bytes::<Bounded<&[u8], POLICIES_MAX>>(bytes).ok()?;

@@ -1,26 +1,26 @@
-//! The least that a bucket was missing while a reservation was open.
+//! The refund floor: the smallest amount that a bucket was missing while a reservation was open.
 //!
-//! Tokens that a reservation took and did not use come back when it is settled. Some of them may
-//! have come back already: had they never been taken, the bucket would have been full at some
-//! time since, and lost what it gained then. How many is known exactly: whatever the bucket was
-//! missing at the least since the reservation was made, so much of what was taken can still be
-//! given back (Skorokhod's reflection: less input at one instant lowers a level that was kept from
-//! falling below zero by that much, or by the lowest level since, if that is less).
+//! When a reservation is settled, the bucket gets back the tokens that were taken and not used. Some of
+//! them may have come back already: without the reservation, the bucket would have been full at some
+//! time since, and would have lost what it gained then. The refund floor is exactly the amount that can
+//! still be given back. (Skorokhod's reflection: take a level that is kept from falling below zero. Less
+//! input at one instant lowers it by that much, or by the lowest level since, if that is less.)
 //!
-//! So that each of many open reservations has its own least level without being visited at each
-//! charge, levels are kept as a stack that rises: a new level takes away those that are higher.
+//! Each of many open reservations has its own floor, and a charge must not visit them all. So the levels
+//! are kept as a rising stack: a new level removes all levels that are not lower.
 
 use super::bounds::RESERVATIONS_MAX;
 
-/// There are so many at most: every reservation may need one of its own, and more are kept before they are
-/// thinned out.
+/// The largest number of levels. Every reservation may need its own, and more are kept until the list is
+/// thinned.
 pub(crate) const LEVELS_MAX: usize = 2 * RESERVATIONS_MAX + 65;
 
-/// See the head of this file.
+/// The levels of one bucket. Both fields rise from each level to the next.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct RefundFloor(Vec<Level>);
 
-/// What was missing before a charge, and which reservation was the last to be made before it.
+/// The amount that a bucket was missing before a charge, and the number of the last reservation made before
+/// it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Level {
     pub(crate) made: u64,
@@ -28,7 +28,7 @@ pub(crate) struct Level {
 }
 
 impl RefundFloor {
-    /// Notes that `missing` were missing, with `made` reservations made until then.
+    /// Records that the bucket was missing `missing` after `made` reservations.
     pub(crate) fn note(&mut self, made: u64, missing: u128) {
         while self.0.last().is_some_and(|level| level.missing >= missing) {
             self.0.pop();
@@ -38,25 +38,26 @@ impl RefundFloor {
         }
     }
 
-    /// The least since the reservation of that number was made; `None` if no other charge came since.
+    /// Returns the smallest amount missing since reservation `number` was made. `None` if no other charge came
+    /// since.
     pub(crate) fn since(&self, number: u64) -> Option<u128> {
         let first = self.0.partition_point(|level| level.made < number);
         self.0.get(first).map(|level| level.missing)
     }
 
-    /// Less was missing ever since the reservation of that number was made, by `given`.
+    /// Lowers all levels since reservation `number` was made by `given`, at most to zero.
     pub(crate) fn lower(&mut self, number: u64, given: u128) {
         let first = self.0.partition_point(|level| level.made < number);
         let (earlier, since) = self.0.split_at_mut(first);
         let Some(least) = since.first().map(|level| level.missing) else { return };
-        let given = given.min(least); // no more is ever given, and so they rise as they did
+        let given = given.min(least); // callers never give back more, so that the levels still rise
         since.iter_mut().for_each(|level| level.missing = level.missing.saturating_sub(given));
-        // Those before that are not below the new least are taken away by it.
+        // The new smallest level removes the earlier levels that are not below it.
         let kept = earlier.partition_point(|level| level.missing < least.saturating_sub(given));
         self.0.drain(kept..first);
     }
 
-    /// Keeps what is asked for by the reservations of these numbers, which rise.
+    /// Drops the levels that none of these reservations uses. `numbers` must be sorted.
     pub(crate) fn keep(&mut self, numbers: &[u64]) {
         let mut earlier = 0;
         self.0.retain(|level| {
@@ -75,11 +76,12 @@ impl RefundFloor {
         self.0.iter()
     }
 
-    /// Levels from a list; `None` if it does not rise, or has no room for the next.
+    /// Makes the levels of a list. Returns `None` if the list does not rise, or leaves no room for another
+    /// level.
     pub(crate) fn from_list(list: Vec<Level>, made: u64) -> Option<Self> {
         let rises = list.is_sorted_by(|a, b| a.made < b.made && a.missing < b.missing);
         let last = list.last().map_or(0, |level| level.made);
-        // Another one comes only after the next reservation, which thins them out.
+        // The next level comes only after another reservation, which thins the list.
         let room = list.len() < LEVELS_MAX || (list.len() == LEVELS_MAX && last == made);
         (rises && room && last <= made).then_some(Self(list))
     }

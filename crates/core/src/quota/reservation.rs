@@ -1,34 +1,34 @@
-//! One reservation: what a call was charged before it says what it used.
+//! One reservation: the estimate that a caller is charged before it settles.
 
 use std::sync::Arc;
 
 use crate::time::At;
 
-/// What a reservation is called: any bytes.
+/// The id of a reservation: any bytes.
 pub type Id = Arc<[u8]>;
 
 /// One reservation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reservation {
-    /// When it was made, and charged.
+    /// The instant at which it was made and charged.
     pub at: At,
-    /// When it is over if nobody settles it.
+    /// The instant at which it expires unless it is settled.
     pub expires: At,
-    /// Which one of its key it was.
+    /// Its number among the reservations of its key, from 1.
     pub number: u64,
-    /// What it took and was answered, in the order of the limits it was admitted by.
+    /// What it took and what was answered, in the order of the limits that admitted it.
     pub shares: Box<[Share]>,
 }
 
-/// A reservation's part in one limit.
+/// The part of a reservation in one limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Share {
-    /// Which limit, by a number of its key's own.
+    /// The limit, as a slot number of the key.
     pub slot: u64,
-    /// What it took.
+    /// The cost that it took.
     pub taken: u64,
-    /// What remained, as it was answered.
+    /// The remaining cost, as answered.
     pub remaining: u64,
-    /// When all would be available again, as it was answered.
+    /// The ms until the full limit is available again, as answered.
     pub reset_after_ms: u64,
 }

@@ -1,8 +1,8 @@
-//! What was charged for calls that have not said yet what they used.
+//! The open reservations of a key.
 //!
-//! By id, and in the order in which they run out: a reservation that nobody settles is over at an
-//! instant that is known from the beginning. So how many are open is a question of the clock, no
-//! matter who has died or which server asks, and needs no timer.
+//! They are kept by id, and in the order in which they expire. A reservation that nobody settles expires
+//! at an instant that is known from the start. So the clock alone tells how many are open. No timer is
+//! needed, and it makes no difference which caller has died or which server asks.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -17,49 +17,49 @@ use crate::time::At;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reservations {
     by_id: BTreeMap<Id, Reservation>,
-    /// Each once, the first to run out first.
+    /// Each reservation once, ordered by expiry.
     order: VecDeque<(At, Id)>,
-    /// How many have been made while there were any.
+    /// The number of reservations made since the key last had none.
     made: u64,
     slots: Slots,
-    /// How many bytes all ids have.
+    /// The total length of all ids, in bytes.
     id_bytes: usize,
-    /// How many shares there are.
+    /// The total number of shares.
     shares: usize,
 }
 
 impl Reservations {
-    /// How many are open at `now`.
+    /// Returns the number of reservations that are open at `now`.
     #[must_use]
     pub fn open(&self, now: At) -> usize {
         self.order.len().saturating_sub(self.over(now))
     }
 
-    /// How many have run out at `now` and are still held.
+    /// Returns the number of reservations that have expired at `now` but are still stored.
     fn over(&self, now: At) -> usize {
         self.order.partition_point(|(expires, _)| *expires <= now)
     }
 
-    /// When the first `count` of those that are open at `now` have run out.
+    /// Returns the instant at which the first `count` of the reservations open at `now` have expired.
     #[must_use]
     pub fn frees(&self, count: usize, now: At) -> Option<At> {
         let last = self.over(now).checked_add(count)?.checked_sub(1)?;
         self.order.get(last).map(|(expires, _)| *expires)
     }
 
-    /// When the last of all has run out.
+    /// Returns the instant at which the last reservation expires.
     #[must_use]
     pub fn end(&self) -> Option<At> {
         self.order.back().map(|(expires, _)| *expires)
     }
 
-    /// The reservation of that id, if it is open at `now`.
+    /// Returns the reservation with that id, if it is open at `now`.
     #[must_use]
     pub fn get(&self, id: &[u8], now: At) -> Option<&Reservation> {
         self.by_id.get(id).filter(|held| held.expires > now)
     }
 
-    /// Adds one, in place of one with its id, if there is room.
+    /// Adds a reservation and replaces an earlier one with the same id. Returns `false` if the key is full.
     pub fn insert(&mut self, id: &[u8], at: At, expires: At, shares: Box<[Share]>) -> bool {
         self.remove(id);
         if self.by_id.len() >= RESERVATIONS_MAX {
@@ -87,7 +87,7 @@ impl Reservations {
         self.shares = self.shares.saturating_sub(held.shares.len());
     }
 
-    /// Takes one out.
+    /// Removes a reservation and returns it.
     pub fn remove(&mut self, id: &[u8]) -> Option<Reservation> {
         let (id, held) = self.by_id.remove_entry(id)?;
         self.dequeue(held.expires, &id);
@@ -95,7 +95,7 @@ impl Reservations {
         Some(held)
     }
 
-    /// Makes one last until `expires`.
+    /// Sets the instant at which a reservation expires.
     pub fn renew(&mut self, id: &[u8], expires: At) {
         let Some((id, held)) = self.by_id.get_key_value(id) else { return };
         let (id, before) = (Arc::clone(id), held.expires);
@@ -117,7 +117,7 @@ impl Reservations {
         self.order.remove(at);
     }
 
-    /// Drops what has run out at `now`. What it took stays taken.
+    /// Drops reservations that have expired at `now`. Their cost stays charged.
     pub fn prune(&mut self, now: At) {
         for _ in 0..self.over(now) {
             let over = self.order.pop_front().and_then(|(_, id)| self.by_id.remove_entry(&id));
@@ -130,23 +130,23 @@ impl Reservations {
         }
     }
 
-    /// Whether none is held.
+    /// Returns whether no reservation is stored.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.by_id.is_empty()
     }
 
-    /// How many have been made.
+    /// Returns the number of reservations made since the key last had none.
     pub(crate) const fn made(&self) -> u64 {
         self.made
     }
 
-    /// Each with its id, in the order of these.
+    /// Iterates over all reservations, sorted by id.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Id, &Reservation)> {
         self.by_id.iter()
     }
 
-    /// Gives the limits of the key what is needed to tell them apart, if they have it not yet.
+    /// Assigns slots to the limits of the key, unless they have them already.
     pub(crate) fn track<'a>(&mut self, limits: impl Iterator<Item = &'a Limit> + Clone) {
         self.slots.begin(limits);
     }
@@ -155,37 +155,37 @@ impl Reservations {
         &self.slots
     }
 
-    /// Notes what the bucket of the limit at `index` is missing before it is charged.
+    /// Records what the bucket of the limit at `index` is missing before a charge.
     pub(crate) fn note(&mut self, index: usize, missing: u128) {
         if let Some(slot) = self.slots.get_mut(index) {
             slot.floor.note(self.made, missing);
         }
     }
 
-    /// The least that bucket was missing since the reservation of that number was made; `None` if
-    /// it was not charged since.
+    /// Returns the smallest amount that the bucket of the limit at `index` was missing since reservation
+    /// `number` was made. `None` if the bucket was not charged since.
     pub(crate) fn least(&self, index: usize, number: u64) -> Option<u128> {
         self.slots.list().get(index)?.floor.since(number)
     }
 
-    /// That bucket was missing less since the reservation of that number was made.
+    /// Lowers by `given` the recorded levels of that bucket since reservation `number` was made.
     pub(crate) fn lower(&mut self, index: usize, number: u64, given: u128) {
         if let Some(slot) = self.slots.get_mut(index) {
             slot.floor.lower(number, given);
         }
     }
 
-    /// Whether any that is held took part in the limit at `index`.
+    /// Returns whether any stored reservation took part in the limit at `index`.
     pub(crate) fn took(&self, index: usize) -> bool {
         self.slots.list().get(index).is_some_and(|slot| slot.took > 0)
     }
 
-    /// The limits have become others.
+    /// Updates the slots after the limits have changed.
     pub(crate) fn rearrange(&mut self, origins: &[Origin]) {
         self.slots.rearrange(origins, self.made);
     }
 
-    /// Drops levels that no reservation asks for any more, once they are many.
+    /// Drops levels that no reservation uses any more, once there are many.
     fn thin(&mut self) {
         let many = self.by_id.len().saturating_mul(2).saturating_add(64);
         if self.slots.list().iter().all(|slot| slot.floor.len() <= many) {
@@ -196,7 +196,8 @@ impl Reservations {
         self.slots.iter_mut().for_each(|slot| slot.floor.keep(&numbers));
     }
 
-    /// Reservations from lists, the ids of which rise; `None` if they are not such that this code has made.
+    /// Makes the reservations of a list that is sorted by id. Returns `None` if this code cannot have written
+    /// it.
     pub(crate) fn from_lists(held: Vec<(Id, Reservation)>, made: u64, slots: Slots) -> Option<Self> {
         let sorted = |ids: &[(Id, Reservation)]| ids.is_sorted_by(|(a, _), (b, _)| a < b);
         let numbered = held.iter().all(|(_, held)| (1..=made).contains(&held.number));
@@ -211,10 +212,10 @@ impl Reservations {
         Some(read)
     }
 
-    /// Memory that they take, in bytes, as far as is known.
+    /// Returns the approximate heap memory in use, in bytes.
     pub(crate) fn heap_bytes(&self) -> usize {
         let shares = size_of::<Share>().saturating_mul(self.shares);
-        // An id with its two counts; a node of a map is two thirds full.
+        // An id has two reference counts. A map node is about two thirds full.
         let ids = self.by_id.len().saturating_mul(16).saturating_add(self.id_bytes);
         let nodes = size_of::<(Id, Reservation)>().saturating_mul(self.by_id.len()).saturating_mul(3) / 2;
         let order = size_of::<(At, Id)>().saturating_mul(self.order.capacity());

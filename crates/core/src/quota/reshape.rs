@@ -1,13 +1,13 @@
-//! Other limits under the same key: what was used stays, by the names of the limits.
+//! Changes the limits of a key and keeps what was used, by the names of the limits.
 //!
-//! A limit that is not named any more is *retired*: kept while it counts something, or while a
-//! reservation may still say that more was used of it. Two releases of a client with different limits
-//! may share a key, and neither is to empty what the other one counts.
+//! A limit that requests no longer name is *retired*. It is kept while it counts something, or while a
+//! reservation may still be settled with a higher use of it. Two releases of a caller with different limits
+//! may share a key, and neither may clear what the other counts.
 //!
-//! The same goes for one name that comes back by another algorithm. A state cannot be carried from one
-//! algorithm to another and back without losing when each request was made. So each algorithm has its
-//! own state; the new one takes over what the one before it has counted, and the old one stays and is
-//! charged along, until it is empty: who comes back to it finds all that was admitted.
+//! The same holds for a name that comes back with another algorithm. A state converted to another
+//! algorithm and back would lose the time of each request. So each algorithm has its own state. The new
+//! one takes over what the old one has counted. The old one stays, and is charged too, until it is empty.
+//! A caller that returns to the old algorithm finds all that was admitted.
 
 use core::cmp::Reverse;
 use std::sync::Arc;
@@ -23,11 +23,11 @@ use crate::limit::state::State;
 use crate::time::At;
 
 impl Quota {
-    /// Where, among all limits that are known, a limit that is asked goes on: its own state if that holds
-    /// anything, else that of its name which was in force last and does.
+    /// Returns the index of the known limit whose state the asked limit uses.
     ///
-    /// What has aged out is still held until a change drops it, so that what was announced stays true
-    /// as time passes.
+    /// This is its own state if that holds anything, else the latest state of the same name that does. A
+    /// state that has aged out stays until an effect drops it, so that what was announced stays true as
+    /// time passes.
     pub(super) fn source(&self, asked: &Limit) -> Option<usize> {
         let own = self.limits().position(|known| asked.continues(known));
         if own.is_some_and(|own| self.states.get(own).is_some_and(Option::is_some)) {
@@ -38,16 +38,17 @@ impl Quota {
         other.or(own).or_else(|| held.clone().position(|(known, _)| asked.succeeds(known)))
     }
 
-    /// Which of the limits that are known stay beside those of `shape`, seen at `now`.
+    /// Returns the indices of the known limits that must be kept beside those of `shape` at `now`.
     fn staying(&self, shape: &Shape, now: At) -> Vec<usize> {
         let reserved = self.reservations().filter(|held| held.open(now) > 0);
         let mut staying: Vec<(usize, &Limit)> = Vec::new();
         for (index, (limit, state)) in self.limits().zip(&self.states).enumerate() {
-            let in_flight = matches!(limit.measure, Measure::InFlight(_)); // holds nothing of its own
+            let in_flight = matches!(limit.measure, Measure::InFlight(_)); // has no state
             if in_flight || shape.limits().iter().any(|asked| asked.continues(limit)) {
                 continue;
             }
-            // What more is used goes to the latest of its name, which has all that others took over from it.
+            // Use beyond a reservation is charged to the latest limit of the name, which includes what it took
+            // over from the others.
             let latest = || {
                 let mut later = shape.limits().iter().chain(staying.iter().map(|(_, limit)| *limit));
                 !later.any(|later| later.succeeds(limit))
@@ -59,10 +60,10 @@ impl Quota {
         staying.into_iter().map(|(index, _)| index).collect()
     }
 
-    /// Whether it can keep all that still counts if it is asked by the limits of `shape`.
+    /// Checks that the key can keep all that still counts if its limits become those of `shape`.
     ///
     /// # Errors
-    /// [`Fault::Retired`].
+    /// [`Fault::Retired`] if too many limits would be retired.
     #[inline]
     pub(super) fn has_room(&self, shape: &Shape, clock: At) -> Result<()> {
         let same = core::ptr::eq(&raw const *self.shape, shape);
@@ -73,7 +74,7 @@ impl Quota {
         }
     }
 
-    /// Drops the retired limits that count nothing any more.
+    /// Drops the retired limits that no longer count anything.
     pub(super) fn drop_retired(&mut self) {
         if self.more.as_deref().is_none_or(|more| more.retired.is_empty()) {
             return;
@@ -96,7 +97,7 @@ impl Quota {
         }
     }
 
-    /// Makes other limits the ones in force.
+    /// Replaces the limits in force by those of `shape`.
     pub(super) fn reshape(&mut self, shape: &Arc<Shape>) {
         let staying = self.longest(self.staying(shape, self.at));
         let sources: PerLimit<Option<usize>> =
@@ -117,7 +118,7 @@ impl Quota {
         }
         for index in staying {
             let (Some(limit), Some(state)) = (known.get(index), old.get_mut(index)) else { continue };
-            // It is charged what the one in force is, and so in its unit.
+            // It is charged together with the limit in force, so it takes that limit's unit.
             let other = shape.limits().iter().find(|asked| asked.succeeds(limit) && asked.unit != limit.unit);
             let unit = other.map_or(&limit.unit, |asked| &asked.unit).clone();
             origins.push(if other.is_some() { Origin::Closed(index) } else { Origin::Same(index) });
@@ -133,8 +134,9 @@ impl Quota {
         }
     }
 
-    /// As many of these limits as may be kept, those that count for the longest: a request that would
-    /// need more is refused, but a stream of changes may have been made elsewhere.
+    /// Keeps the [`RETIRED_MAX`] limits that count for the longest.
+    ///
+    /// A request that would need more is refused here, but a stream of effects may come from another server.
     fn longest(&self, mut staying: Vec<usize>) -> Vec<usize> {
         if staying.len() > RETIRED_MAX {
             let ends = |index: &usize| self.states.get(*index).and_then(|state| state.as_ref()?.empty_at());
@@ -145,8 +147,9 @@ impl Quota {
         staying
     }
 
-    /// The retired limits that are charged along with those in force: where each is among the states, its
-    /// rule, and which limit of the shape it goes with.
+    /// Returns the retired limits that are charged together with a limit in force.
+    ///
+    /// Each has the index of its state, its rule, and the index of the limit in force.
     pub(super) fn along(&self) -> PerLimit<(usize, Rule, usize)> {
         let (limits, more) = (self.shape.limits(), self.more.as_deref());
         let retired = more.map_or(&[][..], |more| &more.retired).iter().zip(limits.len()..);
@@ -159,14 +162,14 @@ impl Quota {
 }
 
 impl Limit {
-    /// What it counts of what another limit of its name has counted.
+    /// Converts the state of another limit of the same name to this limit's rule. `None` if nothing is used.
     fn takes_over(&self, state: Option<&State>) -> Option<State> {
         let Measure::Rate(rule) = &self.measure else { return None };
         state.map(|state| state.under(rule)).filter(|state| state.empty_at().is_some())
     }
 }
 
-/// Whether something is used at `now`.
+/// Returns whether the state counts anything at `now`.
 fn counts(state: &Option<State>, now: At) -> bool {
     state.as_ref().and_then(State::empty_at).is_some_and(|empty| empty > now)
 }

@@ -1,7 +1,7 @@
-//! What a quota consists of: its limits, and the policy that they are from.
+//! The shape of a quota: its limits, and the policy that they come from.
 //!
-//! Many keys have the same few limits, so each shape is stored once and shared by all of them, and
-//! carries its own bytes: two shapes are the same when these are, and an effect copies them.
+//! Many keys have the same few limits. So each shape is stored once, and all its keys share it. A shape
+//! carries its own bytes: two shapes are equal if their bytes are, and an effect copies the bytes.
 
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::collections::BTreeMap;
@@ -16,27 +16,29 @@ use crate::bounded::Bounded;
 use crate::fault::{Fault, Result};
 use crate::time::Span;
 
-/// The limits of a quota, and the policy that they are from, if it was one.
+/// The limits of a quota, and the policy that they come from, if any.
 #[derive(Debug)]
 pub struct Shape {
     policy: Option<Name>,
     limits: Box<[Limit]>,
     bytes: Arc<[u8]>,
-    /// The longest window or period of its limits.
+    /// The longest window or period of the limits.
     longest: Span,
     counts_reservations: bool,
 }
 
-/// Every shape that is in use, by its bytes.
+/// All shapes in use, by their bytes.
 static SHARED: Mutex<BTreeMap<Arc<[u8]>, Weak<Shape>>> = Mutex::new(BTreeMap::new());
-/// How many there are, to be read without the lock.
+/// The number of shapes in use, for reading without the lock.
 static STORED: AtomicUsize = AtomicUsize::new(0);
 
 impl Shape {
-    /// The shared shape of these limits, of the policy of that name if there is one.
+    /// Returns the shared shape of these limits. `policy` is the name of their policy, if any.
     ///
     /// # Errors
-    /// The fault of a name, of two limits with one name, or of too few or too many limits.
+    /// - [`Fault::LimitName`], [`Fault::UnitName`]: a name is invalid
+    /// - [`Fault::LimitTwice`]: two limits have the same name
+    /// - [`Fault::QuotaLimits`]: there are no limits, or too many
     pub fn new(policy: Option<&Name>, drafts: &[Draft<'_>]) -> Result<Arc<Self>> {
         if drafts.is_empty() || drafts.len() > LIMITS_MAX {
             return Err(Fault::QuotaLimits);
@@ -50,7 +52,7 @@ impl Shape {
         Ok(Self::share(policy.cloned(), limits))
     }
 
-    /// The shared shape of these bytes; `None` if they are not a shape's.
+    /// Returns the shared shape of these bytes. `None` if they are not those of a shape.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Arc<Self>> {
         let known = lock().get(bytes).and_then(Weak::upgrade);
@@ -72,7 +74,8 @@ impl Shape {
             policy: policy.as_ref().map(Name::as_bytes),
             limits: Bounded(limits.iter().map(LimitImage::of).collect()),
         };
-        let bytes: Arc<[u8]> = postcard::to_stdvec(&image).unwrap_or_default().into(); // memory takes all
+        // Writing to memory cannot fail.
+        let bytes: Arc<[u8]> = postcard::to_stdvec(&image).unwrap_or_default().into();
         let mut shared = lock();
         if let Some(known) = shared.get(&*bytes).and_then(Weak::upgrade) {
             return known;
@@ -86,37 +89,37 @@ impl Shape {
         shape
     }
 
-    /// The policy that the limits are from.
+    /// Returns the name of the policy that the limits come from.
     #[must_use]
     pub fn policy(&self) -> Option<&Name> {
         self.policy.as_ref()
     }
 
-    /// The limits, in the order they were given.
+    /// Returns the limits, in the order given.
     #[must_use]
     pub fn limits(&self) -> &[Limit] {
         &self.limits
     }
 
-    /// The longest window or period of its limits.
+    /// Returns the longest window or period of the limits.
     #[must_use]
     pub const fn longest(&self) -> Span {
         self.longest
     }
 
-    /// All of it as bytes; equal shapes have equal ones.
+    /// Returns the encoded shape. Equal shapes have equal bytes.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// Whether one of the limits counts reservations.
+    /// Returns whether one of the limits counts reservations.
     #[must_use]
     pub const fn counts_reservations(&self) -> bool {
         self.counts_reservations
     }
 
-    /// Whether it is just these limits, and no policy's.
+    /// Returns whether the shape has exactly these limits and no policy.
     #[must_use]
     pub fn is(&self, drafts: &[Draft<'_>]) -> bool {
         self.policy.is_none()
@@ -124,18 +127,18 @@ impl Shape {
             && self.limits.iter().zip(drafts).all(|(limit, draft)| limit.is(draft))
     }
 
-    /// The limits as the words of a command: `LIMIT rpm 500 60000ms UNIT requests SLIDE …`.
+    /// Returns the limits as the words of a command: `LIMIT rpm 500 60000ms UNIT requests SLIDE …`.
     #[must_use]
     pub fn words(&self) -> Vec<Vec<u8>> {
         self.limits.iter().flat_map(Limit::words).collect()
     }
 }
 
-/// The last user of a shape takes it out of the table.
+/// Removes the shape from the table of shapes in use.
 impl Drop for Shape {
     fn drop(&mut self) {
         let mut shared = lock();
-        // An equal one may have been made since, and stays.
+        // An equal shape may have been made since. It stays.
         if shared.get(&*self.bytes).is_some_and(|known| known.strong_count() == 0) {
             shared.remove(&*self.bytes);
             STORED.store(shared.len(), Relaxed);
@@ -149,11 +152,22 @@ impl PartialEq for Shape {
     }
 }
 
-fn lock() -> MutexGuard<'static, BTreeMap<Arc<[u8]>, Weak<Shape>>> {
-    SHARED.lock().unwrap_or_else(PoisonError::into_inner) // no panic leaves it half written
+/// Keeps the table of shapes locked for as long as it lives.
+pub struct ShapesLock(
+    #[expect(dead_code, reason = "held, not read")] MutexGuard<'static, BTreeMap<Arc<[u8]>, Weak<Shape>>>,
+);
+
+/// Locks the table of shapes, for a process that is about to fork. See [`crate::lock_parameter_sets`].
+#[must_use]
+pub fn lock_shapes() -> ShapesLock {
+    ShapesLock(lock())
 }
 
-/// How many different shapes are in use.
+fn lock() -> MutexGuard<'static, BTreeMap<Arc<[u8]>, Weak<Shape>>> {
+    SHARED.lock().unwrap_or_else(PoisonError::into_inner) // a panic cannot leave the table half written
+}
+
+/// Returns the number of different shapes in use.
 #[must_use]
 pub fn shapes() -> usize {
     STORED.load(Relaxed)

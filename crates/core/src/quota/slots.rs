@@ -1,48 +1,51 @@
-//! Which limits of a key its reservations took part in, while those limits change.
+//! Tracks the limits that reservations took part in, while the limits of the key change.
 //!
-//! There may be 100,000 reservations and 32 limits. So a reservation is not told when the limits become
-//! others: it names the *slots* it took part in, numbers that are never used again, and only the table
-//! of slots changes. What is closed to a reservation is told by its own number in the same way.
+//! A key may have 100,000 reservations and 32 limits, so a change of limits must not visit each
+//! reservation. Instead a reservation names its *slots*, numbers that are never used again, and only the
+//! table of slots changes. The number of a reservation tells in the same way whether a slot is closed to it.
 
 use super::limit::Limit;
 use super::refund_floor::RefundFloor;
 use super::reservation::{Reservation, Share};
 
-/// A row for each limit that a key knows of, in its order; none while nothing is reserved.
+/// One row for each limit that the key knows, in its order. Empty while nothing is reserved.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Slots {
     list: Vec<Slot>,
-    /// The latest slot there was.
+    /// The last slot number given out.
     latest: u64,
 }
 
-/// What is known of one limit for the sake of reservations.
+/// What reservations need to know about one limit.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Slot {
-    /// All limits of one name have the same, by whichever algorithm they count: each is charged alike.
+    /// The slot number. All limits of one name share it, whatever their algorithm, because they are charged
+    /// together.
     pub(crate) number: u64,
-    /// Reservations up to this number are closed: the limit is counted otherwise since, and what is left of
-    /// what they took cannot be told from what others took, so nothing is given back.
+    /// Reservations up to this number are closed: they get nothing back.
+    ///
+    /// The limit has counted in another way since. What is left of their cost can no longer be told from the
+    /// cost of others.
     pub(crate) since: u64,
-    /// How many of those that are held took part.
+    /// The number of stored reservations that took part.
     pub(crate) took: usize,
-    /// What a bucket that was charged since was missing.
+    /// The refund floor, if the limit is a bucket that was charged since.
     pub(crate) floor: RefundFloor,
 }
 
-/// Where a limit comes from when limits change.
+/// Where a limit comes from when the limits change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// It is what was there, and counts as it did.
+    /// The limit at this index, which counts as before.
     Same(usize),
-    /// It goes on with what was there, and is counted otherwise from now on.
+    /// The limit at this index, which counts in another way from now on.
     Closed(usize),
-    /// None of its name was there.
+    /// A name that was not there before.
     New,
 }
 
 impl Slots {
-    /// The rows.
+    /// Returns the rows.
     pub(crate) fn list(&self) -> &[Slot] {
         &self.list
     }
@@ -59,7 +62,7 @@ impl Slots {
         self.list.iter_mut()
     }
 
-    /// Gives these limits their rows, if they have none yet.
+    /// Makes the rows of these limits, unless there are rows already.
     pub(crate) fn begin<'a>(&mut self, limits: impl Iterator<Item = &'a Limit> + Clone) {
         if !self.list.is_empty() {
             return;
@@ -77,7 +80,7 @@ impl Slots {
         self.latest
     }
 
-    /// The limits have become others, with `made` reservations made until then.
+    /// Updates the rows after a change of limits. `made` reservations were made before it.
     pub(crate) fn rearrange(&mut self, origins: &[Origin], made: u64) {
         if self.list.is_empty() {
             return;
@@ -101,12 +104,12 @@ impl Slots {
         }
     }
 
-    /// A reservation took part in these.
+    /// Counts a new reservation with these shares.
     pub(crate) fn join(&mut self, shares: &[Share]) {
         self.of(shares).for_each(|slot| slot.took = slot.took.saturating_add(1));
     }
 
-    /// One that took part in these is gone.
+    /// Discounts a removed reservation with these shares.
     pub(crate) fn leave(&mut self, shares: &[Share]) {
         self.of(shares).for_each(|slot| slot.took = slot.took.saturating_sub(1));
     }
@@ -115,20 +118,20 @@ impl Slots {
         self.list.iter_mut().filter(|slot| shares.iter().any(|share| share.slot == slot.number))
     }
 
-    /// What a reservation took of the limit at `index`, and whether it is closed; `None` if it did not
-    /// take part.
+    /// Returns the share of a reservation in the limit at `index`, and whether the slot is closed to it.
+    /// `None` if the reservation did not take part.
     pub(crate) fn share(&self, index: usize, held: &Reservation) -> Option<(Share, bool)> {
         let slot = self.list.get(index)?;
         let share = held.shares.iter().find(|share| share.slot == slot.number)?;
         Some((*share, held.number <= slot.since))
     }
 
-    /// The first limit that has a slot.
+    /// Returns the index of the first limit with this slot number.
     pub(crate) fn position(&self, number: u64) -> Option<usize> {
         self.list.iter().position(|slot| slot.number == number)
     }
 
-    /// Rows from a list, in which nobody takes part yet; `None` if they are not such that this code has made.
+    /// Makes the rows of a list without any reservations. Returns `None` if this code cannot have written it.
     pub(crate) fn from_list(list: Vec<Slot>, latest: u64, made: u64) -> Option<Self> {
         let sound = |slot: &Slot| (1..=latest).contains(&slot.number) && slot.since <= made;
         list.iter().all(sound).then_some(Self { list, latest })

@@ -1,4 +1,4 @@
-//! Any rule, any effect: for what all three algorithms promise alike.
+//! Strategies for any rule and any effect, for promises that all three algorithms share.
 
 use proptest::prelude::*;
 use rl_core::limit::bucket::BucketRule;
@@ -23,7 +23,7 @@ pub(crate) fn window_rules() -> impl Strategy<Value = Rule> {
         .prop_map(|(limit, length, offset)| Rule::Window(WindowRule { limit, length, offset }))
 }
 
-/// With refills of up to nineteen decimals, as far as there is room for their ticks.
+/// Bucket rules with refills of up to nineteen decimals, if their ticks fit.
 pub(crate) fn bucket_rules() -> impl Strategy<Value = Rule> {
     let mantissas = prop_oneof![3 => 1_u64..1_000, 1 => 1_u64..=COUNT_MAX, 1 => 1_u64..=u64::MAX];
     (limits(), mantissas, 0_u8..20, spans()).prop_filter_map(
@@ -35,7 +35,7 @@ pub(crate) fn bucket_rules() -> impl Strategy<Value = Rule> {
     )
 }
 
-/// One to four rules of one algorithm, as one key may see them.
+/// One to four rules of one algorithm, as one key may get them.
 pub(crate) fn rules() -> impl Strategy<Value = Vec<Rule>> {
     prop_oneof![
         prop::collection::vec(slide_rules(), 1..5),
@@ -48,7 +48,7 @@ pub(crate) fn any_rule() -> impl Strategy<Value = Rule> {
     prop_oneof![slide_rules(), window_rules(), bucket_rules()]
 }
 
-/// Effects that no primary would send: any instant, any cost.
+/// Effects that no primary would send: with any instant and any cost.
 pub(crate) fn any_effect(rules: Vec<Rule>) -> impl Strategy<Value = LimitEffect> {
     let instants = prop_oneof![3 => 0_u64..100, 2 => 0..=At::MAX.ms(), 1 => Just(At::MAX.ms())];
     let costs = prop_oneof![2 => 1_u64..50, 2 => 1..=COUNT_MAX, 1 => Just(COUNT_MAX)];

@@ -1,31 +1,31 @@
-//! A bucket that computes its level from everything that ever happened, in exact fractions.
+//! An oracle of a bucket that computes its level from its whole history, in exact fractions.
 //!
-//! All is counted in parts of a token that are whole for one refill: a token is `period * 10^decimals`
-//! parts, a millisecond gains as many as `refill` has in its digits.
+//! It counts in parts of a token, chosen so that all amounts of one refill are integers. A token is
+//! `period * 10^decimals` parts, and a millisecond gains the digits of `refill` as parts.
 
 use rl_core::limit::bucket::BucketRule;
 use rl_core::limit::decision::{Decision, Retry};
 use rl_core::number::COUNT_MAX;
 use rl_core::time::At;
 
-/// Admissions and refunds (at, plus or minus cost), under one refill and period.
+/// Admissions (at, cost) and refunds (at, -cost), under one refill and period.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct BucketOracle {
     events: Vec<(u64, i128)>,
 }
 
-/// Parts in one token.
+/// Returns the parts in one token.
 pub(crate) fn token(rule: &BucketRule) -> i128 {
     i128::from(rule.period().ms()) * 10_i128.pow(u32::from(rule.refill().scale))
 }
 
-/// Parts gained in each millisecond.
+/// Returns the parts gained in each millisecond.
 pub(crate) fn gain(rule: &BucketRule) -> i128 {
     i128::from(rule.refill().mantissa)
 }
 
-/// The whole promise: no interval between two of these admissions holds more than the capacity and
-/// what that interval has gained.
+/// Checks the promise of a bucket: no interval between two of these admissions holds more than the capacity
+/// and what that interval has gained.
 pub(crate) fn every_interval_keeps_the_bound(rule: &BucketRule, admissions: &[(u64, u64)]) {
     for (first, (begin, _)) in admissions.iter().enumerate() {
         let mut sum = 0;
@@ -42,7 +42,7 @@ impl BucketOracle {
         self.events.last().map_or(clock, |(last, _)| clock.max(*last))
     }
 
-    /// What is missing at `now`, in parts.
+    /// Returns what is missing at `now`, in parts.
     pub(crate) fn used(&self, rule: &BucketRule, now: u64) -> i128 {
         let (mut used, mut last) = (0, 0);
         for (at, cost) in self.events.iter().copied().chain([(now, 0)]) {

@@ -1,4 +1,4 @@
-//! Effects as bytes, and the text that versions up to 0.1 wrote for those of one limit.
+//! Helpers for effects as bytes, and for the text that versions up to 0.1 wrote for the effects of one limit.
 
 use rl_core::effect::Effect;
 use rl_core::fault::{Fault, Result};
@@ -9,27 +9,27 @@ use rl_core::limit::window::Length;
 use rl_core::quota::effect::QuotaEffect;
 use rl_core::value::Value;
 
-/// The bytes of an effect.
+/// Encodes an effect.
 pub(crate) fn encoded(effect: &Effect<'_>) -> Vec<u8> {
     effect.encode(<[u8]>::to_vec)
 }
 
-/// The bytes of the effect of a quota.
+/// Encodes the effect of a quota.
 pub(crate) fn encoded_quota(effect: &QuotaEffect<'_>) -> Vec<u8> {
     encoded(&Effect::Quota(effect.clone()))
 }
 
-/// Reads the effect of one limit.
+/// Decodes the effect of one limit.
 pub(crate) fn decoded_limit(bytes: &[u8]) -> Result<LimitEffect> {
     limit(Effect::decode(bytes, None)?)
 }
 
-/// Reads the text of the effect of one limit.
+/// Decodes the text of the effect of one limit.
 pub(crate) fn read_text(text: &[u8]) -> Result<LimitEffect> {
     limit(Effect::decode_text(text)?)
 }
 
-/// Reads the effect of a quota for a key that holds `held`.
+/// Decodes the effect of a quota for a key that holds `held`.
 pub(crate) fn decoded_quota<'a>(bytes: &'a [u8], held: Option<&Value>) -> Result<QuotaEffect<'a>> {
     match Effect::decode(bytes, held)? {
         Effect::Quota(effect) => Ok(effect),
@@ -37,7 +37,7 @@ pub(crate) fn decoded_quota<'a>(bytes: &'a [u8], held: Option<&Value>) -> Result
     }
 }
 
-/// Whether this is what was read. The type does not compare two that live for different times.
+/// Returns whether `effect` was read. `==` cannot compare two effects with different lifetimes.
 pub(crate) fn is(read: Result<Effect<'_>>, effect: &Effect<'_>) -> bool {
     read.is_ok_and(|read| format!("{read:?}") == format!("{effect:?}"))
 }
@@ -49,7 +49,7 @@ fn limit(effect: Effect<'_>) -> Result<LimitEffect> {
     }
 }
 
-/// The text of an effect.
+/// Writes the old text of an effect.
 pub(crate) fn old_text(effect: &LimitEffect) -> String {
     match effect {
         LimitEffect::Admit { rule: Rule::Slide(rule), at, cost } => {

@@ -1,5 +1,6 @@
-//! What the tests share: histories to play, what every answer must keep, and oracles that are
-//! obviously right because they remember everything and compute nothing cleverly.
+//! Shared by the tests: histories to play, checks for every answer, and oracles.
+//!
+//! The oracles are obviously right: they remember everything and use no clever computation.
 #![allow(dead_code, reason = "each test crate uses its part of this")]
 
 pub(crate) mod any;
@@ -17,10 +18,10 @@ use rl_core::limit::state::State;
 use rl_core::number::COUNT_MAX;
 use rl_core::time::{At, Span};
 
-/// A day in November 2025, when most histories begin.
+/// An instant in November 2025, at which most histories begin. It is the start of an hour.
 pub(crate) const TODAY: u64 = 1_764_000_000_000;
 
-/// A test of so many cases, or of `PROPTEST_CASES`; of a few where each step is interpreted (Miri).
+/// Configures the number of cases of a test. `PROPTEST_CASES` overrides it, and Miri runs only a few.
 pub(crate) fn cases(cases: u32) -> ProptestConfig {
     let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
     let cases = asked.unwrap_or(if cfg!(miri) { 4 } else { cases });
@@ -35,7 +36,7 @@ pub(crate) fn span(ms: u64) -> Span {
     Span::from_ms(ms)
 }
 
-/// One step of a history, in numbers that only get a meaning from the limit they are played on.
+/// One step of a history. Its numbers get their meaning from the limit that it is played on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Step {
     pub(crate) pick: u8,
@@ -50,23 +51,23 @@ pub(crate) fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step.prop_map(|(pick, time, cost, raw)| Step { pick, time, cost, raw }), 1..=most)
 }
 
-/// Where histories begin: mostly today, at times where the first window reaches back before 1970.
+/// The start of a history: mostly today, sometimes so early that the first window reaches back before 1970.
 pub(crate) fn begin() -> impl Strategy<Value = u64> {
     prop_oneof![3 => TODAY..TODAY + 100_000, 1 => 0_u64..50]
 }
 
-/// Limits that are filled in a few steps, and some that no sum may exceed.
+/// Limits that a few steps fill, and some at the largest sum.
 pub(crate) fn limits() -> impl Strategy<Value = u64> {
     prop_oneof![4 => 1_u64..40, 1 => 1_u64..1_000_000, 1 => Just(COUNT_MAX)]
 }
 
-/// Windows and periods, short ones most often: there every millisecond is an edge.
+/// Windows and periods. Most are short, because there every millisecond is an edge.
 pub(crate) fn spans() -> impl Strategy<Value = u64> {
     prop_oneof![4 => 1_u64..60, 2 => 1_u64..5_000, 1 => 1_u64..=Span::MAX.ms(), 1 => Just(Span::MAX.ms())]
 }
 
 impl Step {
-    /// The clock after it: mostly within a window of `span`, often at its very edges.
+    /// Returns the clock after the step: mostly within a window of `span`, often exactly at its edges.
     pub(crate) fn clock(&self, clock: u64, span: u64, backwards: bool) -> u64 {
         let back = |ms: u64| if backwards { clock.saturating_sub(ms) } else { clock };
         let next = match self.time % 16 {
@@ -83,7 +84,7 @@ impl Step {
         next.min(At::MAX.ms())
     }
 
-    /// What it asks for under `limit`: also nothing, all and more than there ever is.
+    /// Returns the cost under `limit`. It may be nothing, all, or more than the limit.
     pub(crate) fn cost(&self, limit: u64) -> u64 {
         let cost = match self.cost % 16 {
             0 => 0,
@@ -98,11 +99,11 @@ impl Step {
     }
 }
 
-/// A key as the module has one: absent until something is admitted.
+/// A key as in the module: it does not exist until something is admitted.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Key {
     state: Option<State>,
-    /// When the server would let it expire, as it has been told so far.
+    /// The expiry that the server has been told so far.
     expires: u64,
 }
 
@@ -111,13 +112,13 @@ impl Key {
         self.state.as_ref()
     }
 
-    /// The instant a request at `clock` is decided for.
+    /// Returns the instant for which a request at `clock` is decided.
     pub(crate) fn now(&self, clock: u64) -> u64 {
         self.state.as_ref().map_or(clock, |state| state.peek(0, at(clock)).at.ms())
     }
 
-    /// Decides, and applies what was admitted by its effect. Checks on the way what holds for every
-    /// decision of every algorithm.
+    /// Decides a request and applies the effect if it is admitted. Checks what holds for every decision of
+    /// every algorithm.
     pub(crate) fn request(&mut self, rule: &Rule, cost: u64, clock: u64) -> Decision {
         let decision = match &self.state {
             None => {
@@ -148,7 +149,7 @@ impl Key {
         decision
     }
 
-    /// Gives back as the module does: nothing happens where nothing is in use.
+    /// Refunds as the module does: nothing happens if nothing is used.
     pub(crate) fn refund(&mut self, cost: u64, clock: u64) {
         if let Some(at) = self.state.as_ref().and_then(|state| state.refundable(at(clock))) {
             self.apply(&LimitEffect::Refund { at, cost });
@@ -183,10 +184,10 @@ impl Key {
     }
 }
 
-/// A denied request is admitted after `retry_after` if only the clock moves, and 1 ms earlier it
-/// is not; and what is used has gone after `reset_after`, and not 1 ms earlier.
+/// Checks the announced times if only the clock moves. A denied request is admitted after `retry_after` and
+/// not 1 ms earlier. All that is used is gone after `reset_after` and not 1 ms earlier.
 pub(crate) fn honest(state: &State, rule: &Rule, cost: u64, clock: u64) {
-    // Beyond the last instant the clock stands still, and nothing is promised.
+    // After the last instant the clock stands still, and nothing is promised.
     let ask = |cost, ms| At::new(ms).map(|at| state.decide(rule, cost, at).unwrap());
     match ask(cost, clock).unwrap().retry {
         Retry::After(ms) => {
@@ -220,7 +221,7 @@ pub(crate) fn rule_limit(rule: &Rule) -> u64 {
     }
 }
 
-/// What any state must keep, however it came about.
+/// Checks what holds for any state, however it was made.
 pub(crate) fn sound(state: &State) {
     assert!(state.heap_bytes() + size_of::<State>() <= 256 << 10, "{} bytes", state.heap_bytes());
     let bytes = codec::encode(state);

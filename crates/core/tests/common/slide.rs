@@ -1,4 +1,4 @@
-//! A sliding window that forgets nothing it may still be asked for, and adds it all up each time.
+//! An oracle of a sliding window that keeps every admission it may need, and adds all of them up each time.
 
 use rl_core::limit::decision::{Decision, Retry};
 use rl_core::limit::slide::SlideRule;
@@ -6,7 +6,7 @@ use rl_core::time::At;
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SlideOracle {
-    /// Every admission that counts for a window in use: (at, cost), oldest first.
+    /// Every admission that counts for a window in use: (at, cost), the oldest first.
     pub(crate) admitted: Vec<(u64, u64)>,
     /// The instant of the last change.
     last: u64,
@@ -14,7 +14,7 @@ pub(crate) struct SlideOracle {
     in_force: u64,
     /// The longest window in use at that time.
     retained: u64,
-    /// Each window ever used, and when last.
+    /// Each window ever used, and the instant of its last use.
     uses: Vec<(u64, u64)>,
 }
 
@@ -57,7 +57,7 @@ impl SlideOracle {
         }
     }
 
-    /// Books an admission at `now`. A window is in use for as long as itself after its last use.
+    /// Charges an admission at `now`. A window stays in use for its own length after its last use.
     pub(crate) fn charge(&mut self, rule: &SlideRule, cost: u64, now: u64) {
         self.uses.retain(|(window, _)| *window != rule.window.ms());
         self.uses.push((rule.window.ms(), now));
@@ -68,7 +68,7 @@ impl SlideOracle {
         (self.last, self.in_force) = (now, rule.window.ms());
     }
 
-    /// Takes `cost` off the oldest that still count for the window in force, if any do.
+    /// Takes `cost` off the oldest admissions that still count for the window in force.
     pub(crate) fn refund(&mut self, cost: u64, clock: u64) {
         let now = self.now(clock);
         let window = self.in_force;

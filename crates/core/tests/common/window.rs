@@ -1,16 +1,16 @@
-//! A fixed window that walks the calendar and replays everything that ever happened.
+//! An oracle of a fixed window that walks the calendar and replays its whole history.
 
 use rl_core::limit::decision::{Decision, Retry};
 use rl_core::limit::window::{Length, WindowRule};
 use rl_core::time::At;
 
-/// Admissions and refunds (at, plus or minus cost), under one length and offset.
+/// Admissions (at, cost) and refunds (at, -cost), under one length and offset.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct WindowOracle {
     events: Vec<(u64, i128)>,
 }
 
-/// The window that `now` is in: its first millisecond and the next one's.
+/// Returns the window that contains `now`: its first millisecond and that of the next window.
 pub(crate) fn bounds(rule: &WindowRule, now: u64) -> (i128, i128) {
     let shifted = i128::from(now) - i128::from(rule.offset);
     let (begin, end) = match rule.length {
@@ -27,7 +27,7 @@ pub(crate) fn bounds(rule: &WindowRule, now: u64) -> (i128, i128) {
     (begin + i128::from(rule.offset), end + i128::from(rule.offset))
 }
 
-/// Month by month, back and forth from January 1970.
+/// Returns the month that contains `ms`, found month by month from January 1970.
 fn month(ms: i128) -> (i128, i128) {
     let (mut year, mut month, mut begin) = (1970, 1, 0);
     while ms < begin {
@@ -58,7 +58,7 @@ impl WindowOracle {
         self.events.last().map_or(clock, |(last, _)| clock.max(*last))
     }
 
-    /// What has been used in the window that `now` is in; a refund takes nothing from before.
+    /// Returns what is used in the window that contains `now`. A refund takes nothing from earlier windows.
     pub(crate) fn used(&self, rule: &WindowRule, now: u64) -> i128 {
         let (begin, _) = bounds(rule, now);
         let inside = self.events.iter().filter(|(at, _)| i128::from(*at) >= begin);

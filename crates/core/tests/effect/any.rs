@@ -1,4 +1,4 @@
-//! Any effect: of each kind, with every number within its bounds and often at them.
+//! Strategies for any effect: each kind, with every number within its bounds and often at them.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ pub(crate) fn any_limit_effect() -> impl Strategy<Value = LimitEffect> {
 }
 
 fn measures() -> impl Strategy<Value = Measure> {
-    // A quota's bucket refills by a whole number.
+    // The refill of a quota's bucket is an integer.
     let rate = any_rule()
         .prop_filter("a fraction", |rule| !matches!(rule, Rule::Bucket(rule) if rule.refill().scale > 0));
     prop_oneof![4 => rate.prop_map(Measure::Rate), 1 => (1..=COUNT_MAX).prop_map(Measure::InFlight)]
@@ -84,12 +84,12 @@ pub(crate) fn any_of_all() -> impl Strategy<Value = Effect<'static>> {
     prop_oneof![any_limit_effect().prop_map(Effect::Limit), any_quota_effect().prop_map(Effect::Quota)]
 }
 
-/// A few changes to bytes: where, which kind, and with what.
+/// A few changes to bytes: position, kind of change and new byte.
 pub(crate) fn changes() -> impl Strategy<Value = Vec<(u16, u8, u8)>> {
     prop::collection::vec(any::<(u16, u8, u8)>(), 1..4)
 }
 
-/// The same bytes with a few of them changed, more or fewer.
+/// Changes, adds or drops a few of the bytes.
 pub(crate) fn changed(mut bytes: Vec<u8>, changes: &[(u16, u8, u8)]) -> Vec<u8> {
     for (place, kind, byte) in changes {
         let place = usize::from(*place) % (bytes.len() + 1);

@@ -1,4 +1,4 @@
-//! An effect has one form, and no other bytes are an effect.
+//! Tests that an effect has one encoding, and that no other bytes are an effect.
 
 use proptest::prelude::*;
 use rl_core::effect::Effect;
@@ -9,7 +9,7 @@ use crate::any::{any_of_all, changed, changes};
 use crate::common::cases;
 use crate::common::effect::{encoded, is};
 
-/// Bytes are refused, or are the form of an effect.
+/// Checks that bytes are refused, or are the encoding of an effect.
 fn is_refused_or_canonical(bytes: &[u8], held: Option<&Value>) {
     match Effect::decode(bytes, held) {
         Err(fault) => assert_eq!(fault, Fault::Effect),
@@ -30,7 +30,7 @@ proptest! {
     fn an_encoded_effect_is_decoded_to_itself(effect in any_of_all(), other in any_of_all()) {
         let bytes = encoded(&effect);
         prop_assert!(is(Effect::decode(&bytes, None), &effect));
-        // What the key holds may save time, and never changes what is read.
+        // The value of the key may save time, but it never changes what is read.
         for held in [effect.create(), other.create()].into_iter().flatten() {
             prop_assert!(is(Effect::decode(&bytes, Some(&held.0)), &effect));
         }

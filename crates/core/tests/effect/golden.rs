@@ -1,4 +1,4 @@
-//! Bytes that were written once must be read for ever. Another form gets bytes of its own beside these.
+//! Tests that encoded effects stay readable for ever. A new encoding adds its own bytes beside these.
 
 use rl_core::effect::Effect;
 use rl_core::fault::Fault;
@@ -14,7 +14,7 @@ fn unhex(text: &str) -> Vec<u8> {
     digits.map(|digits| u8::from_str_radix(digits, 16).unwrap()).collect()
 }
 
-/// The effects of one limit: as text, and their bytes. Those of quotas are in tests/quota/golden.rs.
+/// The effects of one limit, as text and as bytes. The effects of quotas are in tests/quota/golden.rs.
 const GOLDEN: [(&str, &str); 7] = [
     ("slide 1764000000000 1 500 60000", "000080d0dfb4ab330100f403e0d403"),
     ("window 1764000000000 3 500 86400000 -28800000", "000080d0dfb4ab330301f40380b89929ffcfbb1b"),
@@ -37,7 +37,7 @@ fn effects_are_these_bytes() {
     }
 }
 
-/// Kind of effect, then kind of change, then the numbers: each beyond its bound in turn.
+/// Puts each field beyond its bound in turn: the kind of effect, the kind of change, then the numbers.
 #[test]
 fn values_that_no_decision_has_are_no_effect() {
     let admission = |rule: [u64; 2], at: u64, cost: u64| {

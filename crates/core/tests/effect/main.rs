@@ -1,4 +1,4 @@
-//! Effects as replicas and AOFs hold them: one form for each, and the forms of older versions.
+//! Tests the encoding of effects in replication and AOFs: one form for each, and the forms of older versions.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,

@@ -1,4 +1,4 @@
-//! What versions up to 0.1 wrote, and AOFs still hold: texts for one limit, bytes for a quota.
+//! Tests effects from versions up to 0.1, which AOFs still hold: text for one limit, bytes for a quota.
 
 use proptest::prelude::*;
 use rl_core::effect::Effect;
@@ -110,7 +110,7 @@ proptest! {
             mutated.push(extra);
             prop_assert!(read_text(&mutated) != Ok(effect));
         }
-        // Neither of the two forms is taken for the other.
+        // Neither of the two forms is mistaken for the other.
         prop_assert_eq!(Effect::decode(&text, None), Err(Fault::Effect));
         prop_assert!(Effect::decode_text(&encoded(&Effect::Limit(effect))).is_err());
     }
@@ -120,7 +120,7 @@ proptest! {
         prop_assert_eq!(Effect::decode_text(&text), Err(Fault::Effect));
     }
 
-    /// The bytes of a quota's effect are what follows the first byte of today's form.
+    /// The old bytes of a quota's effect are those of today's form without the first byte.
     #[test]
     fn the_old_bytes_of_a_quotas_effect_are_read(
         effect in any_quota_effect(), held in any_quota_effect(), changes in changes(),
@@ -138,7 +138,7 @@ proptest! {
         }
     }
 
-    /// A stream that names the wrong key is told so, as it was then.
+    /// An effect for the wrong type of key gets the same error as then.
     #[test]
     fn the_old_bytes_are_refused_for_a_key_of_one_limit(effect in any_quota_effect(), held in any_limit_effect()) {
         if let Some((held, _)) = Effect::Limit(held).create() {

@@ -1,5 +1,7 @@
-//! What a request is told behind others, against one limit: they go on one after another on the oracle, or
-//! give up, and then it does, at the very instant that was announced.
+//! Tests the forecast for a request behind waiters, against one limit.
+//!
+//! On the oracle, the waiters are admitted one after another or time out. Then the request must be admitted
+//! at exactly the announced instant.
 
 use proptest::prelude::*;
 use rl_core::engine::forecast::{self, AHEAD_MAX};
@@ -16,10 +18,10 @@ use crate::common::{Key, Step, TODAY, at, begin, cases, span, steps};
 use crate::limits::{Oracle, limit_of};
 use crate::world::{bucket, slide, window};
 
-/// As long as anyone may wait.
+/// The longest time that a waiter may wait.
 const FOR_LONG: u64 = Span::MAX.ms();
 
-/// One who waits: what for, and for how long still.
+/// A waiter: what it asks for, and how long it will still wait.
 #[derive(Clone, Copy)]
 struct Waiter {
     request: Request,
@@ -41,9 +43,10 @@ fn told(key: &Key, ahead: &[Waiter], last: &Request, clock: u64) -> Decision {
     forecast::limit(key.state(), ahead, last, at(clock))
 }
 
-/// Lets those ahead go on, each as soon as it may, from `clock` on, or give up, and gives when the last one
-/// may; at most `stride` ms are passed over at once, and only while nobody may. `None` if it is after the
-/// end of time.
+/// Admits the waiters in order from `clock` on, each as soon as it fits, or lets it time out. Returns when
+/// the last one is admitted, or `None` if that is after the end of time.
+///
+/// The clock moves by at most `stride` ms at once, and only while nobody fits.
 fn then(oracle: &mut Oracle, all: &[Waiter], clock: u64, stride: u64) -> Option<u64> {
     let (mut now, (last, ahead)) = (clock, all.split_last().unwrap());
     let mut may = |request: &Request, oracle: &Oracle, until: u64| loop {
@@ -67,7 +70,7 @@ fn then(oracle: &mut Oracle, all: &[Waiter], clock: u64, stride: u64) -> Option<
     may(&last.request, oracle, At::MAX.ms())
 }
 
-/// The same on the state itself, as the server would: whether `last` is admitted at `then`.
+/// Does the same on the state, as the server would. Returns whether the last waiter is admitted at `then`.
 fn is_admitted(key: &Key, all: &[Waiter], clock: u64, then: u64) -> bool {
     let (mut state, (last, ahead)) = (key.state().cloned(), all.split_last().unwrap());
     let ask = |state: &Option<State>, request: &Request, now| match state {
@@ -81,7 +84,7 @@ fn is_admitted(key: &Key, all: &[Waiter], clock: u64, then: u64) -> bool {
         let decision = ask(&state, request, now);
         let gives_up = clock.saturating_add(*patience);
         match decision.retry {
-            Retry::After(ms) if (now + ms).min(gives_up) > then => return false, // it stands before it still
+            Retry::After(ms) if (now + ms).min(gives_up) > then => return false, // still ahead of the last one
             Retry::After(ms) if now + ms > gives_up => {
                 now = now.max(gives_up);
                 queue.next();
@@ -100,7 +103,7 @@ fn is_admitted(key: &Key, all: &[Waiter], clock: u64, then: u64) -> bool {
     ask(&state, &last.request, then).allowed
 }
 
-/// A key with a history, and the oracle of it.
+/// Plays a history. Returns the key and its oracle.
 fn played(rules: &[Rule], history: &[Step], begin: u64, stride: u64) -> (Key, Oracle, u64) {
     let (mut key, mut oracle, mut clock) = (Key::default(), Oracle::new(&rules[0]), begin);
     for step in history {
@@ -114,7 +117,7 @@ fn played(rules: &[Rule], history: &[Step], begin: u64, stride: u64) -> (Key, Or
     (key, oracle, clock)
 }
 
-/// A request, and those before it; what can never be admitted is also among them.
+/// Makes a request and the waiters ahead of it. Some of them can never be admitted.
 fn line(rules: &[Rule], waits: &[(Step, u64)]) -> Vec<Waiter> {
     let of = |(step, patience): &(Step, u64)| {
         let rule = rules[usize::from(step.pick) % rules.len()];
@@ -123,7 +126,7 @@ fn line(rules: &[Rule], waits: &[(Step, u64)]) -> Vec<Waiter> {
     waits.iter().map(of).collect()
 }
 
-/// Those who wait, for long or less so.
+/// Waiters with long and short waits.
 fn waits(most: usize, longest: u64) -> impl Strategy<Value = Vec<(Step, u64)>> {
     let patience = prop::collection::vec(prop_oneof![3 => Just(FOR_LONG), 2 => 0..longest], most);
     (steps(most), patience).prop_map(|(steps, patience)| steps.into_iter().zip(patience).collect())
@@ -151,8 +154,8 @@ fn check(key: &Key, mut oracle: Oracle, all: &[Waiter], clock: u64, stride: u64)
     told
 }
 
-/// Rules of one algorithm that one oracle counts by. Of windows that slide two: of three that come in turn a
-/// key may deny for longer than it must, see "When parameters change" in docs/DESIGN.md.
+/// Rules of one algorithm that share one oracle. At most two sliding windows: with three in turn, a key may
+/// deny for longer than it must, see "When parameters change" in docs/DESIGN.md.
 fn courses() -> impl Strategy<Value = Vec<Rule>> {
     let limits = || prop::collection::vec(1_u64..12, 1..4);
     prop_oneof![
@@ -166,7 +169,7 @@ fn courses() -> impl Strategy<Value = Vec<Rule>> {
     ]
 }
 
-/// One rule, as far as there are any: also windows of years and of months.
+/// One rule of any size, also with windows of years and of months.
 fn any_course() -> impl Strategy<Value = Vec<Rule>> {
     let buckets = (1_u64..1_000, 1_u64..1_000_000, 1_u64..100_000_000).prop_map(|(c, r, p)| bucket(c, r, p));
     prop_oneof![slide_rules(), window_rules(), buckets].prop_map(|rule| vec![rule])
@@ -175,7 +178,7 @@ fn any_course() -> impl Strategy<Value = Vec<Rule>> {
 proptest! {
     #![proptest_config(cases(10_000))]
 
-    /// Millisecond by millisecond.
+    /// Steps millisecond by millisecond.
     #[test]
     fn it_is_admitted_at_the_announced_instant_and_not_before(
         rules in courses(), begin in begin(), history in steps(12), waits in waits(12, 200),
@@ -184,7 +187,7 @@ proptest! {
         check(&key, oracle, &line(&rules, &waits), clock, 1);
     }
 
-    /// From one announced instant to the next.
+    /// Steps from one announced instant to the next.
     #[test]
     fn so_it_is_however_long_that_takes(
         rules in any_course(), history in steps(8), waits in waits(10, 1 << 38),
@@ -208,7 +211,7 @@ fn behind_as_many_as_are_looked_at() {
     }
 }
 
-/// Beyond the last instant nothing is promised, but that it does no harm.
+/// After the last instant nothing is promised except that it does no harm.
 #[test]
 fn the_end_of_time_is_passed_in_peace() {
     for rule in [slide(1, 315_360_000_000), bucket(1, 1, 315_360_000_000), window(1, 315_360_000_000, 0)] {
@@ -229,7 +232,7 @@ fn who_holds_another_algorithm_takes_nothing() {
     assert_eq!((told.retry, told.remaining), (Retry::After(2_000), 0));
 }
 
-/// A large one before that gives up lets what is there be had at once.
+/// When a large waiter ahead times out, what is left is available at once.
 #[test]
 fn who_gives_up_takes_nothing_from_then_on() {
     let rule = slide(10, 60_000);

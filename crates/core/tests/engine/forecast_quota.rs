@@ -1,5 +1,7 @@
-//! What a request is told behind others, against a quota: they go on one after another on the quota
-//! itself, millisecond by millisecond, each with its reservation, or give up, and then it does.
+//! Tests the forecast for a request behind waiters, against a quota.
+//!
+//! The waiters are admitted one after another on the quota, millisecond by millisecond, each with its
+//! reservation, or time out. Then the request must be admitted.
 
 use std::sync::Arc;
 
@@ -26,10 +28,10 @@ use rl_core::value::Value;
 use crate::common::{TODAY, at, cases, span};
 use crate::world::{cost, measures, rules, slide};
 
-/// As long as anyone may wait.
+/// The longest time that a waiter may wait.
 const FOR_LONG: u64 = Span::MAX.ms();
 
-/// What one waits for, and for how long still.
+/// A waiter: its claim, and how long it will still wait, in ms.
 type Waiter = (QuotaClaim, u64);
 
 const KEY: &[u8] = b"k";
@@ -42,7 +44,7 @@ fn shape(measures: &[Measure]) -> Arc<Shape> {
     Shape::new(None, &drafts).unwrap()
 }
 
-/// Lets the engine admit a claim on a key that does not expire.
+/// Admits a claim with the engine, on a key that does not expire.
 fn admit(held: &mut Option<Quota>, claim: &QuotaClaim, who: usize, clock: u64) {
     let mut memory = Memory::<()>::new(Arc::new(Room::new(1)), Arc::default(), || None);
     if let Some(quota) = held.take() {
@@ -63,7 +65,7 @@ fn asked(held: Option<&Quota>, claim: &QuotaClaim, now: u64) -> QuotaDecision {
     decide(held, &claim.shape, &Demand { costs: &claim.costs, ttl: claim.ttl }, at(now))
 }
 
-/// When the last of them is admitted, if nothing is settled; `None` if it never is.
+/// Returns when the last waiter is admitted if nothing is settled, or `None` if it never is.
 fn then(mut held: Option<Quota>, all: &[Waiter], clock: u64) -> Option<u64> {
     let mut now = clock;
     let ((last, _), ahead) = all.split_last().unwrap();
@@ -109,7 +111,7 @@ fn check(held: &Option<Quota>, all: &[Waiter], clock: u64) -> Retry {
     expected
 }
 
-/// A policy, and what it was when it admitted more or less.
+/// A policy, and earlier versions of it with other amounts.
 fn amounts() -> impl Strategy<Value = Vec<Arc<Shape>>> {
     let others = prop::collection::vec(1_u64..7, 0..3);
     (prop::collection::vec(measures(), 1..4), others).prop_map(|(measures, others)| {
@@ -119,7 +121,7 @@ fn amounts() -> impl Strategy<Value = Vec<Arc<Shape>>> {
     })
 }
 
-/// The same with another limit.
+/// Makes the same measure with another limit.
 fn of_other(measure: &Measure, most: u64) -> Measure {
     match measure {
         Measure::Rate(Rule::Slide(rule)) => Measure::Rate(Rule::Slide(SlideRule { limit: most, ..*rule })),
@@ -132,7 +134,7 @@ fn of_other(measure: &Measure, most: u64) -> Measure {
     }
 }
 
-/// Policies that have nothing in common but the names of their limits.
+/// Policies that share only the names of their limits.
 fn others() -> impl Strategy<Value = Vec<Arc<Shape>>> {
     let measures = prop::collection::vec(rules().prop_map(Measure::Rate), 1..4);
     prop::collection::vec(measures, 1..4).prop_map(|all| all.iter().map(|measures| shape(measures)).collect())
@@ -146,13 +148,13 @@ fn claim(shapes: &[Arc<Shape>], dice: u64, may_reserve: bool) -> QuotaClaim {
     QuotaClaim { shape: Arc::clone(shape), costs, ttl: reserves.then(|| span(1 + (dice >> 40) % 60)) }
 }
 
-/// Those who wait, for long or less so.
+/// Makes waiters with long and short waits.
 fn line(shapes: &[Arc<Shape>], dice: &[u64], may_reserve: bool) -> Vec<Waiter> {
     let patience = |dice: u64| if dice >> 50 & 3 == 0 { dice >> 44 & 63 } else { FOR_LONG };
     dice.iter().map(|dice| (claim(shapes, *dice, may_reserve), patience(*dice))).collect()
 }
 
-/// A quota of which some was taken, at some distance, and the instant after.
+/// Plays a history of admissions at some distance. Returns the quota and the instant after.
 fn played(shapes: &[Arc<Shape>], history: &[u64], may_reserve: bool) -> (Option<Quota>, u64) {
     let (mut held, mut clock) = (None, TODAY);
     for (who, dice) in history.iter().enumerate() {
@@ -177,7 +179,7 @@ proptest! {
         check(&held, &all, clock - back);
     }
 
-    /// What a limit counts when its algorithm changes also depends on what is reserved; without that:
+    /// After a change of algorithm, the count also depends on reservations. This test is without them.
     #[test]
     fn so_it_is_behind_requests_with_other_limits(
         shapes in others(), history in dice(0..12), waits in dice(1..10), back in backs(),
@@ -192,12 +194,12 @@ fn dice(count: core::ops::Range<usize>) -> impl Strategy<Value = Vec<u64>> {
     prop::collection::vec(any::<u64>(), count)
 }
 
-/// How far the clock stands before the last change.
+/// How far the clock is before the last change, in ms.
 fn backs() -> impl Strategy<Value = u64> {
     prop_oneof![2 => Just(0_u64), 1 => 0_u64..50]
 }
 
-/// The slots of those that have gone on meanwhile run out, too.
+/// The reservation slots of waiters admitted meanwhile expire too.
 #[test]
 fn a_slot_is_free_when_that_of_the_one_before_runs_out() {
     let shape = shape(&[Measure::InFlight(1), Measure::Rate(slide(100, 1_000))]);
@@ -213,7 +215,8 @@ fn a_slot_is_free_when_that_of_the_one_before_runs_out() {
     assert_eq!(check(&None, &[claim(500), claim(7)], TODAY), Retry::After(500));
 }
 
-/// What reserves nothing takes no slot, and what waits for one limit of another command takes nothing.
+/// A waiter without a reservation takes no slot, and a waiter for the single limit of another command takes
+/// nothing.
 #[test]
 fn other_kinds_of_claims_take_nothing() {
     let shape = shape(&[Measure::Rate(slide(1, 1_000))]);

@@ -1,4 +1,4 @@
-//! A memory that has no room for another key: all keys of a request change, or none.
+//! Tests a memory without room for another key: all keys of a request change, or none.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ fn words(text: &str) -> Vec<&[u8]> {
     text.split(' ').map(str::as_bytes).collect()
 }
 
-/// Room for some keys, and a policy of ten requests a second.
+/// A memory with room for some keys, and a policy of ten requests a second.
 struct Small {
     memory: Memory<()>,
     room: Arc<Room>,
@@ -38,7 +38,7 @@ impl Small {
         Self { memory, room, clock: TODAY }
     }
 
-    /// Asks for some of each of these keys. Returns whether it is admitted.
+    /// Makes a request to each of these keys. Returns whether it is admitted.
     fn ask(&mut self, keys: &[&str], terms: &str) -> Result<bool, Error> {
         let text =
             format!("RL.MQUOTA {} {} POLICY{}{terms}", keys.len(), keys.join(" "), " p".repeat(keys.len()));
@@ -52,7 +52,7 @@ impl Small {
         }
     }
 
-    /// All that is held, as bytes.
+    /// Returns all values as bytes.
     fn held(&self) -> BTreeMap<Vec<u8>, Vec<u8>> {
         let keys = self.memory.keys.iter(at(self.clock));
         keys.map(|(key, value, _): (&[u8], &Value, _)| (key.to_vec(), value.encode())).collect()
@@ -87,7 +87,7 @@ fn it_is_admitted_where_there_is_room_for_each_key_that_is_new() {
 proptest! {
     #![proptest_config(cases(10_000))]
 
-    /// The keys there are count, whether or not they have been swept.
+    /// Stored keys count towards the room, whether or not they have been swept.
     #[test]
     fn a_full_memory_answers_an_error_and_changes_nothing(
         most in 0_usize..5,

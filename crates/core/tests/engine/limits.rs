@@ -1,4 +1,6 @@
-//! One limit that forgets nothing and adds it all up each time: those of the other tests, and slots.
+//! An oracle of one limit that forgets nothing and adds it all up each time.
+//!
+//! It combines the oracles of the other tests, and adds reservation slots.
 
 use rl_core::limit::decision::{Decision, Retry};
 use rl_core::limit::rule::Rule;
@@ -8,7 +10,7 @@ use crate::common::bucket::BucketOracle;
 use crate::common::slide::SlideOracle;
 use crate::common::window::WindowOracle;
 
-/// A limit over time.
+/// The oracle of a rate limit.
 #[derive(Clone, Debug)]
 pub(crate) enum Oracle {
     Slide(SlideOracle),
@@ -34,7 +36,7 @@ impl Oracle {
         }
     }
 
-    /// Books what was decided at `clock`.
+    /// Charges what was decided at `clock`.
     pub(crate) fn charge(&mut self, rule: &Rule, cost: u64, clock: u64) {
         match (self, rule) {
             (Self::Slide(oracle), Rule::Slide(rule)) => oracle.charge(rule, cost, oracle.now(clock)),
@@ -54,11 +56,11 @@ impl Oracle {
     }
 }
 
-/// A limit of a quota.
+/// The oracle of one limit of a quota.
 #[derive(Clone, Debug)]
 pub(crate) enum Limit {
     Rate(Rule, Oracle),
-    /// Who holds the slots, and until when.
+    /// The limit, and each holder of a slot with the end of its reservation.
     Slots(u64, Vec<(usize, u64)>),
 }
 

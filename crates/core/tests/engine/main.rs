@@ -1,4 +1,4 @@
-//! The engine on a memory, in virtual time, against models that know no lines, timers or shortcuts.
+//! Tests the engine on a memory, in virtual time, against models without lines, timers or shortcuts.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,

@@ -1,5 +1,7 @@
-//! A server that knows no lines, marks or timers: each millisecond it sorts all who wait, and lets the
-//! first go on whose limits admit it and before whom nobody stands on any of its keys, until there is none.
+//! A naive server without lines, marks or timers.
+//!
+//! Each millisecond it sorts all waiters. It admits the first waiter that fits its limits and has nobody
+//! ahead on any of its keys, and repeats that until there is none.
 
 use crate::limits::Limit;
 use crate::world::{Ask, Became, Entry, Event, World};
@@ -14,11 +16,11 @@ struct Waiter {
 pub(crate) struct Naive {
     pub(crate) now: u64,
     keys: Vec<Vec<Limit>>,
-    /// Each key when nothing is used.
+    /// The limits of each key when nothing is used.
     unused: Vec<Vec<Limit>>,
     /// Every request that has come.
     asks: Vec<Ask>,
-    /// In the order they came.
+    /// The waiters, in the order of arrival.
     waiting: Vec<Waiter>,
     aging: Option<u64>,
     pub(crate) log: Vec<Entry>,
@@ -123,7 +125,7 @@ impl Naive {
         self.serve();
     }
 
-    /// Lets all go on who may, and ends the wait of those who have waited for long enough.
+    /// Admits all waiters that may be admitted, and times out those whose deadline has passed.
     pub(crate) fn serve(&mut self) {
         loop {
             while let Some(at) = self.first_that_may() {

@@ -1,4 +1,4 @@
-//! A memory that the engine runs on, and a replica that gets nothing but its effects.
+//! A primary, which is a memory with the engine on it, and a replica that gets only its effects.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -20,14 +20,14 @@ use rl_core::value::Value;
 
 use crate::common::effect::encoded;
 
-/// A change that was committed: its key, whether that is new, and the bytes that replicas get.
+/// A committed effect: its key, whether the key is new, and the bytes that replicas get.
 struct Commit {
     key: Vec<u8>,
     is_new: bool,
     effect: Vec<u8>,
 }
 
-/// A host that notes what is committed.
+/// A host that records what is committed.
 struct Watched<'m, W> {
     visit: Visit<'m, W>,
     commits: Vec<Commit>,
@@ -54,8 +54,9 @@ impl<'m, W> Host for Watched<'m, W> {
         self.visit.value(key)
     }
 
-    fn read<T>(&self, name: &'m [u8], look: impl FnOnce(&Self, Option<&Value>) -> T) -> Result<T> {
-        self.visit.read(name, |_, value| look(self, value))
+    fn read<T>(&mut self, name: &'m [u8], look: impl FnOnce(&Self, Option<&Value>) -> T) -> Result<T> {
+        let value = self.visit.read(name, |_, value| value.cloned())?;
+        Ok(look(self, value.as_ref()))
     }
 
     fn prepare(&mut self, names: impl Iterator<Item = &'m [u8]> + Clone) -> core::result::Result<(), Error> {
@@ -104,7 +105,7 @@ impl<'m, W> Host for Watched<'m, W> {
     }
 }
 
-/// What a replica holds of a key.
+/// A key on the replica.
 struct Copied {
     value: Value,
     expires: At,
@@ -131,7 +132,7 @@ impl<W> Node<W> {
         Self { memory: Memory::new(room, policies, made_id), replica: BTreeMap::new() }
     }
 
-    /// Runs a request. Checks that it changes something only if it is admitted, and that the replica follows.
+    /// Runs a request. Checks that only an admitted request changes something, and that the replica follows.
     pub(crate) fn run(
         &mut self,
         names: &[&[u8]],
@@ -156,14 +157,14 @@ impl<W> Node<W> {
         turn
     }
 
-    /// What a key holds, as bytes.
+    /// Returns the value of a key as bytes.
     pub(crate) fn bytes(&self, name: &[u8], clock: At) -> Option<Vec<u8>> {
         self.memory.keys.get(name, clock).map(Value::encode)
     }
 
     fn replicate(&mut self, Commit { key, is_new, effect }: &Commit) {
         if *is_new {
-            self.replica.remove(key); // it has expired, and the primary says so
+            self.replica.remove(key); // it has expired, and the primary replicates that
         }
         let held = self.replica.get(key).map(|copied| &copied.value);
         let effect = Effect::decode(effect, held).expect("what is written can be read");

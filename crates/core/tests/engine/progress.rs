@@ -1,4 +1,4 @@
-//! Whoever waits goes on in order, at the first millisecond at which it may, and nobody starves.
+//! Tests that waiters are admitted in order, each at the first possible millisecond, and that nobody starves.
 
 use proptest::prelude::*;
 use rl_core::quota::shape::Measure;
@@ -8,14 +8,14 @@ use crate::naive::Naive;
 use crate::server::Server;
 use crate::world::{Ask, Became, Entry, Event, Spec, World, slide, worlds};
 
-/// What became of those who asked for something of a key, in that order.
+/// Returns the outcomes of the requests to one key, in the order of the log.
 fn on_key(world: &World, log: &[Entry], key: usize) -> Vec<Entry> {
     let asks: Vec<&Ask> = world.events.iter().filter_map(come).collect();
     let about = |entry: &&Entry| asks[entry.who].takes().any(|other| other == key);
     log.iter().filter(about).copied().collect()
 }
 
-/// What became of each, and when.
+/// Returns the outcomes sorted by time, then by request.
 fn of_each(log: &[Entry]) -> Vec<Entry> {
     let mut all = log.to_vec();
     all.sort_by_key(|entry| (entry.at, entry.who));
@@ -29,8 +29,8 @@ fn come(event: &Event) -> Option<&Ask> {
 proptest! {
     #![proptest_config(cases(10_000))]
 
-    /// The one server tries everyone each millisecond, by limits that add up all that ever happened; the
-    /// other does what it is told that there is to do, and nothing else.
+    /// The naive server tries every waiter each millisecond, on limits that add up their whole history. The
+    /// other server does only what the lines tell it to do.
     #[test]
     fn everyone_goes_on_when_a_server_would_let_it_that_tries_all_each_millisecond(world in worlds(60)) {
         let (mut server, mut naive) = (Server::new(&world, TODAY), Naive::new(&world, TODAY));
@@ -77,7 +77,7 @@ fn small_costs_do_not_starve_a_large_one() {
     let mut server = Server::new(&one_key(10, 100), 0);
     server.event(&ask(1, 2, 1));
     server.event(&ask(10, 2, 1_000));
-    // One each millisecond, in its lane and the one below: each would fit at once, and none does.
+    // One comes each millisecond, in its lane or the one below. Each would fit at once, but none may pass.
     for _ in 0..99 {
         server.event(&ask(1, 2, 10_000));
         server.event(&ask(1, 3, 10_000));
@@ -113,7 +113,7 @@ fn a_low_one_starves_behind_endless_high_ones_only_without_aging() {
         server.event(&Event::Aging(aging));
         server.event(&ask(1, 0, 1));
         server.event(&ask(1, 3, 1_000_000));
-        // More come than go on. Who has risen to their lane goes before those of them that came later.
+        // More requests come than are admitted. A waiter that rises to their lane goes before the later ones.
         for _ in 0..1_000 {
             server.event(&ask(1, 0, 5_000));
             server.event(&Event::Pass(5));
@@ -148,6 +148,6 @@ fn with_aging_it_wakes_only_when_another_becomes_the_first() {
     server.event(&Event::Pass(500));
     server.event(&ask(1, 0, 1_000_000));
     server.event(&Event::Pass(900_000));
-    // When each of them comes, and when the low one has risen to the first lane.
+    // The timer fires when each of them comes, and when the low one has risen to the first lane.
     assert_eq!((server.wakes, server.attempts), (3, 3));
 }

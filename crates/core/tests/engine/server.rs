@@ -1,4 +1,4 @@
-//! A server in virtual time: the engine, with a timer that fires whenever there is something to do.
+//! A server in virtual time: the engine with a timer that fires whenever there is something to do.
 
 use std::sync::Arc;
 
@@ -26,11 +26,11 @@ use crate::world::{Ask, Became, Entry, Event, Spec, World};
 const KEYS: [&[u8]; 4] = [b"k0", b"k1", b"k2", b"k3"];
 const POLICIES: [&[u8]; 4] = [b"p0", b"p1", b"p2", b"p3"];
 const LIMITS: [&[u8]; 3] = [b"one", b"two", b"three"];
-/// The unit of each limit of each key, so that one request may cost each of them something else.
+/// The unit of each limit of each key. Units differ, so that a request may have a different cost for each.
 const UNITS: [[&[u8]; 3]; 4] =
     [[b"a0", b"a1", b"a2"], [b"b0", b"b1", b"b2"], [b"c0", b"c1", b"c2"], [b"d0", b"d1", b"d2"]];
 
-/// The policy of a key.
+/// Makes the policy of a key.
 fn shape(key: usize, measures: &[Measure]) -> Arc<Shape> {
     let draft = |(nth, measure): (usize, &Measure)| {
         let unit = if matches!(measure, Measure::InFlight(_)) { REQUESTS } else { UNITS[key][nth] };
@@ -46,8 +46,9 @@ pub(crate) struct Server {
     specs: Vec<Spec>,
     asks: Vec<Ask>,
     pub(crate) log: Vec<Entry>,
-    /// How often the timer has fired, and how often a request was tried again.
+    /// How often the timer has fired.
     pub(crate) wakes: usize,
+    /// How often a request was tried again.
     pub(crate) attempts: usize,
 }
 
@@ -105,12 +106,12 @@ impl Server {
         }
     }
 
-    /// The two clocks, which this server reads alike.
+    /// Returns the two clocks, which are equal on this server.
     fn clocks(&self) -> Now {
         Now { wall: self.at(), steady: self.at() }
     }
 
-    /// Those who wait, as they came.
+    /// Returns the waiters, in the order of arrival.
     fn waits(&self) -> Vec<(usize, Ticket)> {
         let lines = self.waiting();
         let tickets = (0..lines.upcoming().0).map(Ticket);
@@ -126,7 +127,7 @@ impl Server {
         }
     }
 
-    /// Runs the request of one that comes, or that waits.
+    /// Runs the request of a new arrival or of a waiter.
     fn decide(&mut self, who: usize, standing: Standing) -> Turn<Reply> {
         let (ask, now, id) = (self.asks[who].clone(), self.clocks(), who.to_be_bytes());
         let keys: Vec<usize> = ask.keys.iter().map(|(key, _)| *key).collect();
@@ -181,7 +182,7 @@ impl Server {
         }
     }
 
-    /// Lets the timer fire whenever there is something to do, until `until`.
+    /// Fires the timer whenever there is something to do, until `until`.
     pub(crate) fn run(&mut self, until: u64) {
         while let Some(next) = self.waiting().next(self.at()).map(At::ms).filter(|next| *next <= until) {
             assert!(next >= self.now);
@@ -195,17 +196,17 @@ impl Server {
                 done > 0 || self.waiting().next(self.at()) > Some(self.at()) || self.waiting().is_empty(),
                 "nothing was done, and there is to be done something still"
             );
-            // The first of each line is tried once for each that it follows, and not again.
+            // The first of each line is tried once after each admission ahead of it, and not again.
             assert!(tried <= (done + 1) * self.specs.len() + done, "{tried} tries for {done} that went on");
         }
         self.now = until;
     }
 }
 
-/// Requests that nobody stands before: those that ask for nothing.
+/// The standing of requests that take nothing: nobody is ahead of them.
 const FIRST: Standing = Standing::First;
 
-/// When the limits admit a request, by its answer.
+/// Returns when the limits admit a request, according to its reply.
 fn retry(reply: &Reply) -> Retry {
     match reply {
         Reply::Limit(decision) => decision.retry,

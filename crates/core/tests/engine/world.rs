@@ -1,4 +1,4 @@
-//! What happens to a server: keys with limits, requests that come, and what disturbs them.
+//! Strategies for what happens to a server: keys with limits, incoming requests and disturbing events.
 
 use proptest::prelude::*;
 use rl_core::limit::bucket::BucketRule;
@@ -11,7 +11,7 @@ use rl_core::quota::shape::Measure;
 use crate::common::span;
 use crate::limits::limit_of;
 
-/// A key: one limit of its own command, or a quota of several.
+/// A key: a single limit, or a quota with several limits.
 #[derive(Clone, Debug)]
 pub(crate) struct Spec {
     pub(crate) measures: Vec<Measure>,
@@ -24,7 +24,7 @@ impl Spec {
     }
 }
 
-/// A request: what it takes of each limit of its keys.
+/// A request: its cost for each limit of its keys.
 #[derive(Clone, Debug)]
 pub(crate) struct Ask {
     pub(crate) keys: Vec<(usize, Vec<u64>)>,
@@ -45,16 +45,16 @@ impl Ask {
 pub(crate) enum Event {
     Pass(u64),
     Come(Ask),
-    /// A key is deleted.
+    /// Deletes a key.
     Delete(usize),
-    /// So much is given back to a key of one limit.
+    /// Refunds this much to a key with a single limit.
     Refund(usize, u64),
-    /// The call of that request has ended.
+    /// Settles the reservation of that request.
     Settle(usize),
-    /// Of those who wait, one leaves.
+    /// Removes a waiter that gives up.
     Leave(usize),
     Aging(Option<u64>),
-    /// The server gets to see to those who wait.
+    /// Lets the server serve its waiters.
     Serve,
 }
 
@@ -77,7 +77,7 @@ pub(crate) fn bucket(capacity: u64, refill: u64, period: u64) -> Rule {
     Rule::Bucket(BucketRule::new(capacity, refill, span(period)).unwrap())
 }
 
-/// Limits that a few requests fill, and that have aged within some tens of milliseconds.
+/// Rules that a few requests fill, and that age out within some tens of milliseconds.
 pub(crate) fn rules() -> impl Strategy<Value = Rule> {
     let limits = || 1_u64..7;
     prop_oneof![
@@ -98,7 +98,7 @@ fn specs() -> impl Strategy<Value = Vec<Spec>> {
     prop::collection::vec(prop_oneof![1 => single, 2 => quota], 1..5)
 }
 
-/// A cost that a limit may admit, also nothing; seldom one that it never does.
+/// Returns a cost that the limit may admit, sometimes zero, and rarely one that it can never admit.
 pub(crate) fn cost(measure: &Measure, dice: u64) -> u64 {
     let Measure::Rate(rule) = measure else { return 0 };
     let limit = limit_of(rule);
@@ -157,7 +157,7 @@ pub(crate) fn worlds(most: usize) -> impl Strategy<Value = World> {
     })
 }
 
-/// What became of a request, and when.
+/// The outcome of a request, and its instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Entry {
     pub(crate) at: u64,
@@ -167,9 +167,9 @@ pub(crate) struct Entry {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Became {
-    /// At once, as it came.
+    /// Admitted on arrival.
     AdmittedAtOnce,
-    /// When it was its turn.
+    /// Admitted when its turn came.
     Admitted,
     Denied,
     Waits,

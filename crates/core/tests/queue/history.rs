@@ -1,4 +1,4 @@
-//! Any history, played on the lines and on the model; both must say the same after each step.
+//! Plays any history on the lines and on the model. Both must agree after each step.
 
 use rl_core::grammar::limit::Request;
 use rl_core::limit::rule::Rule;
@@ -8,7 +8,7 @@ use rl_core::time::{At, Span};
 
 use crate::model::{Key, Model};
 
-/// One step, in numbers that only get a meaning from what is there.
+/// One step. Its numbers get their meaning from the present state.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Event {
     pub(crate) kind: u8,
@@ -18,7 +18,7 @@ pub(crate) struct Event {
 }
 
 impl Event {
-    /// As many bytes as one takes.
+    /// The number of bytes that an event takes.
     pub(crate) const BYTES: usize = 12;
 
     #[allow(dead_code, reason = "for fuzzing")]
@@ -39,12 +39,12 @@ const AGINGS: [Option<u64>; 8] =
 const NAMES: [&[u8]; 3] = [b"", b"a", b"\0\xff\r\n"];
 const DBS: [i32; 3] = [0, 1, 15];
 
-/// Nine keys in three databases. Each waiter names all of them, and claims something of a few.
+/// Returns nine keys in three databases. Each waiter names all of them and has claims on a few.
 fn all_keys() -> [Key; 9] {
     core::array::from_fn(|at| (DBS[at % 3], NAMES[at / 3].to_vec()))
 }
 
-/// One to four of the keys, by their numbers.
+/// Returns the indices of one to four of the keys.
 fn chosen(event: &Event) -> Vec<usize> {
     let mut chosen = Vec::new();
     for nth in 0..=event.keys >> 12 & 3 {
@@ -60,7 +60,7 @@ fn keys(chosen: &[usize]) -> Vec<Key> {
     chosen.iter().map(|at| all_keys()[*at].clone()).collect()
 }
 
-/// Claims of these keys. The cost tells whose they are.
+/// Makes claims on these keys. The cost tells which waiter they belong to.
 pub(crate) fn claims(chosen: &[usize], ticket: u64) -> Claims {
     let rule = Rule::Slide(SlideRule { limit: 1, window: Span::from_ms(1) });
     let claim = |at: &usize| (*at, Claim::Limit(Request { rule, cost: ticket, wait: None }));
@@ -126,7 +126,7 @@ impl Play {
         self.check();
     }
 
-    /// Everyone leaves, and nothing stays behind.
+    /// Removes all waiters and checks that nothing stays.
     pub(crate) fn end(mut self) {
         while let Some(ticket) = self.model.waiters.first().map(|waiter| waiter.ticket) {
             self.leave(ticket);
@@ -136,7 +136,7 @@ impl Play {
         assert_eq!(self.lines.next(self.at()), None);
     }
 
-    /// One of those who wait.
+    /// Picks one of the waiters.
     fn pick(&self, event: &Event) -> Option<u64> {
         let waiters = &self.model.waiters;
         Some(waiters.get(usize::from(event.pick) % waiters.len().max(1))?.ticket)
@@ -165,7 +165,7 @@ impl Play {
         self.model.leave(ticket);
     }
 
-    /// Time passes: a little, just as long as anyone rises in, or until there is something to do.
+    /// Lets time pass: a little, exactly until a waiter rises, or until there is something to do.
     fn pass(&mut self, event: &Event) {
         let aging = self.model.aging.unwrap_or(7);
         let next = self.model.next(self.now).unwrap_or(self.now);
@@ -180,7 +180,7 @@ impl Play {
         self.now = now.min(At::MAX.ms());
     }
 
-    /// Looks at so many lines at most, as a server does: whose turn it is goes on, or not.
+    /// Looks at no more than `most` lines, as a server does. A waiter whose turn it is leaves or stays.
     fn look(&mut self, event: &Event, most: usize) {
         let mut dice = event.time;
         let mut roll = |sides: u64| {
@@ -208,7 +208,7 @@ impl Play {
                     Some(_) => break Some(self.now + 1 + roll(20)),
                 }
             };
-            // What happens while the first is tried is to be looked at, too.
+            // A mark that arrives while the first waiter is tried must be looked at too.
             if roll(4) == 0 {
                 self.lines.mark(line.0, &line.1);
                 self.model.mark(&line);

@@ -1,4 +1,4 @@
-//! Lines, lanes and turns, against a list of all waiters that is sorted afresh each time it is asked.
+//! Tests lines, lanes and turns against a plain list of all waiters that is sorted again for each question.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,

@@ -1,11 +1,11 @@
-//! What is to be known of lines, from a plain list of waiters that is sorted afresh each time it is asked.
+//! A model of lines: a plain list of waiters that is sorted again for each question.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A database's number and a key.
+/// The number of a database, and a key.
 pub(crate) type Key = (i32, Vec<u8>);
 
-/// The last instant that any is counted to.
+/// The last instant, in ms.
 const LAST: u64 = (1 << 53) - 1;
 
 #[derive(Clone, Debug)]
@@ -17,26 +17,26 @@ pub(crate) struct Waiter {
     pub(crate) keys: Vec<Key>,
 }
 
-/// Tickets begin at 1.
+/// All waiters of the model. Tickets begin at 1.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Model {
     pub(crate) waiters: Vec<Waiter>,
     pub(crate) aging: Option<u64>,
     last: u64,
-    /// The lines to which something has happened since they were looked at.
+    /// The lines with a change since the last look.
     due: BTreeSet<Key>,
-    /// The others: when they were looked at, and when they are to be again, as was said then.
+    /// The other lines: when the last look was, and the time set then for the next one.
     asleep: BTreeMap<Key, (u64, Option<u64>)>,
 }
 
 impl Model {
-    /// The lane it has come to.
+    /// Returns the lane that a waiter has risen to.
     pub(crate) fn lane(&self, waiter: &Waiter, now: u64) -> usize {
         let risen = self.aging.filter(|aging| *aging > 0).map_or(0, |aging| (now - waiter.since) / aging);
         waiter.lane.saturating_sub(risen.min(3) as usize)
     }
 
-    /// All of a line, in order.
+    /// Returns all waiters of a line, in order.
     pub(crate) fn line(&self, key: &Key, now: u64) -> Vec<&Waiter> {
         let mut line: Vec<&Waiter> = self.waiters.iter().filter(|waiter| waiter.keys.contains(key)).collect();
         line.sort_by_key(|waiter| (self.lane(waiter, now), waiter.ticket));
@@ -47,20 +47,20 @@ impl Model {
         self.line(key, now).first().map(|waiter| waiter.ticket)
     }
 
-    /// Those of a line whom one who comes to `lane` stands behind, in order.
+    /// Returns the waiters ahead of a request that comes to `lane`, in order.
     pub(crate) fn ahead(&self, key: &Key, lane: usize, now: u64) -> Vec<u64> {
         let before = |waiter: &&&Waiter| self.lane(waiter, now) <= lane;
         self.line(key, now).iter().filter(before).map(|waiter| waiter.ticket).collect()
     }
 
-    /// Who is the first of a line, and of all others it stands in.
+    /// Returns the first waiter of a line, if it is first in all of its other lines too.
     pub(crate) fn turn(&self, key: &Key, now: u64) -> Option<u64> {
         let first = *self.line(key, now).first()?;
         first.keys.iter().all(|key| self.head(key, now) == Some(first.ticket)).then_some(first.ticket)
     }
 
-    /// When the head is another than at `from`, if nobody comes or goes: tried at each instant at which
-    /// anyone rises.
+    /// Returns when the head differs from that at `from`, if nobody joins or leaves. Tries each instant at
+    /// which a waiter rises.
     pub(crate) fn changes(&self, key: &Key, from: u64) -> Option<u64> {
         let aging = self.aging.filter(|aging| *aging > 0)?;
         let rises = |waiter: &&Waiter| {
@@ -82,19 +82,19 @@ impl Model {
         over.min_by_key(|waiter| (waiter.deadline, waiter.ticket)).map(|waiter| waiter.ticket)
     }
 
-    /// When a line that nothing happens to is to be looked at.
+    /// Returns when a line without changes must be looked at.
     fn wakes(&self, key: &Key) -> Option<u64> {
         let (looked, until) = self.asleep.get(key)?;
         until.iter().copied().chain(self.changes(key, *looked)).min()
     }
 
-    /// The lines that are to be looked at by `now`.
+    /// Returns the lines that must be looked at by `now`.
     pub(crate) fn due(&self, now: u64) -> BTreeSet<Key> {
         let woken = self.asleep.keys().filter(|key| self.wakes(key).is_some_and(|at| at <= now));
         self.due.iter().chain(woken).cloned().collect()
     }
 
-    /// When there is something to do.
+    /// Returns when there is something to do.
     pub(crate) fn next(&self, now: u64) -> Option<u64> {
         if !self.due.is_empty() {
             return Some(now);
@@ -122,7 +122,7 @@ impl Model {
         self.waiters.iter().find(|waiter| waiter.ticket == ticket).unwrap()
     }
 
-    /// Moves a waiter to other lines. Returns whether they are others.
+    /// Moves a waiter to other lines. Returns whether the lines differ.
     pub(crate) fn move_to(&mut self, ticket: u64, keys: &[Key]) -> bool {
         let waiter = self.waiters.iter_mut().find(|waiter| waiter.ticket == ticket).unwrap();
         if waiter.keys == keys {
@@ -134,7 +134,7 @@ impl Model {
         true
     }
 
-    /// One has left these lines, of which some may be no more.
+    /// Marks the lines that a waiter has left. A line that is empty now is forgotten.
     fn changed(&mut self, left: &[Key]) {
         for key in left {
             self.asleep.remove(key);
@@ -143,7 +143,7 @@ impl Model {
         }
     }
 
-    /// Something has happened to a key.
+    /// Marks the line of a key that has changed.
     pub(crate) fn mark(&mut self, key: &Key) {
         if self.waiters.iter().any(|waiter| waiter.keys.contains(key)) {
             self.asleep.remove(key);
@@ -163,13 +163,13 @@ impl Model {
         }
     }
 
-    /// A line is looked at: whatever had happened to it is seen.
+    /// Looks at a line, which removes its mark.
     pub(crate) fn look(&mut self, key: &Key, now: u64) -> Option<u64> {
         self.due.remove(key);
         self.turn(key, now)
     }
 
-    /// A line has been looked at.
+    /// Sets when to look at a line again.
     pub(crate) fn sleep(&mut self, key: &Key, now: u64, until: Option<u64>) {
         if self.waiters.iter().any(|waiter| waiter.keys.contains(key)) {
             self.asleep.insert(key.clone(), (now, until));

@@ -1,4 +1,4 @@
-//! Head, turn, blocks, ahead, counts, next and the rest are the model's, whatever happens.
+//! Tests that head, turn, blocks, ahead, counts, next and all other answers equal the model's.
 
 use proptest::prelude::*;
 use rl_core::queue::{Lane, Lines, Place};
@@ -14,7 +14,7 @@ fn events(most: usize) -> impl Strategy<Value = Vec<Event>> {
     prop::collection::vec(event, 1..=most)
 }
 
-/// Where time begins: that of a clock which began with the server, one of the day, and near the end.
+/// The start of time: of a clock that starts with the server, of the day's clock, and near the last instant.
 fn begin() -> impl Strategy<Value = u64> {
     prop_oneof![3 => Just(0_u64), 1 => Just(TODAY), 1 => At::MAX.ms() - 2_000..At::MAX.ms()]
 }
@@ -29,7 +29,7 @@ proptest! {
         play.end();
     }
 
-    /// One line, many in it: where who is first changes most often.
+    /// One line with many waiters, where the first waiter changes most often.
     #[test]
     fn so_is_one_that_all_stand_in(history in events(60), aging in 1_u8..5) {
         let mut play = Play::new(0);
@@ -41,7 +41,7 @@ proptest! {
     }
 }
 
-/// Between the question whose turn it is and the answer that it is to wait, time goes on.
+/// Time passes between the look at a line and the call that puts it to sleep.
 #[test]
 fn who_rises_while_a_line_is_looked_at_is_seen_next() {
     let mut waiting = Lines::default();
@@ -56,7 +56,7 @@ fn who_rises_while_a_line_is_looked_at_is_seen_next() {
     let looked = at(9);
     assert_eq!(waiting.marked(looked), Some(place.clone()));
     assert_eq!(waiting.turn(&place, looked), Some(high));
-    // By now it is 10 or later, and the low one has come before the other.
+    // By now it is 10 or later, and the low waiter has passed the other.
     waiting.sleep(&place, looked, Some(at(500)));
     assert_eq!(waiting.next(at(11)), Some(at(11)));
     assert_eq!(waiting.marked(at(11)), Some(place.clone()));

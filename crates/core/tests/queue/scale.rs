@@ -1,4 +1,4 @@
-//! A hundred thousand in one line: what is done takes about as long as with a thousand.
+//! Tests that operations on a line of 100,000 waiters take about as long as with 1,000.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ struct Crowd {
     tickets: Vec<Ticket>,
 }
 
-/// So many in each of four lines, of all lanes, who have come one each millisecond.
+/// Makes four lines with `count` waiters each, in all lanes. One joins each millisecond.
 fn crowd(count: u64) -> (Crowd, At) {
     let place = |nth: u8| Place { db: 0, key: vec![nth; 20].into() };
     let mut crowd = Crowd { waiting: Lines::default(), places: [0, 1, 2, 3].map(place), tickets: Vec::new() };
@@ -36,7 +36,7 @@ impl Crowd {
     }
 }
 
-/// The fastest of a few runs: what else the machine does only makes them slower.
+/// Returns the time of the fastest of a few runs, because other load only makes runs slower.
 fn time(count: u64, mut run: impl FnMut(&mut Crowd, At)) -> Duration {
     let (mut crowd, now) = crowd(count);
     let runs = (0..5).map(|_| {
@@ -47,10 +47,10 @@ fn time(count: u64, mut run: impl FnMut(&mut Crowd, At)) -> Duration {
     runs.min().unwrap()
 }
 
-/// Where each of those who wait is looked at, a hundred times as many take a hundred times as long.
+/// Checks that the time hardly grows. An operation that visits each waiter would take 100 times as long.
 fn grows_little(what: &str, mut run: impl FnMut(&mut Crowd, At)) {
     if cfg!(miri) {
-        return; // time is not that of the program
+        return; // the time under Miri is not that of the program
     }
     let (few, many) = (time(1_000, &mut run), time(100_000, &mut run));
     assert!(many < few * 25 + Duration::from_millis(1), "{what}: {few:?} with a few, {many:?} with many");

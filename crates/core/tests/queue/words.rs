@@ -1,4 +1,4 @@
-//! `WAIT duration [PRIORITY lane]`: in any order with the other options, and what is wrong with it.
+//! Tests `WAIT duration [PRIORITY lane]`: its order among other options, and its errors.
 
 use proptest::prelude::*;
 use rl_core::fault::{Fault, Result};
@@ -14,7 +14,7 @@ fn words(text: &str) -> Vec<&[u8]> {
     text.split(' ').filter(|word| !word.is_empty()).map(str::as_bytes).collect()
 }
 
-/// What each command that waits reads, with these options.
+/// Parses each command that can wait, with these options.
 fn read(options: &str) -> [Result<Option<Wait>>; 5] {
     let wait = |request: Result<Request>| request.map(|request| request.wait);
     let terms = |terms: Result<Terms<'_>>| terms.map(|terms| terms.wait);
@@ -83,7 +83,7 @@ fn what_is_wrong_is_told() {
     }
 }
 
-/// The lane of a word, spelled out.
+/// Returns the lane of a word, by a plain list.
 fn lane(word: &[u8]) -> Option<Lane> {
     match word.to_ascii_uppercase().as_slice() {
         b"CRITICAL" | b"0" => Some(Lane::Critical),
@@ -117,7 +117,7 @@ proptest! {
         prop_assert_eq!(Lane::parse(&word), lane(&word));
     }
 
-    /// Options in any order, each there or not.
+    /// Options in any order, each present or absent.
     #[test]
     fn options_stand_in_any_order(
         parts in prop::sample::subsequence(vec!["COST", "WAIT", "OFFSET"], 0..=3).prop_shuffle(),
@@ -137,7 +137,7 @@ proptest! {
         prop_assert_eq!(request.cost, if parts.contains(&"COST") { 3 } else { 1 });
     }
 
-    /// The same for quotas, between limits and whatever else may follow them.
+    /// The same for quotas, among limits and all that may follow them.
     #[test]
     fn so_they_do_for_quotas(
         parts in prop::sample::subsequence(vec!["LIMIT rps 1 1", "COST tokens 5", "RESERVE 60 ID x"], 0..=3),
@@ -153,7 +153,7 @@ proptest! {
         prop_assert_eq!(terms.reserve.is_some(), parts.contains(&"RESERVE 60 ID x"));
     }
 
-    /// No words do harm, and what is read is within its bounds.
+    /// No words do harm, and a parsed wait is within its bounds.
     #[test]
     fn any_words_are_read_or_refused(
         picks in prop::collection::vec(prop::sample::select(

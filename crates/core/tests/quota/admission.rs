@@ -1,4 +1,4 @@
-//! All or nothing: a request is admitted if each limit alone would admit it, and else changes nothing.
+//! Tests that a request is admitted if each limit alone would admit it, and otherwise changes nothing.
 
 use proptest::prelude::*;
 

@@ -1,4 +1,4 @@
-//! As many reservations as a key may hold, and one more.
+//! Tests a key with the largest number of reservations, and one more.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use rl_core::value::Value;
 use crate::common::{TODAY, at, span};
 use crate::plain::limits;
 
-/// A key on which everything happens at one instant, each reservation a millisecond longer.
+/// A key on which everything happens at one instant. Each reservation lasts a millisecond longer.
 struct Full {
     quota: Box<Quota>,
     shape: Arc<Shape>,
@@ -25,7 +25,7 @@ const HOUR: u64 = 3_600_000;
 
 impl Full {
     fn new() -> Self {
-        // A bucket, so that it is remembered for each what was missing at the least since.
+        // With a bucket, the key keeps a refund floor for each reservation.
         let shape = limits("LIMIT a 1 1d UNIT tokens BUCKET 1000000 LIMIT n 1000000 INFLIGHT");
         let quota = Box::new(Quota::new(Arc::clone(&shape)));
         let mut full = Self { quota, shape, made: 0 };
@@ -73,7 +73,7 @@ fn a_key_holds_so_many_reservations_and_is_written_and_read_with_them() {
     assert_eq!((full.open(), full.allow(0)), (RESERVATIONS_MAX, Err(Fault::Reservations)));
     assert_eq!((full.allow(HOUR - 1), full.allow(HOUR)), (Err(Fault::Reservations), Ok(())), "one is over");
     full.is_read_as_it_is_written();
-    // A stream of changes may have one more: it is charged, and not held.
+    // A stream of effects may have one more reservation: it is charged but not stored.
     full.reserve();
     assert_eq!((full.open(), full.quota.used(&full.shape, 0, at(TODAY))), (RESERVATIONS_MAX, full.made));
     full.is_read_as_it_is_written();
@@ -81,8 +81,8 @@ fn a_key_holds_so_many_reservations_and_is_written_and_read_with_them() {
     assert_eq!((full.open(), full.allow(0)), (RESERVATIONS_MAX - 1, Ok(())));
 }
 
-/// Each reservation that is made finds the bucket missing more, of which much is remembered for those
-/// that are settled meanwhile, until it is thinned out.
+/// Each new reservation finds the bucket missing more. Many levels are kept for reservations that are settled
+/// meanwhile, until the list is thinned.
 #[test]
 #[cfg_attr(miri, ignore = "100,000 of anything are too many for it")]
 fn a_key_that_remembers_as_many_levels_as_it_may_is_written_and_read() {

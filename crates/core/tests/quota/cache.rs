@@ -1,4 +1,4 @@
-//! The cache of requests answers what reading the words would, whatever was read before.
+//! Tests that the cache of requests returns what parsing would, whatever was parsed before.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::key::policy;
 use crate::plain::limits;
 use crate::words::{any_word, spelled};
 
-/// What a policy is like; with `None` it is deleted.
+/// Versions of a policy. `None` deletes it.
 const POLICIES: [Option<&str>; 4] = [
     None,
     Some("LIMIT a 5 60"),
@@ -24,14 +24,14 @@ const POLICIES: [Option<&str>; 4] = [
 ];
 const NAMES: [&str; 3] = ["p", "q", "COST"];
 
-/// A step: these words are read, or a policy changes.
+/// A step: parses words, or changes a policy.
 #[derive(Clone, Debug)]
 enum Step {
     Read(prop::sample::Index, Vec<Mutation>),
     Set(usize, usize),
 }
 
-/// One word is replaced, dropped, doubled, moved or changed in case.
+/// A mutation of one word: replaced, dropped, doubled, moved or changed in case.
 type Mutation = (u8, u8, Vec<u8>);
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -56,7 +56,7 @@ fn mutate(words: &mut Vec<Vec<u8>>, (place, kind, other): &Mutation) {
     }
 }
 
-/// The limits that a request is asked for, and what it asks of them.
+/// Returns the limits that a request asks, and what it asks of them.
 fn resolved<'w>(ask: Result<Ask<'w>>, policies: &Policies) -> Result<(Arc<Shape>, Wanted<'w>)> {
     let Ask { limits, reserve, wait } = ask?;
     let (shape, costs) = match limits {
@@ -69,7 +69,7 @@ fn resolved<'w>(ask: Result<Ask<'w>>, policies: &Policies) -> Result<(Arc<Shape>
     Ok((shape, Wanted { costs, reserve, wait }))
 }
 
-/// A cache beside the policies of its host, and their number.
+/// A cache, the policies of its host, and their version.
 #[derive(Default)]
 struct Reader {
     cache: QuotaCache,
@@ -86,7 +86,7 @@ impl Reader {
         self.state += 1;
     }
 
-    /// Reads the words twice through the cache, and once without it.
+    /// Parses the words twice through the cache, and once without it.
     fn check(&mut self, words: &[Vec<u8>]) {
         let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
         let (words, policies) = (words.as_slice(), &self.policies);
@@ -109,7 +109,7 @@ fn words(rest: &[&str]) -> Vec<Vec<u8>> {
 proptest! {
     #![proptest_config(cases(20_000))]
 
-    /// Few words, so that many requests have one place, and the words of one are nearly another's.
+    /// Few different words, so that many requests share a place and have nearly the same words.
     #[test]
     fn a_cache_reads_what_the_grammar_reads(
         pool in prop::collection::vec(spelled(), 1..5), steps in steps(),
@@ -127,7 +127,7 @@ proptest! {
         }
     }
 
-    /// More different requests than there are places.
+    /// More different requests than places.
     #[test]
     fn so_it_does_when_it_is_full(order in prop::collection::vec((0..20_u64, 0..20_u64, 0..9_u64), 1..200)) {
         let mut reader = Reader::default();
@@ -139,7 +139,7 @@ proptest! {
     }
 }
 
-/// The cache saves the work it is there for: a request that comes again asks for no policy.
+/// The cache saves work: a repeated request looks up no policy.
 #[test]
 fn a_policy_is_looked_up_once_for_each_state_of_the_policies() {
     let mut reader = Reader::default();
@@ -158,7 +158,7 @@ fn a_policy_is_looked_up_once_for_each_state_of_the_policies() {
     }
 }
 
-/// A policy that no request can name is looked for each time.
+/// A policy that does not exist is looked up each time.
 #[test]
 fn a_policy_that_is_made_later_is_found() {
     let mut reader = Reader::default();

@@ -1,9 +1,9 @@
-//! Limits that keep their name and get other numbers or another algorithm.
+//! Tests limits that keep their name and get other numbers or another algorithm.
 //!
-//! The foundation says what a single limit counts after such a change ([`State::charge`] under other
-//! parameters, [`State::under`] for another algorithm); a quota has to say the same of each of its
-//! own. A reservation that is settled after the change gives back at most what it took: never more
-//! than if the used cost alone had been charged to begin with.
+//! [`State::charge`] defines what a single limit counts after a change of parameters, and [`State::under`]
+//! after a change of algorithm. Each limit of a quota must count the same. A reservation that is settled
+//! after the change gives back at most what it took. The key then never has more left than if only the used
+//! cost had been charged at first.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::plain::limits;
 
 const TOKENS: &[u8] = b"tokens";
 
-/// One to four shapes of up to three limits, which have other rules in each.
+/// One to four shapes of up to three limits, with different rules in each shape.
 fn shapes(rules: impl Strategy<Value = Rule>) -> impl Strategy<Value = Vec<Arc<Shape>>> {
     let shape = prop::collection::vec(prop::option::weighted(0.8, rules), 1..4);
     prop::collection::vec(shape, 1..5).prop_filter_map("a shape without limits", |shapes| {
@@ -48,7 +48,7 @@ pub(crate) fn rule_of(measure: &Measure) -> &Rule {
     rule
 }
 
-/// An admission: when, by which limits, for how much; and what was used of it in the end.
+/// An admission: its instant, its limits, its cost, and what was used of it in the end.
 #[derive(Clone)]
 struct Event {
     at: u64,
@@ -57,16 +57,17 @@ struct Event {
     used: u64,
 }
 
-/// What is counted under each name: by one algorithm or by several, the one that was asked last first.
+/// The states under each name, one for each algorithm. The algorithm asked last is the first.
 type States = BTreeMap<Vec<u8>, Vec<State>>;
 
-/// The states that what was used of these events leads to.
+/// Returns the states after these events, with only what was used charged.
 ///
-/// A state that is not asked for a while is forgotten at the very event at which the key forgets it,
-/// which was charged more. It is not a matter of amounts only: whoever still knows the rule that a
-/// limit had before knows what counts under that, and whoever has forgotten it takes over what another
-/// rule has counted, which errs towards denying by as much as that one gains more slowly. With the same
-/// rules known on both sides, less charged is never more used, to the last part of a token.
+/// A state that is not asked for a while is forgotten at the same event at which the key forgets it. The key
+/// was charged more, so it could keep the state for longer, and amounts alone would not explain the result. A
+/// key that still knows the earlier rule of a limit knows what counts under it. A key that has forgotten
+/// that rule takes over what another rule has counted, and errs towards denying, by as much as that rule
+/// gains more slowly. If both sides know the same rules, a smaller charge never leads to a higher use, to the last part
+/// of a token.
 fn replay(events: &[Event]) -> States {
     let (mut charged, mut states) = (States::new(), States::new());
     for event in events {
@@ -95,7 +96,7 @@ fn names(shape: &Shape, name: &[u8]) -> bool {
     shape.limits().iter().any(|limit| limit.name.as_bytes() == name)
 }
 
-/// Makes the state of a limit the first of its name.
+/// Moves the state of a limit to the front of its name.
 fn ask(states: &mut States, limit: &Limit) {
     let known = states.entry(limit.name.as_bytes().to_vec()).or_default();
     let rule = rule_of(&limit.measure);
@@ -104,7 +105,7 @@ fn ask(states: &mut States, limit: &Limit) {
     known.insert(0, state);
 }
 
-/// Charges it, and what else is counted under its name by the rules that were asked for there.
+/// Charges a limit, and the other states of its name, each under its own last rule.
 fn charge(states: &mut States, limit: &Limit, cost: u64, now: u64) {
     let known = states.get_mut(limit.name.as_bytes()).unwrap();
     for (at, state) in known.iter_mut().enumerate() {
@@ -114,13 +115,13 @@ fn charge(states: &mut States, limit: &Limit, cost: u64, now: u64) {
     }
 }
 
-/// The state of that algorithm, else what another one has counted from its last change on.
+/// Returns the state of that algorithm, else a conversion of another algorithm's state.
 fn state_under(known: &[State], rule: &Rule) -> State {
     let own = known.iter().find(|state| state.rule().algorithm() == rule.algorithm());
     own.cloned().or_else(|| Some(known.first()?.under(rule))).unwrap_or_else(|| State::new(rule))
 }
 
-/// What the limits of `shape` say at the key's own time, each alone.
+/// Decides for each limit of `shape` alone, at the key's own time.
 fn rows(states: &States, shape: &Shape, cost: u64, now: u64) -> Vec<Decision> {
     let row = |limit: &Limit| {
         let rule = rule_of(&limit.measure);
@@ -130,7 +131,7 @@ fn rows(states: &States, shape: &Shape, cost: u64, now: u64) -> Vec<Decision> {
     shape.limits().iter().map(row).collect()
 }
 
-/// A key, all that it has admitted, and what of it is reserved.
+/// A key, its admissions, and its reservations.
 #[derive(Default)]
 struct Played {
     key: Key,
@@ -142,7 +143,7 @@ struct Played {
 const IDS: [&[u8]; 4] = [b"0", b"1", b"2", b"3"];
 
 impl Played {
-    /// Asks under one shape after the other; of two requests in three the cost is reserved if `reserve`.
+    /// Makes requests under one shape after the other. If `reserve`, two requests in three reserve.
     fn ask(
         shapes: &[Arc<Shape>],
         history: &[Step],
@@ -174,7 +175,7 @@ impl Played {
         played
     }
 
-    /// Settles all that is open, at a clock that runs.
+    /// Settles all open reservations, at a running clock.
     fn settle(&mut self, steps: &[Step], check: impl Fn(&Self)) {
         for step in steps {
             self.clock += step.raw % 7;
@@ -195,8 +196,8 @@ impl Played {
     }
 }
 
-/// Each limit says what its own state, charged alike, would say; of a denied request, if it does not
-/// block it, without that.
+/// Checks that each limit decides as its own state with the same charges would. If the request is denied, a
+/// limit that does not block must show its state without it.
 fn as_alone(played: &Played, shapes: &[Arc<Shape>]) {
     let Played { key, clock, events, .. } = played;
     let (states, now) = (replay(events), key.now(*clock));
@@ -215,7 +216,7 @@ fn as_alone(played: &Played, shapes: &[Arc<Shape>]) {
     }
 }
 
-/// No limit in force has more left than if only what was used had been charged to begin with.
+/// Checks that no limit in force has more left than if only what was used had been charged at first.
 fn no_more(played: &Played) {
     let Played { key, clock, events, .. } = played;
     let shape = key.quota().unwrap().shape();
@@ -260,10 +261,10 @@ proptest! {
     }
 }
 
-/// What a reservation of 50 took cannot be told any more from the 5 and 1 that others took since.
+/// The 50 that a reservation took can no longer be told from the 5 and 1 that others took since.
 #[test]
 fn a_limit_that_is_counted_otherwise_gives_nothing_back_of_what_had_gone_before() {
-    let minute = 60_000 - TODAY % 60_000; // the first of it
+    let minute = 60_000 - TODAY % 60_000; // from `TODAY` to the start of a minute
     for (before, after) in [
         ("1 UNIT tokens", "60 UNIT tokens"),
         ("60 UNIT tokens WINDOW", "1h UNIT tokens WINDOW"),
@@ -293,7 +294,7 @@ fn what_was_taken_of_one_unit_is_not_given_back_of_another() {
     assert_eq!(key.left(&requests, 2), [49]);
 }
 
-/// The 50 had come back there before others took 20, whose next request may be of either kind.
+/// The 50 had come back before others took 20. Their next request may use either algorithm.
 #[test]
 fn a_settlement_gives_nothing_back_under_the_numbers_before() {
     let shape = |how: &str| limits(&format!("LIMIT a {how} UNIT tokens BUCKET 100"));

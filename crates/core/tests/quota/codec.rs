@@ -1,4 +1,4 @@
-//! Quotas and their changes as bytes: the same for equal ones, and no bytes are a danger.
+//! Tests quotas and their effects as bytes: equal values have equal bytes, and no input is dangerous.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::history::{IDS, Mix, UNITS, play, shapes};
 use crate::key::costs;
 use crate::sound::{applied, mutate, sound, takes_changes};
 
-/// Quotas as histories make them, bytes and all.
+/// Encoded quotas, made by histories.
 fn written() -> impl Strategy<Value = Vec<u8>> {
     let mix = Mix { reserve: 110, settle: 50, renew: 10, excess: true, patience: 2 };
     (shapes(), begin(), steps(25)).prop_filter_map("nothing is held", move |(shapes, begin, history)| {
@@ -26,12 +26,12 @@ fn written() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// Shapes of which some count under one name by different algorithms.
+/// Shapes, some of which count one name with different algorithms.
 fn odd_shapes() -> impl Strategy<Value = Vec<Arc<Shape>>> {
     (shapes(), shapes()).prop_map(|(some, others)| [some, others].concat())
 }
 
-/// A change that no primary would send: any instants, any costs, any answers.
+/// An effect that no primary would send, with any instants, costs and answers.
 #[derive(Clone, Debug)]
 struct Odd {
     kind: u8,

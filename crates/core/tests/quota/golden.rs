@@ -1,6 +1,7 @@
-//! Bytes that were written once, to disks, streams and files of policies, must be read for ever: what
-//! they mean, and that it is written as these bytes and no others. Another form is a new one beside
-//! these, and so are its bytes.
+//! Tests that the encodings on disks, in streams and in policy files stay readable for ever.
+//!
+//! Each value must decode from these bytes and encode to exactly these bytes. A new encoding adds its own
+//! bytes beside these.
 
 use std::sync::Arc;
 
@@ -31,12 +32,12 @@ fn day(ms: u64) -> At {
     at(TODAY + ms)
 }
 
-/// What is charged `ms` after the beginning of the day.
+/// Makes an admission `ms` after `TODAY`.
 fn admit(shape: &Arc<Shape>, ms: u64, costs: &[u64]) -> Change<'static> {
     admission(shape, ms, costs, None)
 }
 
-/// The same, reserved for some ms.
+/// Makes the same admission with a reservation of `ttl` ms.
 fn reserve(shape: &Arc<Shape>, ms: u64, costs: &[u64], id: &'static [u8], ttl: u64) -> Change<'static> {
     let answers = costs.iter().map(|cost| (100 - cost, cost * 1_000)).collect();
     admission(shape, ms, costs, Some(Reserved { id, expires: day(ms).plus(span(ttl)), answers }))
@@ -47,7 +48,7 @@ fn admission<'a>(shape: &Arc<Shape>, ms: u64, costs: &[u64], reserved: Option<Re
     Change::Admit(Admission { shape: Arc::clone(shape), at: day(ms), costs, reserved })
 }
 
-/// A reservation whose limit is counted otherwise since, and one that took nothing of a limit.
+/// A reservation whose limit counts in another way since, and one that took nothing of a limit.
 const RESERVED: &str = "102200020374706d06746f6b656e73013ce0d40300016206746f6b656e7302640100e8078bd0dfb4ab33eaa4e3b4ab33\
     030e013ce0d403008ad0dfb4ab3324000f02640100e8078bd0dfb4ab33bf3e001202643c00e0d4038ad0dfb4ab33a8e6\
     83010001010374706d06746f6b656e7302643c00e0d4030202017280d0dfb4ab33e0a4e3b4ab330102011e46b0ea0102\
@@ -117,7 +118,7 @@ fn changes_are_these_bytes() {
         assert_eq!(hex(&encoded_quota(&change)), format!("01{golden}"), "{change:?}");
         let change = Effect::Quota(change);
         assert!(is(Effect::decode(&bytes, None), &change), "{change:?}");
-        // Without its first byte it is what versions up to 0.1 wrote.
+        // Without the first byte, this is the form of versions up to 0.1.
         assert!(is(Effect::decode_quota(&old, None), &change), "{change:?}");
     }
 }
@@ -195,7 +196,7 @@ fn quotas_are_these_bytes() {
     }
 }
 
-/// What a reservation took and was answered is within the bytes above; this is what they mean.
+/// The bytes above include what a reservation took and was answered. This test checks their meaning.
 #[test]
 fn a_reservation_is_read_as_it_was() {
     let value = Value::decode(&unhex(RESERVED)).unwrap();

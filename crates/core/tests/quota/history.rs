@@ -1,4 +1,4 @@
-//! Histories of one key: every kind of step there is, each answer compared with the oracle's.
+//! Plays histories of one key with every kind of step, and compares each answer with the oracle's.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ pub(crate) const UNITS: [&[u8]; 3] = [b"requests", b"tokens", b"bytes"];
 pub(crate) const NAMES: [&[u8]; 6] = [b"a", b"b", b"c", b"d", b"e", b"f"];
 pub(crate) const IDS: [&[u8]; 6] = [b"0", b"1", b"2", b"3", b"4", b"\0\xff a longer one"];
 
-/// What a bucket of a quota refills by is whole.
+/// Bucket rules of a quota, whose refill is an integer.
 pub(crate) fn bucket_rules() -> impl Strategy<Value = Rule> {
     let refills = prop_oneof![2 => 1_u64..5, 2 => 1_u64..1_000, 1 => 1_u64..=COUNT_MAX];
     (limits(), refills, spans()).prop_map(|(capacity, mantissa, period)| {
@@ -38,14 +38,14 @@ pub(crate) fn measures() -> impl Strategy<Value = Measure> {
     ]
 }
 
-/// One to three shapes that name some of the same few limits each, with more or less to be had.
+/// One to three shapes that each name some of the same few limits, with different amounts.
 pub(crate) fn shapes() -> impl Strategy<Value = Vec<Arc<Shape>>> {
     let all = prop::collection::vec((prop::sample::select(&UNITS[..]), measures()), 1..=NAMES.len());
     let some = prop::collection::vec((any::<u8>(), any::<u8>(), 1_u64..5), 1..4);
     (all, some).prop_map(|(all, some)| some.iter().map(|pick| shape_of(&all, *pick)).collect())
 }
 
-/// A shape of one or two buckets that tokens are taken of, slow enough for many to be open at a time.
+/// A shape of one or two token buckets that are slow enough for many open reservations at a time.
 pub(crate) fn buckets() -> impl Strategy<Value = Vec<Arc<Shape>>> {
     let bucket = (8_u64..80, 1_u64..4, 1_u64..9).prop_map(|(capacity, mantissa, period)| {
         let refill = Decimal { mantissa, scale: 0 };
@@ -54,11 +54,11 @@ pub(crate) fn buckets() -> impl Strategy<Value = Vec<Arc<Shape>>> {
     prop::collection::vec(bucket, 1..3).prop_map(|all| vec![shape_of(&all, (0, 0, 2))])
 }
 
-/// Those of the limits whose bit is set, all if none is, beginning with any of them.
+/// Makes a shape of the limits whose bit is set, or of all if no bit is set. Any of them may be the first.
 fn shape_of(all: &[(&'static [u8], Measure)], (set, first, halves): (u8, u8, u64)) -> Arc<Shape> {
     let draft = |((unit, measure), name): (&(&'static [u8], Measure), &'static [u8])| Draft {
         name,
-        // What counts reservations counts requests.
+        // A limit on reservations has the unit `requests`.
         unit: if matches!(measure, Measure::InFlight(_)) { UNITS[0] } else { unit },
         measure: scaled(measure, halves),
     };
@@ -73,7 +73,7 @@ fn shape_of(all: &[(&'static [u8], Measure)], (set, first, halves): (u8, u8, u64
     Shape::new(None, &named).unwrap()
 }
 
-/// The same with so many halves of its limit: what was used ages as before.
+/// Scales the limit by this many halves. What was used ages as before.
 fn scaled(measure: &Measure, halves: u64) -> Measure {
     let most = |limit: u64| (limit / 2 * halves + limit % 2).clamp(1, COUNT_MAX);
     match *measure {
@@ -91,15 +91,15 @@ fn scaled(measure: &Measure, halves: u64) -> Measure {
     }
 }
 
-/// Which steps a history has, of 256.
+/// The weights of the steps of a history, of 256.
 #[derive(Clone, Copy)]
 pub(crate) struct Mix {
     pub(crate) reserve: u8,
     pub(crate) settle: u8,
     pub(crate) renew: u8,
-    /// Whether more than the estimate may be settled.
+    /// Whether a settlement may exceed the estimate.
     pub(crate) excess: bool,
-    /// How long reservations last at most, in spans of a limit.
+    /// The longest duration of a reservation, in spans of a limit.
     pub(crate) patience: u64,
 }
 
@@ -171,7 +171,7 @@ fn request(key: &mut Key, oracle: &mut Oracle, shape: &Arc<Shape>, ask: &Ask<'_>
     }
 }
 
-/// How far a history's steps go: a bucket's is a quarter of what fills it, at most some years.
+/// Returns the largest step of a history. For a bucket, a quarter of its time to fill, at most some years.
 fn span_of(limit: &Limit) -> u64 {
     match &limit.measure {
         Measure::InFlight(_) => 100,
@@ -183,7 +183,7 @@ fn span_of(limit: &Limit) -> u64 {
     }
 }
 
-/// The limit of the first that counts `unit`, else a few.
+/// Returns the limit of the first limit that counts `unit`, else a small number.
 fn most(shape: &Shape, unit: &[u8]) -> u64 {
     let of = |limit: &Limit| match &limit.measure {
         Measure::Rate(rule) if limit.unit.as_bytes() == unit => Some(rule_limit(rule)),
@@ -192,7 +192,7 @@ fn most(shape: &Shape, unit: &[u8]) -> u64 {
     shape.limits().iter().find_map(of).unwrap_or(9)
 }
 
-/// What a step asks for: of each unit now and then nothing is said.
+/// Returns the costs that a step names. Now and then it leaves out a unit.
 fn asked(shape: &Shape, step: &Step) -> Costs<'static> {
     let [requests, tokens, bytes] = UNITS;
     let raw = |turn: u32, below: u64| step.raw.rotate_left(turn) % below;
@@ -209,12 +209,12 @@ fn asked(shape: &Shape, step: &Step) -> Costs<'static> {
     costs(&list)
 }
 
-/// What was used in the end: of each unit nothing, some, all or, if there may be excess, more.
+/// Returns what was used in the end: of each unit nothing, some, all, or more if `excess` is allowed.
 fn used(oracle: &Oracle, step: &Step, id: &[u8], now: u64, excess: bool) -> Costs<'static> {
     let of = |(unit, turn): (&'static [u8], u32)| {
         let (raw, taken) = (step.raw.rotate_left(turn), oracle.taken(id, unit, now));
         let used = match raw % 8 {
-            0 => return None, // stays as it was charged
+            0 => return None, // stays as charged
             1 => 0,
             2 => taken / 2,
             3 => taken.saturating_sub(1),

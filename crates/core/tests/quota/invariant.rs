@@ -1,8 +1,9 @@
-//! What every limit promises, whichever others share its key: of the requests that were admitted by it,
-//! by this name, this algorithm and these numbers, never more than its bound in any window.
+//! Tests the promise of every limit, whichever other limits share its key.
 //!
-//! Nothing is assumed about what a key remembers, or when it forgets: only those requests themselves are
-//! looked at, each with what was used of it in the end, and whether each fits beside the earlier ones.
+//! Take the requests that a limit has admitted with one name, one algorithm and the same numbers. In no
+//! window do they exceed the bound. The test assumes nothing about what a key remembers or when it forgets.
+//! It looks only at these requests, each with what was used of it in the end, and checks that each fits beside
+//! the earlier ones.
 
 use std::sync::Arc;
 
@@ -19,14 +20,14 @@ use crate::history::{IDS, bucket_rules};
 use crate::key::{Ask, Key, costs};
 use crate::oracle::decide;
 
-/// A request that was admitted: when, by which limits, and what it took or has used.
+/// An admitted request: its instant, its limits, and what it took or has used.
 struct Admitted {
     at: u64,
     shape: Arc<Shape>,
     used: u64,
 }
 
-/// Asks by one shape after the other, and settles some of it, up to what it took.
+/// Makes requests by one shape after the other, and settles some of them with at most what they took.
 fn play(shapes: &[Arc<Shape>], history: &[Step], begin: u64) -> Vec<Admitted> {
     let (mut key, mut clock, mut gone) = (Key::default(), begin, begin);
     let mut admitted = Vec::<Admitted>::new();
@@ -35,7 +36,7 @@ fn play(shapes: &[Arc<Shape>], history: &[Step], begin: u64) -> Vec<Admitted> {
         let shape = &shapes[usize::from(step.pick) % shapes.len()];
         let limit = &shape.limits()[(step.raw % shape.limits().len() as u64) as usize];
         let rule = rule_of(&limit.measure);
-        // A key that is gone cannot know that the clock has stepped back since.
+        // A key that has expired cannot know that the clock has stepped back since.
         clock = step.clock(clock, rule.longest().ms(), true).max(gone);
         if key.expire(clock) {
             gone = clock;
@@ -47,7 +48,7 @@ fn play(shapes: &[Arc<Shape>], history: &[Step], begin: u64) -> Vec<Admitted> {
             admitted[made].used = used;
             assert!(key.settle(id, Some(&costs(&[(b"tokens", used)])), clock));
             if key.expire(clock) {
-                gone = clock; // nothing was left of it
+                gone = clock; // the key has expired
             }
             continue;
         }
@@ -73,8 +74,8 @@ fn keeps_its_bound(limit: &Limit, admitted: &[Admitted]) {
     }
 }
 
-/// Two to six shapes of two names, each by three algorithms and two sets of numbers for each of them: of
-/// a third one, what [`rl_core::limit::counter`] keeps is no longer exact.
+/// Two to six shapes of two names, with three algorithms and two sets of numbers for each. With a third set,
+/// what [`rl_core::limit::counter`] keeps would no longer be exact.
 fn courses() -> impl Strategy<Value = Vec<Arc<Shape>>> {
     let rules = || {
         let two = |rules: BoxedStrategy<Rule>| prop::collection::vec(rules, 2);
@@ -103,7 +104,7 @@ proptest! {
     }
 }
 
-/// A call is settled when all has left its window, with the clock ahead, and then the clock steps back.
+/// A reservation is settled with the clock ahead, when all has left its window. Then the clock steps back.
 #[test]
 fn a_clock_that_steps_back_after_a_late_settlement_is_of_a_key_that_is_gone() {
     let slide = |limit, window| Rule::Slide(SlideRule { limit, window: span(window) });

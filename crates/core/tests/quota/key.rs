@@ -1,6 +1,6 @@
-//! A key as the module has one, with a replica, and a server that restarts before each change.
+//! A key as in the module, with a replica, and with a server that restarts before each effect.
 //!
-//! What holds for every answer and every change is checked on the way.
+//! It checks all that holds for every answer and every effect.
 
 use std::sync::Arc;
 
@@ -22,11 +22,11 @@ use crate::common::{at, span};
 pub(crate) struct Key {
     value: Option<Value>,
     replica: Option<Value>,
-    /// When the server lets it expire, as it has been told so far.
+    /// The expiry that the server has been told so far.
     expires: u64,
 }
 
-/// A request without its limits.
+/// The terms of a request, without its limits.
 #[derive(Clone, Debug)]
 pub(crate) struct Ask<'a> {
     pub(crate) costs: Costs<'a>,
@@ -49,17 +49,17 @@ impl Key {
         self.value.as_ref().map(Value::encode)
     }
 
-    /// When the server lets it expire.
+    /// Returns the expiry that the server has been told.
     pub(crate) const fn expires(&self) -> u64 {
         self.expires
     }
 
-    /// The instant a request at `clock` is decided for.
+    /// Returns the instant for which a request at `clock` is decided.
     pub(crate) fn now(&self, clock: u64) -> u64 {
         self.quota().map_or(clock, |quota| quota.now(at(clock)).ms())
     }
 
-    /// Lets the server drop it if its time has come; says whether it is gone.
+    /// Drops the key if it has expired at `clock`. Returns whether it is gone.
     pub(crate) fn expire(&mut self, clock: u64) -> bool {
         let gone = self.value.is_some() && self.expires <= clock;
         if gone {
@@ -73,7 +73,7 @@ impl Key {
         held.is_some_and(|held| held.get(id, at(self.now(clock))).is_some())
     }
 
-    /// Decides, and charges what was admitted: what the module does for `RL.QUOTA`.
+    /// Decides a request and charges it if admitted, as the module does for `RL.QUOTA`.
     pub(crate) fn request(
         &mut self,
         shape: &Arc<Shape>,
@@ -115,7 +115,7 @@ impl Key {
         Ok(verdict)
     }
 
-    /// The answer to a request whose id is open.
+    /// Returns the answer to a request whose id is open.
     pub(crate) fn repeated(&self, id: &[u8], clock: u64) -> (Arc<Shape>, QuotaDecision) {
         let (quota, clock) = (self.quota().unwrap(), at(clock));
         let reservation = quota.reservations().unwrap().get(id, quota.now(clock)).unwrap();
@@ -135,7 +135,7 @@ impl Key {
         }
     }
 
-    /// `RL.SETTLE`, or `RL.CANCEL` without costs: whether there was such a reservation.
+    /// Runs `RL.SETTLE`, or `RL.CANCEL` if `used` is `None`. Returns whether there was such a reservation.
     pub(crate) fn settle<'a>(&mut self, id: &'a [u8], used: Option<&Costs<'a>>, clock: u64) -> bool {
         self.with_open(id, clock, |at| match used {
             Some(used) => Change::Settle { id, at, used: used.clone() },
@@ -143,7 +143,7 @@ impl Key {
         })
     }
 
-    /// `RL.RENEW`: whether there was such a reservation.
+    /// Runs `RL.RENEW`. Returns whether there was such a reservation.
     pub(crate) fn renew(&mut self, id: &[u8], ttl: u64, clock: u64) -> bool {
         self.with_open(id, clock, |at| Change::Renew { id, at, expires: at.plus(span(ttl)) })
     }
@@ -156,8 +156,8 @@ impl Key {
         open
     }
 
-    /// Makes a change here, on a replica that gets it as bytes, and on a server that was just
-    /// restarted; all three hold the same afterwards.
+    /// Applies an effect here, on a replica that gets it as bytes, and on a server that was just restarted.
+    /// Checks that all three hold the same afterwards.
     fn change(&mut self, change: &Change<'_>) {
         let bytes = encoded_quota(change);
         let read = decoded_quota(&bytes, self.replica.as_ref()).expect("what is written can be read");
@@ -183,7 +183,7 @@ impl Key {
         self.expires_late_enough();
     }
 
-    /// From the instant on at which it expires, it answers as a new key does.
+    /// Checks that from its expiry on, the key answers as a new key does.
     fn expires_late_enough(&self) {
         let quota = self.quota().unwrap();
         for later in [0, 1, 977, 1_000_003] {
@@ -195,7 +195,7 @@ impl Key {
     }
 }
 
-/// What the module does to a key.
+/// Applies an effect to a key, as the module does.
 pub(crate) fn apply(value: &mut Option<Value>, change: &Change<'_>) -> Expiry {
     match value {
         Some(value) => change.apply(value.quota_mut().unwrap()),
@@ -207,15 +207,15 @@ pub(crate) fn apply(value: &mut Option<Value>, change: &Change<'_>) -> Expiry {
     }
 }
 
-/// How things stand, and nothing asked for.
+/// Decides a request that costs nothing, to see the state of the limits.
 pub(crate) fn standing(quota: Option<&Quota>, shape: &Shape, clock: At) -> QuotaDecision {
     decide::decide(quota, shape, &Demand { costs: &[], ttl: None }, clock)
 }
 
-/// A denied request is admitted after `retry_after` if only the clock moves, and 1 ms earlier it is
-/// not.
+/// Checks that a denied request is admitted after `retry_after` if only the clock moves, and not 1 ms
+/// earlier.
 fn honest(quota: Option<&Quota>, shape: &Shape, demand: &Demand<'_>, clock: At) {
-    // Beyond the last instant the clock stands still, and nothing is promised.
+    // After the last instant the clock stands still, and nothing is promised.
     let ask = |ms: u64| At::new(ms).map(|at| decide::decide(quota, shape, demand, at));
     let verdict = ask(clock.ms()).unwrap();
     assert_eq!(verdict.allowed(), verdict.retry() == Retry::Now);
@@ -234,7 +234,7 @@ fn honest(quota: Option<&Quota>, shape: &Shape, demand: &Demand<'_>, clock: At) 
     }
 }
 
-/// The limits of a shape as a policy.
+/// Makes a policy with the limits of a shape.
 pub(crate) fn policy(name: &[u8], shape: &Shape) -> Arc<Shape> {
     let limits = shape.limits().iter();
     let drafts: Vec<Draft<'_>> = limits

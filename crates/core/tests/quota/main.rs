@@ -1,4 +1,4 @@
-//! Quotas: many limits under one key, against oracles that know one limit each and forget nothing.
+//! Tests quotas, many limits under one key, against oracles that know one limit each and forget nothing.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,

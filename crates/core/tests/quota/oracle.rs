@@ -1,8 +1,7 @@
-//! A quota that forgets nothing: every charge there ever was on each limit, by the limit's name.
+//! An oracle of a quota that forgets nothing: it keeps every charge on each limit, by the limit's name.
 //!
-//! A charge that is settled is corrected where it stands. At each question all of them are handed,
-//! from the first one on, to the oracle of the limit's algorithm: so whatever it answers is what it
-//! would have answered had the corrected cost been charged to begin with.
+//! Settling corrects a charge in place. For each question, all charges are replayed from the first one to the
+//! oracle of the limit's algorithm. So it answers as if the corrected cost had been charged at first.
 
 use std::collections::BTreeMap;
 
@@ -19,12 +18,12 @@ use crate::common::window::WindowOracle;
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Oracle {
-    /// Each charge (at, cost) of each limit, in the order they were made.
+    /// The charges (at, cost) of each limit, in order.
     charges: BTreeMap<Vec<u8>, Vec<(u64, u64)>>,
     open: Vec<Open>,
-    /// What changed the key last was asked by these.
+    /// The limits of the last request that changed the key.
     in_force: Vec<Limit>,
-    /// Each limit as it was asked last.
+    /// The last version of each limit.
     latest: BTreeMap<Vec<u8>, Limit>,
 }
 
@@ -36,18 +35,18 @@ struct Open {
     parts: Vec<Part>,
 }
 
-/// What it took of one limit over time, and was answered.
+/// What a reservation took of one rate limit, and was answered.
 #[derive(Clone, Debug)]
 struct Part {
     limit: Limit,
-    /// Which charge of the limit's it is, if there is one.
+    /// The index of the charge of the limit, if there is one.
     charge: Option<usize>,
     remaining: u64,
     reset_after_ms: u64,
 }
 
 impl Oracle {
-    /// What each limit says to a request, at a clock that may be behind the key's own time.
+    /// Decides a request for each limit. The clock may be before the key's own time.
     pub(crate) fn decide(
         &self,
         shape: &Shape,
@@ -60,7 +59,7 @@ impl Oracle {
         shape.limits().iter().map(alone).collect()
     }
 
-    /// The same, where it is denied if one of them denies it.
+    /// Decides a request for all limits together: if one denies it, it is denied.
     pub(crate) fn answer(
         &self,
         shape: &Shape,
@@ -81,7 +80,7 @@ impl Oracle {
             .collect()
     }
 
-    /// What one limit says.
+    /// Decides a request for one limit.
     fn row(&self, limit: &Limit, cost: u64, ttl: Option<u64>, clock: u64, now: u64) -> Decision {
         match &limit.measure {
             Measure::InFlight(most) => self.in_flight(*most, ttl, clock, now),
@@ -114,7 +113,7 @@ impl Oracle {
         }
     }
 
-    /// Books what was admitted.
+    /// Charges an admitted request.
     pub(crate) fn admit(
         &mut self,
         shape: &Shape,
@@ -128,7 +127,7 @@ impl Oracle {
             self.in_force = shape.limits().to_vec();
             self.latest
                 .extend(shape.limits().iter().map(|limit| (limit.name.as_bytes().to_vec(), limit.clone())));
-            // What counts reservations has nothing of its own that could be kept.
+            // A limit on reservations has no state to keep.
             let (in_force, in_flight) =
                 (&self.in_force, |limit: &Limit| matches!(limit.measure, Measure::InFlight(_)));
             let kept = |part: &Part| {
@@ -156,12 +155,12 @@ impl Oracle {
         self.open.iter().position(|open| open.id == id && open.expires > now)
     }
 
-    /// Whether a reservation is open.
+    /// Returns whether a reservation is open.
     pub(crate) fn is_open(&self, id: &[u8], now: u64) -> bool {
         self.find(id, now).is_some()
     }
 
-    /// The most that an open reservation has taken of a limit that counts `unit`.
+    /// Returns the most that an open reservation has taken of a limit that counts `unit`.
     pub(crate) fn taken(&self, id: &[u8], unit: &[u8], now: u64) -> u64 {
         let parts = self.find(id, now).map_or(&[][..], |at| &self.open[at].parts);
         let taken = |part: &Part| {
@@ -171,8 +170,8 @@ impl Oracle {
         parts.iter().filter(|part| part.limit.unit.as_bytes() == unit).filter_map(taken).max().unwrap_or(0)
     }
 
-    /// What the request that made a reservation was answered, by the limits that are still known. Where
-    /// none is, how those in force stand.
+    /// Returns the answer to the request that made a reservation, by the limits that are still known. If none
+    /// is known, returns the state of those in force.
     pub(crate) fn repeated(&self, id: &[u8], clock: u64, now: u64) -> Vec<(&[u8], Decision)> {
         let open = &self.open[self.find(id, now).unwrap()];
         if open.parts.is_empty() {
@@ -187,7 +186,7 @@ impl Oracle {
         open.parts.iter().map(again).collect()
     }
 
-    /// Corrects the charges of a reservation. What a bucket is charged beyond it, is charged now.
+    /// Corrects the charges of a reservation. A bucket is charged for excess use at `now`.
     pub(crate) fn settle(&mut self, id: &[u8], used: impl Fn(&[u8], u64) -> u64, now: u64) {
         let open = self.open.remove(self.find(id, now).unwrap());
         for part in open.parts {
@@ -209,14 +208,14 @@ impl Oracle {
     }
 }
 
-/// A request that costs nothing of any unit.
+/// Returns the costs of a request that costs nothing of any unit.
 pub(crate) fn nothing() -> Costs<'static> {
     let mut costs = Costs::default();
     costs.add(b"requests", 0).unwrap();
     costs
 }
 
-/// What a limit that has been charged all this says, for the clock of its last charge or later.
+/// Decides for a limit with these charges, at the instant of its last charge or later.
 pub(crate) fn decide(rule: &Rule, charges: &[(u64, u64)], cost: u64, now: u64) -> Decision {
     let charges = charges.iter().filter(|(_, cost)| *cost > 0);
     match rule {
@@ -238,7 +237,7 @@ pub(crate) fn decide(rule: &Rule, charges: &[(u64, u64)], cost: u64, now: u64) -
     }
 }
 
-/// A decision for an instant that the clock is behind: all takes so much longer.
+/// Converts a decision for a clock that is `behind` ms before its instant: all durations get longer by that.
 fn seen(decision: Decision, behind: u64) -> Decision {
     let later = |ms: u64| if ms > 0 { (ms + behind).min(COUNT_MAX) } else { 0 };
     let retry = match decision.retry {

@@ -1,4 +1,4 @@
-//! A key for examples: limits as a client spells them, tokens to be taken, milliseconds of a day.
+//! A key for short examples: limits as a client spells them, tokens as cost, and ms since `TODAY`.
 
 use std::sync::Arc;
 
@@ -9,10 +9,10 @@ use rl_core::quota::shape::Shape;
 use crate::common::{TODAY, at};
 use crate::key::{Ask, Key, costs, standing};
 
-/// An id and for how many ms it is reserved.
+/// The id of a reservation and its time to live in ms.
 pub(crate) type Reserve = Option<(&'static [u8], u64)>;
 
-/// The limits that are spelled like this.
+/// Returns the limits of this text.
 pub(crate) fn limits(text: &str) -> Arc<Shape> {
     let words: Vec<&[u8]> =
         ["RL.QUOTA", "key"].into_iter().chain(text.split(' ')).map(str::as_bytes).collect();
@@ -32,7 +32,7 @@ impl Key {
         self.request(shape, &Ask { costs: costs(&[(b"tokens", tokens)]), reserve }, TODAY + ms).unwrap()
     }
 
-    /// What remains of each limit after so many tokens of each have been taken.
+    /// Takes this many tokens of each limit. Returns what remains of each.
     pub(crate) fn take(&mut self, shape: &Arc<Shape>, tokens: u64, reserve: Reserve, ms: u64) -> Vec<u64> {
         let verdict = self.ask(shape, tokens, reserve, ms);
         assert!(verdict.allowed(), "{verdict:?}");
@@ -47,7 +47,7 @@ impl Key {
         self.settle(id, None, TODAY + ms)
     }
 
-    /// What remains of each limit.
+    /// Returns what remains of each limit.
     pub(crate) fn left(&self, shape: &Arc<Shape>, ms: u64) -> Vec<u64> {
         remaining(&standing(self.quota(), shape, at(TODAY + ms)))
     }

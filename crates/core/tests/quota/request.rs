@@ -1,4 +1,4 @@
-//! The grammar of the quota commands: what each takes, and which fault names what is wrong.
+//! Tests the grammar of the quota commands: the words of each, and the fault for each error.
 
 use rl_core::fault::Fault;
 use rl_core::grammar::quota::{self as request, Limits};
@@ -14,7 +14,7 @@ use rl_core::time::Span;
 
 use crate::common::span;
 
-/// The words of a text, the command's name and the key before them.
+/// Returns the words of a text, after the name of the command and the key.
 fn words(text: &str) -> Vec<&[u8]> {
     ["RL.TEST", "key"].into_iter().chain(text.split_ascii_whitespace()).map(str::as_bytes).collect()
 }
@@ -104,7 +104,7 @@ fn a_limit_that_is_wrong_is_told_what_is() {
         ("", Fault::QuotaSyntax),
     ] {
         assert_eq!(request::quota(words(text).as_slice()), Err(fault), "{text}");
-        // Where it is a policy's, only the command is called otherwise.
+        // For a policy only the name of the command differs.
         let expected = if fault == Fault::QuotaSyntax { Fault::PolicySyntax } else { fault };
         if text.starts_with("LIMIT") {
             let named = format!("p {text}");
@@ -135,7 +135,7 @@ fn names_are_checked_once_the_shape_is_made() {
     assert_eq!(request::policy(words("p").as_slice()).unwrap_err(), Fault::QuotaLimits);
 }
 
-/// Terms in short: costs by unit, then for how long and under which id.
+/// Prints terms in short: costs by unit, then the time to live and the id.
 fn told(terms: &Terms<'_>) -> String {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     let mut told: Vec<String> =

@@ -1,4 +1,4 @@
-//! Limits that a key is not asked by any more: kept while they count, and no more than it may keep.
+//! Tests retired limits: a key keeps them while they count, up to the largest number.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::sound::sound;
 
 const MOST: usize = RETIRED_MAX + 1;
 
-/// Limits of one token each, for a minute and so many ms.
+/// Makes a limit of one token, with a window of a minute and this many ms.
 fn one(number: usize) -> Arc<Shape> {
     limits(&format!("LIMIT l{number} 1 {}ms UNIT tokens", 60_000 + number))
 }

@@ -1,4 +1,4 @@
-//! Reservations: a limit that was settled is as if the actual cost had been charged to begin with.
+//! Tests that after settling, a limit is as if the actual cost had been charged at first.
 
 use proptest::prelude::*;
 use rl_core::fault::Fault;
@@ -35,7 +35,7 @@ proptest! {
     }
 }
 
-/// The clock of `TODAY` is within the first minute of an hour, and at its beginning.
+/// A minute in ms. `TODAY` is the start of an hour, and so of a minute.
 const MINUTE: u64 = 60_000;
 
 #[test]
@@ -73,7 +73,7 @@ fn a_bucket_gets_back_what_it_would_not_have_gained_meanwhile() {
     key.take(&shape, 10, Some((b"r", MINUTE)), 0);
     key.take(&shape, 2, Some((b"s", MINUTE)), 4_000); // 8 missing
     assert!(key.used(b"r", 3, 4_000));
-    // Had only 3 been taken, the bucket would have been full after 3 s.
+    // If only 3 had been taken, the bucket would have been full after 3 s.
     assert_eq!(key.left(&shape, 4_000)[0], 8);
     assert!(key.cancel(b"s", 4_000));
     assert_eq!(key.left(&shape, 4_000)[0], 10);
@@ -150,7 +150,7 @@ fn slots_are_free_when_settled_or_when_their_time_is_over() {
     assert_eq!((denied.retry(), denied.rows[0].reset_after_ms), (Retry::After(4_000), 9_000));
     assert!(key.cancel(b"s", 1_000));
     assert_eq!(key.take(&shape, 1, Some((b"t", 1_000)), 1_000), [0, 98]);
-    // A limit that was lowered waits for as many as are too many.
+    // A lowered limit waits until all excess reservations are gone.
     let lower = limits("LIMIT n 1 INFLIGHT LIMIT a 100 1h UNIT tokens");
     assert_eq!(key.ask(&lower, 1, Some((b"u", 1_000)), 1_500).retry(), Retry::After(3_500));
 }
@@ -203,6 +203,6 @@ fn levels_that_nobody_asks_for_any_more_leave_nothing_behind() {
     let ids: Vec<&[u8]> = IDS.chunks(1).collect();
     ids[..74].iter().for_each(|id| drop(key.take(&shape, 1, Some((id, 9)), 0)));
     assert!(ids[..73].iter().all(|id| key.used(id, 1, 0)));
-    // Writes what it holds, and reads it again.
+    // Encodes the state, and decodes it again.
     assert_eq!(key.take(&shape, 0, Some((ids[74], 9)), 0), [926, 998]);
 }

@@ -1,4 +1,4 @@
-//! A key whose limits change: what was used stays, by the name of the limit.
+//! Tests a key whose limits change: what was used stays, by the name of the limit.
 
 use proptest::prelude::*;
 

@@ -1,5 +1,7 @@
-//! What any quota keeps, however it came about: its answers are within bounds, it is written and read
-//! again as what it is, and so is all that becomes of it. Also for the fuzz target `quota_codec`.
+//! Checks what holds for any quota, however it was made. The fuzz target `quota_codec` uses it too.
+//!
+//! Its answers are within bounds, and encoding and decoding gives the same quota. The same holds after each
+//! effect.
 
 use std::sync::Arc;
 
@@ -35,7 +37,7 @@ pub(crate) fn sound(value: &Value) {
     }
 }
 
-/// Whatever was decoded is as good as a quota that came about by requests.
+/// Checks that a decoded quota takes effects like any other quota.
 pub(crate) fn takes_changes(mut value: Value) {
     sound(&value);
     let quota = value.quota().unwrap();
@@ -63,7 +65,7 @@ pub(crate) fn takes_changes(mut value: Value) {
     }
 }
 
-/// All but the first of these limits, the last one first, each of another algorithm and of longer memory.
+/// Makes a shape without the first of these limits, in reverse order, with sliding and longer windows.
 fn other(shape: &Shape) -> Arc<Shape> {
     let slide = |limit: u64, ms: u64| {
         Measure::Rate(Rule::Slide(SlideRule { limit, window: span((ms * 2).min(1 << 38)) }))
@@ -83,7 +85,7 @@ fn other(shape: &Shape) -> Arc<Shape> {
     Shape::new(None, &drafts).unwrap()
 }
 
-/// The answer to a request whose id is open.
+/// Checks the answer to a request whose id is open.
 fn repeated(quota: &Quota, id: &[u8]) {
     let now = quota.now(At::MIN);
     if let Some(reservation) = quota.reservations().and_then(|held| held.get(id, now)) {
@@ -93,7 +95,7 @@ fn repeated(quota: &Quota, id: &[u8]) {
     }
 }
 
-/// Makes a change, here and where the quota was just read.
+/// Applies an effect to the quota, and to a copy that was just decoded.
 pub(crate) fn applied(value: &mut Value, change: &Change<'_>) {
     let mut again = Value::decode(&value.encode()).unwrap();
     let expiry = change.apply(value.quota_mut().unwrap());
@@ -102,7 +104,7 @@ pub(crate) fn applied(value: &mut Value, change: &Change<'_>) {
     sound(value);
 }
 
-/// The same bytes with a few of them changed, more or fewer.
+/// Changes, adds or drops a few of the bytes.
 pub(crate) fn mutate(mut bytes: Vec<u8>, changes: &[(u16, u8, u8)]) -> Vec<u8> {
     for (place, kind, byte) in changes {
         let place = usize::from(*place) % (bytes.len() + 1);

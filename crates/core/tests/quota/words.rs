@@ -1,4 +1,4 @@
-//! Any words to the quota commands are read within bounds or refused.
+//! Tests that any words of the quota commands are parsed within bounds or refused.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::common::cases;
 use crate::history::shapes;
 use crate::key::policy;
 
-/// Limits spelled in a few words, so that many begin alike; some with a cost between them.
+/// Limits of few different words, so that many begin in the same way. Some have a cost between them.
 pub(crate) fn spelled() -> impl Strategy<Value = Vec<&'static str>> {
     let parts = [
         "LIMIT a 5 60",
@@ -46,7 +46,7 @@ pub(crate) fn spelled() -> impl Strategy<Value = Vec<&'static str>> {
         .prop_map(|(first, rest)| [first].into_iter().chain(rest).flat_map(|part| part.split(' ')).collect())
 }
 
-/// Words a client may well send, in any place, and such as only an enemy would.
+/// Words that a client may send, in any place, and hostile words.
 pub(crate) fn any_word() -> impl Strategy<Value = Vec<u8>> {
     let known = [
         "LIMIT",

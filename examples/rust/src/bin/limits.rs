@@ -104,7 +104,7 @@ fn wait(redis: &mut dyn ConnectionLike, key: &str) -> RedisResult<()> {
     Ok(())
 }
 
-/// The choice for when Redis cannot be asked.
+/// What to do if Redis does not answer.
 #[derive(Clone, Copy, PartialEq)]
 enum IfAway {
     Admit,

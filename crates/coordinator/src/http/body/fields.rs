@@ -6,8 +6,7 @@ use rl_core::fault::Fault;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
-use super::json::{Raw, bytes};
-use super::words::Word;
+use super::json::{Raw, Word, bytes};
 use crate::http::problem::Problem;
 use crate::on_error::OnError;
 
@@ -22,7 +21,7 @@ macro_rules! fields {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, Deserialize)]
         #[serde(transparent, bound(deserialize = "'de: 'a"))]
-        pub(in crate::http) struct $name<'a>(pub(super) Raw<'a>);
+        pub(crate) struct $name<'a>(pub(super) Raw<'a>);
 
         impl JsonSchema for $name<'_> {
             fn schema_name() -> Cow<'static, str> {

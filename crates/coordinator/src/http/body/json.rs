@@ -11,8 +11,10 @@ use serde::forward_to_deserialize_any;
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
 
-use super::words::Word;
 use crate::http::problem::Problem;
+
+/// A word of a command.
+pub(super) type Word<'a> = Cow<'a, [u8]>;
 
 /// The names of a struct's fields.
 type Names = &'static [&'static str];
@@ -84,8 +86,8 @@ impl<'a> Raw<'a> {
         wanted: &'static str,
         of: &'static str,
     ) -> Result<Vec<T>, Problem> {
-        let list: Vec<&'a RawValue> = serde_json::from_str(self.0).map_err(|_| Problem::request(wanted))?;
-        list.into_iter().map(|raw| object(raw.get(), of)).collect()
+        let list: Vec<Pairs<'a>> = serde_json::from_str(self.0).map_err(|_| Problem::request(wanted))?;
+        list.into_iter().map(|pairs| pairs.read().map_err(|error| error.problem(of))).collect()
     }
 }
 
@@ -124,6 +126,17 @@ impl<'de> Deserialize<'de> for Pairs<'de> {
         }
 
         deserializer.deserialize_map(PairsVisitor)
+    }
+}
+
+impl<'a> Pairs<'a> {
+    /// The pairs as the fields of a struct.
+    fn read<T: Deserialize<'a>>(self) -> Result<T, ObjectError> {
+        T::deserialize(self.fields())
+    }
+
+    fn fields(self) -> MapDeserializer<'a, impl Iterator<Item = (Cow<'a, str>, Value<'a>)>, ObjectError> {
+        MapDeserializer::new(self.0.into_iter().map(|(name, raw)| (name, Value(raw))))
     }
 }
 
@@ -201,7 +214,7 @@ impl<'de> Deserializer<'de> for Object<'de> {
         visitor: V,
     ) -> Result<V::Value, ObjectError> {
         let pairs: Pairs<'de> = serde_json::from_str(self.0).map_err(|_| ObjectError::NotAnObject(names))?;
-        visitor.visit_map(MapDeserializer::new(pairs.0.into_iter().map(|(name, raw)| (name, Value(raw)))))
+        visitor.visit_map(pairs.fields())
     }
 
     forward_to_deserialize_any! {

@@ -15,7 +15,7 @@ use crate::http::problem::Problem;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, bound(deserialize = "'de: 'a"))]
 #[schemars(rename = "Slide", extend("dependentRequired" = { "priority": ["wait"] }))]
-pub(in crate::http) struct SlideBody<'a> {
+pub(crate) struct SlideBody<'a> {
     key: Key<'a>,
     /// The most cost in any interval of the length of the window.
     limit: Amount<'a>,
@@ -31,7 +31,7 @@ pub(in crate::http) struct SlideBody<'a> {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, bound(deserialize = "'de: 'a"))]
 #[schemars(rename = "Window", extend("dependentRequired" = { "priority": ["wait"] }))]
-pub(in crate::http) struct WindowBody<'a> {
+pub(crate) struct WindowBody<'a> {
     key: Key<'a>,
     /// The most cost in one window.
     limit: Amount<'a>,
@@ -48,7 +48,7 @@ pub(in crate::http) struct WindowBody<'a> {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, bound(deserialize = "'de: 'a"))]
 #[schemars(rename = "Bucket", extend("dependentRequired" = { "priority": ["wait"] }))]
-pub(in crate::http) struct BucketBody<'a> {
+pub(crate) struct BucketBody<'a> {
     key: Key<'a>,
     /// The tokens of a full bucket.
     capacity: Amount<'a>,
@@ -66,7 +66,7 @@ pub(in crate::http) struct BucketBody<'a> {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, bound(deserialize = "'de: 'a"))]
 #[schemars(rename = "Peek")]
-pub(in crate::http) struct PeekBody<'a> {
+pub(crate) struct PeekBody<'a> {
     key: Key<'a>,
     cost: Option<Costs<'a>>,
 }
@@ -75,7 +75,7 @@ pub(in crate::http) struct PeekBody<'a> {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, bound(deserialize = "'de: 'a"))]
 #[schemars(rename = "Refund")]
-pub(in crate::http) struct RefundBody<'a> {
+pub(crate) struct RefundBody<'a> {
     key: Key<'a>,
     cost: Refunded<'a>,
 }

@@ -25,7 +25,7 @@ const REQUESTS: Option<&str> = Some("requests");
         "oneOf" = [{ "required": ["policy"] }, { "required": ["limits"] }],
     )
 )]
-pub(in crate::http) struct QuotaBody<'a> {
+pub(crate) struct QuotaBody<'a> {
     key: Key<'a>,
     /// The name of a policy that the server keeps.
     policy: Option<Name<'a>>,
@@ -46,7 +46,7 @@ pub(in crate::http) struct QuotaBody<'a> {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, bound(deserialize = "'de: 'a"))]
 #[schemars(rename = "Settle")]
-pub(in crate::http) struct SettleBody<'a> {
+pub(crate) struct SettleBody<'a> {
     key: Key<'a>,
     id: Id<'a>,
     cost: Option<Costs<'a>>,
@@ -56,7 +56,7 @@ pub(in crate::http) struct SettleBody<'a> {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, bound(deserialize = "'de: 'a"))]
 #[schemars(rename = "Cancel")]
-pub(in crate::http) struct CancelBody<'a> {
+pub(crate) struct CancelBody<'a> {
     key: Key<'a>,
     id: Id<'a>,
 }
@@ -65,7 +65,7 @@ pub(in crate::http) struct CancelBody<'a> {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, bound(deserialize = "'de: 'a"))]
 #[schemars(rename = "Renew")]
-pub(in crate::http) struct RenewBody<'a> {
+pub(crate) struct RenewBody<'a> {
     key: Key<'a>,
     id: Id<'a>,
     ttl: Duration<'a>,

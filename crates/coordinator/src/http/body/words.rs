@@ -6,11 +6,9 @@ use rl_core::fault::Fault;
 use smallvec::{SmallVec, smallvec};
 
 use super::fields::{Duration, Key, Lane, OnErrorField};
+use super::json::Word;
 use crate::http::problem::Problem;
 use crate::on_error::OnError;
-
-/// A word of a command.
-pub(super) type Word<'a> = Cow<'a, [u8]>;
 
 /// What a body says.
 pub(super) struct Words<'a> {

@@ -43,11 +43,6 @@ fn document() -> Value {
     })
 }
 
-/// A reference to a part of `components`.
-fn reference(kind: &str, name: &str) -> Value {
-    json!({ "$ref": format!("#/components/{kind}/{name}") })
-}
-
 #[cfg(test)]
 mod tests {
     use super::document;

@@ -2,8 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::reference;
-use super::responses::{answer, problem, text, with_headers};
+use super::responses::{answer, problem, reference, text, with_headers};
 use crate::command::Verb;
 
 /// All paths.

@@ -2,8 +2,6 @@
 
 use serde_json::{Map, Value, json};
 
-use super::reference;
-
 /// The errors of `POST /v1/…` and `POST /allow`, by status.
 const ERRORS: [(&str, &str); 10] = [
     ("400", "Something in the request is wrong."),
@@ -45,6 +43,11 @@ pub(super) fn responses() -> Map<String, Value> {
         *unavailable = with_headers(unavailable.take(), &["Retry-After", "Rl-Degraded"]);
     }
     all
+}
+
+/// A reference to a part of `components`.
+pub(super) fn reference(kind: &str, name: &str) -> Value {
+    json!({ "$ref": format!("#/components/{kind}/{name}") })
 }
 
 /// An error.

@@ -1,26 +1,26 @@
-//! The last request of a command for one limit, and what its words meant.
+//! A cache of the last request of a one-limit command, to skip parsing repeated words.
 //!
-//! Only short words are compared, so that a comparison is one of two numbers.
+//! It compares short words only, so that comparing two words is comparing two numbers.
 
 use crate::fault::Result;
 use crate::grammar::limit::Request;
 use crate::grammar::words::Words;
 
-/// The first word that is compared, after the command and the key.
+/// The index of the first compared word, after the command and the key.
 const FIRST: usize = 2;
-/// The most words that are compared: limit, window or capacity, refill, period.
+/// The largest number of compared words: limit and window, or capacity, refill and period.
 const MOST: usize = 3;
 
-/// The last request of a command for one limit.
+/// The last request of a one-limit command.
 #[derive(Debug)]
 pub struct LimitCache {
-    /// How many words it had in all; 0 if there is no last request.
+    /// The number of its words in all. 0 if there is no last request.
     count: usize,
     words: [Short; MOST],
     request: Option<Request>,
 }
 
-/// A word of at most eight bytes: the bytes and their number.
+/// A word of at most eight bytes: its bytes and its length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Short(u64, usize);
 
@@ -32,7 +32,7 @@ impl Short {
         let bytes = if let (Some(first), Some(last)) = (word.first_chunk::<4>(), word.last_chunk::<4>()) {
             u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32
         } else {
-            // A word of three bytes or fewer.
+            // A word of at most three bytes.
             let at = |index: usize| word.get(index).copied().unwrap_or_default();
             u64::from(u32::from_le_bytes([at(0), at(1), at(2), 0]))
         };
@@ -41,18 +41,18 @@ impl Short {
 }
 
 impl LimitCache {
-    /// A cache without a request.
+    /// Makes an empty cache.
     #[must_use]
     pub const fn new() -> Self {
         Self { count: 0, words: [Short::EMPTY; MOST], request: None }
     }
 
-    /// Reads the words with `read`, unless they are those of the last request.
+    /// Parses the words with `read`, unless they equal those of the last request.
     ///
-    /// `read` must look at nothing but the words after the key.
+    /// `read` must use only the words after the key.
     ///
     /// # Errors
-    /// Those of `read`.
+    /// The errors of `read`.
     #[inline]
     pub fn read<W: Words + ?Sized>(
         &mut self,
@@ -62,10 +62,10 @@ impl LimitCache {
         if words.count() != self.count || !self.is_last(words) {
             self.replace(words, read(words)?);
         }
-        self.request.as_ref().ok_or(crate::fault::Fault::SlideSyntax) // not reached: it was put there
+        self.request.as_ref().ok_or(crate::fault::Fault::SlideSyntax) // not reached: it was set above
     }
 
-    /// Whether these words are those of the last request, which had as many.
+    /// Returns whether the words equal those of the last request. Their number must be the same.
     #[inline(always)]
     fn is_last<W: Words + ?Sized>(&self, words: &W) -> bool {
         for (at, known) in (FIRST..self.count).zip(&self.words) {
@@ -78,7 +78,7 @@ impl LimitCache {
 
     fn replace<W: Words + ?Sized>(&mut self, words: &W, request: Request) {
         self.request = Some(request);
-        self.count = 0; // unless all words are short
+        self.count = 0; // until all words prove short
         let count = words.count();
         if count > FIRST.saturating_add(MOST) {
             return;

@@ -1,7 +1,8 @@
-//! Words that were read before.
+//! Caches that recognise the words of earlier requests.
 //!
-//! A caller sends nearly always the same words after the key: `500 60`, or `POLICY api COST tokens 500`,
-//! thousands of times a second. Comparing words costs a third of reading them.
+//! A caller nearly always sends the same words after the key, such as `500 60` or
+//! `POLICY api COST tokens 500`, thousands of times a second. Comparing words takes a third of the time of
+//! parsing them.
 
 mod limit;
 mod quota;

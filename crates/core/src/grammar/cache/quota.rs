@@ -1,4 +1,4 @@
-//! The last requests of `RL.QUOTA`, and what their words meant.
+//! A cache of the last `RL.QUOTA` requests, to skip parsing repeated words.
 
 use std::sync::{Arc, Weak};
 
@@ -8,40 +8,40 @@ use crate::grammar::template::{self, LIMITS_AT, Template};
 use crate::grammar::words::Words;
 use crate::quota::shape::Shape;
 
-/// How many requests are remembered, one for each hash of their first words.
+/// The number of places, one for each hash. Each holds the last request with that hash.
 const PLACES: u8 = 64;
 
-/// The last requests of `RL.QUOTA`.
+/// The last `RL.QUOTA` requests.
 #[derive(Debug, Default)]
 pub struct QuotaCache {
     places: Vec<Option<Known>>,
 }
 
-/// A request that was read before.
+/// A request that was parsed before.
 #[derive(Debug)]
 struct Known {
     template: Template,
-    /// Keys and policies own it.
+    /// The shape of its limits. Keys and policies own it.
     shape: Weak<Shape>,
-    /// The state of the host's policies in which the request meant this shape.
+    /// The version of the host's policies for which the request meant this shape.
     policies: u64,
 }
 
 impl QuotaCache {
-    /// A cache without requests.
+    /// Makes an empty cache.
     #[must_use]
     pub const fn new() -> Self {
         Self { places: Vec::new() }
     }
 
-    /// Reads `RL.QUOTA`, by comparing if its words were read before.
+    /// Parses `RL.QUOTA`, or only compares its words if they were parsed before.
     ///
-    /// `policies` numbers the state of the host's policies: the host counts on whenever one changes.
-    /// `policy` looks one up.
+    /// `policies` is the version of the host's policies: the host increments it whenever a policy changes.
+    /// `policy` looks up a policy by name.
     ///
     /// # Errors
-    /// The fault of the first argument that is wrong.
-    #[inline(always)] // for its result, which is large
+    /// The fault of the first invalid argument.
+    #[inline(always)] // because the result is large
     pub fn read<'w, W: Words + ?Sized>(
         &mut self,
         words: &'w W,
@@ -86,7 +86,8 @@ impl QuotaCache {
     }
 }
 
-/// The place of a request: by the end of the name of its policy or first limit, and by how many words it has.
+/// Returns the place of a request: a hash of the number of words and the end of its policy's or first limit's
+/// name.
 #[inline]
 fn place<W: Words + ?Sized>(words: &W) -> usize {
     let name = words.word(LIMITS_AT.saturating_add(1)).unwrap_or_default();

@@ -1,13 +1,13 @@
 //! Months of the proleptic Gregorian calendar, in UTC.
 //!
 //! After Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms": a year that begins in
-//! March has its leap day at its end, and then both directions are a few divisions.
+//! March has its leap day at its end, and both directions are a few divisions.
 
 const DAY_MS: i64 = 86_400_000;
 const DAYS_PER_ERA: i64 = 146_097; // 400 years
 const EPOCH: i64 = 719_468; // days from 0000-03-01 to 1970-01-01
 
-/// The month that contains `ms` (since the epoch): its first millisecond and the next month's.
+/// Returns the month that contains `ms` (since the epoch): its first millisecond, and that of the next one.
 #[must_use]
 #[inline(never)]
 #[allow(clippy::arithmetic_side_effects)] // every caller's `ms` is within 2^44 of 0, every constant far below
@@ -17,7 +17,7 @@ pub(crate) fn month(ms: i64) -> (i64, i64) {
     (first_day(year, month) * DAY_MS, first_day(next_year, next_month) * DAY_MS)
 }
 
-/// Year and month (1 to 12) of a day counted from 1970-01-01.
+/// Returns the year and the month (1 to 12) of a day that is counted from 1970-01-01.
 #[allow(clippy::arithmetic_side_effects)] // as above
 fn civil(day: i64) -> (i64, i64) {
     let day = day + EPOCH;
@@ -30,7 +30,7 @@ fn civil(day: i64) -> (i64, i64) {
     (year_of_era + era * 400 + i64::from(month <= 2), month)
 }
 
-/// The first day of a month, counted from 1970-01-01.
+/// Returns the first day of a month, counted from 1970-01-01.
 #[allow(clippy::arithmetic_side_effects)] // as above
 fn first_day(year: i64, month: i64) -> i64 {
     let year = year - i64::from(month <= 2);

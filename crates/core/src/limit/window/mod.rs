@@ -1,46 +1,33 @@
 //! Fixed windows, aligned to the clock: `[k*length + offset, (k+1)*length + offset)`, or UTC months.
 //!
-//! What was used counts until the window it was used in ends. A request is judged by its own
-//! window: when parameters change, what is held counts if the latest of it lies inside.
+//! What was used counts until the end of the window in which it was used. A request is decided by its
+//! own window: if the rule changes, what was used counts if the last of it lies inside.
+//!
+//! ```
+//! use rl_core::limit::algorithm::AlgorithmState as _;
+//! use rl_core::limit::counter::Counter;
+//! use rl_core::limit::window::{Length, WindowRule};
+//! use rl_core::time::{At, Span};
+//!
+//! // 10 a minute, and minutes begin at full ones.
+//! let rule = WindowRule { limit: 10, length: Length::Span(Span::from_ms(60_000)), offset: 0 };
+//! let mut window = Counter::new(rule);
+//! window.charge(&rule, 10, At::from_ms(59_000));
+//! assert_eq!(window.decide(&rule, 1, At::from_ms(59_000)).retry.reply(), 1_000);
+//! assert!(window.decide(&rule, 10, At::from_ms(60_000)).allowed);
+//! ```
 
 mod calendar;
+mod rule;
 
-use crate::limit::interned::{Intern, ParamWords};
-use crate::limit::meter::{Held, Meter};
+use super::Kind;
+use super::interned::{Intern, ParamWords};
+use super::meter::{Meter, Usage};
 use crate::time::{At, Span};
 
-/// The parameters of `RL.WINDOW`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct WindowRule {
-    /// The most cost in one window, `1..=2^53-1`.
-    pub limit: u64,
-    /// How long one is.
-    pub length: Length,
-    /// How far its beginning is moved, in ms, within ±3650 d.
-    pub offset: i64,
-}
+pub use self::rule::{Length, WindowRule};
 
-/// How long a fixed window is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Length {
-    /// So many milliseconds, 1 ms to 3650 d.
-    Span(Span),
-    /// A calendar month in UTC.
-    Month,
-}
-
-impl Length {
-    /// Its length; a month's is that of the longest.
-    #[must_use]
-    pub const fn longest(self) -> Span {
-        match self {
-            Self::Span(span) => span,
-            Self::Month => Span::from_ms(31 * 24 * 60 * 60 * 1_000),
-        }
-    }
-}
-
-/// A window: its first millisecond, which may lie before 1970, and the next one's.
+/// One window: its first millisecond, which may lie before 1970, and that of the next window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
     begin: i64,
@@ -50,9 +37,7 @@ pub struct Bounds {
 impl Meter for WindowRule {
     type Moment = Bounds;
 
-    fn limit(&self) -> u64 {
-        self.limit
-    }
+    const REFILLS: bool = false;
 
     fn unit(&self) -> u64 {
         1
@@ -60,7 +45,7 @@ impl Meter for WindowRule {
 
     #[inline(always)]
     fn moment(&self, now: At) -> Bounds {
-        // Below 2^53 in all, so that nothing wraps.
+        // All of these are below 2^53, so nothing wraps.
         let shifted = now.signed_ms().wrapping_sub(self.offset);
         let (begin, end) = match self.length {
             Length::Month => calendar::month(shifted),
@@ -73,8 +58,8 @@ impl Meter for WindowRule {
         Bounds { begin: begin.wrapping_add(self.offset), end: end.wrapping_add(self.offset) }
     }
 
-    fn aged(&self, held: Held, now: Bounds) -> u128 {
-        if self.counts(held.at, now) { held.amount } else { 0 }
+    fn aged(&self, usage: Usage, now: Bounds) -> u128 {
+        if self.counts(usage.at, now) { usage.amount } else { 0 }
     }
 
     fn gone(&self, now: Bounds, _: u128) -> At {
@@ -85,26 +70,18 @@ impl Meter for WindowRule {
         at.signed_ms() >= now.begin
     }
 
-    fn goes_together(&self, held: Held, now: Bounds) -> bool {
-        self.aged(held, now) > 0
+    fn goes_together(&self, usage: Usage, now: Bounds) -> bool {
+        self.aged(usage, now) > 0
     }
 
     fn memory(&self) -> Span {
         self.length.longest()
     }
-
-    fn same_course(&self, other: &Self) -> bool {
-        self.length == other.length && self.offset == other.offset
-    }
 }
 
 impl Intern for WindowRule {
     fn to_words(self) -> ParamWords {
-        let length = match self.length {
-            Length::Span(span) => span.ms(),
-            Length::Month => 0, // no span is
-        };
-        [1, self.limit, length, self.offset.cast_unsigned()]
+        [Kind::Window as u64, self.limit, self.length.to_ms(), self.offset.cast_unsigned()]
     }
 
     fn from_words([_, limit, length, offset]: ParamWords) -> Self {

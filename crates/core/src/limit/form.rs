@@ -1,0 +1,244 @@
+//! How the states of all algorithms fit into sixteen bytes.
+//!
+//! A counter that fits is stored in place, without an allocation. A log, and the rare counter that does
+//! not fit, are stored on the heap. Each state has one form only.
+
+use super::algorithm::{Algorithm, AlgorithmState};
+use super::bucket::BucketRule;
+use super::compact::Compact;
+use super::counter::Counter;
+use super::decision::{Decision, Expiry};
+use super::rule::{Rule, each_rule};
+use super::slide::{Slide, SlideRule};
+use super::window::WindowRule;
+use crate::fault::Result;
+use crate::time::At;
+
+/// A state as it is stored.
+#[derive(Clone, Debug)]
+pub(crate) enum Form {
+    Slide(Box<Slide>),
+    Window(Compact<WindowRule>),
+    WideWindow(Box<Counter<WindowRule>>),
+    Bucket(Compact<BucketRule>),
+    WideBucket(Box<Counter<BucketRule>>),
+}
+
+/// A rule that is known by its type, with the state that belongs to it.
+pub(super) trait HasState: Algorithm + Into<Rule> {
+    /// The state.
+    type State: AlgorithmState<Rule = Self> + Into<Form>;
+}
+
+impl HasState for SlideRule {
+    type State = Slide;
+}
+
+impl HasState for WindowRule {
+    type State = Counter<Self>;
+}
+
+impl HasState for BucketRule {
+    type State = Counter<Self>;
+}
+
+/// A state by its algorithm.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Parts<'a> {
+    /// A sliding window.
+    Slide(&'a Slide),
+    /// A fixed window.
+    Window(Counter<WindowRule>),
+    /// A token bucket.
+    Bucket(Counter<BucketRule>),
+}
+
+/// Runs an expression with a reference to the state of whichever algorithm it has.
+macro_rules! each_part {
+    ($parts:expr, $part:ident => $result:expr) => {
+        match $parts {
+            $crate::limit::form::Parts::Slide($part) => $result,
+            $crate::limit::form::Parts::Window(ref $part) => $result,
+            $crate::limit::form::Parts::Bucket(ref $part) => $result,
+        }
+    };
+}
+pub(crate) use each_part;
+
+/// Runs an expression that changes the state of whichever algorithm it has, and stores it in the form
+/// that fits.
+macro_rules! change_part {
+    ($form:expr, $part:ident => $result:expr) => {
+        match $form {
+            Form::Slide(ref mut $part) => $result,
+            Form::Window(ref compact) => change_part!($form, compact.unpack(), $part => $result),
+            Form::WideWindow(ref wide) => change_part!($form, **wide, $part => $result),
+            Form::Bucket(ref compact) => change_part!($form, compact.unpack(), $part => $result),
+            Form::WideBucket(ref wide) => change_part!($form, **wide, $part => $result),
+        }
+    };
+    ($form:expr, $counter:expr, $part:ident => $result:expr) => {{
+        let mut $part = $counter;
+        let result = $result;
+        $form = Form::from($part);
+        result
+    }};
+}
+pub(crate) use change_part;
+
+/// Moves allocations: a value that is handed over holds the same afterwards, perhaps elsewhere.
+pub trait Relocate {
+    /// Moves a boxed value.
+    fn boxed<T>(&mut self, value: &mut Box<T>);
+    /// Moves a buffer.
+    fn buffer(&mut self, value: &mut Vec<u8>);
+}
+
+impl Form {
+    pub(super) fn new(rule: &Rule) -> Self {
+        each_rule!(rule, rule => unused(rule).into())
+    }
+
+    pub(super) fn decide_new(rule: &Rule, cost: u64, clock: At) -> Decision {
+        each_rule!(rule, rule => unused(rule).decide(rule, cost, clock))
+    }
+
+    #[inline(always)] // as `State::decide`
+    pub(super) fn decide(&self, rule: &Rule, cost: u64, clock: At) -> Result<Decision> {
+        // The usual forms first.
+        match rule {
+            Rule::Slide(rule) => {
+                if let Self::Slide(slide) = self {
+                    return Ok(slide.decide(rule, cost, clock));
+                }
+            }
+            Rule::Window(rule) => {
+                if let Self::Window(compact) = self {
+                    return Ok(compact.unpack_for(rule).decide(rule, cost, clock));
+                }
+            }
+            Rule::Bucket(rule) => {
+                if let Self::Bucket(compact) = self {
+                    return Ok(compact.unpack_for(rule).decide(rule, cost, clock));
+                }
+            }
+        }
+        self.decide_any(rule, cost, clock)
+    }
+
+    /// Does what [`Form::decide`] does, for any form.
+    #[cold]
+    #[inline(never)]
+    fn decide_any(&self, rule: &Rule, cost: u64, clock: At) -> Result<Decision> {
+        each_part!(self.parts(), part => Ok(part.decide(rule.try_into()?, cost, clock)))
+    }
+
+    #[inline(always)] // as `State::charge`
+    pub(super) fn charge(&mut self, rule: &Rule, cost: u64, at: At) -> Result<Expiry> {
+        // The usual forms first.
+        match rule {
+            Rule::Slide(rule) => {
+                if let Self::Slide(slide) = self {
+                    return Ok(slide.charge(rule, cost, at));
+                }
+            }
+            Rule::Window(rule) => {
+                if let Self::Window(compact) = self {
+                    let mut counter = compact.unpack_for(rule);
+                    let expiry = counter.charge(rule, cost, at);
+                    if !compact.set(&counter) {
+                        *self = Self::WideWindow(Box::new(counter));
+                    }
+                    return Ok(expiry);
+                }
+            }
+            Rule::Bucket(rule) => {
+                if let Self::Bucket(compact) = self {
+                    let mut counter = compact.unpack_for(rule);
+                    let expiry = counter.charge(rule, cost, at);
+                    if !compact.set(&counter) {
+                        *self = Self::WideBucket(Box::new(counter));
+                    }
+                    return Ok(expiry);
+                }
+            }
+        }
+        self.charge_any(rule, cost, at)
+    }
+
+    /// Does what [`Form::charge`] does, for any form.
+    #[cold]
+    #[inline(never)]
+    fn charge_any(&mut self, rule: &Rule, cost: u64, at: At) -> Result<Expiry> {
+        change_part!(*self, part => Ok(part.charge(rule.try_into()?, cost, at)))
+    }
+
+    pub(super) fn parts(&self) -> Parts<'_> {
+        match self {
+            Self::Slide(slide) => Parts::Slide(slide),
+            Self::Window(compact) => Parts::Window(compact.unpack()),
+            Self::WideWindow(wide) => Parts::Window(**wide),
+            Self::Bucket(compact) => Parts::Bucket(compact.unpack()),
+            Self::WideBucket(wide) => Parts::Bucket(**wide),
+        }
+    }
+
+    pub(super) fn heap_bytes(&self) -> usize {
+        match self {
+            Self::Slide(slide) => {
+                let longer = slide.longer.as_ref().map_or(0, |longer| size_of_val(&**longer));
+                size_of::<Slide>().saturating_add(slide.log.heap_bytes()).saturating_add(longer)
+            }
+            Self::Window(_) | Self::Bucket(_) => 0,
+            Self::WideWindow(wide) => size_of_val(&**wide),
+            Self::WideBucket(wide) => size_of_val(&**wide),
+        }
+    }
+
+    pub(super) fn allocations(&self) -> usize {
+        match self {
+            Self::Slide(slide) => 2_usize.saturating_add(usize::from(slide.longer.is_some())),
+            Self::Window(_) | Self::Bucket(_) => 0,
+            Self::WideWindow(_) | Self::WideBucket(_) => 1,
+        }
+    }
+
+    pub(super) fn relocate(&mut self, mover: &mut impl Relocate) {
+        match self {
+            Self::Slide(slide) => {
+                mover.boxed(slide);
+                if let Some(longer) = &mut slide.longer {
+                    mover.boxed(longer);
+                }
+                mover.buffer(slide.log.buffer_mut());
+            }
+            Self::Window(_) | Self::Bucket(_) => {}
+            Self::WideWindow(wide) => mover.boxed(wide),
+            Self::WideBucket(wide) => mover.boxed(wide),
+        }
+    }
+}
+
+/// Returns the state of a new key.
+#[inline]
+fn unused<A: HasState>(rule: &A) -> A::State {
+    A::State::new(*rule)
+}
+
+impl From<Slide> for Form {
+    fn from(slide: Slide) -> Self {
+        Self::Slide(Box::new(slide))
+    }
+}
+
+impl From<Counter<WindowRule>> for Form {
+    fn from(counter: Counter<WindowRule>) -> Self {
+        Compact::new(&counter).map_or_else(|| Self::WideWindow(Box::new(counter)), Self::Window)
+    }
+}
+
+impl From<Counter<BucketRule>> for Form {
+    fn from(counter: Counter<BucketRule>) -> Self {
+        Compact::new(&counter).map_or_else(|| Self::WideBucket(Box::new(counter)), Self::Bucket)
+    }
+}

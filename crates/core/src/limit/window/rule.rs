@@ -1,0 +1,145 @@
+//! The parameters of a fixed window, and how they are read, written and shown.
+
+use crate::fault::{Fault, Result};
+use crate::limit::Kind;
+use crate::limit::algorithm::{Algorithm, Clause, Field, Fields, Parameter};
+use crate::limit::checked;
+use crate::number;
+use crate::time::Span;
+use crate::words::{Words, required};
+
+/// The parameters of `RL.WINDOW`.
+///
+/// ```
+/// use rl_core::limit::rule::Rule;
+/// use rl_core::limit::window::{Length, WindowRule};
+///
+/// let rule = Rule::from(WindowRule { limit: 5_000, length: Length::Month, offset: 0 });
+/// assert_eq!((rule.algorithm(), rule.quota()), ("window", 5_000));
+/// assert_eq!(rule.window(), None); // months differ in length
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct WindowRule {
+    /// The most cost in one window, `1..=2^53-1`.
+    pub limit: u64,
+    /// The length of a window.
+    pub length: Length,
+    /// By how much windows begin later than aligned to the epoch, in ms, within ±3650 d.
+    pub offset: i64,
+}
+
+/// The length of a fixed window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Length {
+    /// So many milliseconds, 1 ms to 3650 d.
+    Span(Span),
+    /// A calendar month in UTC.
+    Month,
+}
+
+/// A month as commands, replies and effects have it.
+const MONTH: &str = "1mo";
+
+impl Length {
+    /// Returns the length; for a month that of the longest one.
+    #[must_use]
+    pub const fn longest(self) -> Span {
+        match self {
+            Self::Span(span) => span,
+            Self::Month => Span::from_ms(31 * 24 * 60 * 60 * 1_000),
+        }
+    }
+
+    /// Reads a length as clients write it.
+    fn read(word: &[u8]) -> Result<Self> {
+        if word == MONTH.as_bytes() {
+            return Ok(Self::Month);
+        }
+        number::duration(word, Fault::WindowOrMonth).map(Self::Span)
+    }
+
+    /// Returns its milliseconds, or 0 for a month, since no span is 0.
+    pub(super) const fn to_ms(self) -> u64 {
+        match self {
+            Self::Span(span) => span.ms(),
+            Self::Month => 0,
+        }
+    }
+}
+
+impl Algorithm for WindowRule {
+    type Image = (u64, u64, i64);
+
+    const KIND: Kind = Kind::Window;
+    const SYNTAX: Fault = Fault::WindowSyntax;
+    const OWN: Option<Parameter> =
+        Some(Parameter { name: "offset", is_required: false, is_duration: true, read: number::offset });
+
+    fn quota(&self) -> u64 {
+        self.limit
+    }
+
+    fn window(&self) -> Option<Span> {
+        match self.length {
+            Length::Span(span) => Some(span),
+            Length::Month => None,
+        }
+    }
+
+    fn longest(&self) -> Span {
+        self.length.longest()
+    }
+
+    fn ages_alike(&self, other: &Self) -> bool {
+        self.length == other.length && self.offset == other.offset
+    }
+
+    fn fields(&self) -> Fields {
+        let window = match self.length {
+            Length::Span(span) => Field::Count(span.ms()),
+            Length::Month => Field::Word(MONTH),
+        };
+        [
+            ("limit", Field::Count(self.limit)),
+            ("window_ms", window),
+            ("offset_ms", Field::Signed(self.offset)),
+        ]
+        .into()
+    }
+
+    #[inline]
+    fn read<W: Words + ?Sized>(words: &W, at: &mut usize) -> Result<Self> {
+        let limit = number::limit(required(words, at), Fault::Limit)?;
+        Ok(Self { limit, length: Length::read(required(words, at))?, offset: 0 })
+    }
+
+    fn with_own(self, offset: i64) -> Self {
+        Self { offset, ..self }
+    }
+
+    fn from_clause(limit: u64, window: &[u8], offset: Option<i64>) -> Result<Self> {
+        Ok(Self { limit, length: Length::read(window)?, offset: offset.unwrap_or(0) })
+    }
+
+    fn to_clause(&self) -> Clause {
+        let window = match self.length {
+            Length::Span(span) => span.to_string(),
+            Length::Month => MONTH.to_owned(),
+        };
+        Clause { limit: self.limit.to_string(), window, own: Some(format!("{}ms", self.offset)) }
+    }
+
+    fn has_clause(&self) -> bool {
+        true
+    }
+
+    fn image(&self) -> Self::Image {
+        (self.limit, self.length.to_ms(), self.offset)
+    }
+
+    fn from_image((limit, length, offset): Self::Image) -> Option<Self> {
+        let length = if length == 0 { Length::Month } else { Length::Span(checked::span(length)?) };
+        let near = offset.unsigned_abs() <= Span::MAX.ms();
+        near.then_some(Self { limit: checked::count(limit)?, length, offset })
+    }
+}

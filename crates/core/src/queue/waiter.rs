@@ -1,0 +1,52 @@
+//! A request that waits, and where it stands.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::claim::{Claim, Claims};
+use super::line::Stand;
+use crate::time::At;
+
+/// The name of a line: a database and a key.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The number of the database.
+    pub db: i32,
+    /// The key, which may be any bytes.
+    pub key: Arc<[u8]>,
+}
+
+/// A list of places. Nearly all requests have one key.
+pub type Places = SmallVec<[Place; 1]>;
+
+/// A request that waits.
+#[derive(Debug)]
+pub struct Waiter<W> {
+    /// Its place in the order.
+    pub stand: Stand,
+    /// The instant at which it times out.
+    pub deadline: At,
+    /// The keys of the request.
+    pub(super) keys: Places,
+    /// What it takes of which key. It is in the lines of these keys only.
+    pub(super) claims: Claims,
+    /// What the host stores for it.
+    pub what: W,
+}
+
+impl<W> Waiter<W> {
+    /// Iterates over the lines that it is in.
+    pub fn places(&self) -> impl Iterator<Item = &Place> {
+        self.claims.iter().filter_map(|(key, _)| self.keys.get(*key))
+    }
+
+    /// Returns its claim on a key.
+    pub(super) fn claim(&self, key: &[u8]) -> Option<&Claim> {
+        let claims = self.claims.iter();
+        claims
+            .filter(|(at, _)| self.keys.get(*at).is_some_and(|place| *place.key == *key))
+            .map(|(_, c)| c)
+            .next()
+    }
+}

@@ -1,0 +1,81 @@
+//! How a request queues: behind whom, and in which lines.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use rl_core::engine::forecast::AHEAD_MAX;
+use rl_core::fault::{Fault, Result};
+use rl_core::queue::{Ahead, Claims, Lane, Line, Place, Places, Wait};
+
+use super::clients::Clients;
+use super::room::{Again, Request, WaitingClient, any, now, with};
+use crate::sys::args::{Arg, Args};
+use crate::sys::blocked;
+use crate::sys::context::Context;
+use crate::sys::owned_string::OwnedString;
+use crate::sys::reply::Reply;
+use crate::{metrics, settings};
+
+/// Lends the waiters that a request of `lane` has to stand behind in the line of a key; `None` if there is none.
+pub(crate) fn ahead<T>(
+    context: &Context<'_>,
+    key: Arg<'_>,
+    lane: Lane,
+    look: impl FnOnce(&mut dyn Iterator<Item = Ahead<'_>>) -> T,
+) -> Option<T> {
+    if !any() {
+        return None;
+    }
+    with(context.main_thread(), |room| {
+        room.lines.ahead((context.db(), key.bytes()), lane, now(), AHEAD_MAX, look)
+    })
+}
+
+/// Makes the client of a command wait. `keys` are the words that are its keys. It is not answered now.
+///
+/// # Errors
+/// [`Fault::Busy`].
+pub(crate) fn join(
+    context: &Context<'_>,
+    reply: Reply<'_>,
+    args: Args<'_>,
+    keys: Range<usize>,
+    wait: Wait,
+    claims: Claims,
+    again: Again,
+) -> Result<()> {
+    let db = context.db();
+    let place = |at| Some(Place { db, key: args.get(at)?.bytes().into() });
+    let places: Places = keys.clone().filter_map(place).collect();
+    let busy = with(context.main_thread(), |room| {
+        let (most, per_key) = settings::waiters_at_most();
+        let claimed = claims.iter().filter_map(|(key, _)| places.get(*key));
+        let is_full = |place: &Place| room.lines.line(db, &place.key).map_or(0, Line::len) >= per_key;
+        room.lines.len() >= most || claimed.into_iter().any(is_full)
+    });
+    if busy {
+        metrics::BUSY.count();
+    }
+    let Some(user) = context.may_block().filter(|_| !busy) else {
+        // The engine has asked whether it may block.
+        reply.fault(Fault::Busy);
+        return Err(Fault::Busy);
+    };
+    let keep = |word| OwnedString::new(context, word);
+    let words = (0..args.len()).filter_map(|at| args.get(at)).filter_map(keep).collect();
+    let request = Request { words, keys, user, db, again };
+    let client = match blocked::block::<Clients>(context, &request.user, reply) {
+        Ok(client) => client,
+        Err(reply) => {
+            reply.fault(Fault::Busy);
+            return Err(Fault::Busy);
+        }
+    };
+    let id = client.id();
+    let waiting = WaitingClient { client, request: Arc::new(request) };
+    with(context.main_thread(), |room| {
+        let ticket = room.lines.join(places, claims, wait.lane, now(), wait.time, waiting);
+        room.tickets.insert(id, ticket);
+    });
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! What marks a line, so that it is served, and what is told of one.
+
+use rl_core::time::Span;
+
+use super::room::{any, now, with};
+use crate::sys::args::Arg;
+use crate::sys::context::Context;
+use crate::sys::events::ServerEvent;
+use crate::sys::main_thread::MainThread;
+
+/// Marks the line of a key: something has happened that may admit a waiter.
+pub(crate) fn changed(context: &Context<'_>, key: Arg<'_>) {
+    if any() {
+        with(context.main_thread(), |room| room.lines.mark(context.db(), key.bytes()));
+    }
+}
+
+/// Marks the line of a key that no longer has a value of this module.
+pub(crate) fn unlinked(main_thread: MainThread<'_>, db: i32, key: &[u8]) {
+    if any() {
+        with(main_thread, |room| room.lines.mark(db, key));
+    }
+}
+
+/// Marks all lines: a policy has changed.
+pub(crate) fn policies_changed(main_thread: MainThread<'_>) {
+    if any() {
+        with(main_thread, |room| room.lines.mark_all(None));
+    }
+}
+
+/// Sets the time in which a waiter rises one lane, if it does.
+pub(crate) fn set_aging(main_thread: MainThread<'_>, aging: Option<Span>) {
+    with(main_thread, |room| room.lines.set_aging(aging));
+}
+
+/// Marks the lines that an event of the server is about.
+pub(crate) fn hear(main_thread: MainThread<'_>, event: ServerEvent) {
+    if !any() {
+        return;
+    }
+    match event {
+        ServerEvent::Flushed(db) => with(main_thread, |room| room.lines.mark_all(db)),
+        ServerEvent::Swapped(first, second) => with(main_thread, |room| {
+            room.lines.mark_all(Some(first));
+            room.lines.mark_all(Some(second));
+        }),
+        ServerEvent::LoadEnded | ServerEvent::RoleChanged => {
+            with(main_thread, |room| room.lines.mark_all(None))
+        }
+        _ => {}
+    }
+}
+
+/// How many wait for a key in each lane, and how long its first waiter waits at least.
+pub(crate) fn line(context: &Context<'_>, key: Arg<'_>) -> ([usize; 4], Option<Span>) {
+    if !any() {
+        return ([0; 4], None);
+    }
+    with(context.main_thread(), |room| {
+        let line = room.lines.line(context.db(), key.bytes());
+        line.map_or(([0; 4], None), |line| (line.counts(), line.expects(now())))
+    })
+}
