@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use rl_core::limit::codec;
-use rl_core::limit::effect::Effect;
+use rl_core::limit::effect::LimitEffect;
 use rl_core::limit::state::State;
 use rl_core::time::At;
 
@@ -20,7 +20,7 @@ fuzz_target!(|input: &[u8]| {
         assert!(decision.remaining <= decision.limit);
         // Apply denied requests too: a stream of effects may not come from this module.
         let before = codec::encode(&state);
-        if (Effect::Admit { rule, at: decision.at, cost }).apply(&mut state).is_err() {
+        if (LimitEffect::Admit { rule, at: decision.at, cost }).apply(&mut state).is_err() {
             assert_eq!(codec::encode(&state), before, "an error changes nothing");
         }
         sound(&state);

@@ -8,11 +8,11 @@ mod common;
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use rl_core::limit::bucket::BucketRule;
-use rl_core::number::{COUNT_MAX, Decimal};
 use rl_core::limit::rule::Rule;
 use rl_core::limit::slide::SlideRule;
-use rl_core::time::{At, Span};
 use rl_core::limit::window::{Length, WindowRule};
+use rl_core::number::{COUNT_MAX, Decimal};
+use rl_core::time::{At, Span};
 
 use common::bucket::BucketOracle;
 use common::slide::SlideOracle;

@@ -3,12 +3,18 @@
 //! Each input is parsed or refused, without a panic. A parsed request is within bounds and can be decided.
 #![no_main]
 
+#[path = "../../tests/common/effect.rs"]
+#[allow(dead_code, reason = "it is for the tests")]
+mod effect;
+
+use effect::{decoded_limit, encoded, old_text, read_text};
 use libfuzzer_sys::fuzz_target;
-use rl_core::limit::effect::Effect;
-use rl_core::number::COUNT_MAX;
+use rl_core::effect::Effect;
 use rl_core::grammar::limit::{self as request, Request};
+use rl_core::limit::effect::LimitEffect;
 use rl_core::limit::rule::Rule;
 use rl_core::limit::state::State;
+use rl_core::number::COUNT_MAX;
 use rl_core::time::{At, Span};
 
 // Words are separated by spaces, so that a dictionary of keywords and numbers is effective.
@@ -24,12 +30,15 @@ fuzz_target!(|input: &[u8]| {
             decided(&request);
         }
     }
-    if let Ok(effect) = Effect::parse(input) {
-        assert_eq!(effect.to_text().as_bytes(), input, "one effect has one text");
-        let Effect::Admit { rule, at, cost } = effect else { return };
+    if let Ok(effect) = read_text(input) {
+        assert_eq!(old_text(&effect).as_bytes(), input, "one effect has one text");
+        let LimitEffect::Admit { rule, at, cost } = effect else { return };
         decided(&Request { rule, cost, wait: None });
         let (state, _) = effect.create().unwrap();
         assert_eq!(state.peek(0, at).at, at);
+    }
+    if let Ok(effect) = Effect::decode(input, None) {
+        assert_eq!(encoded(&effect), input, "one effect has one form");
     }
 });
 
@@ -42,8 +51,9 @@ fn decided(request: &Request) {
         let decision = state.decide(rule, *cost, clock).unwrap();
         assert!((1..=COUNT_MAX).contains(&decision.limit) && decision.remaining <= decision.limit);
         if decision.allowed && *cost > 0 {
-            let effect = Effect::Admit { rule: *rule, at: decision.at, cost: *cost };
-            assert_eq!(Effect::parse(effect.to_text().as_bytes()), Ok(effect));
+            let effect = LimitEffect::Admit { rule: *rule, at: decision.at, cost: *cost };
+            assert_eq!(read_text(old_text(&effect).as_bytes()), Ok(effect));
+            assert_eq!(decoded_limit(&encoded(&Effect::Limit(effect))), Ok(effect));
             effect.apply(&mut state).unwrap();
         }
     }

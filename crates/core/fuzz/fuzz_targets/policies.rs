@@ -6,9 +6,9 @@
 use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
-use rl_core::quota::policies::Policies;
 use rl_core::grammar::policy_file;
 use rl_core::grammar::quota as request;
+use rl_core::quota::policies::Policies;
 use rl_core::quota::shape::Shape;
 
 fuzz_target!(|input: &[u8]| {

@@ -1,7 +1,8 @@
 //! Decodes quotas and their effects, from arbitrary bytes and from a history with a few mutations.
 //!
 //! Each input is refused or gives a sound quota that takes effects, and each value has one encoding. The
-//! first byte says what follows: 16 a quota as in a snapshot, 0 to 3 an effect, any other byte a history.
+//! first byte says what follows: 16 a quota as in a snapshot, 0 to 3 an effect in the old encoding or the new
+//! one, any other byte a history.
 #![no_main]
 
 #[path = "../../tests/common/mod.rs"]
@@ -16,16 +17,19 @@ use std::sync::Arc;
 
 use arbitrary::{Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
+use rl_core::effect::Effect;
 use rl_core::limit::bucket::BucketRule;
+use rl_core::limit::rule::Rule;
+use rl_core::limit::slide::SlideRule;
+use rl_core::limit::window::{Length, WindowRule};
 use rl_core::number::{COUNT_MAX, Decimal};
 use rl_core::quota::effect::{Admission, QuotaEffect as Change};
 use rl_core::quota::shape::{Draft, Measure, Shape};
-use rl_core::limit::rule::Rule;
-use rl_core::limit::slide::SlideRule;
 use rl_core::time::{At, Span};
 use rl_core::value::Value;
-use rl_core::limit::window::{Length, WindowRule};
 
+use Form::{New, Old};
+use common::effect::{decoded_quota, encoded_quota};
 use common::{TODAY, span};
 use key::{Ask, Key, costs};
 use sound::{applied, mutate, sound, takes_changes};
@@ -79,7 +83,7 @@ fuzz_target!(|input: &[u8]| {
     match input.first() {
         Some(16) => read(input),
         Some(0..=3) => {
-            if let Some(value) = changed(None, input) {
+            for value in [changed(None, input, Old), changed(None, input, New)].into_iter().flatten() {
                 takes_changes(value);
             }
         }
@@ -99,11 +103,24 @@ fn read(bytes: &[u8]) {
     }
 }
 
+/// The encoding of an effect.
+enum Form {
+    Old,
+    New,
+}
+
 /// Applies an effect to a quota, if the bytes are those of an effect.
-fn changed(value: Option<Value>, bytes: &[u8]) -> Option<Value> {
-    let known = value.as_ref().map(|value| value.quota().unwrap());
-    let change = Change::parse(bytes, known).ok()?;
-    assert_eq!(change.to_bytes(), bytes, "each change in its one form");
+fn changed(value: Option<Value>, bytes: &[u8], form: Form) -> Option<Value> {
+    let change = match form {
+        Old => match Effect::decode_quota(bytes, value.as_ref()).ok()? {
+            Effect::Quota(change) => change,
+            Effect::Limit(effect) => panic!("{effect:?} is of one limit"),
+        },
+        New => decoded_quota(bytes, value.as_ref()).ok()?,
+    };
+    let written = encoded_quota(&change);
+    let written = if matches!(form, Old) { &written[1..] } else { &written };
+    assert_eq!(written, bytes, "each effect in its one form");
     let created = change.create().map(|(quota, _)| Value::Quota(Box::new(quota)));
     created.iter().for_each(sound);
     let mut value = value.or(created)?;
@@ -148,8 +165,8 @@ fn played(history: &History) {
             Change::Admit(Admission { shape: Arc::clone(&other), at, costs, reserved: None })
         }
     };
-    let bytes_of_change = mutate(change.to_bytes(), mutations);
-    if let Some(value) = changed(Value::decode(&bytes), &bytes_of_change) {
+    let bytes_of_change = mutate(encoded_quota(&change), mutations);
+    if let Some(value) = changed(Value::decode(&bytes), &bytes_of_change, New) {
         takes_changes(value);
     }
 }

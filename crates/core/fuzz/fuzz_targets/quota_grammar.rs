@@ -4,17 +4,24 @@
 //! recognise words as what they parse to.
 #![no_main]
 
+#[path = "../../tests/common/effect.rs"]
+#[allow(dead_code, reason = "it is for the tests")]
+mod effect;
+
 use std::sync::Arc;
 
+use effect::{decoded_quota, encoded_quota};
 use libfuzzer_sys::fuzz_target;
 use rl_core::fault::{Fault, Result};
-use rl_core::number::COUNT_MAX;
-use rl_core::quota::effect::{Admission, QuotaEffect as Change};
-use rl_core::quota::decide::{self, Demand};
-use rl_core::quota::name::Name;
-use rl_core::quota::costs::{Costs};
-use rl_core::grammar::terms::{Terms};
+use rl_core::grammar::ask::{self, Ask};
+use rl_core::grammar::cache::QuotaCache;
 use rl_core::grammar::quota::{self as request, Limits};
+use rl_core::grammar::terms::{Terms, Wanted};
+use rl_core::number::COUNT_MAX;
+use rl_core::quota::costs::Costs;
+use rl_core::quota::decide::{self, Demand};
+use rl_core::quota::effect::{Admission, QuotaEffect as Change};
+use rl_core::quota::name::Name;
 use rl_core::quota::shape::{Measure, Shape};
 use rl_core::time::{At, Span};
 
@@ -28,19 +35,33 @@ fuzz_target!(|input: &[u8]| {
     for words in &lines {
         every_command(words);
     }
-    let Ok((shape, _)) = spelled(first) else { return };
-    let spelling = rl_core::grammar::template::learn(first, &shape);
-    let plain = spelling.is_some();
-    shape.learn(|| spelling);
-    assert_eq!(rl_core::grammar::template::recognise(first, &shape).is_some(), plain);
-    for words in &lines {
-        if let Some(wanted) = rl_core::grammar::template::recognise(words.as_slice(), &shape) {
-            let (same, read) = spelled(words).expect("what is known again can be read");
-            assert!(Arc::ptr_eq(&same, &shape), "other limits");
-            assert!(wanted == read.wanted(&shape), "other terms: {wanted:?}, {read:?}");
-        }
+    // The first line is a policy's, too, so that the second may name it.
+    let named = request::policy(first).ok();
+    let policy =
+        |name: &[u8]| named.clone().filter(|shape| shape.policy().is_some_and(|own| own.as_bytes() == name));
+    let mut cache = QuotaCache::new();
+    for words in lines.iter().chain(&lines).map(Vec::as_slice) {
+        let (read, expected) = (cache.read(words, 0, policy), Ask::read(words));
+        assert_eq!(resolved(read, policy), resolved(expected, policy));
     }
 });
+
+/// Returns the limits that a request names, and what it asks of them.
+fn resolved<'w>(
+    ask: Result<Ask<'w>>,
+    policy: impl Fn(&[u8]) -> Option<Arc<Shape>>,
+) -> Result<(Arc<Shape>, Wanted<'w>)> {
+    let Ask { limits, reserve, wait } = ask?;
+    let (shape, costs) = match limits {
+        ask::Limits::Known { shape, costs } => (shape, costs),
+        ask::Limits::Policy { name, costs } => {
+            let shape = policy(name).ok_or(Fault::NoPolicy)?;
+            let costs = costs.by_limit(&shape);
+            (shape, costs)
+        }
+    };
+    Ok((shape, Wanted { costs, reserve, wait }))
+}
 
 /// Returns the shape that the words of `RL.QUOTA` spell out, and the rest of the request.
 fn spelled<'a>(words: &'a [&'a [u8]]) -> Result<(Arc<Shape>, Terms<'a>)> {
@@ -141,8 +162,8 @@ fn charged(shape: &Arc<Shape>, asked: &Costs<'_>) {
         if verdict.allowed() && costs.iter().any(|cost| *cost > 0) {
             let shape = Arc::clone(shape);
             let change = Change::Admit(Admission { shape, at: clock, costs: costs.clone(), reserved: None });
-            let bytes = change.to_bytes();
-            assert!(Change::parse(&bytes, None).is_ok_and(|read| read.to_bytes() == bytes));
+            let bytes = encoded_quota(&change);
+            assert!(decoded_quota(&bytes, None).is_ok_and(|read| encoded_quota(&read) == bytes));
         }
     }
 }
