@@ -40,6 +40,7 @@ mod metrics;
 mod model;
 mod mquota;
 mod oom;
+mod other_modules;
 mod pages;
 mod policies;
 mod quota;

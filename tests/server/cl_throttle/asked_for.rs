@@ -1,10 +1,7 @@
 //! The command exists if the configuration asks for it and no other module has a command of that name.
 
-use std::path::PathBuf;
-use std::process::Command;
-
 use super::ON;
-use crate::common::server::module;
+use crate::common::server::{compile, module};
 use crate::common::{Conn, Server};
 
 #[track_caller]
@@ -67,20 +64,10 @@ fn anything_but_yes_and_no_refuses_the_load() {
     }
 }
 
-/// Builds the module of other.c in the folder of a server, and returns its path.
-fn other(folder: &Server) -> PathBuf {
-    let source = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/server/cl_throttle/other.c");
-    let module = folder.dir().join("other.so");
-    let compiled =
-        Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&module).arg(source).status().unwrap();
-    assert!(compiled.success(), "a C compiler is needed, which `.ci/setup.sh languages` installs");
-    module
-}
-
 #[test]
 fn a_module_that_has_the_name_keeps_it_and_the_log_says_so() {
     let folder = Server::start_without_module();
-    let load = format!("loadmodule {}", other(&folder).display());
+    let load = format!("loadmodule {}", compile(&folder, "tests/server/cl_throttle/other.c").display());
     let server = Server::start(&[&load, ON]);
     let mut conn = server.connect();
     assert_eq!(conn.ask("CL.THROTTLE k 15 30 60").text(), "OK", "it is the other's");

@@ -300,6 +300,17 @@ pub fn module() -> PathBuf {
     path
 }
 
+/// Builds another module from a C file, in the folder of a server, and returns its path.
+#[track_caller]
+pub fn compile(folder: &Server, source: &str) -> PathBuf {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(source);
+    let module = folder.dir().join(source.with_extension("so").file_name().unwrap());
+    let compiled =
+        Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&module).arg(source).status().unwrap();
+    assert!(compiled.success(), "a C compiler is needed, which `.ci/setup.sh languages` installs");
+    module
+}
+
 fn library() -> String {
     format!("{}redis_rl{}", env::consts::DLL_PREFIX, env::consts::DLL_SUFFIX)
 }
