@@ -91,12 +91,6 @@ impl Line {
         self.heads().min_by_key(|stand| stand.rank(now, aging))
     }
 
-    /// Returns whether a request that comes to `lane` at `now` must queue behind a waiter.
-    #[must_use]
-    pub fn blocks(&self, lane: Lane, now: At, aging: Option<Span>) -> bool {
-        self.heads().any(|stand| stand.lane_at(now, aging) <= lane)
-    }
-
     /// Returns the waiters ahead of a request that comes to `lane` at `now`: at most `most`, in order.
     #[must_use]
     pub fn ahead(&self, lane: Lane, now: At, aging: Option<Span>, most: usize) -> Vec<Stand> {

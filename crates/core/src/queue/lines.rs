@@ -124,6 +124,7 @@ impl<W> Lines<W> {
         self.exit(&waiter.stand, waiter.places());
         if self.waiters.is_empty() {
             // After the last of many waiters, give their memory back.
+            debug_assert!(self.is_clear(), "something is left of a waiter");
             self.waiters.shrink_to_fit();
             self.lines.shrink_to_fit();
         }
@@ -254,12 +255,6 @@ impl<W> Lines<W> {
         let wake = self.wakes.first().map(|(at, _)| *at);
         let deadline = self.deadlines.first().map(|(at, _)| *at);
         wake.into_iter().chain(deadline).min().map(|at| at.max(now))
-    }
-
-    /// Returns whether a request that comes to `lane` must queue behind a waiter of a key.
-    #[must_use]
-    pub fn blocks(&self, db: i32, key: &[u8], lane: Lane, now: At) -> bool {
-        self.line(db, key).is_some_and(|line| line.blocks(lane, now, self.aging))
     }
 
     /// Calls `look` with the waiters ahead of a request of `lane`: at most `most`, in order. Returns `None`
