@@ -19,7 +19,7 @@ impl Effect<'_> {
     /// Applies it to the value of a key that exists.
     ///
     /// # Errors
-    /// [`Fault::WrongType`] if the value is of another kind. Nothing has changed then.
+    /// [`crate::fault::Fault::WrongType`] if the value is of another kind. Nothing has changed then.
     #[inline(always)] // its kind is known where it is made
     pub fn apply(&self, value: &mut Value) -> Result<Expiry> {
         match self {

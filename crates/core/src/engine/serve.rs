@@ -16,6 +16,74 @@ pub enum Served {
 }
 
 /// A host whose requests wait.
+///
+/// The host sleeps until [`Lines::next`], calls [`serve`], and sleeps again.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use rl_core::engine::run::{Reply, run};
+/// use rl_core::engine::serve::{Served, Server, serve};
+/// use rl_core::engine::{Standing, Turn};
+/// use rl_core::grammar::request::{Command, Request};
+/// use rl_core::memory::{DB, Memory, Now, Room};
+/// use rl_core::queue::{Lane, Lines, Place, Waiter};
+/// use rl_core::time::{At, Span};
+///
+/// const WORDS: [&[u8]; 6] = [b"RL.SLIDE", b"k", b"1", b"10", b"WAIT", b"30"];
+///
+/// /// A server of one request, which comes again and again.
+/// struct Tiny(Memory<()>, At, Vec<Served>);
+///
+/// impl Tiny {
+///     fn run(&mut self, standing: Standing) -> Option<Turn<Reply>> {
+///         let request = Request::read(Command::Slide, WORDS.as_slice()).ok()?;
+///         run(&mut self.0.at(Now { wall: self.1, steady: self.1 }), &[b"k"], &request, standing).ok()
+///     }
+/// }
+///
+/// impl Server for Tiny {
+///     type Waiter = ();
+///     type Request = ();
+///     type Answer = Reply;
+///
+///     fn lines<T>(&mut self, look: impl FnOnce(&mut Lines<()>) -> T) -> T {
+///         look(&mut self.0.lines)
+///     }
+///     fn steady(&self) -> At {
+///         self.1
+///     }
+///     fn lag(&self) -> Span {
+///         Span::default()
+///     }
+///     fn request((): &()) -> Option<()> {
+///         Some(())
+///     }
+///     fn attempt(&mut self, (): (), standing: Standing) -> Option<Turn<Reply>> {
+///         self.run(standing)
+///     }
+///     fn answer(&mut self, _: Waiter<()>, why: Served, _: Reply) {
+///         self.2.push(why);
+///     }
+/// }
+///
+/// let memory = Memory::new(Arc::new(Room::new(10)), Arc::default(), || None);
+/// let mut server = Tiny(memory, At::from_ms(1_764_000_000_000), Vec::new());
+/// let comes = Standing::Newcomer(Lane::Normal);
+/// assert!(matches!(server.run(comes), Some(Turn::Answer { admitted: true, .. })));
+///
+/// // The next one waits for 10 s at most 30 s.
+/// let Some(Turn::Wait { claims, .. }) = server.run(comes) else { panic!("it waits") };
+/// let keys = [Place { db: DB, key: b"k".as_slice().into() }].into_iter().collect();
+/// server.0.lines.join(keys, claims, Lane::Normal, server.1, Span::from_ms(30_000), ());
+/// serve(&mut server, usize::MAX, true);
+///
+/// let wakes = server.0.lines.next(server.1).unwrap();
+/// assert_eq!(wakes.since(server.1), Span::from_ms(10_000));
+/// server.1 = wakes;
+/// serve(&mut server, usize::MAX, true);
+/// assert_eq!(server.2, [Served::Admitted]);
+/// ```
 pub trait Server {
     /// What the host keeps of a waiter.
     type Waiter;

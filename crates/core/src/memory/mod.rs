@@ -1,7 +1,33 @@
-//! A host in memory: keys that expire, and the lines of those who wait for them.
+//! A host in memory: keys that expire, and the lines of the requests that wait for them.
 //!
-//! rl-coordinator keeps its limits in these, and the engine's own tests run on one. A memory reads no
+//! rl-coordinator keeps its limits in memories, and the engine's own tests run on one. A memory reads no
 //! clock: each call says what time it is.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use rl_core::engine::Standing;
+//! use rl_core::engine::run::run;
+//! use rl_core::grammar::request::{Command, Request};
+//! use rl_core::memory::{Error, Memory, Now, Room};
+//! use rl_core::queue::Lane;
+//! use rl_core::time::{At, Span};
+//!
+//! let room = Arc::new(Room::new(1)); // for one key, in all memories that share it
+//! let mut memory = Memory::<()>::new(Arc::clone(&room), Arc::default(), || None);
+//! let words: [&[u8]; 4] = [b"RL.WINDOW", b"key", b"5", b"1"];
+//! let request = Request::read(Command::Window, words.as_slice())?;
+//! let mut ask = |key: &[u8], wall| {
+//!     run(&mut memory.at(Now { wall, steady: wall }), &[key], &request, Standing::Newcomer(Lane::Normal))
+//! };
+//!
+//! let clock = At::from_ms(1_764_000_000_000);
+//! ask(b"first", clock)?;
+//! assert_eq!(ask(b"second", clock).unwrap_err(), Error::Full);
+//! ask(b"second", clock.plus(Span::from_ms(2_000)))?; // the first has expired by then
+//! assert_eq!(room.taken(), 1);
+//! # Ok::<(), Error>(())
+//! ```
 
 mod keys;
 mod room;

@@ -16,8 +16,35 @@
 //! **No barging.** A new request queues behind every waiter of its own lane or a higher one, even if it
 //! asks for less than the first of them.
 //!
+//! ```
+//! use rl_core::grammar::limit::slide;
+//! use rl_core::queue::{Claim, Lane, Lines, Place};
+//! use rl_core::time::{At, Span};
+//!
+//! let words: [&[u8]; 4] = [b"RL.SLIDE", b"key", b"1", b"60"];
+//! let request = slide(words.as_slice())?;
+//! let place = Place { db: 0, key: b"key".as_slice().into() };
+//! let (now, wait) = (At::from_ms(0), Span::from_ms(30_000));
+//!
+//! let mut lines = Lines::default();
+//! let mut join = |lane, name| {
+//!     let keys = [place.clone()].into_iter().collect();
+//!     let claims = [(0, Claim::Limit(request))].into_iter().collect(); // of the first key
+//!     lines.join(keys, claims, lane, now, wait, name)
+//! };
+//! let (low, high) = (join(Lane::Low, "batch"), join(Lane::High, "user"));
+//!
+//! assert_eq!(lines.marked(now), Some(place.clone())); // something has happened to this line
+//! assert_eq!(lines.look(&place, now), Some(high));
+//! assert_eq!(lines.leave(high).unwrap().what, "user"); // it is admitted
+//! assert_eq!(lines.look(&place, now), Some(low));
+//! lines.sleep(&place, now, Some(At::from_ms(60_000))); // its limit does not admit it before
+//! assert_eq!(lines.next(now), Some(At::from_ms(30_000))); // and by then it has waited long enough
+//! # Ok::<(), rl_core::fault::Fault>(())
+//! ```
+//!
 //! - [`wait`]: the parameters of `WAIT`, [`lane`]: the four lanes, [`claim`]: what a waiter takes
-//! - [`line`]: one line, [`lines`]: all lines, and when to look at each
+//! - [`mod@line`]: one line, [`lines`]: all lines, and when to look at each
 
 pub mod claim;
 pub mod lane;

@@ -4,6 +4,25 @@
 //! admit its cost. Otherwise nothing changes. An admitted request may reserve its cost: the cost is
 //! charged like any other, and corrected when the caller settles with what it used.
 //!
+//! ```
+//! use rl_core::grammar::quota::policy;
+//! use rl_core::quota::decide::{Demand, decide};
+//! use rl_core::time::At;
+//!
+//! let words = "RL.POLICY SET gpt LIMIT rpm 500 60 LIMIT tpm 80000 60 UNIT tokens";
+//! let words: Vec<&[u8]> = words.split(' ').map(str::as_bytes).collect();
+//! let shape = policy(words.as_slice())?;
+//!
+//! // One request, and more tokens than the second limit ever admits.
+//! let demand = Demand { costs: &[1, 90_000], ttl: None };
+//! let decision = decide(None, &shape, &demand, At::from_ms(1_764_000_000_000));
+//! assert!(!decision.allowed());
+//! assert_eq!(decision.retry().reply(), -1);
+//! let blocking: Vec<bool> = decision.rows.iter().map(|row| !row.allowed).collect();
+//! assert_eq!(blocking, [false, true]);
+//! # Ok::<(), rl_core::fault::Fault>(())
+//! ```
+//!
 //! The command grammar is not here: see [`crate::grammar::quota`] and [`crate::grammar::policy_file`].
 //!
 //! - [`limit`]: one limit, [`shape`]: the limits of a quota, [`policies`]: shapes kept under a name

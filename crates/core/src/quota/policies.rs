@@ -12,6 +12,19 @@ use crate::fault::{Fault, Result};
 pub const POLICIES_MAX: usize = 10_000;
 
 /// All policies of a server, by name.
+///
+/// ```
+/// use rl_core::grammar::quota::policy;
+/// use rl_core::quota::policies::Policies;
+///
+/// let words: [&[u8]; 7] = [b"RL.POLICY", b"SET", b"gpt", b"LIMIT", b"rpm", b"500", b"60"];
+/// let mut policies = Policies::new();
+/// policies.set(policy(words.as_slice())?)?;
+/// let shape = policies.get(b"gpt").unwrap();
+/// assert_eq!(shape.limits()[0].name.as_bytes(), b"rpm");
+/// assert_eq!(Policies::decode(&policies.encode()), Some(policies));
+/// # Ok::<(), rl_core::fault::Fault>(())
+/// ```
 #[derive(Debug, Default, PartialEq)]
 pub struct Policies(BTreeMap<Name, Arc<Shape>>);
 

@@ -12,6 +12,19 @@ use crate::quota::shape::Shape;
 const PLACES: u8 = 64;
 
 /// The last `RL.QUOTA` requests.
+///
+/// ```
+/// use rl_core::grammar::ask::Limits;
+/// use rl_core::grammar::cache::QuotaCache;
+///
+/// let words: [&[u8]; 6] = [b"RL.QUOTA", b"key", b"LIMIT", b"rpm", b"500", b"60"];
+/// let mut cache = QuotaCache::new();
+/// let first = cache.read(words.as_slice(), 0, |_| None)?;
+/// let again = cache.read(words.as_slice(), 0, |_| None)?; // compares the words, and does not parse them
+/// assert_eq!(first, again);
+/// assert!(matches!(again.limits, Limits::Known { .. }));
+/// # Ok::<(), rl_core::fault::Fault>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct QuotaCache {
     places: Vec<Option<Known>>,
