@@ -28,6 +28,7 @@ mod config;
 mod denied;
 mod docs;
 mod errors;
+mod forks;
 mod golden;
 mod holders;
 mod hostile;
