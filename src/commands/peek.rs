@@ -26,6 +26,7 @@ impl Handler for Peek {
     }
 }
 
+#[inline(always)] // what it returns is large
 fn run(context: &mut Context<'_>, args: Args<'_>) -> Result<Peeked> {
     let costs = quota::peek(&args)?;
     peek(&mut Server::new(context), key(args)?, &costs)
@@ -36,8 +37,9 @@ fn send(reply: Reply<'_>, peeked: Peeked) {
         Peeked::Nothing => reply.null(),
         Peeked::Limit(decision) => limit::reply(reply, &decision),
         Peeked::Quota(shape, decision) => {
-            let row = std::iter::once((&*shape, &decision));
-            quota_reply::limits(&mut reply.array(4), row, quota_reply::Names::Plain);
+            let row = std::iter::once((&*shape, &*decision));
+            let denied = (!decision.allowed()).then(|| decision.retry());
+            quota_reply::limits(&mut reply.array(4), row, denied, quota_reply::Names::Plain);
         }
     }
 }

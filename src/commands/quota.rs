@@ -178,7 +178,7 @@ fn send(
 ) {
     let Some(place) = place.take() else { return };
     let rows = asked.iter().map(|asked| (&*asked.shape, &asked.decision));
-    reply(place, rows, names, reserve.map(|reserve| outcome.id(reserve)));
+    reply(place, rows, outcome.denied(), names, reserve.map(|reserve| outcome.id(reserve)));
 }
 
 /// Keeps the answer until the client can be sent it.
@@ -191,9 +191,10 @@ fn keep(
     let id: Option<Option<Box<[u8]>>> = reserve.map(|reserve| outcome.id(reserve).map(Into::into));
     let rows = asked.iter().map(|asked| (Arc::clone(&asked.shape), asked.decision.clone()));
     let rows: Vec<(Arc<Shape>, QuotaDecision)> = rows.collect();
+    let denied = outcome.denied();
     Box::new(move |place| {
         let rows = rows.iter().map(|(shape, decision)| (&**shape, decision));
-        reply(place, rows, names, id.as_ref().map(Option::as_deref));
+        reply(place, rows, denied, names, id.as_ref().map(Option::as_deref));
     })
 }
 

@@ -3,6 +3,7 @@
 use rl_core::limit::decision::{Decision, Retry};
 use rl_core::quota::decide::QuotaDecision;
 use rl_core::quota::shape::{Limit, Shape};
+use smallvec::SmallVec;
 
 use crate::sys::reply::{Array, Reply};
 
@@ -14,16 +15,18 @@ pub(crate) enum Names {
     WithPolicy,
 }
 
-/// Allowed, retry_after_ms, what blocks, a row for each limit; with `id` also that or nil.
+/// Allowed, retry_after_ms, what blocks, a row for each limit; with `id` also that or nil. `denied` is when a request
+/// that is denied will be admitted.
 #[inline(always)] // as `send`
 pub(super) fn reply<'a>(
     reply: Reply<'_>,
     answers: impl Iterator<Item = (&'a Shape, &'a QuotaDecision)> + Clone,
+    denied: Option<Retry>,
     names: Names,
     id: Option<Option<&[u8]>>,
 ) {
     let mut reply = reply.array(if id.is_some() { 5 } else { 4 });
-    limits(&mut reply, answers, names);
+    limits(&mut reply, answers, denied, names);
     match id {
         Some(Some(id)) => {
             reply.text(id);
@@ -40,50 +43,77 @@ pub(super) fn reply<'a>(
 pub(crate) fn limits<'a>(
     reply: &mut Array<'_>,
     answers: impl Iterator<Item = (&'a Shape, &'a QuotaDecision)> + Clone,
+    denied: Option<Retry>,
     names: Names,
 ) {
-    if answers.clone().all(|(_, verdict)| verdict.allowed()) {
-        reply.integer(1).integer(0).element(|place| drop(place.array(0)));
-    } else {
-        let blocks = |verdict: &QuotaDecision| verdict.rows.iter().filter(|row| !row.allowed).count();
-        let retry = answers.clone().map(|(_, verdict)| verdict.retry()).max();
-        reply.integer(0).integer(retry.map_or(0, Retry::reply));
-        let blocking = answers.clone().map(|(_, verdict)| blocks(verdict)).sum();
-        reply.element(|place| {
-            let mut list = place.array(blocking);
-            for (shape, verdict) in answers.clone() {
-                for (limit, _) in shape.limits().iter().zip(&verdict.rows).filter(|(_, row)| !row.allowed) {
-                    name(&mut list, shape, limit, names);
-                }
-            }
-        });
-    }
-    let rows = answers.clone().map(|(_, verdict)| verdict.rows.len()).sum();
-    reply.element(|place| {
-        let mut list = place.array(rows);
-        for (shape, verdict) in answers {
-            for (limit, row) in shape.limits().iter().zip(&verdict.rows) {
-                list.element(|place| {
-                    let mut fields = place.array(5);
-                    name(&mut fields, shape, limit, names);
-                    numbers(&mut fields, row);
-                });
-            }
+    match denied {
+        None => drop(reply.integer(1).integer(0).list(0)),
+        Some(retry) => {
+            blocking(reply.integer(0).integer(retry.reply()), answers.clone(), names);
         }
-    });
+    }
+    let count = answers.clone().map(|(_, verdict)| verdict.rows.len()).sum();
+    match names {
+        Names::Plain => rows(reply, answers, count, plain),
+        Names::WithPolicy => rows(reply, answers, count, with_policy),
+    }
 }
 
+/// The names of the limits that block.
+#[inline(always)] // as `send`
+fn blocking<'a>(
+    reply: &mut Array<'_>,
+    answers: impl Iterator<Item = (&'a Shape, &'a QuotaDecision)> + Clone,
+    names: Names,
+) {
+    let count = |verdict: &QuotaDecision| verdict.rows.iter().filter(|row| !row.allowed).count();
+    let mut list = reply.list(answers.clone().map(|(_, verdict)| count(verdict)).sum());
+    for (shape, verdict) in answers {
+        for (limit, _) in shape.limits().iter().zip(&verdict.rows).filter(|(_, row)| !row.allowed) {
+            match names {
+                Names::Plain => plain(&mut list, shape, limit),
+                Names::WithPolicy => with_policy(&mut list, shape, limit),
+            }
+        }
+    }
+}
+
+/// A row for each limit: name, limit, remaining, retry_after_ms, reset_after_ms.
+#[inline(always)] // as `send`
+fn rows<'a>(
+    reply: &mut Array<'_>,
+    answers: impl Iterator<Item = (&'a Shape, &'a QuotaDecision)>,
+    count: usize,
+    name: impl Fn(&mut Array<'_>, &Shape, &Limit),
+) {
+    let mut list = reply.list(count);
+    for (shape, verdict) in answers {
+        for (limit, row) in shape.limits().iter().zip(&verdict.rows) {
+            let mut fields = list.list(5);
+            name(&mut fields, shape, limit);
+            numbers(&mut fields, row);
+        }
+    }
+}
+
+#[inline(always)] // as `send`
 fn numbers(reply: &mut Array<'_>, row: &Decision) {
     reply.count(row.limit).count(row.remaining).integer(row.retry.reply()).count(row.reset_after_ms);
 }
 
-fn name(reply: &mut Array<'_>, shape: &Shape, limit: &Limit, names: Names) {
-    match (names, shape.policy()) {
-        (Names::WithPolicy, Some(policy)) => {
-            reply.text(&[policy.as_bytes(), b"/", limit.name.as_bytes()].concat());
+#[inline(always)] // as `send`
+fn plain(reply: &mut Array<'_>, _: &Shape, limit: &Limit) {
+    reply.text(limit.name.as_bytes());
+}
+
+fn with_policy(reply: &mut Array<'_>, shape: &Shape, limit: &Limit) {
+    match shape.policy() {
+        Some(policy) => {
+            let mut name = SmallVec::<[u8; 128]>::from_slice(policy.as_bytes());
+            name.push(b'/');
+            name.extend_from_slice(limit.name.as_bytes());
+            reply.text(&name);
         }
-        _ => {
-            reply.text(limit.name.as_bytes());
-        }
+        None => plain(reply, shape, limit),
     }
 }

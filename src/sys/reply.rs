@@ -170,7 +170,7 @@ impl Drop for Reply<'_> {
 
 impl Array<'_> {
     /// The place of the next element; `None` if all that were announced have been sent.
-    #[inline]
+    #[inline(always)] // an answer has up to a hundred elements
     fn place(&mut self) -> Option<Reply<'_>> {
         debug_assert!(self.left > 0, "a reply has more elements than announced");
         self.left = self.left.checked_sub(1)?;
@@ -178,7 +178,7 @@ impl Array<'_> {
     }
 
     /// Sends the next element.
-    #[inline]
+    #[inline(always)] // as `place`
     pub(crate) fn element(&mut self, send: impl FnOnce(Reply<'_>)) -> &mut Self {
         if let Some(place) = self.place() {
             send(place);
@@ -186,17 +186,27 @@ impl Array<'_> {
         self
     }
 
-    #[inline]
+    /// Announces the next element, an array of `len` elements.
+    #[inline(always)] // as `place`
+    pub(crate) fn list(&mut self, len: usize) -> Array<'_> {
+        let context = self.context;
+        match self.place() {
+            Some(place) => place.array(len),
+            None => Array { context, left: 0, life: PhantomData },
+        }
+    }
+
+    #[inline(always)] // as `place`
     pub(crate) fn integer(&mut self, value: i64) -> &mut Self {
         self.element(|place| place.integer(value))
     }
 
-    #[inline]
+    #[inline(always)] // as `place`
     pub(crate) fn count(&mut self, value: u64) -> &mut Self {
         self.element(|place| place.count(value))
     }
 
-    #[inline]
+    #[inline(always)] // as `place`
     pub(crate) fn text(&mut self, text: &[u8]) -> &mut Self {
         self.element(|place| place.text(text))
     }
@@ -211,7 +221,7 @@ impl Array<'_> {
 }
 
 impl Drop for Array<'_> {
-    #[inline]
+    #[inline(always)] // as `place`
     fn drop(&mut self) {
         if self.left > 0 {
             self.fill_up();

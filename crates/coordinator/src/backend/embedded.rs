@@ -150,7 +150,7 @@ impl Embedded {
         match peek(&mut shard.memory.at(now.into()), key, &nothing).ok()? {
             Peeked::Nothing => None,
             Peeked::Limit(decision) => Some((algorithm, Reply::Limit((&decision).into()))),
-            Peeked::Quota(shape, decision) => Some((algorithm, Reply::quota([(&*shape, &decision)], None))),
+            Peeked::Quota(shape, decision) => Some((algorithm, Reply::quota([(&*shape, &*decision)], None))),
         }
     }
 

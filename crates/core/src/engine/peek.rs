@@ -20,14 +20,13 @@ use crate::value::Value;
 
 /// How a key stands.
 #[derive(Clone, Debug)]
-#[allow(clippy::large_enum_variant, reason = "it lives for one request")]
 pub enum Peeked {
     /// The key does not exist.
     Nothing,
     /// What one limit says.
     Limit(Decision),
-    /// What each limit of a quota says.
-    Quota(Arc<Shape>, QuotaDecision),
+    /// What each limit of a quota says. It is large, and peeking at one limit must not pay for it.
+    Quota(Arc<Shape>, Box<QuotaDecision>),
 }
 
 /// Tells what a request of these costs would be answered. It would come to the default lane.
@@ -71,5 +70,5 @@ fn quota<H: Host>(host: &H, name: H::Name, held: &Quota, costs: &Costs<'_>) -> P
             |ahead: &mut dyn Iterator<Item = Ahead<'_>>| forecast::quota(Some(held), ahead, &claim, clock);
         host.ahead(name, Lane::default(), tell)
     });
-    Peeked::Quota(shape, queued.flatten().unwrap_or(peeked))
+    Peeked::Quota(shape, Box::new(queued.flatten().unwrap_or(peeked)))
 }

@@ -11,6 +11,7 @@ use super::turn::{Standing, Turn};
 use crate::effect::Effect;
 use crate::fault::Fault;
 use crate::grammar::ask::{Ask, Limits};
+use crate::grammar::quota::KEYS_MAX;
 use crate::grammar::terms::Reserve;
 use crate::limit::decision::Retry;
 use crate::queue::{Ahead, Claim, Claims, QuotaClaim};
@@ -52,6 +53,15 @@ impl Outcome {
             Self::Denied(_) => None,
         }
     }
+
+    /// When the request will be admitted, if it is denied.
+    #[must_use]
+    pub const fn denied(&self) -> Option<Retry> {
+        match self {
+            Self::Denied(retry) => Some(*retry),
+            Self::Admitted(_) | Self::Repeated => None,
+        }
+    }
 }
 
 /// Decides on a request to one quota, and hands the answer to `finish`. It may have to wait.
@@ -67,8 +77,12 @@ pub fn one<H: Host, R>(
     finish: impl FnOnce(&mut H, &[Asked<H>], &Outcome) -> R,
 ) -> Result<Turn<R>, H::Error> {
     let Ask { limits, reserve, wait } = ask;
-    let (asked, is_open) = Asked::open(host, name, limits, reserve)?;
-    let mut asked = [asked];
+    let (key, shape, costs, repeated) = open(host, name, limits, reserve)?;
+    let is_open = repeated.is_some();
+    let mut asked = [Asked { name, key, shape, costs, decision: QuotaDecision::default() }];
+    if let (Some(repeated), [asked]) = (repeated, &mut asked) {
+        asked.decision = *repeated;
+    }
     turn(host, &mut asked, usize::from(is_open), reserve, wait.is_some(), standing, finish)
 }
 
@@ -84,49 +98,21 @@ pub fn many<'r, H: Host, R>(
     standing: Standing,
     finish: impl FnOnce(&mut H, &[Asked<H>], &Outcome) -> R,
 ) -> Result<Turn<R>, H::Error> {
-    let (mut asked, mut open) = (Vec::new(), 0_usize);
+    let (mut asked, mut opened) =
+        (Vec::with_capacity(asks.size_hint().1.unwrap_or(0).min(KEYS_MAX)), 0_usize);
     for (name, limits) in asks {
-        let (key, is_open) = Asked::open(host, name, limits, reserve)?;
-        open = open.saturating_add(usize::from(is_open));
-        asked.push(key);
+        let (key, shape, costs, repeated) = open(host, name, limits, reserve)?;
+        opened = opened.saturating_add(usize::from(repeated.is_some()));
+        let decision = repeated.map_or_else(QuotaDecision::default, |repeated| *repeated);
+        asked.push(Asked { name, key, shape, costs, decision });
     }
     for asked in &mut asked {
         host.refresh(&mut asked.key);
     }
-    turn(host, &mut asked, open, reserve, wants_to_wait, standing, finish)
+    turn(host, &mut asked, opened, reserve, wants_to_wait, standing, finish)
 }
 
 impl<H: Host> Asked<H> {
-    /// Opens a key. Returns it and whether the reservation that is asked for is open there.
-    ///
-    /// If it is, the answer of then stands, whatever became of the policy and of the host's settings since.
-    #[inline(always)] // what it returns is large
-    fn open(
-        host: &mut H,
-        name: H::Name,
-        limits: Limits<'_>,
-        reserve: Option<Reserve<'_>>,
-    ) -> Result<(Self, bool), H::Error> {
-        let key = host.open(name);
-        if let Some(id) = reserve.and_then(|reserve| reserve.id)
-            && let Some((shape, decision)) = repeated(host, &key, id)
-        {
-            return Ok((Self { name, key, shape, costs: PerLimit::new(), decision }, true));
-        }
-        let (shape, costs) = match limits {
-            Limits::Known { shape, costs } => (shape, costs),
-            Limits::Policy { name, costs } => {
-                let shape = host.policy(name).ok_or(Fault::NoPolicy)?;
-                let costs = costs.by_limit(&shape);
-                (shape, costs)
-            }
-        };
-        if shape.policy().is_none() && shape.longest() > host.max_window() {
-            return Err(Fault::MaxWindow.into());
-        }
-        Ok((Self { name, key, shape, costs, decision: QuotaDecision::default() }, false))
-    }
-
     /// Whether its key changes if the request is admitted.
     fn changes(&self, ttl: Option<Span>) -> bool {
         ttl.is_some() || self.costs.iter().any(|cost| *cost > 0)
@@ -138,13 +124,48 @@ impl<H: Host> Asked<H> {
     }
 }
 
+/// A key that was opened, what is asked of it, and the answer of then if the reservation that is asked for is open.
+type Opened<H> = (<H as Host>::Key, Arc<Shape>, PerLimit<u64>, Option<Box<QuotaDecision>>);
+
+/// Opens a key.
+///
+/// If the reservation that is asked for is open there, the answer of then stands, whatever became of the policy and of
+/// the host's settings since.
+#[inline(always)] // what it returns is large
+fn open<H: Host>(
+    host: &mut H,
+    name: H::Name,
+    limits: Limits<'_>,
+    reserve: Option<Reserve<'_>>,
+) -> Result<Opened<H>, H::Error> {
+    let key = host.open(name);
+    if let Some(id) = reserve.and_then(|reserve| reserve.id)
+        && let Some((shape, decision)) = repeated(host, &key, id)
+    {
+        return Ok((key, shape, PerLimit::new(), Some(decision)));
+    }
+    let (shape, costs) = match limits {
+        Limits::Known { shape, costs } => (shape, costs),
+        Limits::Policy { name, costs } => {
+            let shape = host.policy(name).ok_or(Fault::NoPolicy)?;
+            let costs = costs.by_limit(&shape);
+            (shape, costs)
+        }
+    };
+    if shape.policy().is_none() && shape.longest() > host.max_window() {
+        return Err(Fault::MaxWindow.into());
+    }
+    Ok((key, shape, costs, None))
+}
+
 /// What was answered to the request with this id, if it is open on a key.
 #[cold]
-fn repeated<H: Host>(host: &H, key: &H::Key, id: &[u8]) -> Option<(Arc<Shape>, QuotaDecision)> {
+fn repeated<H: Host>(host: &H, key: &H::Key, id: &[u8]) -> Option<(Arc<Shape>, Box<QuotaDecision>)> {
     let held = host::quota(host.value(key).ok()?).ok()??;
     let clock = host.clock();
     let reservation = held.reservations()?.get(id, held.now(clock))?;
-    Some(decide::repeated(held, reservation, clock))
+    let (shape, decision) = decide::repeated(held, reservation, clock);
+    Some((shape, Box::new(decision)))
 }
 
 #[inline(always)] // what it is given and gives is large

@@ -103,7 +103,7 @@ pub fn run<H: Host>(
             Peeked::Nothing => Reply::Nothing,
             Peeked::Limit(decision) => Reply::Limit(decision),
             Peeked::Quota(shape, decision) => {
-                let keys = core::iter::once((shape, decision)).collect();
+                let keys = core::iter::once((shape, *decision)).collect();
                 Reply::Quota(QuotaReply { keys, reservation: None })
             }
         },

@@ -43,7 +43,8 @@ impl QuotaDecision {
     /// Returns when all limits that block will admit the request if nobody else comes.
     #[must_use]
     pub fn retry(&self) -> Retry {
-        self.rows.iter().fold(Retry::Now, |longest, row| longest.max(row.retry))
+        let blocking = self.rows.iter().filter(|row| !row.allowed);
+        blocking.fold(Retry::Now, |longest, row| longest.max(row.retry))
     }
 }
 
