@@ -93,13 +93,13 @@ impl<'a> Host for Server<'a> {
         self.context.may_block().is_some()
     }
 
-    fn ahead<T>(
+    fn line<T>(
         &self,
         name: Arg<'a>,
         lane: Lane,
         look: impl FnOnce(&mut dyn Iterator<Item = Ahead<'_>>) -> T,
     ) -> Option<T> {
-        waiting::ahead(&self.context, name, lane, look)
+        waiting::line_of(&self.context, name, lane, look)
     }
 
     fn mark(&mut self, name: Arg<'a>) {

@@ -16,8 +16,8 @@ use crate::sys::owned_string::OwnedString;
 use crate::sys::reply::Reply;
 use crate::{metrics, settings};
 
-/// Lends the waiters that a request of `lane` has to stand behind in the line of a key; `None` if there is none.
-pub(crate) fn ahead<T>(
+/// Lends the waiters that may be served before a request of `lane` in the line of a key; `None` if there is none.
+pub(crate) fn line_of<T>(
     context: &Context<'_>,
     key: Arg<'_>,
     lane: Lane,
@@ -27,7 +27,7 @@ pub(crate) fn ahead<T>(
         return None;
     }
     with(context.main_thread(), |room| {
-        room.lines.ahead((context.db(), key.bytes()), lane, now(), AHEAD_MAX, look)
+        room.lines.all((context.db(), key.bytes()), lane, now(), AHEAD_MAX, look)
     })
 }
 

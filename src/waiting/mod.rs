@@ -22,7 +22,7 @@ mod marks;
 mod room;
 mod serve;
 
-pub(crate) use self::join::{ahead, join};
+pub(crate) use self::join::{join, line_of};
 pub(crate) use self::marks::{changed, hear, line, policies_changed, set_aging, unlinked};
 pub(crate) use self::room::{Answer, any, counts, refuse};
 use crate::sys::context::Context;

@@ -1,6 +1,7 @@
 //! Serves those who wait, when a timer says that there is something to do.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rl_core::engine::serve::{self, Served, Server};
 use rl_core::engine::{Standing, Turn};
@@ -16,8 +17,8 @@ use crate::sys::main_thread::MainThread;
 use crate::sys::owned_string::OwnedString;
 use crate::sys::write_refusal::WriteRefusal;
 
-/// How many requests are answered at most before others have the server for a moment.
-const BATCH: usize = 1_000;
+/// How long waiters are served before other clients have the server for a moment. The last of them may take longer.
+const SLICE: Duration = Duration::from_millis(2);
 
 /// How soon to ask again whether anything may be written.
 const AGAIN: Span = Span::from_ms(10);
@@ -28,7 +29,8 @@ pub(super) fn wake(context: &mut Context<'_>, (): ()) {
     let _serving = Serving::begin(main_thread);
     // While clients are paused nothing may be written, so that nobody is admitted.
     let may_write = context.may_replicate();
-    serve::serve(&mut Room(context), BATCH, may_write);
+    let until = Instant::now() + SLICE;
+    serve::serve(&mut Room { context, until }, may_write);
     if !may_write {
         with(main_thread, |room| room.not_before = now().plus(AGAIN));
     }
@@ -54,7 +56,11 @@ impl Drop for Serving<'_> {
 }
 
 /// The room, as the engine serves it.
-struct Room<'s, 'c>(&'s mut Context<'c>);
+struct Room<'s, 'c> {
+    context: &'s mut Context<'c>,
+    /// When other clients have the server again.
+    until: Instant,
+}
 
 impl Server for Room<'_, '_> {
     type Waiter = WaitingClient;
@@ -62,7 +68,7 @@ impl Server for Room<'_, '_> {
     type Answer = Answer;
 
     fn lines<T>(&mut self, look: impl FnOnce(&mut Lines<WaitingClient>) -> T) -> T {
-        with(self.0.main_thread(), |room| look(&mut room.lines))
+        with(self.context.main_thread(), |room| look(&mut room.lines))
     }
 
     fn steady(&self) -> At {
@@ -70,7 +76,11 @@ impl Server for Room<'_, '_> {
     }
 
     fn lag(&self) -> Span {
-        self.0.stood_still()
+        self.context.stood_still()
+    }
+
+    fn has_time(&self) -> bool {
+        Instant::now() < self.until
     }
 
     fn request(waiter: &WaitingClient) -> Option<Arc<Request>> {
@@ -78,7 +88,7 @@ impl Server for Room<'_, '_> {
     }
 
     fn attempt(&mut self, request: Arc<Request>, standing: Standing) -> Option<Turn<Answer>> {
-        let context = &mut *self.0;
+        let context = &mut *self.context;
         let args = OwnedString::args(&request.words);
         // There was such a database when the request came, and their number does not change.
         let is_there = context.select(request.db);
@@ -103,7 +113,7 @@ impl Server for Room<'_, '_> {
             Served::Refused => {}
             Served::TimedOut => metrics::TIMED_OUT.count(),
         }
-        let (main_thread, id) = (self.0.main_thread(), waiter.what.client.id());
+        let (main_thread, id) = (self.context.main_thread(), waiter.what.client.id());
         with(main_thread, |room| {
             room.tickets.remove(&id);
             room.answers.insert(id, answer);

@@ -4,6 +4,7 @@
 //! server's timer, a task sleeps until there is something to do, and then calls [`Shard::serve`].
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rl_core::engine::run::{Reply, run};
 use rl_core::engine::serve::{self, Served, Server};
@@ -19,7 +20,9 @@ use crate::clock::Now;
 use crate::command::Command;
 use crate::reply::{self, Failure};
 
-/// How many requests are answered, or keys expire, before others have the shard for a moment.
+/// How long waiters are served before others have the shard for a moment.
+const SLICE: Duration = Duration::from_millis(2);
+/// How many keys expire before others have the shard for a moment.
 const BATCH: usize = 1_000;
 
 /// Expired keys are removed at most this often: nobody sees the difference.
@@ -35,6 +38,8 @@ pub(super) struct Shard {
     /// Whether the task sleeps until it is woken: there was nothing at all to do.
     pub(super) is_idle: bool,
     swept: At,
+    /// When others have the shard again.
+    until: Instant,
 }
 
 /// A request that waits, and how it is answered.
@@ -55,7 +60,7 @@ impl Shard {
     /// A shard in which nothing is used and nobody waits.
     pub(super) fn new(mut memory: Memory<Waiting>, aging: Option<Span>) -> Self {
         memory.lines.set_aging(aging);
-        Self { memory, is_sealed: false, is_idle: true, swept: At::MIN }
+        Self { memory, is_sealed: false, is_idle: true, swept: At::MIN, until: Instant::now() }
     }
 
     /// Runs a request that has just come. If it is to wait, `enter` says whether it may.
@@ -91,7 +96,8 @@ impl Shard {
 
     /// Does some of what there is to do. Returns when there is more, on the steady clock.
     pub(super) fn serve(&mut self) -> Option<At> {
-        serve::serve(self, BATCH, true);
+        self.until = Instant::now() + SLICE;
+        serve::serve(self, true);
         let now = Now::read();
         self.sweep(now);
         let sweep = self.memory.keys.next().map(|at| {
@@ -146,6 +152,10 @@ impl Server for Shard {
 
     fn lag(&self) -> Span {
         Span::default() // each decision reads the clock
+    }
+
+    fn has_time(&self) -> bool {
+        Instant::now() < self.until
     }
 
     fn request(waiter: &Waiting) -> Option<Arc<Command>> {

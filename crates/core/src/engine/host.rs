@@ -14,6 +14,9 @@ use crate::value::Value;
 /// The id that a host makes for a reservation: characters that nobody can guess.
 pub type MadeId = [u8; 32];
 
+/// The waiters that may be served before a request.
+pub type Line<'l, 'w> = &'l mut dyn Iterator<Item = Ahead<'w>>;
+
 /// A server that keeps values under keys.
 ///
 /// The module is one host and [`crate::memory`] is the other.
@@ -91,17 +94,17 @@ pub trait Host {
     /// Whether the request that runs may wait. It is asked only if the request wants to.
     fn may_wait(&self) -> bool;
 
-    /// Lends the waiters that a request of `lane` has to stand behind in the line of a key, in order; `None` if
-    /// there is none.
-    fn ahead<T>(
-        &self,
-        name: Self::Name,
-        lane: Lane,
-        look: impl FnOnce(&mut dyn Iterator<Item = Ahead<'_>>) -> T,
-    ) -> Option<T>;
+    /// Lends the waiters that may be served before a request of `lane` in the line of a key: those that it has to
+    /// stand behind, then those of lower lanes, in order; `None` if there is none.
+    fn line<T>(&self, name: Self::Name, lane: Lane, look: impl FnOnce(Line<'_, '_>) -> T) -> Option<T>;
 
     /// Marks the line of a key: something has happened that may admit a waiter.
     fn mark(&mut self, name: Self::Name);
+}
+
+/// Whether a request has to stand behind the first of these waiters.
+pub(super) fn must_queue(line: Line<'_, '_>) -> bool {
+    line.next().is_some_and(|first| !first.is_lower)
 }
 
 /// The limit that a value holds.

@@ -2,8 +2,9 @@
 
 use smallvec::smallvec;
 
-use super::forecast;
+use super::forecast::{self, Stands};
 use super::host::{self, Host};
+use super::host::{Line, must_queue};
 use super::turn::{Standing, Turn};
 use crate::effect::Effect;
 use crate::fault::Fault;
@@ -12,7 +13,7 @@ use crate::grammar::limit::Request;
 use crate::limit::decision::{Decision, Retry};
 use crate::limit::effect::LimitEffect;
 use crate::limit::state::State;
-use crate::queue::{Ahead, Claim, Lane};
+use crate::queue::{Claim, Lane};
 use crate::time::Span;
 
 /// Decides on a request, and charges it if it is admitted. It may have to wait.
@@ -59,7 +60,7 @@ pub fn decide<H: Host>(
         None => State::decide_new(rule, *cost, clock),
     };
     if (host.has_waiters() || matches!(standing, Standing::Leaving(_)))
-        && let Some(queued) = queue(host, name, held, request, standing)
+        && let Some(queued) = queue(host, name, held, request, standing, &decision)
     {
         return Ok(queued);
     }
@@ -70,7 +71,7 @@ pub fn decide<H: Host>(
     Ok(decision)
 }
 
-/// The decision for a request that stands behind others or leaves the line; `None` for any other.
+/// The decision for a request that others are served before or that leaves the line; `None` for any other.
 #[cold]
 fn queue<H: Host>(
     host: &H,
@@ -78,15 +79,29 @@ fn queue<H: Host>(
     held: Option<&State>,
     request: &Request,
     standing: Standing,
+    decided: &Decision,
 ) -> Option<Decision> {
     let clock = host.clock();
-    let tell = |ahead: &mut dyn Iterator<Item = Ahead<'_>>| forecast::limit(held, ahead, request, clock);
+    let tell =
+        |line: Line<'_, '_>, stands: &Stands<Decision>| forecast::limit(held, line, request, stands, clock);
     match standing {
-        Standing::Newcomer(lane) if request.cost > 0 => host.ahead(name, lane, tell),
-        Standing::Leaving(lane) => {
-            host.ahead(name, lane, tell).or_else(|| Some(tell(&mut std::iter::empty())))
+        Standing::Newcomer(_) if request.cost == 0 => None,
+        Standing::Newcomer(lane)
+            if decided.retry != Retry::Never
+                && standing.waits(request.wait.is_some(), || host.may_wait()) =>
+        {
+            let joins = host.line(name, lane, must_queue)?;
+            joins.then_some(Decision { allowed: false, retry: Retry::After(1), ..*decided }) // it is told nothing yet
         }
-        Standing::Newcomer(_) | Standing::First => None,
+        Standing::Newcomer(lane) => {
+            let told = host.line(name, lane, |line| tell(line, &Stands::Decided(*decided)));
+            told.filter(|told| !told.allowed) // one that is admitted has yet to be charged
+        }
+        Standing::Leaving(lane) => {
+            let told = host.line(name, lane, |line| tell(line, &Stands::Leaves));
+            told.or_else(|| Some(tell(&mut std::iter::empty(), &Stands::Leaves)))
+        }
+        Standing::First => None,
     }
 }
 

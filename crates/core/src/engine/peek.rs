@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::forecast;
-use super::host::Host;
+use super::forecast::{self, Stands};
+use super::host::{Host, Line};
 use super::policy::in_force;
 use crate::fault::{Fault, Result};
 use crate::grammar::limit::Request;
 use crate::limit::decision::Decision;
 use crate::limit::state::State;
-use crate::queue::{Ahead, Lane, QuotaClaim};
+use crate::queue::{Lane, QuotaClaim};
 use crate::quota::Quota;
 use crate::quota::costs::Costs;
 use crate::quota::decide::{self, Demand, QuotaDecision};
@@ -48,13 +48,14 @@ fn limit<H: Host>(host: &H, name: H::Name, state: &State, costs: &Costs<'_>) -> 
         return Err(Fault::PeekSyntax); // one limit counts requests, whatever they are
     }
     let (cost, clock) = (costs.of(REQUESTS), host.clock());
+    let peeked = state.peek(cost, clock);
     let queued = (cost > 0 && host.has_waiters()).then(|| {
         let request = Request { rule: state.rule(), cost, wait: None };
-        let tell =
-            |ahead: &mut dyn Iterator<Item = Ahead<'_>>| forecast::limit(Some(state), ahead, &request, clock);
-        host.ahead(name, Lane::default(), tell)
+        let stands = Stands::Decided(peeked);
+        let tell = |line: Line<'_, '_>| forecast::limit(Some(state), line, &request, &stands, clock);
+        host.line(name, Lane::default(), tell)
     });
-    Ok(queued.flatten().unwrap_or_else(|| state.peek(cost, clock)))
+    Ok(queued.flatten().unwrap_or(peeked))
 }
 
 #[cold]
@@ -66,9 +67,9 @@ fn quota<H: Host>(host: &H, name: H::Name, held: &Quota, costs: &Costs<'_>) -> P
     let claim =
         QuotaClaim { shape: Arc::clone(&shape), costs, ttl: ttl.filter(|_| shape.counts_reservations()) };
     let queued = (claim.takes() && host.has_waiters()).then(|| {
-        let tell =
-            |ahead: &mut dyn Iterator<Item = Ahead<'_>>| forecast::quota(Some(held), ahead, &claim, clock);
-        host.ahead(name, Lane::default(), tell)
+        let stands = Stands::Decided(peeked.clone());
+        let tell = |line: Line<'_, '_>| forecast::quota(Some(held), line, &claim, stands, clock);
+        host.line(name, Lane::default(), tell)
     });
     Peeked::Quota(shape, Box::new(queued.flatten().unwrap_or(peeked)))
 }

@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use super::forecast;
-use super::host::{self, Host, MadeId};
+use super::forecast::{self, Stands};
+use super::host::{self, Host, Line, MadeId};
 use super::turn::{Standing, Turn};
 use crate::effect::Effect;
 use crate::fault::Fault;
@@ -14,7 +14,7 @@ use crate::grammar::ask::{Ask, Limits};
 use crate::grammar::quota::KEYS_MAX;
 use crate::grammar::terms::Reserve;
 use crate::limit::decision::Retry;
-use crate::queue::{Ahead, Claim, Claims, QuotaClaim};
+use crate::queue::{Claim, Claims, QuotaClaim};
 use crate::quota::decide::{self, Demand, QuotaDecision};
 use crate::quota::effect::{Admission, QuotaEffect, Reserved};
 use crate::quota::limit::PerLimit;
@@ -178,8 +178,11 @@ fn turn<H: Host, R>(
     standing: Standing,
     finish: impl FnOnce(&mut H, &[Asked<H>], &Outcome) -> R,
 ) -> Result<Turn<R>, H::Error> {
-    let outcome =
-        if open > 0 { all_open(host, asked, open)? } else { decide(host, asked, reserve, standing)? };
+    let outcome = if open > 0 {
+        all_open(host, asked, open)?
+    } else {
+        decide(host, asked, reserve, wants_to_wait, standing)?
+    };
     if let Outcome::Denied(Retry::After(ms)) = outcome
         && standing.waits(wants_to_wait, || host.may_wait())
     {
@@ -205,6 +208,7 @@ fn decide<H: Host>(
     host: &mut H,
     asked: &mut [Asked<H>],
     reserve: Option<Reserve<'_>>,
+    wants_to_wait: bool,
     standing: Standing,
 ) -> Result<Outcome, H::Error> {
     let clock = host.clock();
@@ -217,7 +221,11 @@ fn decide<H: Host>(
         allowed &= decision.allowed();
     }
     if host.has_waiters() || matches!(standing, Standing::Leaving(_)) {
-        allowed = queue(host, asked, ttl, standing)?;
+        match joins(host, asked, ttl, wants_to_wait, standing) {
+            Some(true) => return Ok(Outcome::Denied(Retry::After(1))), // it waits, and is told nothing yet
+            Some(false) => {}
+            None => allowed = queue(host, asked, ttl, standing)?,
+        }
     }
     if !allowed {
         let mut retry = Retry::Now;
@@ -237,6 +245,27 @@ fn decide<H: Host>(
         charge(host, asked, ttl.zip(id))?;
     }
     Ok(Outcome::Admitted(made))
+}
+
+/// Returns whether a request that has just come and would wait joins a line because others are ahead of it. Returns
+/// `None` for any other request, and for one that is never admitted.
+#[cold]
+fn joins<H: Host>(
+    host: &H,
+    asked: &[Asked<H>],
+    ttl: Option<Span>,
+    wants_to_wait: bool,
+    standing: Standing,
+) -> Option<bool> {
+    let Standing::Newcomer(lane) = standing else { return None };
+    let is_never = |asked: &Asked<H>| asked.decision.retry() == Retry::Never;
+    if asked.iter().any(is_never) || !standing.waits(wants_to_wait, || host.may_wait()) {
+        return None;
+    }
+    let queues = |asked: &Asked<H>| {
+        asked.claim(ttl).takes() && host.line(asked.name, lane, host::must_queue).unwrap_or(false)
+    };
+    Some(asked.iter().any(queues))
 }
 
 /// If the request must queue, replaces its decisions. Returns whether it is still admitted.
@@ -261,9 +290,10 @@ fn queue<H: Host>(
             continue;
         }
         let held = host::quota(host.value(&asked.key)?)?;
-        let tell = |ahead: &mut dyn Iterator<Item = Ahead<'_>>| forecast::quota(held, ahead, &claim, clock);
-        let queued = host.ahead(asked.name, lane, tell);
-        if let Some(told) = queued.or_else(|| leaves.then(|| tell(&mut std::iter::empty()))) {
+        let tell = |line: Line<'_, '_>, stands| forecast::quota(held, line, &claim, stands, clock);
+        let stands = || if leaves { Stands::Leaves } else { Stands::Decided(asked.decision.clone()) };
+        let told = host.line(asked.name, lane, |line| tell(line, stands()));
+        if let Some(told) = told.or_else(|| leaves.then(|| tell(&mut std::iter::empty(), Stands::Leaves))) {
             asked.decision = told;
         }
     }

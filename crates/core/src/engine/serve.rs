@@ -76,12 +76,12 @@ pub enum Served {
 /// let Some(Turn::Wait { claims, .. }) = server.run(comes) else { panic!("it waits") };
 /// let keys = [Place { db: DB, key: b"k".as_slice().into() }].into_iter().collect();
 /// server.0.lines.join(keys, claims, Lane::Normal, server.1, Span::from_ms(30_000), ());
-/// serve(&mut server, usize::MAX, true);
+/// serve(&mut server, true);
 ///
 /// let wakes = server.0.lines.next(server.1).unwrap();
 /// assert_eq!(wakes.since(server.1), Span::from_ms(10_000));
 /// server.1 = wakes;
-/// serve(&mut server, usize::MAX, true);
+/// serve(&mut server, true);
 /// assert_eq!(server.2, [Served::Admitted]);
 /// ```
 pub trait Server {
@@ -101,6 +101,12 @@ pub trait Server {
     /// How long the clock that decides has stood still.
     fn lag(&self) -> Span;
 
+    /// Whether there is time to look at one more waiter. If not, the host calls [`serve`] again soon, after it has done
+    /// other work.
+    fn has_time(&self) -> bool {
+        true
+    }
+
     /// The request of a waiter; `None` if its client is gone and takes nothing.
     fn request(waiter: &Self::Waiter) -> Option<Self::Request>;
 
@@ -111,21 +117,25 @@ pub trait Server {
     fn answer(&mut self, waiter: Waiter<Self::Waiter>, why: Served, answer: Self::Answer);
 }
 
-/// Serves the lines until nothing is left to do, or `budget` waiters and lines were looked at.
+/// Serves the lines until nothing is left to do, or the host has no more time. At least one waiter is looked at.
 ///
 /// Nobody is admitted unless `may_admit`: while the host may not write, only times run out.
-pub fn serve<S: Server>(server: &mut S, mut budget: usize, may_admit: bool) {
-    while may_admit && budget > 0 {
+pub fn serve<S: Server>(server: &mut S, may_admit: bool) {
+    while may_admit {
         let now = server.steady();
         let Some(place) = server.lines(|lines| lines.marked(now)) else { break };
-        budget = budget.saturating_sub(1);
-        look(server, &place, &mut budget);
+        look(server, &place);
+        if !server.has_time() {
+            break; // but one whose time is over is told so, however much there is to do
+        }
     }
-    while budget > 0 {
+    loop {
         let now = server.steady();
         let Some(ticket) = server.lines(|lines| lines.overdue(now)) else { break };
-        budget = budget.saturating_sub(1);
         end(server, ticket);
+        if !server.has_time() {
+            break;
+        }
     }
 }
 
@@ -144,7 +154,7 @@ pub fn end<S: Server>(server: &mut S, ticket: Ticket) {
 }
 
 /// Admits the first waiter of a line, and the next, until one has to go on waiting.
-fn look<S: Server>(server: &mut S, place: &Place, budget: &mut usize) {
+fn look<S: Server>(server: &mut S, place: &Place) {
     loop {
         let now = server.steady();
         let first = server.lines(|lines| {
@@ -154,11 +164,14 @@ fn look<S: Server>(server: &mut S, place: &Place, budget: &mut usize) {
         let Some((ticket, request)) = first else {
             return server.lines(|lines| lines.sleep(place, now, None));
         };
-        let Some(request) = request else {
-            server.lines(|lines| lines.leave(ticket));
-            continue;
+        let turn = match request {
+            Some(request) => server.attempt(request, Standing::First),
+            None => {
+                server.lines(|lines| lines.leave(ticket));
+                return server.lines(|lines| lines.mark(place.db, &place.key));
+            }
         };
-        match server.attempt(request, Standing::First) {
+        match turn {
             Some(Turn::Wait { after, claims }) => {
                 // The clock that decided stands still for as long as others are served here.
                 let after = Span::from_ms(after.ms().saturating_sub(server.lag().ms()));
@@ -177,8 +190,7 @@ fn look<S: Server>(server: &mut S, place: &Place, budget: &mut usize) {
             }
             None => return server.lines(|lines| lines.sleep(place, now, None)),
         }
-        *budget = budget.saturating_sub(1);
-        if *budget == 0 {
+        if !server.has_time() {
             return server.lines(|lines| lines.mark(place.db, &place.key)); // there may be more to do
         }
     }

@@ -104,6 +104,15 @@ pub trait AlgorithmState: Sized {
     /// Decides a request of `cost` under `rule`, and changes nothing.
     fn decide(&self, rule: &Self::Rule, cost: u64, clock: At) -> Decision;
 
+    /// Returns the first instant from `from` on at which a request of `cost` is admitted, if nobody else comes; `None`
+    /// if it never is, or only after `until`.
+    ///
+    /// It looks no further than `until`, so that asking again and again at later instants costs little.
+    fn admits(&self, rule: &Self::Rule, cost: u64, from: At, until: Option<At>) -> Option<At> {
+        let then = self.decide(rule, cost, from).retry.at(from)?;
+        until.is_none_or(|until| then <= until).then_some(then)
+    }
+
     /// Decides a request of `cost` under the rule in force. `remaining` and `reset_after_ms` are those
     /// before the request.
     fn peek(&self, cost: u64, clock: At) -> Decision;

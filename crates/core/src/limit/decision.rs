@@ -1,7 +1,7 @@
 //! The answer to a request.
 
 use crate::number::COUNT_MAX;
-use crate::time::At;
+use crate::time::{At, Span};
 
 /// The answer to one request against one limit: the five integers of a reply.
 ///
@@ -69,6 +69,15 @@ impl Retry {
             Self::Now => 0,
             Self::After(ms) => ms.cast_signed(), // at most 2^53 - 1
             Self::Never => -1,
+        }
+    }
+
+    /// Returns the instant that it means, seen from `now`; `None` if there is none.
+    pub(crate) fn at(self, now: At) -> Option<At> {
+        match self {
+            Self::Now => Some(now),
+            Self::After(ms) => Some(now.plus(Span::from_ms(ms))),
+            Self::Never => None,
         }
     }
 }

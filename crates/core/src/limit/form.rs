@@ -133,6 +133,16 @@ impl Form {
         each_part!(self.parts(), part => Ok(part.decide(rule.try_into()?, cost, clock)))
     }
 
+    /// See [`AlgorithmState::admits`].
+    pub(super) fn admits(&self, rule: &Rule, cost: u64, from: At, until: Option<At>) -> Result<Option<At>> {
+        each_part!(self.parts(), part => Ok(part.admits(rule.try_into()?, cost, from, until)))
+    }
+
+    /// Does what [`Form::admits`] does for a new key.
+    pub(super) fn admits_new(rule: &Rule, cost: u64, from: At, until: Option<At>) -> Option<At> {
+        each_rule!(rule, rule => unused(rule).admits(rule, cost, from, until))
+    }
+
     #[inline(always)] // as `State::charge`
     pub(super) fn charge(&mut self, rule: &Rule, cost: u64, at: At) -> Result<Expiry> {
         // The usual forms first.
@@ -180,6 +190,14 @@ impl Form {
             Self::WideWindow(wide) => Parts::Window(**wide),
             Self::Bucket(compact) => Parts::Bucket(compact.unpack()),
             Self::WideBucket(wide) => Parts::Bucket(**wide),
+        }
+    }
+
+    /// Returns the number of entries in its log.
+    pub(super) fn entries(&self) -> usize {
+        match self {
+            Self::Slide(slide) => usize::try_from(slide.log.entries()).unwrap_or(usize::MAX),
+            Self::Window(_) | Self::WideWindow(_) | Self::Bucket(_) | Self::WideBucket(_) => 0,
         }
     }
 

@@ -57,6 +57,20 @@ impl State {
         self.0.decide(rule, cost, clock)
     }
 
+    /// Returns the first instant from `from` on at which a request of `cost` is admitted under `rule`, if nobody else
+    /// comes; `None` if it never is, or only after `until`.
+    ///
+    /// # Errors
+    /// [`Fault::WrongType`](crate::fault::Fault::WrongType) if the key holds another algorithm.
+    pub(crate) fn admits(&self, rule: &Rule, cost: u64, from: At, until: Option<At>) -> Result<Option<At>> {
+        self.0.admits(rule, cost, from, until)
+    }
+
+    /// Does what [`State::admits`] does for a key that does not exist.
+    pub(crate) fn admits_new(rule: &Rule, cost: u64, from: At, until: Option<At>) -> Option<At> {
+        Form::admits_new(rule, cost, from, until)
+    }
+
     /// Decides a request of `cost` under the rule in force. `remaining` and `reset_after_ms` are those
     /// before the request.
     #[must_use]
@@ -147,6 +161,11 @@ impl State {
     #[must_use]
     pub fn parts(&self) -> Parts<'_> {
         self.0.parts()
+    }
+
+    /// Returns the number of entries that a walk of it passes.
+    pub(crate) fn entries(&self) -> usize {
+        self.0.entries()
     }
 
     /// Returns the memory beside itself, in bytes as asked for.

@@ -168,13 +168,13 @@ impl<'m, W> Host for Visit<'m, W> {
         self.memory.may_wait
     }
 
-    fn ahead<T>(
+    fn line<T>(
         &self,
         name: Self::Name,
         lane: Lane,
         look: impl FnOnce(&mut dyn Iterator<Item = Ahead<'_>>) -> T,
     ) -> Option<T> {
-        self.memory.lines.ahead((DB, name), lane, self.now.steady, AHEAD_MAX, look)
+        self.memory.lines.all((DB, name), lane, self.now.steady, AHEAD_MAX, look)
     }
 
     fn mark(&mut self, name: Self::Name) {

@@ -46,11 +46,14 @@ impl QuotaClaim {
 /// delays nobody there.
 pub type Claims = SmallVec<[(usize, Claim); 1]>;
 
-/// A waiter ahead of a request.
+/// A waiter that is served before a request, or may be.
 #[derive(Clone, Copy, Debug)]
 pub struct Ahead<'a> {
     /// The claim that it takes when it is admitted.
     pub claim: &'a Claim,
     /// The longest time that it will still wait.
     pub time_left: Span,
+    /// Whether its lane is lower than the request's. It does not hold the request up then, but is served first if it
+    /// fits sooner.
+    pub is_lower: bool,
 }

@@ -102,6 +102,17 @@ impl Line {
         ahead
     }
 
+    /// Returns the waiters that a request of `lane` need not stand behind: at most `most`, in order.
+    #[must_use]
+    pub fn lower(&self, lane: Lane, now: At, aging: Option<Span>, most: usize) -> Vec<Stand> {
+        let after = |stand: &Stand| stand.lane_at(now, aging) > lane;
+        let of = |lane: Lane| self.of(lane).skip_while(|stand| !after(stand)).take(most);
+        let mut lower: Vec<Stand> = Lane::ALL.into_iter().flat_map(of).collect();
+        lower.sort_unstable_by_key(|stand| stand.rank(now, aging));
+        lower.truncate(most);
+        lower
+    }
+
     /// Returns when another waiter becomes the first by rising, if nobody joins or leaves.
     #[must_use]
     pub fn changes(&self, now: At, aging: Option<Span>) -> Option<At> {

@@ -8,6 +8,7 @@
 //! All instants here are of a clock that never steps.
 
 use std::collections::{BTreeSet, HashMap};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use super::claim::{Ahead, Claims};
@@ -27,6 +28,8 @@ pub struct Lines<W> {
     wakes: BTreeSet<(At, Place)>,
     /// The lines that must be looked at now.
     marked: BTreeSet<Place>,
+    /// The line that was looked at last. The next one after it is looked at next, so that all have their turn.
+    looked_at: Option<Place>,
     /// The last ticket given out.
     last: u64,
     /// The number of waiters by the lane they asked for.
@@ -43,6 +46,7 @@ impl<W> Default for Lines<W> {
             deadlines: BTreeSet::new(),
             wakes: BTreeSet::new(),
             marked: BTreeSet::new(),
+            looked_at: None,
             last: 0,
             counts: [0; 4],
             aging: None,
@@ -201,7 +205,14 @@ impl<W> Lines<W> {
             }
             self.marked.insert(place);
         }
-        self.marked.pop_first()
+        let after = self.looked_at.take().map_or(Bound::Unbounded, Bound::Excluded);
+        let next = self.marked.range((after, Bound::Unbounded)).next().cloned();
+        let next = match next {
+            Some(place) => self.marked.take(&place),
+            None => self.marked.pop_first(),
+        };
+        self.looked_at.clone_from(&next);
+        next
     }
 
     /// Returns the waiter whose turn it is in a line: the first one, if it is first in all of its lines.
@@ -268,11 +279,31 @@ impl<W> Lines<W> {
         look: impl FnOnce(&mut dyn Iterator<Item = Ahead<'_>>) -> T,
     ) -> Option<T> {
         let stands = self.line(db, key)?.ahead(lane, now, self.aging, most);
-        let mut all = stands.iter().filter_map(|stand| {
-            let waiter = self.get(stand.ticket)?;
-            Some(Ahead { claim: waiter.claim(key)?, time_left: waiter.deadline.since(now) })
-        });
+        let mut all = stands.iter().filter_map(|stand| self.seen(stand, key, now, false));
         (!stands.is_empty()).then(|| look(&mut all))
+    }
+
+    /// Calls `look` with the waiters that may be served before a request of `lane`: those ahead of it, then those of
+    /// lower lanes; at most `most`, in order. Returns `None` without a call if there are none.
+    pub fn all<T>(
+        &self,
+        (db, key): (i32, &[u8]),
+        lane: Lane,
+        now: At,
+        most: usize,
+        look: impl FnOnce(&mut dyn Iterator<Item = Ahead<'_>>) -> T,
+    ) -> Option<T> {
+        let line = self.line(db, key)?;
+        let ahead = line.ahead(lane, now, self.aging, most);
+        let lower = line.lower(lane, now, self.aging, most.saturating_sub(ahead.len()));
+        let ahead = ahead.iter().filter_map(|stand| self.seen(stand, key, now, false));
+        let mut all = ahead.chain(lower.iter().filter_map(|stand| self.seen(stand, key, now, true)));
+        Some(look(&mut all))
+    }
+
+    fn seen(&self, stand: &Stand, key: &[u8], now: At, is_lower: bool) -> Option<Ahead<'_>> {
+        let waiter = self.get(stand.ticket)?;
+        Some(Ahead { claim: waiter.claim(key)?, time_left: waiter.deadline.since(now), is_lower })
     }
 
     /// Sets the time after which a waiter rises one lane. `None` means never.

@@ -111,7 +111,7 @@ impl Quota {
 
     /// Returns the state of the limit at `index` of `shape`.
     #[inline]
-    fn counted(&self, shape: &Shape, index: usize) -> Option<&State> {
+    pub(crate) fn counted(&self, shape: &Shape, index: usize) -> Option<&State> {
         let same = core::ptr::eq(&raw const *self.shape, shape);
         let at = if same { index } else { self.place(shape, index)? };
         self.states.get(at)?.as_ref()
@@ -155,6 +155,11 @@ impl Quota {
         let more = (!retired.is_empty()).then(|| Box::new(more));
         let (shape, states) = (Arc::clone(&self.shape), self.states.clone());
         Self { shape, states, at: self.at, ends: self.ends, more }
+    }
+
+    /// Returns the number of entries that a walk of all its logs passes.
+    pub(crate) fn entries(&self) -> usize {
+        self.states.iter().flatten().map(State::entries).fold(0, usize::saturating_add)
     }
 
     /// Returns the heap memory in use, in requested bytes, without the struct itself.

@@ -4,7 +4,7 @@
 //! at exactly the announced instant.
 
 use proptest::prelude::*;
-use rl_core::engine::forecast::{self, AHEAD_MAX};
+use rl_core::engine::forecast::{self, AHEAD_MAX, Stands};
 use rl_core::grammar::limit::Request;
 use rl_core::limit::decision::{Decision, Retry};
 use rl_core::limit::rule::Rule;
@@ -39,8 +39,9 @@ fn patient(rule: Rule, cost: u64) -> Waiter {
 fn told(key: &Key, ahead: &[Waiter], last: &Request, clock: u64) -> Decision {
     let claims: Vec<Claim> = ahead.iter().map(|waiter| Claim::Limit(waiter.request)).collect();
     let ahead = ahead.iter().zip(&claims);
-    let ahead = ahead.map(|(waiter, claim)| Ahead { claim, time_left: span(waiter.patience) });
-    forecast::limit(key.state(), ahead, last, at(clock))
+    let ahead =
+        ahead.map(|(waiter, claim)| Ahead { claim, time_left: span(waiter.patience), is_lower: false });
+    forecast::limit(key.state(), ahead, last, &Stands::Leaves, at(clock))
 }
 
 /// Admits the waiters in order from `clock` on, each as soon as it fits, or lets it time out. Returns when
@@ -200,6 +201,58 @@ proptest! {
     #[test]
     fn so_it_is_on_a_key_that_does_not_exist(rules in courses(), waits in waits(12, 200)) {
         check(&Key::default(), Oracle::new(&rules[0]), &line(&rules, &waits), TODAY, 1);
+    }
+}
+
+/// Plays a line millisecond by millisecond: it is served first, then the request comes. Returns when that is admitted.
+/// Only the first `ahead` waiters hold it up.
+fn beside(oracle: &mut Oracle, line: &[Waiter], ahead: usize, last: &Request, clock: u64) -> u64 {
+    let may_wait = |(_, waiter): &(usize, &Waiter)| waiter.request.cost <= limit_of(&waiter.request.rule);
+    let mut line: Vec<(usize, &Waiter)> = line.iter().enumerate().filter(may_wait).collect();
+    for now in clock..clock + 100_000 {
+        while let Some((_, Waiter { request, patience })) = line.first() {
+            let fits = oracle.decide(&request.rule, request.cost, now).retry == Retry::Now;
+            if fits && now <= clock.saturating_add(*patience) {
+                oracle.charge(&request.rule, request.cost, now);
+            } else if now < clock.saturating_add(*patience) {
+                break;
+            }
+            line.remove(0);
+        }
+        let is_free = line.first().is_none_or(|(index, _)| *index >= ahead);
+        if is_free && oracle.decide(&last.rule, last.cost, now).retry == Retry::Now {
+            return now;
+        }
+    }
+    panic!("nobody waits for so long")
+}
+
+proptest! {
+    #![proptest_config(cases(5_000))]
+
+    /// Waiters of lower lanes are served before the request comes again, if they fit sooner.
+    #[test]
+    fn it_is_told_of_those_who_are_served_first_although_they_do_not_hold_it_up(
+        rules in courses(), history in steps(12), waits in waits(8, 200), lower in 0_usize..8, own in steps(1),
+    ) {
+        let (key, mut oracle, clock) = played(&rules[..1], &history, TODAY, 40);
+        let rules = &rules[..1];
+        let line = line(rules, &waits);
+        let Some(own) = own.first() else { return Ok(()) };
+        let last = request(rules[0], own.cost(limit_of(&rules[0])).clamp(1, limit_of(&rules[0])));
+        let decided = oracle.decide(&last.rule, last.cost, clock);
+        let ahead = line.len().max(lower) - lower;
+        let claims: Vec<Claim> = line.iter().map(|waiter| Claim::Limit(waiter.request)).collect();
+        let all = line.iter().zip(&claims).enumerate().map(|(index, (waiter, claim))| Ahead {
+            claim, time_left: span(waiter.patience), is_lower: index >= ahead,
+        });
+        let told = forecast::limit(key.state(), all, &last, &Stands::Decided(decided), at(clock));
+        if ahead == 0 && decided.allowed {
+            prop_assert_eq!(told, decided);
+        } else {
+            let then = beside(&mut oracle, &line, ahead, &last, clock);
+            prop_assert_eq!(told.retry, Retry::After((then - clock).max(1)));
+        }
     }
 }
 

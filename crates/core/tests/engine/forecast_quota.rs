@@ -6,8 +6,9 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use rl_core::engine::forecast::{self, Stands};
 use rl_core::engine::run::run;
-use rl_core::engine::{Standing, Turn, forecast};
+use rl_core::engine::{Standing, Turn};
 use rl_core::grammar::ask::{Ask, Limits};
 use rl_core::grammar::request::Request;
 use rl_core::grammar::terms::Reserve;
@@ -91,8 +92,9 @@ fn check(held: &Option<Quota>, all: &[Waiter], clock: u64) -> Retry {
     let ((last, _), ahead) = all.split_last().unwrap();
     let claims: Vec<(Claim, u64)> =
         ahead.iter().map(|(claim, patience)| (Claim::Quota(claim.clone()), *patience)).collect();
-    let before = claims.iter().map(|(claim, patience)| Ahead { claim, time_left: span(*patience) });
-    let told = forecast::quota(held.as_ref(), before, last, at(clock));
+    let before =
+        claims.iter().map(|(claim, patience)| Ahead { claim, time_left: span(*patience), is_lower: false });
+    let told = forecast::quota(held.as_ref(), before, last, Stands::Leaves, at(clock));
     let then = then(held.clone(), all, clock);
     let expected = then.map_or(Retry::Never, |then| Retry::After((then - clock).max(1)));
     let standing = decide(held.as_ref(), &last.shape, &Demand { costs: &[], ttl: None }, at(clock));
@@ -222,7 +224,7 @@ fn other_kinds_of_claims_take_nothing() {
     let shape = shape(&[Measure::Rate(slide(1, 1_000))]);
     let last = QuotaClaim { shape, costs: vec![1].into(), ttl: None };
     let request = rl_core::grammar::limit::Request { rule: slide(1, 9_000), cost: 1, wait: None };
-    let ahead = Ahead { claim: &Claim::Limit(request), time_left: span(1_000) };
-    let told = forecast::quota(None, std::iter::once(ahead), &last, at(TODAY));
+    let ahead = Ahead { claim: &Claim::Limit(request), time_left: span(1_000), is_lower: false };
+    let told = forecast::quota(None, std::iter::once(ahead), &last, Stands::Leaves, at(TODAY));
     assert_eq!((told.retry(), told.rows[0].remaining), (Retry::After(1), 0));
 }

@@ -91,13 +91,13 @@ impl<'m, W> Host for Watched<'m, W> {
         self.visit.may_wait()
     }
 
-    fn ahead<T>(
+    fn line<T>(
         &self,
         name: &'m [u8],
         lane: Lane,
         look: impl FnOnce(&mut dyn Iterator<Item = Ahead<'_>>) -> T,
     ) -> Option<T> {
-        self.visit.ahead(name, lane, look)
+        self.visit.line(name, lane, look)
     }
 
     fn mark(&mut self, name: &'m [u8]) {

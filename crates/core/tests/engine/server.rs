@@ -189,7 +189,7 @@ impl Server {
             self.now = next;
             let (done, attempts) = (self.log.len(), self.attempts);
             self.wakes += 1;
-            serve::serve(self, usize::MAX, true);
+            serve::serve(self, true);
             let tried = self.attempts - attempts;
             let done = self.log.len() - done;
             assert!(

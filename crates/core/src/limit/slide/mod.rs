@@ -80,6 +80,21 @@ impl AlgorithmState for Slide {
         context.decision(used, self.log.last_at(), false, retry(rule, view, wanted, cost, clock))
     }
 
+    fn admits(&self, rule: &SlideRule, cost: u64, from: At, until: Option<At>) -> Option<At> {
+        let now = self.now(from);
+        let view = self.log.view(now.cutoff(rule.window));
+        let excess = view.cost().saturating_add(cost).saturating_sub(rule.limit);
+        let then = if excess == 0 || cost == 0 {
+            from
+        } else if cost > rule.limit {
+            return None;
+        } else {
+            let leaves = view.leaves_by(excess, until.map(|until| until.cutoff(rule.window)))?;
+            leaves.plus(rule.window).max(from.plus(Span::from_ms(1)))
+        };
+        until.is_none_or(|until| then <= until).then_some(then)
+    }
+
     fn peek(&self, cost: u64, clock: At) -> Decision {
         let decision = self.decide(&self.rule, cost, clock);
         let used = self.used_cost(decision.at);

@@ -189,7 +189,7 @@ impl Play {
                 assert!(!answers.allowed() || !blocked.is_empty());
                 assert!(!is_never(&answers));
                 assert!(after > Span::default());
-                check::told(self, ask, &answers, &blocked, after.ms());
+                check::told(&answers, &blocked, after.ms());
                 let wait = ask.wait.expect("it asked to wait");
                 let place = |key: &usize| Place { db: DB, key: KEYS[*key].into() };
                 let places = ask.keys.iter().map(place).collect();

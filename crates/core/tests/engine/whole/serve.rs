@@ -34,7 +34,7 @@ impl Play {
             self.wall += next - self.steady;
             self.steady = next;
             let before = self.log.len();
-            serve::serve(self, usize::MAX, true);
+            serve::serve(self, true);
             let (lines, done) = (&self.node.memory.lines, self.log.len() > before);
             assert!(
                 done || lines.is_empty() || lines.next(at(self.steady)) > Some(at(self.steady)),

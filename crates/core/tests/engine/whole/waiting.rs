@@ -62,6 +62,11 @@ impl Naive {
         self.waiting.iter().any(|waiter| waiter.lines.contains(&key) && self.lane(waiter) <= lane)
     }
 
+    /// Whether others may be served before a request that does not have to stand behind them.
+    pub(crate) fn has_lower(&self, key: usize, lane: usize) -> bool {
+        self.waiting.iter().any(|waiter| waiter.lines.contains(&key) && self.lane(waiter) > lane)
+    }
+
     /// Lets a millisecond pass.
     pub(crate) fn pass(&mut self) {
         self.steady += 1;

@@ -57,8 +57,16 @@ impl<'a> View<'a> {
     /// or more; `None` if all entries together have less.
     #[must_use]
     pub fn leaves(&self, excess: u64) -> Option<At> {
+        self.leaves_by(excess, None)
+    }
+
+    /// Does what [`View::leaves`] does, but looks at no entry that is later than `cutoff`, if one is given. An inner
+    /// `None` is before all entries.
+    #[must_use]
+    pub fn leaves_by(&self, excess: u64, cutoff: Option<Option<At>>) -> Option<At> {
         let mut freed = 0_u64;
-        self.iter().find_map(|entry| {
+        let in_time = |entry: &Entry| cutoff.is_none_or(|cutoff| Some(entry.at) <= cutoff);
+        self.iter().take_while(in_time).find_map(|entry| {
             freed = freed.saturating_add(entry.cost);
             (freed >= excess).then_some(entry.at)
         })

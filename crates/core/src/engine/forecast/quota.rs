@@ -1,0 +1,180 @@
+//! The forecast for a request to a quota.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::course::{Course, Waits, Work, play};
+use super::{Stands, later};
+use crate::limit::decision::{Decision, Retry};
+use crate::limit::rule::Rule;
+use crate::limit::state::State;
+use crate::queue::claim::{Ahead, Claim, QuotaClaim};
+use crate::quota::Quota;
+use crate::quota::decide::{Demand, QuotaDecision, decide};
+use crate::quota::effect::Admission;
+use crate::quota::limit::{Limit, Measure};
+use crate::quota::reservations::Reservations;
+use crate::quota::shape::Shape;
+use crate::time::At;
+
+/// What a request to a quota is told, beside the waiters of its line.
+///
+/// If it stands behind others, every limit of which it takes something blocks it. If it is only reserved and takes
+/// nothing of any limit, all of them do.
+#[must_use]
+pub fn quota<'a>(
+    held: Option<&Quota>,
+    line: impl Iterator<Item = Ahead<'a>>,
+    claim: &QuotaClaim,
+    stands: Stands<QuotaDecision>,
+    clock: At,
+) -> QuotaDecision {
+    let mut line = line.peekable();
+    let is_first = line.peek().is_none_or(|first| first.is_lower);
+    let line = line.filter_map(|ahead| of_a_quota(&ahead, clock));
+    let decided = match stands {
+        Stands::Decided(decided) if is_first && !matches!(decided.retry(), Retry::After(_)) => {
+            return decided;
+        }
+        Stands::Decided(decided) if is_first => Some(decided),
+        Stands::Decided(_) | Stands::Leaves => None,
+    };
+    let mut course = QuotaCourse::new(held, claim, clock);
+    let retry = later(clock, play(&mut course, line, claim, clock));
+    if let Some(mut decided) = decided {
+        let blocking = decided.rows.iter_mut().filter(|row| !row.allowed);
+        blocking.for_each(|row| row.retry = row.retry.max(retry));
+        return decided;
+    }
+    let mut verdict = decide(held, &claim.shape, &Demand { costs: &[], ttl: None }, clock);
+    let limits = claim.shape.limits().iter().enumerate();
+    let takes = |(index, limit): (usize, &Limit)| {
+        limit.takes(claim.costs.get(index).copied().unwrap_or(0), claim.ttl) > 0
+    };
+    let is_only_reserved = claim.ttl.is_some() && !limits.clone().any(takes);
+    for (row, limit) in verdict.rows.iter_mut().zip(limits) {
+        if takes(limit) || is_only_reserved {
+            let remaining = if is_first { row.remaining } else { 0 };
+            *row = Decision { allowed: false, remaining, retry, ..*row };
+        }
+    }
+    verdict
+}
+
+/// A waiter that asks a quota; `None` if it asks one limit, which this key cannot answer.
+fn of_a_quota<'a>(ahead: &Ahead<'a>, clock: At) -> Option<Waits<'a, QuotaClaim>> {
+    let Claim::Quota(claim) = ahead.claim else { return None };
+    Some(Waits { claim, gives_up: clock.plus(ahead.time_left), is_lower: ahead.is_lower })
+}
+
+/// What a quota holds while waiters go on.
+struct QuotaCourse<'a> {
+    /// What is counted by then, without the reservations: there may be many.
+    copy: Quota,
+    /// The reservations that the key has now.
+    reserved: Option<&'a Reservations>,
+    /// When the reservations of the waiters run out, in order.
+    ends: SmallVec<[At; 8]>,
+    /// The limits of the last claim.
+    met: Option<Arc<Shape>>,
+    work: Work,
+    clock: At,
+}
+
+impl<'a> QuotaCourse<'a> {
+    fn new(held: Option<&'a Quota>, claim: &QuotaClaim, clock: At) -> Self {
+        let copy = held.map_or_else(|| Quota::new(Arc::clone(&claim.shape)), Quota::without_reservations);
+        let reserved = held.and_then(Quota::reservations);
+        let mut work = Work::default();
+        work.last(reserved.and_then(Reservations::end).unwrap_or(clock).since(clock));
+        Self { copy, reserved, ends: SmallVec::new(), met: None, work, clock }
+    }
+
+    /// When one limit admits a cost, as [`Course::turn`].
+    fn rate(&self, index: usize, rule: &Rule, claim: &QuotaClaim, from: At, until: Option<At>) -> Option<At> {
+        let cost = claim.costs.get(index).copied().filter(|cost| *cost > 0);
+        let (Some(cost), now) = (cost, self.copy.now(from)) else { return Some(from) };
+        let until = until.map(|until| until.max(now)); // if the clock has stepped back, all is decided for `now`
+        let then = match self.copy.counted(&claim.shape, index) {
+            None => State::admits_new(rule, cost, now, until),
+            Some(state) => state
+                .admits(rule, cost, now, until)
+                .or_else(|_| state.under(rule).admits(rule, cost, now, until))
+                .unwrap_or_else(|_| State::admits_new(rule, cost, now, until)),
+        };
+        then.map(|then| if then <= now { from } else { then })
+    }
+
+    /// The first instant from `at` on at which fewer than `most` reservations are open.
+    fn frees(&self, most: u64, at: At) -> At {
+        let since = self.ends.get(self.ends.partition_point(|end| *end <= at)..).unwrap_or_default();
+        let before = self.reserved.map_or(0, |reserved| reserved.open(at));
+        let open = before.saturating_add(since.len());
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        let Some(excess) = open.checked_sub(most).and_then(|excess| excess.checked_add(1)) else { return at };
+        // As many of both kinds together have run out by then as are too many.
+        let when = |of_since: usize| {
+            let of_before = excess.checked_sub(of_since)?;
+            let since = of_since.checked_sub(1).map_or(Some(at), |last| since.get(last).copied())?;
+            let before = if of_before > 0 { self.reserved?.frees(of_before, at)? } else { at };
+            Some(since.max(before))
+        };
+        (0..=since.len()).filter_map(when).min().unwrap_or(at)
+    }
+}
+
+impl Course for QuotaCourse<'_> {
+    type Claim = QuotaClaim;
+
+    fn meet(&mut self, claim: &QuotaClaim) {
+        self.work.last(claim.ttl.unwrap_or_default());
+        if self.met.as_ref().is_some_and(|met| Arc::ptr_eq(met, &claim.shape)) {
+            return;
+        }
+        if self.met.replace(Arc::clone(&claim.shape)).is_some() {
+            self.work.pass(self.copy.entries());
+        }
+        for limit in claim.shape.limits() {
+            if let Measure::Rate(rule) = &limit.measure {
+                self.work.fill(rule, self.clock);
+            }
+        }
+    }
+
+    fn is_never(&self, claim: &QuotaClaim) -> bool {
+        let limits = claim.shape.limits().iter().enumerate();
+        limits.into_iter().any(|(index, limit)| match &limit.measure {
+            Measure::Rate(rule) => claim.costs.get(index).is_some_and(|cost| *cost > rule.quota()),
+            Measure::InFlight(_) => false,
+        })
+    }
+
+    fn turn(&self, claim: &QuotaClaim, from: At, until: Option<At>) -> Option<At> {
+        let mut then = from;
+        for (index, limit) in claim.shape.limits().iter().enumerate() {
+            then = then.max(match &limit.measure {
+                Measure::Rate(rule) => self.rate(index, rule, claim, from, until)?,
+                Measure::InFlight(most) if claim.ttl.is_some() => self.frees(*most, from),
+                Measure::InFlight(_) => from,
+            });
+        }
+        until.is_none_or(|until| then <= until).then_some(then)
+    }
+
+    fn take(&mut self, claim: &QuotaClaim, at: At) {
+        if !claim.takes() {
+            return; // its limits do not come into force either
+        }
+        let (shape, costs) = (Arc::clone(&claim.shape), claim.costs.clone());
+        self.copy.take(&Admission { shape, at, costs, reserved: None });
+        if let Some(ttl) = claim.ttl {
+            let end = self.copy.now(at).plus(ttl);
+            self.ends.insert(self.ends.partition_point(|other| *other <= end), end);
+        }
+    }
+
+    fn work(&self) -> &Work {
+        &self.work
+    }
+}
