@@ -11,6 +11,7 @@ use effect::{decoded_limit, encoded, old_text, read_text};
 use libfuzzer_sys::fuzz_target;
 use rl_core::effect::Effect;
 use rl_core::grammar::limit::{self as request, Request};
+use rl_core::limit::Kind;
 use rl_core::limit::effect::LimitEffect;
 use rl_core::limit::rule::Rule;
 use rl_core::limit::state::State;
@@ -25,7 +26,7 @@ fuzz_target!(|input: &[u8]| {
     if let Ok(cost) = request::refund(words) {
         assert!(cost <= COUNT_MAX);
     }
-    for read in [request::slide(words), request::window(words), request::bucket(words)] {
+    for read in Kind::ALL.map(|kind| request::read_kind(kind, words)) {
         if let Ok(request) = read {
             decided(&request);
         }

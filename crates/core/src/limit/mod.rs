@@ -54,19 +54,17 @@ pub mod window;
 
 pub use self::interned::{ParameterSetsLock, lock_parameter_sets, parameter_sets};
 
-/// The algorithms. The numbers stand in files and never change.
+/// The algorithms.
 ///
-/// A new algorithm is added here first; the compiler then leads to every other place.
+/// A new algorithm is added here first. The compiler then leads to every other place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
 pub enum Kind {
     /// A sliding window: `RL.SLIDE`.
-    Slide = 0,
+    Slide,
     /// A fixed window: `RL.WINDOW`.
-    Window = 1,
+    Window,
     /// A token bucket: `RL.BUCKET`.
-    Bucket = 2,
-    // 3 is a limit on open reservations in a quota, which is no algorithm: see `RuleImage`.
+    Bucket,
 }
 
 impl Kind {
@@ -83,6 +81,36 @@ impl Kind {
             Self::Window => "window",
             Self::Bucket => "bucket",
         }
+    }
+
+    /// Returns the name of the algorithm's command.
+    #[must_use]
+    pub const fn command(self) -> &'static str {
+        match self {
+            Self::Slide => "RL.SLIDE",
+            Self::Window => "RL.WINDOW",
+            Self::Bucket => "RL.BUCKET",
+        }
+    }
+
+    /// Finds an algorithm by its exact name, as a file or a JSON body has it.
+    ///
+    /// ```
+    /// use rl_core::limit::Kind;
+    ///
+    /// assert_eq!(Kind::from_name("bucket"), Some(Kind::Bucket));
+    /// assert_eq!(Kind::from_name("BUCKET"), None);
+    /// ```
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// Returns the error text for an unknown name: `algorithm must be "slide", …`.
+    #[must_use]
+    pub fn wanted() -> String {
+        let [others @ .., last] = Self::ALL.map(|kind| format!("\"{}\"", kind.name()));
+        format!("algorithm must be {} or {last}", others.join(", "))
     }
 
     /// Finds an algorithm by its name, in lower or upper case.

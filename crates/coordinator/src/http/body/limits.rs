@@ -1,12 +1,14 @@
 //! The bodies of commands about a key of one limit.
 
 use rl_core::fault::Fault;
+use rl_core::limit::Kind;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::fields::{
     Amount, Cost, Costs, Duration, Key, Lane, Offset, OnErrorField, Refill, Refunded, WindowLength,
 };
+use super::json;
 use super::quota::push_costs;
 use super::words::{Waiting, Words};
 use crate::http::problem::Problem;
@@ -80,8 +82,20 @@ pub(crate) struct RefundBody<'a> {
     cost: Refunded<'a>,
 }
 
+/// Reads the body of the command for one limit. Errors call it `of`.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub(super) fn read<'a>(kind: Kind, text: &'a str, of: &'static str) -> Result<Words<'a>, Problem> {
+    match kind {
+        Kind::Slide => json::object::<SlideBody<'_>>(text, of)?.words(),
+        Kind::Window => json::object::<WindowBody<'_>>(text, of)?.words(),
+        Kind::Bucket => json::object::<BucketBody<'_>>(text, of)?.words(),
+    }
+}
+
 impl<'a> SlideBody<'a> {
-    pub(super) fn words(self) -> Result<Words<'a>, Problem> {
+    fn words(self) -> Result<Words<'a>, Problem> {
         let Self { key, limit, window, cost, wait, priority, on_error } = self;
         let mut words = Words::new(key)?;
         words.push(limit.0.number(Fault::Limit)?);
@@ -92,7 +106,7 @@ impl<'a> SlideBody<'a> {
 }
 
 impl<'a> WindowBody<'a> {
-    pub(super) fn words(self) -> Result<Words<'a>, Problem> {
+    fn words(self) -> Result<Words<'a>, Problem> {
         let Self { key, limit, window, offset, cost, wait, priority, on_error } = self;
         let mut words = Words::new(key)?;
         words.push(limit.0.number(Fault::Limit)?);
@@ -107,7 +121,7 @@ impl<'a> WindowBody<'a> {
 }
 
 impl<'a> BucketBody<'a> {
-    pub(super) fn words(self) -> Result<Words<'a>, Problem> {
+    fn words(self) -> Result<Words<'a>, Problem> {
         let Self { key, capacity, refill, period, cost, wait, priority, on_error } = self;
         let mut words = Words::new(key)?;
         words.push(capacity.0.number(Fault::Capacity)?);

@@ -52,7 +52,7 @@ mod tests {
     #[test]
     fn each_command_has_the_fields_that_are_read() {
         let document = document();
-        for verb in Verb::ALL {
+        for verb in Verb::all() {
             let schema = document.pointer(&format!("/paths/~1v1~1{}/post/requestBody/content", verb.name()));
             let name = schema.unwrap()["application/json"]["schema"]["$ref"].as_str().unwrap();
             let schema = document.pointer(name.strip_prefix('#').unwrap()).unwrap();

@@ -1,5 +1,6 @@
 //! The paths: what each does, and what it may answer.
 
+use rl_core::limit::Kind;
 use serde_json::{Map, Value, json};
 
 use super::responses::{answer, problem, reference, text, with_headers};
@@ -7,7 +8,7 @@ use crate::command::Verb;
 
 /// All paths.
 pub(super) fn paths() -> Map<String, Value> {
-    let commands = Verb::ALL.map(|verb| (format!("/v1/{}", verb.name()), json!({ "post": command(verb) })));
+    let commands = Verb::all().map(|verb| (format!("/v1/{}", verb.name()), json!({ "post": command(verb) })));
     let others = [
         ("/allow", json!({ "post": allow() })),
         ("/v1/watch", json!({ "get": watch() })),
@@ -16,23 +17,25 @@ pub(super) fn paths() -> Map<String, Value> {
         ("/readyz", json!({ "get": ready() })),
     ];
     let others = others.map(|(path, item)| (path.to_owned(), item));
-    commands.into_iter().chain(others).collect()
+    commands.chain(others).collect()
 }
 
 /// `POST /v1/…`
 fn command(verb: Verb) -> Value {
     let (schema, summary, example) = match verb {
-        Verb::Slide => (
+        Verb::Limit(Kind::Slide) => (
             "Slide",
             "Exact sliding window: at most limit in every interval of window",
             json!({ "key": "api", "limit": 500, "window": "60s" }),
         ),
-        Verb::Window => (
+        Verb::Limit(Kind::Window) => (
             "Window",
             "Fixed window, aligned to the clock",
             json!({ "key": "day", "limit": 10000, "window": "1d", "offset": "-8h" }),
         ),
-        Verb::Bucket => ("Bucket", "Token bucket", json!({ "key": "burst", "capacity": 50, "refill": 8.33 })),
+        Verb::Limit(Kind::Bucket) => {
+            ("Bucket", "Token bucket", json!({ "key": "burst", "capacity": 50, "refill": 8.33 }))
+        }
         Verb::Quota => (
             "Quota",
             "Many limits, all or nothing",
@@ -66,7 +69,7 @@ fn command(verb: Verb) -> Value {
     let mut responses = errors(&["400", "401", "403", "408", "409", "413", "415", "502", "503"]);
     let answered = |schemas: &[&str]| answer("Answered.", schemas);
     match verb {
-        Verb::Slide | Verb::Window | Verb::Bucket => admission(&mut responses, "LimitAnswer"),
+        Verb::Limit(_) => admission(&mut responses, "LimitAnswer"),
         Verb::Quota => admission(&mut responses, "QuotaAnswer"),
         Verb::Peek => {
             responses.insert("200".to_owned(), answered(&["LimitAnswer", "QuotaAnswer"]));
