@@ -4,6 +4,7 @@ use std::ffi::CStr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use rl_core::grammar::top::Verdict;
+use rl_core::limit::Kind;
 
 /// A number that only grows. Commands run one at a time, so counting needs no atomic addition.
 pub(crate) struct Counter(AtomicU64);
@@ -72,9 +73,9 @@ impl Calls {
     }
 }
 
-pub(crate) static SLIDE: Decisions = Decisions::new();
-pub(crate) static WINDOW: Decisions = Decisions::new();
-pub(crate) static BUCKET: Decisions = Decisions::new();
+static SLIDE: Decisions = Decisions::new();
+static WINDOW: Decisions = Decisions::new();
+static BUCKET: Decisions = Decisions::new();
 pub(crate) static QUOTA: Decisions = Decisions::new();
 pub(crate) static MQUOTA: Decisions = Decisions::new();
 pub(crate) static THROTTLE: Decisions = Decisions::new();
@@ -147,6 +148,15 @@ static FIELDS: &[(&CStr, &Counter)] = &[
     (c"apply_calls", &APPLY.calls),
     (c"apply_errors", &APPLY.errors),
 ];
+
+/// The counters of the command for one limit of an algorithm.
+pub(crate) const fn of_limit(kind: Kind) -> &'static Decisions {
+    match kind {
+        Kind::Slide => &SLIDE,
+        Kind::Window => &WINDOW,
+        Kind::Bucket => &BUCKET,
+    }
+}
 
 /// Calls `field` with the name and the value of each counter, in the order of `INFO`.
 pub(crate) fn each(mut field: impl FnMut(&CStr, u64)) {
