@@ -2,8 +2,9 @@
 
 use rl_core::fault::Fault;
 use rl_core::limit::Kind;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, SchemaGenerator};
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::fields::{
     Amount, Cost, Costs, Duration, Key, Lane, Offset, OnErrorField, Refill, Refunded, WindowLength,
@@ -17,7 +18,7 @@ use crate::http::problem::Problem;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, bound(deserialize = "'de: 'a"))]
 #[schemars(rename = "Slide", extend("dependentRequired" = { "priority": ["wait"] }))]
-pub(crate) struct SlideBody<'a> {
+struct SlideBody<'a> {
     key: Key<'a>,
     /// The most cost in any interval of the length of the window.
     limit: Amount<'a>,
@@ -33,7 +34,7 @@ pub(crate) struct SlideBody<'a> {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, bound(deserialize = "'de: 'a"))]
 #[schemars(rename = "Window", extend("dependentRequired" = { "priority": ["wait"] }))]
-pub(crate) struct WindowBody<'a> {
+struct WindowBody<'a> {
     key: Key<'a>,
     /// The most cost in one window.
     limit: Amount<'a>,
@@ -50,7 +51,7 @@ pub(crate) struct WindowBody<'a> {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, bound(deserialize = "'de: 'a"))]
 #[schemars(rename = "Bucket", extend("dependentRequired" = { "priority": ["wait"] }))]
-pub(crate) struct BucketBody<'a> {
+struct BucketBody<'a> {
     key: Key<'a>,
     /// The tokens of a full bucket.
     capacity: Amount<'a>,
@@ -91,6 +92,32 @@ pub(super) fn read<'a>(kind: Kind, text: &'a str, of: &'static str) -> Result<Wo
         Kind::Slide => json::object::<SlideBody<'_>>(text, of)?.words(),
         Kind::Window => json::object::<WindowBody<'_>>(text, of)?.words(),
         Kind::Bucket => json::object::<BucketBody<'_>>(text, of)?.words(),
+    }
+}
+
+/// Adds the schema of such a body to the document of the interface.
+pub(crate) fn add_schema(kind: Kind, generator: &mut SchemaGenerator) {
+    match kind {
+        Kind::Slide => generator.subschema_for::<SlideBody<'_>>(),
+        Kind::Window => generator.subschema_for::<WindowBody<'_>>(),
+        Kind::Bucket => generator.subschema_for::<BucketBody<'_>>(),
+    };
+}
+
+/// What the document says of such a body: the name of its schema, a summary and an example.
+pub(crate) fn about(kind: Kind) -> (&'static str, &'static str, Value) {
+    match kind {
+        Kind::Slide => (
+            "Slide",
+            "Exact sliding window: at most limit in every interval of window",
+            json!({ "key": "api", "limit": 500, "window": "60s" }),
+        ),
+        Kind::Window => (
+            "Window",
+            "Fixed window, aligned to the clock",
+            json!({ "key": "day", "limit": 10000, "window": "1d", "offset": "-8h" }),
+        ),
+        Kind::Bucket => ("Bucket", "Token bucket", json!({ "key": "burst", "capacity": 50, "refill": 8.33 })),
     }
 }
 

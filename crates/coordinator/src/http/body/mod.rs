@@ -19,7 +19,7 @@ mod quota;
 mod quota_limit;
 mod words;
 
-pub(super) use self::limits::{BucketBody, PeekBody, RefundBody, SlideBody, WindowBody};
+pub(super) use self::limits::{PeekBody, RefundBody, about, add_schema};
 pub(super) use self::quota::{CancelBody, QuotaBody, RenewBody, SettleBody};
 use super::problem::Problem;
 use crate::command::{Command, Verb};

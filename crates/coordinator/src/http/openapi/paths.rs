@@ -1,10 +1,10 @@
 //! The paths: what each does, and what it may answer.
 
-use rl_core::limit::Kind;
 use serde_json::{Map, Value, json};
 
 use super::responses::{answer, problem, reference, text, with_headers};
 use crate::command::Verb;
+use crate::http::body::about;
 
 /// All paths.
 pub(super) fn paths() -> Map<String, Value> {
@@ -23,19 +23,7 @@ pub(super) fn paths() -> Map<String, Value> {
 /// `POST /v1/…`
 fn command(verb: Verb) -> Value {
     let (schema, summary, example) = match verb {
-        Verb::Limit(Kind::Slide) => (
-            "Slide",
-            "Exact sliding window: at most limit in every interval of window",
-            json!({ "key": "api", "limit": 500, "window": "60s" }),
-        ),
-        Verb::Limit(Kind::Window) => (
-            "Window",
-            "Fixed window, aligned to the clock",
-            json!({ "key": "day", "limit": 10000, "window": "1d", "offset": "-8h" }),
-        ),
-        Verb::Limit(Kind::Bucket) => {
-            ("Bucket", "Token bucket", json!({ "key": "burst", "capacity": 50, "refill": 8.33 }))
-        }
+        Verb::Limit(kind) => about(kind),
         Verb::Quota => (
             "Quota",
             "Many limits, all or nothing",
