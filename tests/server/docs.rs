@@ -8,6 +8,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use rl_core::fault::Fault;
+use rl_core::limit::Kind;
+
 use crate::common::{Conn, Server, Value};
 
 /// Each command, and a call whose error shows the syntax, if there is one.
@@ -131,6 +134,30 @@ fn each_command_is_written_as_it_is_documented() {
             let error = conn.ask(call).error().to_owned();
             let line = shown.first().unwrap();
             assert!(error.starts_with(&format!("ERR syntax error, expected {line}")), "{error}");
+        }
+    }
+}
+
+#[test]
+fn no_command_is_without_documentation() {
+    let server = Server::start(&["rl.cl-throttle yes"]);
+    let mut conn = server.connect();
+    for name in conn.ask("COMMAND LIST FILTERBY MODULE rl").words() {
+        let name = name.to_ascii_uppercase().replace('|', " ");
+        let is_listed = COMMANDS.iter().any(|(known, _)| *known == name);
+        assert!(is_listed || name == "RL.POLICY", "{name}"); // which has subcommands only
+    }
+}
+
+#[test]
+fn each_algorithm_may_stand_in_a_limit_clause() {
+    let limit = shown("LIMIT").into_iter().collect::<String>();
+    for algorithm in Kind::ALL {
+        let keyword = algorithm.name().to_ascii_uppercase();
+        let is_in = |text: &str| text.split([' ', '[', ']', '|']).any(|word| word == keyword);
+        assert!(is_in(&limit), "{keyword} in docs/commands.md");
+        for fault in [Fault::QuotaSyntax, Fault::PolicySyntax] {
+            assert!(is_in(fault.text().to_str().unwrap()), "{keyword} in {fault:?}");
         }
     }
 }
