@@ -16,6 +16,7 @@ use proptest::prelude::*;
 use rl_core::fault::{Fault, Result};
 use rl_core::grammar::cache::LimitCache;
 use rl_core::grammar::limit::{self as request, Request};
+use rl_core::limit::Kind;
 use rl_core::limit::bucket::BucketRule;
 use rl_core::limit::rule::Rule;
 use rl_core::limit::slide::SlideRule;
@@ -263,14 +264,15 @@ proptest! {
     fn any_words_are_read_within_bounds_or_refused(words in prop::collection::vec(any_word(), 0..9)) {
         let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
         let words = words.as_slice();
-        for request in [request::slide(words), request::window(words), request::bucket(words)].into_iter().flatten() {
+        for request in Kind::ALL.into_iter().flat_map(|kind| request::read_kind(kind, words)) {
             prop_assert!(request.cost <= COUNT_MAX);
             prop_assert!((1..=COUNT_MAX).contains(&common::rule_limit(&request.rule)));
             prop_assert!((1..=Span::MAX.ms()).contains(&request.rule.longest().ms()));
-            match request.rule {
-                Rule::Window(rule) => prop_assert!(rule.offset.unsigned_abs() <= Span::MAX.ms()),
-                Rule::Bucket(rule) => prop_assert!(rule.refill().checked().is_some()),
-                Rule::Slide(_) => {}
+            if let Rule::Window(rule) = request.rule {
+                prop_assert!(rule.offset.unsigned_abs() <= Span::MAX.ms());
+            }
+            if let Rule::Bucket(rule) = request.rule {
+                prop_assert!(rule.refill().checked().is_some());
             }
         }
         let _ = (request::peek(words), request::refund(words));

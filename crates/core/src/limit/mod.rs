@@ -54,45 +54,45 @@ pub mod window;
 
 pub use self::interned::{ParameterSetsLock, lock_parameter_sets, parameter_sets};
 
-/// The algorithms.
-///
-/// A new algorithm is added here first. The compiler then leads to every other place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident = $name:literal, $command:literal;)*) => {
+        /// The algorithms.
+        ///
+        /// A new algorithm is added here first. The compiler then leads to every other place.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Kind { $($(#[$doc])* $kind,)* }
+
+        impl Kind {
+            /// All algorithms.
+            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$kind),*];
+
+            /// The algorithm's name in lower case, as `RL.INFO`, effects and files of policies have it.
+            ///
+            /// In a `LIMIT` clause it is a keyword, in lower or upper case.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$kind => $name,)* }
+            }
+
+            /// Returns the name of the algorithm's command.
+            #[must_use]
+            pub const fn command(self) -> &'static str {
+                match self { $(Self::$kind => $command,)* }
+            }
+        }
+    };
+}
+
+kinds! {
     /// A sliding window: `RL.SLIDE`.
-    Slide,
+    Slide = "slide", "RL.SLIDE";
     /// A fixed window: `RL.WINDOW`.
-    Window,
+    Window = "window", "RL.WINDOW";
     /// A token bucket: `RL.BUCKET`.
-    Bucket,
+    Bucket = "bucket", "RL.BUCKET";
 }
 
 impl Kind {
-    /// All algorithms.
-    pub const ALL: [Self; 3] = [Self::Slide, Self::Window, Self::Bucket];
-
-    /// The algorithm's name in lower case, as `RL.INFO`, effects and files of policies have it.
-    ///
-    /// In a `LIMIT` clause it is a keyword, in lower or upper case.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Slide => "slide",
-            Self::Window => "window",
-            Self::Bucket => "bucket",
-        }
-    }
-
-    /// Returns the name of the algorithm's command.
-    #[must_use]
-    pub const fn command(self) -> &'static str {
-        match self {
-            Self::Slide => "RL.SLIDE",
-            Self::Window => "RL.WINDOW",
-            Self::Bucket => "RL.BUCKET",
-        }
-    }
-
     /// Finds an algorithm by its exact name, as a file or a JSON body has it.
     ///
     /// ```

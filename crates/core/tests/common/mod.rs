@@ -5,6 +5,7 @@
 
 pub(crate) mod any;
 pub(crate) mod bucket;
+pub(crate) mod by_algorithm;
 pub(crate) mod effect;
 pub(crate) mod slide;
 pub(crate) mod window;

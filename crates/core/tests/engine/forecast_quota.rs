@@ -11,11 +11,7 @@ use rl_core::engine::{Standing, Turn, forecast};
 use rl_core::grammar::ask::{Ask, Limits};
 use rl_core::grammar::request::Request;
 use rl_core::grammar::terms::Reserve;
-use rl_core::limit::bucket::BucketRule;
 use rl_core::limit::decision::{Decision, Retry};
-use rl_core::limit::rule::Rule;
-use rl_core::limit::slide::SlideRule;
-use rl_core::limit::window::WindowRule;
 use rl_core::memory::{Memory, Now, Room};
 use rl_core::number::COUNT_MAX;
 use rl_core::queue::{Ahead, Claim, QuotaClaim};
@@ -25,6 +21,7 @@ use rl_core::quota::shape::{Draft, Measure, Shape};
 use rl_core::time::{At, Span};
 use rl_core::value::Value;
 
+use crate::common::by_algorithm::with_limit;
 use crate::common::{TODAY, at, cases, span};
 use crate::world::{cost, measures, rules, slide};
 
@@ -124,12 +121,7 @@ fn amounts() -> impl Strategy<Value = Vec<Arc<Shape>>> {
 /// Makes the same measure with another limit.
 fn of_other(measure: &Measure, most: u64) -> Measure {
     match measure {
-        Measure::Rate(Rule::Slide(rule)) => Measure::Rate(Rule::Slide(SlideRule { limit: most, ..*rule })),
-        Measure::Rate(Rule::Window(rule)) => Measure::Rate(Rule::Window(WindowRule { limit: most, ..*rule })),
-        Measure::Rate(Rule::Bucket(rule)) => {
-            let rule = BucketRule::new(most, rule.refill(), rule.period());
-            Measure::Rate(Rule::Bucket(rule.unwrap()))
-        }
+        Measure::Rate(rule) => Measure::Rate(with_limit(rule, most)),
         Measure::InFlight(_) => Measure::InFlight(most),
     }
 }

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use rl_core::limit::bucket::BucketRule;
 use rl_core::limit::rule::Rule;
-use rl_core::limit::slide::SlideRule;
-use rl_core::limit::window::WindowRule;
 use rl_core::number::{COUNT_MAX, Decimal};
 use rl_core::quota::costs::Costs;
 use rl_core::quota::shape::{Draft, Limit, Measure, Shape};
 use rl_core::time::Span;
 
 use crate::common::any::{slide_rules, window_rules};
+use crate::common::by_algorithm::with_limit;
 use crate::common::{Step, limits, rule_limit, span, spans};
 use crate::key::{Ask, Key, costs};
 use crate::oracle::Oracle;
@@ -76,18 +75,9 @@ fn shape_of(all: &[(&'static [u8], Measure)], (set, first, halves): (u8, u8, u64
 /// Scales the limit by this many halves. What was used ages as before.
 fn scaled(measure: &Measure, halves: u64) -> Measure {
     let most = |limit: u64| (limit / 2 * halves + limit % 2).clamp(1, COUNT_MAX);
-    match *measure {
-        Measure::InFlight(limit) => Measure::InFlight(most(limit)),
-        Measure::Rate(Rule::Slide(rule)) => {
-            Measure::Rate(Rule::Slide(SlideRule { limit: most(rule.limit), ..rule }))
-        }
-        Measure::Rate(Rule::Window(rule)) => {
-            Measure::Rate(Rule::Window(WindowRule { limit: most(rule.limit), ..rule }))
-        }
-        Measure::Rate(Rule::Bucket(rule)) => {
-            let rule = BucketRule::new(most(rule.capacity()), rule.refill(), rule.period()).unwrap();
-            Measure::Rate(Rule::Bucket(rule))
-        }
+    match measure {
+        Measure::InFlight(limit) => Measure::InFlight(most(*limit)),
+        Measure::Rate(rule) => Measure::Rate(with_limit(rule, most(rule_limit(rule)))),
     }
 }
 

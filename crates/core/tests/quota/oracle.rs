@@ -11,10 +11,7 @@ use rl_core::number::COUNT_MAX;
 use rl_core::quota::costs::Costs;
 use rl_core::quota::shape::{Limit, Measure, Shape};
 
-use crate::common::at;
-use crate::common::bucket::BucketOracle;
-use crate::common::slide::SlideOracle;
-use crate::common::window::WindowOracle;
+use crate::common::{at, by_algorithm};
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Oracle {
@@ -217,24 +214,11 @@ pub(crate) fn nothing() -> Costs<'static> {
 
 /// Decides for a limit with these charges, at the instant of its last charge or later.
 pub(crate) fn decide(rule: &Rule, charges: &[(u64, u64)], cost: u64, now: u64) -> Decision {
-    let charges = charges.iter().filter(|(_, cost)| *cost > 0);
-    match rule {
-        Rule::Slide(rule) => {
-            let mut oracle = SlideOracle::default();
-            charges.for_each(|(at, cost)| oracle.charge(rule, *cost, *at));
-            oracle.decide(rule, cost, now)
-        }
-        Rule::Window(rule) => {
-            let mut oracle = WindowOracle::default();
-            charges.for_each(|(at, cost)| oracle.charge(*cost, *at));
-            oracle.decide(rule, cost, now)
-        }
-        Rule::Bucket(rule) => {
-            let mut oracle = BucketOracle::default();
-            charges.for_each(|(at, cost)| oracle.charge(*cost, *at));
-            oracle.decide(rule, cost, now)
-        }
+    let mut oracle = by_algorithm::Oracle::new(rule);
+    for (at, cost) in charges.iter().filter(|(_, cost)| *cost > 0) {
+        oracle.charge(rule, *cost, *at);
     }
+    oracle.decide(rule, cost, now)
 }
 
 /// Converts a decision for a clock that is `behind` ms before its instant: all durations get longer by that.
