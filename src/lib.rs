@@ -87,7 +87,7 @@ fn load(context: &mut Context<'_>, args: Args<'_>) -> bool {
     top::load(context);
     waiting::load(context);
     policies::start(context, file);
-    context.log(Level::Notice, c"redis-rl is ready: RL.SLIDE, RL.WINDOW, RL.BUCKET, RL.QUOTA");
+    context.log(Level::Notice, c"redis-rl is ready");
     true
 }
 
