@@ -126,10 +126,10 @@ fn each_command_is_written_as_it_is_documented() {
     for (name, call) in COMMANDS {
         let shown = shown(name);
         let arguments = if name == "LIMIT" { of_a_limit(&mut conn) } else { arguments(&mut conn, name) };
-        let told: BTreeSet<String> =
+        let described: BTreeSet<String> =
             sequences(&arguments).iter().map(|way| plain(format!("{name} {way}").trim_end())).collect();
         let expected: BTreeSet<String> = shown.iter().map(|line| plain(line)).collect();
-        assert_eq!(told, expected, "{name}");
+        assert_eq!(described, expected, "{name}");
         if !call.is_empty() {
             let error = conn.ask(call).error().to_owned();
             let line = shown.first().unwrap();
@@ -150,7 +150,7 @@ fn no_command_is_without_documentation() {
 }
 
 #[test]
-fn each_algorithm_may_stand_in_a_limit_clause() {
+fn a_limit_clause_may_have_each_algorithm() {
     let limit = shown("LIMIT").into_iter().collect::<String>();
     for algorithm in Kind::ALL {
         let keyword = algorithm.name().to_ascii_uppercase();
@@ -182,6 +182,6 @@ fn each_field_of_info_is_documented_and_the_other_way_round() {
         }
     }
     let info = conn.ask("INFO rl").text();
-    let told = info.lines().filter_map(|line| Some(line.split_once(':')?.0.to_owned())).collect();
-    assert_eq!(documented, told);
+    let described = info.lines().filter_map(|line| Some(line.split_once(':')?.0.to_owned())).collect();
+    assert_eq!(documented, described);
 }

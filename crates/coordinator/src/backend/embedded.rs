@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_has_gone_takes_nothing() {
+    async fn a_disconnected_waiter_charges_nothing() {
         let limits = embedded();
         assert_eq!(limits.run(&slide("500ms", &[])).await.unwrap().allowed(), Some(true));
         let part = limits.part(b"key").unwrap();

@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_meant_is_refused() {
+    fn nonsensical_settings_are_refused() {
         let token = "[[token]]\nname = \"a\"\ntoken = \"0123456789abcdef\"\n";
         let redis = "[redis]\nurl = \"redis://a\"\n";
         let wrong = |text: &str| config(text, &[]).unwrap_err();

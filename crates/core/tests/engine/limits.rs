@@ -34,11 +34,11 @@ impl Limit {
         }
     }
 
-    pub(crate) fn take(&mut self, who: usize, cost: u64, ttl: Option<u64>, now: u64) {
+    pub(crate) fn take(&mut self, caller: usize, cost: u64, ttl: Option<u64>, now: u64) {
         match self {
             Self::Rate(rule, oracle) if cost > 0 => oracle.charge(rule, cost, now),
             Self::Rate(..) => {}
-            Self::Slots(_, held) => held.extend(ttl.map(|ttl| (who, now + ttl))),
+            Self::Slots(_, held) => held.extend(ttl.map(|ttl| (caller, now + ttl))),
         }
     }
 }

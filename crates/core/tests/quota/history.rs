@@ -90,7 +90,7 @@ pub(crate) struct Mix {
     /// Whether a settlement may exceed the estimate.
     pub(crate) excess: bool,
     /// The longest duration of a reservation, in spans of a limit.
-    pub(crate) patience: u64,
+    pub(crate) ttl_windows: u64,
 }
 
 pub(crate) fn play(shapes: &[Arc<Shape>], history: &[Step], begin: u64, mix: Mix) -> Key {
@@ -104,7 +104,7 @@ pub(crate) fn play(shapes: &[Arc<Shape>], history: &[Step], begin: u64, mix: Mix
             oracle = Oracle::default();
         }
         let (id, now) = (IDS[(step.raw.rotate_left(37) % 6) as usize], key.now(clock));
-        let ttl = (1 + step.raw.rotate_left(11) % (mix.patience * span)).min(Span::MAX.ms());
+        let ttl = (1 + step.raw.rotate_left(11) % (mix.ttl_windows * span)).min(Span::MAX.ms());
         let kind = step.pick;
         if kind < mix.settle {
             let open = oracle.is_open(id, now);

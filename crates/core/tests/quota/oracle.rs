@@ -127,10 +127,10 @@ impl Oracle {
             // A limit on reservations has no state to keep.
             let (in_force, in_flight) =
                 (&self.in_force, |limit: &Limit| matches!(limit.measure, Measure::InFlight(_)));
-            let kept = |part: &Part| {
+            let is_needed = |part: &Part| {
                 !in_flight(&part.limit) || in_force.iter().any(|limit| limit.name == part.limit.name)
             };
-            self.open.iter_mut().for_each(|open| open.parts.retain(kept));
+            self.open.iter_mut().for_each(|open| open.parts.retain(is_needed));
         }
         let mut parts = Vec::new();
         for (limit, row) in shape.limits().iter().zip(rows) {
@@ -221,9 +221,9 @@ pub(crate) fn decide(rule: &Rule, charges: &[(u64, u64)], cost: u64, now: u64) -
     oracle.decide(rule, cost, now)
 }
 
-/// Converts a decision for a clock that is `behind` ms before its instant: all durations get longer by that.
-fn seen(decision: Decision, behind: u64) -> Decision {
-    let later = |ms: u64| if ms > 0 { (ms + behind).min(COUNT_MAX) } else { 0 };
+/// Converts a decision for a clock that is `lag` ms before its instant: all durations get longer by that.
+fn seen(decision: Decision, lag: u64) -> Decision {
+    let later = |ms: u64| if ms > 0 { (ms + lag).min(COUNT_MAX) } else { 0 };
     let retry = match decision.retry {
         Retry::After(ms) => Retry::After(later(ms)),
         retry => retry,
