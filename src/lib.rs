@@ -61,7 +61,7 @@ fn load(context: &mut Context<'_>, args: Args<'_>) -> bool {
         return false;
     }
     let category = command::add_category(context, CATEGORY).then_some(CATEGORY);
-    for command in commands::ALL {
+    for command in commands::all() {
         if command::register(context, command, category) != Registered::Yes {
             context
                 .log(Level::Warning, c"redis-rl: a command RL.* could not be registered, is its name taken?");
@@ -87,7 +87,7 @@ fn load(context: &mut Context<'_>, args: Args<'_>) -> bool {
     top::load(context);
     waiting::load(context);
     policies::start(context, file);
-    context.log(Level::Notice, c"redis-rl is ready: RL.SLIDE, RL.WINDOW, RL.BUCKET, RL.QUOTA");
+    context.log(Level::Notice, c"redis-rl is ready");
     true
 }
 

@@ -4,6 +4,7 @@ use std::ffi::CStr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use rl_core::grammar::top::Verdict;
+use rl_core::limit::Kind;
 
 /// A number that only grows. Commands run one at a time, so counting needs no atomic addition.
 pub(crate) struct Counter(AtomicU64);
@@ -72,9 +73,7 @@ impl Calls {
     }
 }
 
-pub(crate) static SLIDE: Decisions = Decisions::new();
-pub(crate) static WINDOW: Decisions = Decisions::new();
-pub(crate) static BUCKET: Decisions = Decisions::new();
+static LIMITS: [Decisions; Kind::ALL.len()] = [const { Decisions::new() }; Kind::ALL.len()];
 pub(crate) static QUOTA: Decisions = Decisions::new();
 pub(crate) static MQUOTA: Decisions = Decisions::new();
 pub(crate) static THROTTLE: Decisions = Decisions::new();
@@ -102,17 +101,17 @@ pub(crate) static INFO: Calls = Calls::new();
 pub(crate) static TOP: Calls = Calls::new();
 pub(crate) static APPLY: Calls = Calls::new();
 
-/// The fields in order. The server puts `rl_` before each name.
+/// The fields that count the command for one limit, in the order of [`Decisions`].
+const fn limit_fields(kind: Kind) -> [&'static CStr; 3] {
+    match kind {
+        Kind::Slide => [c"slide_admitted", c"slide_denied", c"slide_errors"],
+        Kind::Window => [c"window_admitted", c"window_denied", c"window_errors"],
+        Kind::Bucket => [c"bucket_admitted", c"bucket_denied", c"bucket_errors"],
+    }
+}
+
+/// The other fields in order. The server puts `rl_` before each name.
 static FIELDS: &[(&CStr, &Counter)] = &[
-    (c"slide_admitted", &SLIDE.admitted),
-    (c"slide_denied", &SLIDE.denied),
-    (c"slide_errors", &SLIDE.errors),
-    (c"window_admitted", &WINDOW.admitted),
-    (c"window_denied", &WINDOW.denied),
-    (c"window_errors", &WINDOW.errors),
-    (c"bucket_admitted", &BUCKET.admitted),
-    (c"bucket_denied", &BUCKET.denied),
-    (c"bucket_errors", &BUCKET.errors),
     (c"quota_admitted", &QUOTA.admitted),
     (c"quota_denied", &QUOTA.denied),
     (c"quota_errors", &QUOTA.errors),
@@ -148,8 +147,20 @@ static FIELDS: &[(&CStr, &Counter)] = &[
     (c"apply_errors", &APPLY.errors),
 ];
 
+/// The counters of the command for one limit of an algorithm.
+#[expect(clippy::indexing_slicing, reason = "an algorithm's number is below that of all algorithms")]
+pub(crate) const fn of_limit(kind: Kind) -> &'static Decisions {
+    &LIMITS[kind as usize]
+}
+
 /// Calls `field` with the name and the value of each counter, in the order of `INFO`.
 pub(crate) fn each(mut field: impl FnMut(&CStr, u64)) {
+    for kind in Kind::ALL {
+        let Decisions { admitted, denied, errors } = of_limit(kind);
+        for (name, counter) in limit_fields(kind).iter().zip([admitted, denied, errors]) {
+            field(name, counter.get());
+        }
+    }
     for (name, counter) in FIELDS {
         field(name, counter.get());
     }

@@ -1,12 +1,17 @@
 //! `RL.SLIDE`, `RL.WINDOW`, `RL.BUCKET`: one request to one limit.
 
+use std::marker::PhantomData;
+
 use rl_core::engine::limit::turn;
 use rl_core::engine::{Standing, Turn};
 use rl_core::fault::Result;
 use rl_core::grammar::cache::LimitCache;
 use rl_core::grammar::limit::{self, Request};
 use rl_core::grammar::top::Verdict;
+use rl_core::limit::Kind;
+use rl_core::limit::algorithm::Algorithm;
 use rl_core::limit::decision::Decision;
+use rl_core::limit::rule::Rule;
 
 use super::answer::{come, key};
 use crate::host::Server;
@@ -19,69 +24,49 @@ use crate::sys::reply::Reply;
 use crate::top;
 use crate::waiting::{self, Answer};
 
-/// `RL.SLIDE key limit window [COST n] [WAIT duration [PRIORITY lane]]`
-pub(crate) struct Slide;
-/// `RL.WINDOW key limit window [OFFSET duration] [COST n] [WAIT duration [PRIORITY lane]]`
-pub(crate) struct Window;
-/// `RL.BUCKET key capacity refill [period] [COST n] [WAIT duration [PRIORITY lane]]`
-pub(crate) struct Bucket;
+/// The command of the algorithm with the rule `A`. The words after the key are the algorithm's own:
+/// see [`Algorithm::read`].
+pub(super) struct Limit<A>(PhantomData<A>);
 
-/// A command for one limit.
-trait Limit: 'static {
-    const COUNT: &'static Decisions;
-    const CACHE: &'static MainThreadCell<LimitCache>;
-    fn read(args: &Args<'_>) -> Result<Request>;
-}
+/// The last request of each of these commands.
+static CACHES: [MainThreadCell<LimitCache>; Kind::ALL.len()] =
+    [const { MainThreadCell::new(LimitCache::new()) }; Kind::ALL.len()];
 
-static SLIDE: MainThreadCell<LimitCache> = MainThreadCell::new(LimitCache::new());
-static WINDOW: MainThreadCell<LimitCache> = MainThreadCell::new(LimitCache::new());
-static BUCKET: MainThreadCell<LimitCache> = MainThreadCell::new(LimitCache::new());
-
-impl Limit for Slide {
-    const COUNT: &'static Decisions = &metrics::SLIDE;
-    const CACHE: &'static MainThreadCell<LimitCache> = &SLIDE;
+impl<A: Algorithm + Into<Rule>> Limit<A> {
+    const COUNT: &'static Decisions = metrics::of_limit(A::KIND);
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "the compiler evaluates it, and refuses an index that is too large"
+    )]
+    const CACHE: &'static MainThreadCell<LimitCache> = &CACHES[A::KIND as usize];
 
     fn read(args: &Args<'_>) -> Result<Request> {
-        limit::slide(args)
+        limit::read::<A, _>(args)
     }
 }
 
-impl Limit for Window {
-    const COUNT: &'static Decisions = &metrics::WINDOW;
-    const CACHE: &'static MainThreadCell<LimitCache> = &WINDOW;
-
-    fn read(args: &Args<'_>) -> Result<Request> {
-        limit::window(args)
-    }
-}
-
-impl Limit for Bucket {
-    const COUNT: &'static Decisions = &metrics::BUCKET;
-    const CACHE: &'static MainThreadCell<LimitCache> = &BUCKET;
-
-    fn read(args: &Args<'_>) -> Result<Request> {
-        limit::bucket(args)
-    }
-}
-
-impl<L: Limit> Handler for L {
+impl<A: Algorithm + Into<Rule>> Handler for Limit<A> {
     const WORDS: (usize, usize) = (4, usize::MAX);
 
     fn run(context: &mut Context<'_>, args: Args<'_>, reply: Reply<'_>) {
-        come(reply, &L::COUNT.errors, |reply| run::<L>(context, args, reply));
+        come(reply, &Self::COUNT.errors, |reply| run::<A>(context, args, reply));
     }
 }
 
 /// Runs a request that has just come.
-fn run<L: Limit>(context: &mut Context<'_>, args: Args<'_>, place: &mut Option<Reply<'_>>) -> Result<()> {
+fn run<A: Algorithm + Into<Rule>>(
+    context: &mut Context<'_>,
+    args: Args<'_>,
+    place: &mut Option<Reply<'_>>,
+) -> Result<()> {
     let main_thread = context.main_thread();
-    let asked =
-        L::CACHE.with(main_thread, |cache| ask::<L>(context, args, cache.read(&args, L::read)?, place));
+    let asked = Limit::<A>::CACHE
+        .with(main_thread, |cache| ask::<A>(context, args, cache.read(&args, Limit::<A>::read)?, place));
     // The cache is in use if another module, told of this request's key, called the command again.
-    asked.unwrap_or_else(|| ask::<L>(context, args, &L::read(&args)?, place))
+    asked.unwrap_or_else(|| ask::<A>(context, args, &Limit::<A>::read(&args)?, place))
 }
 
-fn ask<L: Limit>(
+fn ask<A: Algorithm + Into<Rule>>(
     context: &mut Context<'_>,
     args: Args<'_>,
     request: &Request,
@@ -90,7 +75,7 @@ fn ask<L: Limit>(
     let wait = request.wait.unwrap_or_default();
     match turn(&mut Server::new(context), key(args)?, request, Standing::Newcomer(wait.lane))? {
         Turn::Answer { reply: decision, .. } => {
-            count(context, args.get(1), L::COUNT, &decision);
+            count(context, args.get(1), Limit::<A>::COUNT, &decision);
             if let Some(place) = place.take() {
                 reply(place, &decision);
             }
@@ -98,25 +83,29 @@ fn ask<L: Limit>(
         }
         Turn::Wait { claims, .. } => {
             let Some(place) = place.take() else { return Ok(()) };
-            waiting::join(context, place, args, 1..2, wait, claims, again::<L>)
+            waiting::join(context, place, args, 1..2, wait, claims, again::<A>)
         }
     }
 }
 
 /// Runs a request that waits.
-fn again<L: Limit>(context: &mut Context<'_>, args: Args<'_>, standing: Standing) -> Turn<Answer> {
-    let turn = L::read(&args).and_then(|request| {
+fn again<A: Algorithm + Into<Rule>>(
+    context: &mut Context<'_>,
+    args: Args<'_>,
+    standing: Standing,
+) -> Turn<Answer> {
+    let turn = Limit::<A>::read(&args).and_then(|request| {
         Ok(match turn(&mut Server::new(context), key(args)?, &request, standing)? {
             Turn::Wait { after, claims } => Turn::Wait { after, claims },
             Turn::Answer { admitted, reply: decision } => {
-                count(context, args.get(1), L::COUNT, &decision);
+                count(context, args.get(1), Limit::<A>::COUNT, &decision);
                 let reply: Answer = Box::new(move |place| reply(place, &decision));
                 Turn::Answer { admitted, reply }
             }
         })
     });
     turn.unwrap_or_else(|fault| {
-        L::COUNT.errors.count();
+        Limit::<A>::COUNT.errors.count();
         waiting::refuse(fault)
     })
 }

@@ -15,15 +15,36 @@ mod reservation;
 mod throttle;
 mod top;
 
+use rl_core::limit::Kind;
+use rl_core::limit::bucket::BucketRule;
+use rl_core::limit::slide::SlideRule;
+use rl_core::limit::window::WindowRule;
+
 use self::kinds::{decides, gives_back, reads};
+use self::limit::Limit;
 use crate::sys::command::{Command, entry, entry_with_keys};
 use crate::{command_docs as docs, effects};
 
 /// All commands of the module.
-pub(crate) static ALL: &[Command] = &[
-    decides(c"RL.SLIDE", entry::<limit::Slide>(), docs::SLIDE),
-    decides(c"RL.WINDOW", entry::<limit::Window>(), docs::WINDOW),
-    decides(c"RL.BUCKET", entry::<limit::Bucket>(), docs::BUCKET),
+pub(crate) fn all() -> impl Iterator<Item = &'static Command> {
+    LIMITS.iter().chain(OTHERS)
+}
+
+/// The commands for one limit.
+static LIMITS: [Command; Kind::ALL.len()] =
+    [of_limit(Kind::Slide), of_limit(Kind::Window), of_limit(Kind::Bucket)];
+
+/// The command for one limit of an algorithm.
+const fn of_limit(kind: Kind) -> Command {
+    match kind {
+        Kind::Slide => decides(c"RL.SLIDE", entry::<Limit<SlideRule>>(), docs::SLIDE),
+        Kind::Window => decides(c"RL.WINDOW", entry::<Limit<WindowRule>>(), docs::WINDOW),
+        Kind::Bucket => decides(c"RL.BUCKET", entry::<Limit<BucketRule>>(), docs::BUCKET),
+    }
+}
+
+/// All other commands.
+static OTHERS: &[Command] = &[
     decides(c"RL.QUOTA", entry::<quota::One>(), docs::QUOTA),
     Command {
         flags: c"write deny-oom fast blocking getkeys-api",

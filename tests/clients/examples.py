@@ -58,13 +58,13 @@ def check_server(program, protocol, server, away, what):
         try:
             spoken = []
 
-            def stands_in_line():
+            def is_in_line():
                 if server.info().get("rl_waiting_high") == 1:
                     others = [each for each in server.client.client_list() if each["cmd"].upper().startswith("RL.")]
                     spoken.extend(int(each["resp"]) for each in others)
                 return spoken or example.poll() is not None
 
-            wait_until(f"{what} stands in line", stands_in_line, seconds=120)
+            wait_until(f"{what} is in line", is_in_line, seconds=120)
             finish(example, what)
         finally:
             example.kill()

@@ -1,4 +1,4 @@
-"""What the limits allow, computed the slow way: every admission is kept, everything is summed."""
+"""What the limits allow, computed the slow way: it stores every admission and sums them."""
 
 from collections import deque
 

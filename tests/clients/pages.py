@@ -1,5 +1,5 @@
-"""The Python programs in docs/: each is run as it stands, with redis-py against a real server. Only the call to a provider,
-which costs money, and what a reader is to put in place of it, are made up here.
+"""The Python programs in docs/: each is run unchanged, with redis-py against a real server. Only the call to a provider,
+which costs money, and what a reader is to put there, are made up here.
 
 And the commands that examples/README.md gives for each example: they are typed in a copy of its folder."""
 
@@ -61,14 +61,14 @@ class Provider:
 
 
 def run_program(program, server, names):
-    kept = {name: sys.modules.get(name) for name in ("redis", "anthropic")}
+    loaded = {name: sys.modules.get(name) for name in ("redis", "anthropic")}
     anthropic = types.ModuleType("anthropic")
     anthropic.Anthropic, anthropic.RateLimitError = Provider, Provider.RateLimitError
     sys.modules.update(redis=connected_to(server), anthropic=anthropic)
     try:
         exec(compile(program, "docs", "exec"), names)
     finally:
-        for name, module in kept.items():
+        for name, module in loaded.items():
             if module:
                 sys.modules[name] = module
             else:

@@ -324,4 +324,4 @@ def check(loads, main, line, observer, arrivals):
     assert info["rl_slide_admitted"] == sum(went) and sum(info[f"rl_waiting_{lane.lower()}"] for lane in LANES) == 0
     assert total(loads, "line", "denied") == 0
     medians = ", ".join(f"{lane} {median:.0f} ms" for lane, median in zip(LANES, medians))
-    print(f"  line: {sum(went)} went in turn, past {jumps_to_see} that stood behind; median wait {medians}")
+    print(f"  line: {sum(went)} went in turn, with {jumps_to_see} still in line; median wait {medians}")

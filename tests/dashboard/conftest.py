@@ -19,8 +19,8 @@ from playwright.sync_api import expect, sync_playwright
 
 SECRET = "s3cret-of-this-test"
 ONLY_MINE = "only-mine-of-this-test"
-PATIENCE = 20  # seconds, for a program to start or a number to arrive
-expect.set_options(timeout=PATIENCE * 1000)
+TIMEOUT = 20  # seconds, for a program to start or a number to arrive
+expect.set_options(timeout=TIMEOUT * 1000)
 
 
 def free_port():
@@ -41,15 +41,15 @@ class Coordinator:
         command = [os.environ["RL_COORDINATOR"], "--listen", f"127.0.0.1:{self.port}", *self.options]
         with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log)
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT
         while time.monotonic() < end:
             assert self.process.poll() is None, (self.folder / "log").read_text()
             try:
-                with urllib.request.urlopen(f"{self.url}/healthz", timeout=PATIENCE):
+                with urllib.request.urlopen(f"{self.url}/healthz", timeout=TIMEOUT):
                     return self
             except OSError:
                 time.sleep(0.05)  # not listening yet
-        raise AssertionError(f"not listening within {PATIENCE} s: {(self.folder / 'log').read_text()}")
+        raise AssertionError(f"not listening within {TIMEOUT} s: {(self.folder / 'log').read_text()}")
 
     def signal(self, number):
         self.process.send_signal(number)
@@ -58,12 +58,12 @@ class Coordinator:
         self.process.kill()
         self.process.wait()
 
-    def post(self, path, body, token=None, patience=PATIENCE):
+    def post(self, path, body, token=None, timeout=TIMEOUT):
         """The status and the JSON of an answer."""
         headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {token}"} if token else {})
         request = urllib.request.Request(self.url + path, json.dumps(body).encode(), headers)
         try:
-            with urllib.request.urlopen(request, timeout=patience) as reply:
+            with urllib.request.urlopen(request, timeout=timeout) as reply:
                 return reply.status, json.load(reply)
         except urllib.error.HTTPError as error:
             return error.code, json.load(error)
@@ -85,7 +85,7 @@ def expect_rows(page, table, rows):
 def expect_requests(page, admitted, denied):
     """The table of each 10 seconds sums up, or comes to sum up, to these."""
     summed = "body => [1, 2].map(i => [...body.rows].reduce((sum, row) => sum + Number(row.cells[i].textContent), 0))"
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT
     while (found := page.locator("#rates-rows").evaluate(summed)) != [admitted, denied]:
         assert time.monotonic() < end, found
         page.wait_for_timeout(100)

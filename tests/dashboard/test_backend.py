@@ -38,7 +38,7 @@ def redis(tmp_path):
         process.stdout.close()
 
 
-def test_a_redis_server_that_goes_and_comes(coordinator, redis, visit):
+def test_a_redis_server_that_restarts(coordinator, redis, visit):
     url, process = redis()
     server = coordinator("--redis", url)
     page = visit(server.url)

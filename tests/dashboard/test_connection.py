@@ -13,7 +13,7 @@ def live(page):
     expect(page.locator("#connection")).to_have_text("Live")
 
 
-def test_paused_numbers_stand_still_and_catch_up(server, visit):
+def test_paused_numbers_do_not_change_and_catch_up(server, visit):
     page = visit(server.url)
     live(page)
     page.get_by_role("button", name="Pause").click()
@@ -33,7 +33,7 @@ def test_paused_numbers_stand_still_and_catch_up(server, visit):
     expect_requests(page, 3, 0)
 
 
-def test_a_server_that_goes_and_comes_is_found_again(server, visit):
+def test_a_server_that_restarts_is_found_again(server, visit):
     page = visit(server.url)
     live(page)
     server.slide("k", 10, 4)
@@ -56,7 +56,7 @@ def test_a_server_that_goes_and_comes_is_found_again(server, visit):
     )
 
 
-def test_it_tries_ever_more_seldom_and_at_once_when_told(server, visit):
+def test_it_retries_less_often_and_at_once_on_request(server, visit):
     page = visit(server.url)
     live(page)
     server.kill()

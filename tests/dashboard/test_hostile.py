@@ -79,7 +79,7 @@ def test_marks_that_climb_do_not_reach_other_rows(server, visit):
     assert above.screenshot() == climbing
 
 
-def test_a_page_told_nonsense_says_so_or_shows_nothing(server, visit):
+def test_an_invalid_state_is_reported_or_ignored(server, visit):
     """States as no server of ours sends them, given to the page's own code in the browser."""
     page = visit(server.url)
     expect(page.locator("#connection")).to_have_text("Live")

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import PATIENCE
+from conftest import TIMEOUT
 from playwright.sync_api import expect
 
 SCHEMES = ["light", "dark"]
@@ -52,14 +52,14 @@ def test_nothing_is_wrong_by_axe_nor_wider_than_the_window(busy, visit, pictures
     assert busy.post("/v1/slide", line)[0] == 200
     with ThreadPoolExecutor(10) as clients:
         for lane in ["critical", "normal", "normal", "normal", "low"]:
-            clients.submit(busy.post, "/v1/slide", line | {"wait": "1h", "priority": lane}, patience=3_600)
+            clients.submit(busy.post, "/v1/slide", line | {"wait": "1h", "priority": lane}, timeout=3_600)
         stop = threading.Event()
         clients.submit(traffic, busy, stop)
         try:
             for (scheme, width), page in pages.items():
                 settled(page)
                 row = page.locator("#rates-rows > tr").nth(min(29, SECONDS // 10))
-                expect(row).to_be_attached(timeout=(SECONDS + PATIENCE) * 1000)
+                expect(row).to_be_attached(timeout=(SECONDS + TIMEOUT) * 1000)
                 expect(page.locator("#lanes > tr")).to_have_count(1)
                 background = page.evaluate("getComputedStyle(document.body).backgroundColor")
                 assert (sum(map(int, re.findall(r"\d+", background)[:3])) > 384) == (scheme == "light"), background
@@ -76,7 +76,7 @@ def test_nothing_is_wrong_by_axe_nor_wider_than_the_window(busy, visit, pictures
 
 
 def traffic(server, stop):
-    """Comes and goes, until told to stop."""
+    """Sends requests at a rate that rises and falls, until it is stopped."""
     second = 0
     while not stop.wait(0.1):
         second += 0.1
@@ -128,7 +128,7 @@ def seen(color, matrix):
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_what_axe_does_not_measure_has_contrast_too(busy, visit, scheme):
+def test_colors_that_axe_does_not_measure_have_contrast(busy, visit, scheme):
     page = visit(busy.url, color_scheme=scheme)
     settled(page)
 
@@ -255,7 +255,7 @@ def test_only_changes_of_state_are_spoken(busy, visit):
     assert page.evaluate("spoken.length") > 0
 
 
-def test_what_is_read_or_selected_stays_while_numbers_move(busy, visit):
+def test_read_or_selected_text_stays_while_numbers_move(busy, visit):
     page = visit(busy.url)
     settled(page)
     page.get_by_text("As a table").click()

@@ -8,7 +8,7 @@ from conftest import expect_requests, expect_rows
 from playwright.sync_api import expect
 
 
-def test_a_server_that_nobody_asked_says_so_and_how_to(server, visit):
+def test_an_unused_server_says_so_and_how_to_ask(server, visit):
     page = visit(server.url)
     expect(page.locator("#connection")).to_have_text("Live")
     expect(page.locator("#backend")).to_have_text("embedded, up")
@@ -28,7 +28,7 @@ def test_a_server_that_nobody_asked_says_so_and_how_to(server, visit):
     expect_rows(page, "#top", [["hello", "1", "0", "0 %"]])
 
 
-def test_totals_top_keys_and_rates_are_those_of_what_was_sent(server, visit):
+def test_totals_top_keys_and_rates_match_the_requests(server, visit):
     page = visit(server.url)
     expect(page.locator("#connection")).to_have_text("Live")
     sent = {
@@ -97,7 +97,7 @@ def test_each_limit_of_a_quota_is_shown_as_full_as_it_is(server, visit):
     expect(page.locator(".gauge .plot .line")).to_have_count(3)
 
 
-def test_who_waits_is_shown_by_lane_and_gone_when_served(server, visit):
+def test_waiters_are_shown_by_lane_and_disappear_when_served(server, visit):
     page = visit(server.url)
     body = {"key": "line", "limit": 4, "window": "6s"}
     assert server.post("/v1/slide", body | {"cost": 4})[0] == 200

@@ -95,7 +95,7 @@ def state(at, admitted, denied=0, uptime=None, fill=()):
 RATES = "const h = new m.History(); for (const s of a) h.add(s); return [h.rates.map((r) => r.admitted), [...h.slots]];"
 
 
-def test_rates_come_from_counters_and_end_where_nobody_looked(call):
+def test_rates_come_from_counters_and_have_gaps_while_unwatched(call):
     rates, slots = call(
         "history.js",
         RATES,
@@ -107,7 +107,7 @@ def test_rates_come_from_counters_and_end_where_nobody_looked(call):
         state(21_000, 902, 5),
         state(22_000, 3, 1, uptime=1),  # a new server
         state(23_000, 7, 1, uptime=2),
-        state(24_000, 9, 2, uptime=0),  # another new server, whose counters were kept
+        state(24_000, 9, 2, uptime=0),  # another new server, whose counters were stored
     )
     assert rates == [None, 10, 0, None, 2, None, 4, None]
     assert slots == [[10_000, {"admitted": 10, "denied": 5}], [20_000, {"admitted": 6, "denied": 0}]]
@@ -119,8 +119,8 @@ def test_a_clock_set_back_begins_anew(call):
     assert slots == [[30_000, {"admitted": 3, "denied": 0}]]
 
 
-def test_only_five_minutes_and_so_many_limits_are_kept(call):
-    kept = call(
+def test_only_five_minutes_and_a_bounded_number_of_limits_are_stored(call):
+    stored = call(
         "history.js",
         """
         const h = new m.History();
@@ -135,5 +135,5 @@ def test_only_five_minutes_and_so_many_limits_are_kept(call):
         return [h.rates.length, h.slots.size, stays.length, stays[0].full, series];
         """,
     )
-    assert kept[:4] == [301, 31, 301, 0.75]
-    assert kept[4] <= 640 / 19
+    assert stored[:4] == [301, 31, 301, 0.75]
+    assert stored[4] <= 640 / 19

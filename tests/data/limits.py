@@ -230,7 +230,7 @@ def after(client, other):
     client.line("RL.QUOTA multi:quota POLICY model RESERVE 3650d ID m")
     client.do("EXEC")
     client.do("EVAL", "return redis.call('RL.SLIDE', KEYS[1], 10, '3650d', 'COST', 4)", 1, "script:slide")
-    # A client that waits, and goes on when something is given back.
+    # A client that waits, and is admitted when cost is refunded.
     client.line("RL.SLIDE slide:waited 5 3650d COST 5")
     other.send(*"RL.SLIDE slide:waited 5 3650d COST 2 WAIT 60".split())
     until("a client waits", lambda: b"rl_waiting_normal:1" in client.do("INFO", "everything"))

@@ -18,7 +18,7 @@ from pathlib import Path
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 PAGE = EXAMPLES.parent / "docs/monitoring.md"
-PATIENCE = 60  # seconds, for a program to start or a number to arrive
+TIMEOUT = 60  # seconds, for a program to start or a number to arrive
 
 # Commands that move each counter on the panels: admitted, denied, errors, and waiters, of which the last
 # times out.
@@ -36,7 +36,7 @@ def free_port():
 
 
 def until(what, is_so):
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT
     while True:
         try:
             if found := is_so():
@@ -44,12 +44,12 @@ def until(what, is_so):
         except OSError:
             pass  # not listening yet
         if time.monotonic() > end:
-            raise SystemExit(f"test-monitoring: {what}: not within {PATIENCE} s")
+            raise SystemExit(f"test-monitoring: {what}: not within {TIMEOUT} s")
         time.sleep(0.1)
 
 
 def get(url):
-    with urllib.request.urlopen(url, timeout=PATIENCE) as reply:
+    with urllib.request.urlopen(url, timeout=TIMEOUT) as reply:
         return reply.read().decode()
 
 
@@ -57,7 +57,7 @@ class Redis:
     """One connection, requests as lines of words; replies are read, and not looked at."""
 
     def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT)
         self.replies = self.socket.makefile("rb")
 
     def ask(self, line):

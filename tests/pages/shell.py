@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""The shell lines in README.md, docs/ and examples/README.md: each is run as it stands in a shell, in the order of its page.
+"""The shell lines in README.md, docs/ and examples/README.md: each is run unchanged in a shell, in the order of its page.
 
 What a line says of where things are is true in the shell that it is run in, by programs of the same names in front of the PATH: `redis-cli` asks, and
 `redis-server` and `make run` start, a server on a free port; `cargo run -p rl-coordinator` and `curl` likewise; `pip` and `python3` are those of a virtual
-environment. A line that is known to nobody fails: it is to be run here, or by a script that ELSEWHERE names, which has to read it from its page.
+environment. An unknown line fails: it is to be run here, or by a script that ELSEWHERE names, which has to read it from its page.
 What curl is shown to be answered it has to be answered. And files of the coordinator's that are shown have to be right.
 
 What is typed at `redis-cli` alone is tests/server/pages.rs's, which compares the answers too; lines behind `> ` likewise.
@@ -44,7 +44,7 @@ def is_whole(line):
 
 
 def lines(page):
-    """The shell lines of a page, each with what is set before it in its block, and what stands below it as the answer."""
+    """The shell lines of a page, each with the settings before it in its block, and the answer that is shown below it."""
     for block in blocks(page, "(?:sh|bash|console)?"):
         rest, setting = [line.strip() for line in block.splitlines()], ""
         while rest:
@@ -72,7 +72,7 @@ def free_port():
 
 
 class Shell:
-    """A folder of programs to stand before the others, the server that is asked, and the coordinator."""
+    """A folder of programs that take precedence, the server, and the coordinator."""
 
     def __init__(self, options):
         self.folder = tempfile.mkdtemp(prefix="rl-pages-")
@@ -190,7 +190,7 @@ def do(shell, page, line, setting, answer):
         answered = shell.run(setting + line).rstrip("\n")
         assert answered and (not answer or answered == answer), f"{line}: {answered}"
     else:
-        assert line in CHECKED, f"{page}: nobody runs this: {line}"
+        assert line in CHECKED, f"{page}: no test runs this: {line}"
         if not shell.started:
             shell.start("make run")
         CHECKED[line](shell, line)

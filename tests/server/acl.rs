@@ -1,5 +1,8 @@
 //! Access control: by command, by category, and by key, with separate permissions to read and to write.
 
+use std::fs;
+use std::path::Path;
+
 use crate::common::{Conn, Server};
 
 /// Commands that change quotas.
@@ -24,6 +27,21 @@ fn login(server: &Server, rules: &str) -> Conn {
     conn
 }
 
+/// Commands that the user `limiter` of redis.conf may not run: they are for operators and servers.
+const NOT_FOR_CALLERS: [&str; 5] = ["rl.apply", "rl.policy", "rl.policy|del", "rl.policy|set", "rl.top"];
+
+#[test]
+fn redis_conf_permits_the_commands_of_callers() {
+    let file = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("redis.conf")).unwrap();
+    let user = file.lines().find(|line| line.starts_with("user limiter ")).unwrap();
+    let server = Server::start(&[]);
+    for command in server.connect().ask("COMMAND LIST FILTERBY MODULE rl").words() {
+        let command = command.to_ascii_lowercase();
+        let is_permitted = user.split(' ').any(|word| word == format!("+{command}"));
+        assert_eq!(is_permitted, !NOT_FOR_CALLERS.contains(&&*command), "{command}");
+    }
+}
+
 #[test]
 fn a_user_may_be_given_single_commands() {
     let server = Server::start(&[]);
@@ -39,7 +57,7 @@ fn a_user_may_be_given_single_commands() {
 }
 
 #[test]
-fn keys_are_kept_apart() {
+fn keys_have_separate_limits() {
     let server = Server::start(&[]);
     let mut conn = login(&server, "~mine:* +@all");
     for line in [
@@ -66,7 +84,7 @@ fn keys_are_kept_apart() {
 }
 
 #[test]
-fn who_may_only_read_a_key_may_peek_and_not_take() {
+fn a_user_with_read_access_may_peek_and_not_charge() {
     let server = Server::start(&[]);
     server.connect().done("RL.SLIDE k 5 60");
     server.connect().done("RL.QUOTA q LIMIT a 5 60");

@@ -32,7 +32,7 @@ fn book(conn: &mut Conn, log: &mut Log, random: &mut Random, count: usize, gap: 
 }
 
 #[test]
-fn ten_thousand_instants_are_kept_to_the_millisecond() {
+fn ten_thousand_instants_are_exact_to_the_millisecond() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     let mut random = Random::new(2);
@@ -47,7 +47,7 @@ fn ten_thousand_instants_are_kept_to_the_millisecond() {
 }
 
 #[test]
-fn beyond_them_nothing_is_forgotten_early_and_nothing_kept_a_ten_thousandth_longer() {
+fn beyond_them_cost_ages_out_at_most_a_ten_thousandth_late() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     let mut random = Random::new(3);

@@ -1,9 +1,9 @@
 //! CL.THROTTLE: the requests and replies of redis-cell's clients, on a bucket of this module.
 
-mod asked_for;
-mod kept;
+mod effects;
+mod setting;
 
-use crate::common::waiting::assert_nobody_waits;
+use crate::common::waiting::assert_no_waiters;
 use crate::common::{Server, Waiter};
 
 const ON: &str = "rl.cl-throttle yes";
@@ -116,7 +116,7 @@ fn a_key_may_be_any_bytes() {
 }
 
 #[test]
-fn what_makes_no_sense_is_an_error_that_names_it() {
+fn an_invalid_argument_is_an_error_that_names_it() {
     let server = Server::start(&[ON]);
     let mut conn = server.connect();
     conn.done("CL.THROTTLE k 4 1 60");
@@ -158,5 +158,5 @@ fn it_takes_nothing_that_others_are_in_line_for() {
     assert!((3 * 3_600 - 60..=3 * 3_600).contains(&retry), "{retry}");
     conn.done("RL.REFUND k 2");
     assert_eq!(waiter.five()[..3], [1, 5, 0]);
-    assert_nobody_waits(&mut conn);
+    assert_no_waiters(&mut conn);
 }

@@ -223,7 +223,7 @@ fn docs_tell_what_each_does_since_when_and_at_what_cost() {
 }
 
 #[test]
-fn options_are_told_by_their_token() {
+fn options_have_their_token() {
     let server = Server::start(&["rl.cl-throttle yes"]);
     let mut conn = server.connect();
     for (name, argument, token) in [

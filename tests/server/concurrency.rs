@@ -32,7 +32,7 @@ const REQUESTS: [&str; 7] = [
 ];
 
 #[test]
-fn no_interval_is_over_admitted_and_totals_are_what_clients_were_told() {
+fn no_interval_is_over_admitted_and_totals_match_the_replies() {
     let server = Server::start(&["appendonly yes", "appendfsync no"]);
     let workers: Vec<(Child, PathBuf)> = (0..PROCESSES).map(|seed| spawn(&server, seed)).collect();
     let mut told: HashMap<String, u128> = HashMap::new();

@@ -30,7 +30,7 @@ fn trace(server: &Server, conn: &mut Conn) -> Trace {
 }
 
 #[test]
-fn what_admits_nothing_writes_nothing() {
+fn requests_that_admit_nothing_write_nothing() {
     let server = Server::start_tcp(&["appendonly yes", "appendfsync always"]);
     let replica = Server::start(&[&format!("replicaof 127.0.0.1 {}", server.port())]);
     let mut conn = server.connect();
@@ -130,7 +130,7 @@ fn what_admits_nothing_writes_nothing() {
 }
 
 #[test]
-fn what_admits_nothing_in_a_transaction_or_script_writes_nothing_either() {
+fn denials_in_a_transaction_or_script_write_nothing() {
     let server = Server::start_tcp(&["appendonly yes", "appendfsync always"]);
     let replica = Server::start(&[&format!("replicaof 127.0.0.1 {}", server.port())]);
     let mut conn = server.connect();

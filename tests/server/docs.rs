@@ -8,6 +8,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use rl_core::fault::Fault;
+use rl_core::limit::Kind;
+
 use crate::common::{Conn, Server, Value};
 
 /// Each command, and a call whose error shows the syntax, if there is one.
@@ -123,14 +126,38 @@ fn each_command_is_written_as_it_is_documented() {
     for (name, call) in COMMANDS {
         let shown = shown(name);
         let arguments = if name == "LIMIT" { of_a_limit(&mut conn) } else { arguments(&mut conn, name) };
-        let told: BTreeSet<String> =
+        let described: BTreeSet<String> =
             sequences(&arguments).iter().map(|way| plain(format!("{name} {way}").trim_end())).collect();
         let expected: BTreeSet<String> = shown.iter().map(|line| plain(line)).collect();
-        assert_eq!(told, expected, "{name}");
+        assert_eq!(described, expected, "{name}");
         if !call.is_empty() {
             let error = conn.ask(call).error().to_owned();
             let line = shown.first().unwrap();
             assert!(error.starts_with(&format!("ERR syntax error, expected {line}")), "{error}");
+        }
+    }
+}
+
+#[test]
+fn no_command_is_without_documentation() {
+    let server = Server::start(&["rl.cl-throttle yes"]);
+    let mut conn = server.connect();
+    for name in conn.ask("COMMAND LIST FILTERBY MODULE rl").words() {
+        let name = name.to_ascii_uppercase().replace('|', " ");
+        let is_listed = COMMANDS.iter().any(|(known, _)| *known == name);
+        assert!(is_listed || name == "RL.POLICY", "{name}"); // which has subcommands only
+    }
+}
+
+#[test]
+fn a_limit_clause_may_have_each_algorithm() {
+    let limit = shown("LIMIT").into_iter().collect::<String>();
+    for algorithm in Kind::ALL {
+        let keyword = algorithm.name().to_ascii_uppercase();
+        let is_in = |text: &str| text.split([' ', '[', ']', '|']).any(|word| word == keyword);
+        assert!(is_in(&limit), "{keyword} in docs/commands.md");
+        for fault in [Fault::QuotaSyntax, Fault::PolicySyntax] {
+            assert!(is_in(fault.text().to_str().unwrap()), "{keyword} in {fault:?}");
         }
     }
 }
@@ -155,6 +182,6 @@ fn each_field_of_info_is_documented_and_the_other_way_round() {
         }
     }
     let info = conn.ask("INFO rl").text();
-    let told = info.lines().filter_map(|line| Some(line.split_once(':')?.0.to_owned())).collect();
-    assert_eq!(documented, told);
+    let described = info.lines().filter_map(|line| Some(line.split_once(':')?.0.to_owned())).collect();
+    assert_eq!(documented, described);
 }

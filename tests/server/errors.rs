@@ -160,7 +160,7 @@ fn a_period_is_a_duration_from_1ms_to_3650d() {
 }
 
 #[test]
-fn what_is_no_option_is_a_syntax_error() {
+fn an_unknown_option_is_a_syntax_error() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     for line in [
@@ -197,7 +197,7 @@ fn what_is_no_option_is_a_syntax_error() {
 }
 
 #[test]
-fn too_few_arguments_are_told_as_any_command_tells_it() {
+fn too_few_arguments_are_the_usual_arity_error() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     for line in [

@@ -54,7 +54,7 @@ fn expiries(server: &Server) -> Vec<i64> {
 
 /// Polls without a pause until all slots are free. Each must be free at its ttl, to the ms of the server's
 /// clock.
-fn assert_each_comes_back(conn: &mut Conn, expiries: &[i64], tokens: i64) {
+fn assert_each_is_free_again(conn: &mut Conn, expiries: &[i64], tokens: i64) {
     let (mut polls, mut last, mut gap) = (0, 0, 0);
     loop {
         let (now, reply) = frozen(conn, "RL.PEEK k");
@@ -86,7 +86,7 @@ fn assert_each_comes_back(conn: &mut Conn, expiries: &[i64], tokens: i64) {
 fn every_slot_of_a_killed_holder_comes_back_at_its_ttl() {
     let server = Server::start(&["appendonly yes", "appendfsync no"]);
     let tokens = take_all_and_die(&server);
-    assert_each_comes_back(&mut server.connect(), &expiries(&server), tokens);
+    assert_each_is_free_again(&mut server.connect(), &expiries(&server), tokens);
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn every_slot_comes_back_though_the_server_was_killed_too() {
     let tokens = take_all_and_die(&server);
     server.crash_and_restart();
     server.connect().done("CONFIG SET appendfsync no"); // so that polls follow each other closely
-    assert_each_comes_back(&mut server.connect(), &expiries(&server), tokens);
+    assert_each_is_free_again(&mut server.connect(), &expiries(&server), tokens);
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn every_slot_comes_back_after_a_failover() {
     assert!((before..=over(now(&mut conn))).contains(&told), "{told}");
     primary.kill();
     conn.done("REPLICAOF NO ONE");
-    assert_each_comes_back(&mut conn, &expiries, tokens);
+    assert_each_is_free_again(&mut conn, &expiries, tokens);
 }
 
 #[test]

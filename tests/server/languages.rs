@@ -60,7 +60,7 @@ fn orders(program: u64, request: fn(u64, &str) -> (String, String)) -> Vec<Order
 }
 
 #[test]
-fn clients_of_a_quota_in_many_languages_go_on_in_turn() {
+fn clients_of_a_quota_in_many_languages_are_admitted_in_turn() {
     let request = |number: u64, lane: &str| {
         let id = format!("{lane}-{number}");
         let request = format!("RL.QUOTA k LIMIT rate 50 1 RESERVE 60 ID {id} WAIT 60 PRIORITY {lane}");
@@ -76,7 +76,7 @@ fn clients_of_a_quota_in_many_languages_go_on_in_turn() {
 }
 
 #[test]
-fn clients_of_a_sliding_window_in_many_languages_go_on_in_turn() {
+fn clients_of_a_sliding_window_in_many_languages_are_admitted_in_turn() {
     const LIMIT: u64 = 50 * COST + 50_000; // room for fifty requests, whichever they are
     let request = |number: u64, lane: &str| {
         let cost = COST + number;
@@ -111,31 +111,31 @@ fn run(request: fn(u64, &str) -> (String, String), admitted: fn(&[Vec<u8>]) -> O
     let mut said = vec![own.reported()];
     said.extend(programs.into_iter().map(Program::said));
     for (orders, said) in all.iter().zip(&said) {
-        let mut told: Vec<&str> = said.iter().map(String::as_str).collect();
-        told.sort_unstable_by_key(|line| {
+        let mut answers: Vec<&str> = said.iter().map(String::as_str).collect();
+        answers.sort_unstable_by_key(|line| {
             line.split(' ').next().map(|number| number.parse::<usize>().unwrap())
         });
         let admitted: Vec<String> = (0..orders.len()).map(|number| format!("{number} 1")).collect();
-        assert_eq!(told, admitted, "each request is answered once, and admitted");
+        assert_eq!(answers, admitted, "each request is answered once, and admitted");
     }
     assert_arrivals_are_next_to_their_requests(&server, &mut monitor);
     let lanes: HashMap<&str, usize> =
         all.iter().flatten().map(|order| (order.id.as_str(), order.lane)).collect();
     let record: Vec<Step> =
         aof::commands(server.dir()).iter().filter_map(|command| step(command, &lanes, admitted)).collect();
-    let told = turns::follow(&record).unwrap_or_else(|at| {
+    let tally = turns::follow(&record).unwrap_or_else(|at| {
         panic!("a client jumped: {:#?}", &record[at.saturating_sub(9)..=at]);
     });
-    assert_eq!((told.went, told.left), ([TOTAL / 4; 4], 0));
+    assert_eq!((tally.admitted, tally.left), ([TOTAL / 4; 4], 0));
     // There were waiters to jump over, in the same lane and in lower lanes. A jump anywhere is detected.
-    assert!(told.before_own_lane > TOTAL / 4 && told.before_lower_lanes > TOTAL / 20, "{told:?}");
+    assert!(tally.before_own_lane > TOTAL / 4 && tally.before_lower_lanes > TOTAL / 20, "{tally:?}");
     let mut jumps = 0;
     for (at, jumped) in turns::with_a_jump(&record) {
         assert_eq!(turns::follow(&jumped), Err(at));
         jumps += 1;
     }
     assert!(jumps > TOTAL / 4, "{jumps}");
-    eprintln!("{told:?}; {jumps} pairs went on one right after the other");
+    eprintln!("{tally:?}; {jumps} pairs were admitted one right after the other");
     server
 }
 
@@ -157,9 +157,9 @@ fn step(
         && list == b"arrivals"
     {
         let id = String::from_utf8(id.clone()).unwrap();
-        return Some(Step::Came { lane: lanes[id.as_str()], id });
+        return Some(Step::Joined { lane: lanes[id.as_str()], id });
     }
-    admitted(command).map(|id| Step::Went { id })
+    admitted(command).map(|id| Step::Admitted { id })
 }
 
 /// Checks that the server ran each request right after its arrival. MONITOR also shows the commands that the
@@ -243,8 +243,8 @@ fn client() {
             thread::spawn(move || carry_out(conn, &orders))
         })
         .collect();
-    let told: Vec<String> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
-    process::report(&told);
+    let answers: Vec<String> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+    process::report(&answers);
 }
 
 fn carry_out(mut conn: Conn, orders: &[(usize, String)]) -> Vec<String> {

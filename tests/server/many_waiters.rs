@@ -137,7 +137,7 @@ fn fill(conn: &mut Conn, keys: Keys) {
     }
 }
 
-/// Measures the server's CPU time while nobody sends it a request.
+/// Measures the server's CPU time while no client sends a request.
 fn cpu_ms_while_idle(conn: &mut Conn) -> i64 {
     let begin = cpu_ms(conn);
     thread::sleep(IDLE); // waits for no event: this time is what is measured

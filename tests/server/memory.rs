@@ -10,7 +10,7 @@ fn settles_at(conn: &mut Conn, most: i64) {
 }
 
 #[test]
-fn keys_that_come_and_go_leave_nothing_behind() {
+fn created_and_deleted_keys_leave_nothing() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     let mut random = Random::new(16);
@@ -28,7 +28,7 @@ fn keys_that_come_and_go_leave_nothing_behind() {
 }
 
 #[test]
-fn a_hundred_thousand_parameter_sets_leave_nothing_behind() {
+fn a_hundred_thousand_parameter_sets_leave_nothing() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     let mut round = |limits: std::ops::Range<u32>| {
@@ -50,7 +50,7 @@ fn a_hundred_thousand_parameter_sets_leave_nothing_behind() {
 }
 
 #[test]
-fn a_hundred_thousand_shapes_leave_nothing_behind() {
+fn a_hundred_thousand_shapes_leave_nothing() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     let mut round = |limits: std::ops::Range<u32>| {
@@ -71,7 +71,7 @@ fn a_hundred_thousand_shapes_leave_nothing_behind() {
 }
 
 #[test]
-fn a_hundred_thousand_reservations_leave_nothing_behind() {
+fn a_hundred_thousand_reservations_leave_nothing() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     let mut round = || {
@@ -132,7 +132,7 @@ fn a_quota_of_three_windows_takes_at_most_260_bytes() {
 }
 
 #[test]
-fn a_reload_in_place_leaves_nothing_behind() {
+fn a_reload_in_place_leaves_nothing() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     load::run(&mut conn, &mut Random::new(17), 5_000);

@@ -7,7 +7,7 @@ fn counts(conn: &mut Conn, command: &str) -> [i64; 3] {
 }
 
 #[test]
-fn each_command_counts_what_became_of_its_requests() {
+fn each_command_counts_its_decisions() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     for (command, request, cost) in [

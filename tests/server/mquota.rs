@@ -39,7 +39,7 @@ fn all_keys_are_charged_and_limits_are_called_by_their_policy() {
 }
 
 #[test]
-fn what_one_key_denies_is_charged_to_none() {
+fn a_request_that_one_key_denies_charges_none() {
     let (server, mut conn) = with_policies();
     conn.done(&format!("{REQUEST} COST tokens 80"));
     let before = (conn.digest(), crate::common::aof::size(server.dir()));

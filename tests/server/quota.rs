@@ -80,7 +80,7 @@ fn an_id_that_the_server_makes_is_one_of_its_kind() {
 }
 
 #[test]
-fn what_one_limit_denies_is_charged_to_none() {
+fn a_request_that_one_limit_denies_charges_none() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     let limits = "LIMIT s 10 1h LIMIT w 20 3650d WINDOW LIMIT b 30 1d BUCKET 5 LIMIT t 9 1h UNIT tokens";
@@ -101,7 +101,7 @@ fn what_one_limit_denies_is_charged_to_none() {
 }
 
 #[test]
-fn rows_of_a_denied_request_tell_how_things_stand() {
+fn rows_of_a_denied_request_show_the_current_state() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     let request = "RL.QUOTA k LIMIT a 5 1h LIMIT b 5 2h UNIT tokens LIMIT c 5 3h UNIT other COST tokens 4";
@@ -124,7 +124,7 @@ fn rows_of_a_denied_request_tell_how_things_stand() {
 }
 
 #[test]
-fn the_longest_wait_is_told_and_never_is_longer_than_any() {
+fn retry_after_is_the_longest_of_all_limits_and_never_is_longer() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     let limits = "LIMIT short 1 1h LIMIT long 1 2h LIMIT day 1 3650d WINDOW UNIT tokens";
@@ -162,7 +162,7 @@ fn a_unit_that_is_not_named_costs_nothing_and_a_request_costs_one() {
 }
 
 #[test]
-fn words_may_stand_in_any_order_and_case() {
+fn words_may_be_in_any_order_and_case() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     let usual = "RL.QUOTA k LIMIT a 9 1h UNIT tokens LIMIT b 9 3650d WINDOW OFFSET 2h LIMIT c 9 1h BUCKET 4 \

@@ -73,7 +73,7 @@ fn a_key_keeps_16_other_limits_that_still_count() {
 }
 
 #[test]
-fn what_is_told_to_be_used_is_a_number_for_every_client() {
+fn used_cost_is_a_number_for_every_client() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     for id in ["r", "s"] {
@@ -195,7 +195,7 @@ fn slots_need_a_reservation_to_be_counted() {
 }
 
 #[test]
-fn what_is_no_option_is_a_syntax_error() {
+fn an_unknown_option_is_a_syntax_error() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     conn.done("RL.QUOTA k LIMIT a 5 1h RESERVE 1h ID r");

@@ -47,7 +47,7 @@ fn many_keys_are_of_one_slot() {
 
 /// A client's view of one key: the tokens charged, and the reservations left open.
 #[derive(Default)]
-struct Told {
+struct Usage {
     tokens: i64,
     open: Vec<(String, i64)>,
 }
@@ -58,9 +58,9 @@ fn calls(
     seed: u64,
     over: &AtomicBool,
     asked: &AtomicU64,
-) -> HashMap<String, Told> {
+) -> HashMap<String, Usage> {
     let mut random = Random::new(seed);
-    let mut told: HashMap<String, Told> = HashMap::new();
+    let mut usages: HashMap<String, Usage> = HashMap::new();
     for call in 0.. {
         if over.load(Ordering::Relaxed) {
             break;
@@ -79,30 +79,30 @@ fn calls(
             continue;
         }
         for key in keys {
-            let told = told.entry(key.clone()).or_default();
+            let usages = usages.entry(key.clone()).or_default();
             let used = random.between(0, cost);
             match random.below(8) {
                 0 => {
-                    told.open.push((id.clone(), cost));
-                    told.tokens += cost;
+                    usages.open.push((id.clone(), cost));
+                    usages.tokens += cost;
                 }
                 1 => assert_eq!(client.ask(&format!("RL.CANCEL {key} {id}")).int(), 1),
                 _ => {
                     let line = format!("RL.SETTLE {key} {id} COST tokens {used}");
                     assert_eq!(client.ask(&line).int(), 1, "{line}");
-                    told.tokens += used;
+                    usages.tokens += used;
                 }
             }
         }
     }
-    told
+    usages
 }
 
 #[test]
 fn slots_that_move_under_load_keep_every_reservation() {
     let cluster = cluster();
     let (over, asked) = (AtomicBool::new(false), AtomicU64::new(0));
-    let mut told: HashMap<String, Told> = HashMap::new();
+    let mut usages: HashMap<String, Usage> = HashMap::new();
     thread::scope(|scope| {
         let load = Load(&over);
         let clients: Vec<_> = (0..4)
@@ -123,21 +123,21 @@ fn slots_that_move_under_load_keep_every_reservation() {
         drop(load);
         for client in clients {
             for (key, one) in client.join().unwrap() {
-                let all = told.entry(key).or_default();
+                let all = usages.entry(key).or_default();
                 all.tokens += one.tokens;
                 all.open.extend(one.open);
             }
         }
     });
     let mut client = cluster.client();
-    assert_eq!(told.len(), 2 * TAGS);
-    for (key, Told { tokens, open }) in told {
+    assert_eq!(usages.len(), 2 * TAGS);
+    for (key, Usage { tokens, open }) in usages {
         let info = client.ask(&format!("RL.INFO {key}"));
         assert_ne!(info, Value::Nil, "{key} is lost");
         let limit = if key.ends_with("org") { "tpd" } else { "tpm" };
         let spent = info.get("used").get(limit).int();
         // A bucket of 4,000 tokens in 30 days has been refilled by at most one token.
-        assert!((tokens - 1..=tokens).contains(&spent), "{key}: {spent} used, {tokens} told");
+        assert!((tokens - 1..=tokens).contains(&spent), "{key}: {spent} used, {tokens} by the replies");
         assert!(!open.is_empty());
         assert_eq!(info.get("reservations").int(), i64::try_from(open.len()).unwrap(), "{key}");
         for (id, _) in &open {
@@ -145,6 +145,6 @@ fn slots_that_move_under_load_keep_every_reservation() {
         }
         let left = tokens - open.iter().map(|(_, cost)| cost).sum::<i64>();
         let spent = client.ask(&format!("RL.INFO {key}")).get("used").get(limit).int();
-        assert!((left - 1..=left).contains(&spent), "{key}: {spent} used, {left} told");
+        assert!((left - 1..=left).contains(&spent), "{key}: {spent} used, {left} by the replies");
     }
 }

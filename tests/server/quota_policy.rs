@@ -59,7 +59,7 @@ fn a_changed_policy_is_in_force_at_once_and_keeps_what_was_used() {
 }
 
 #[test]
-fn a_policy_that_is_gone_admits_nobody_and_its_keys_are_settled() {
+fn a_deleted_policy_admits_nothing_and_its_keys_are_settled() {
     let (_server, mut conn) = with_policy();
     conn.done("RL.QUOTA k POLICY p COST tokens 20 RESERVE 1h ID r");
     conn.done("RL.POLICY DEL p");

@@ -79,7 +79,7 @@ fn a_function_admits_and_settles() {
 }
 
 #[test]
-fn an_error_in_a_transaction_leaves_the_others_standing() {
+fn an_error_in_a_transaction_leaves_the_others_valid() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     let replies = conn.multi(&[

@@ -14,7 +14,7 @@ fn after_100_000_mixed_commands_primary_and_replica_are_equal() {
 }
 
 #[test]
-fn a_replica_that_comes_late_is_equal() {
+fn a_replica_that_connects_late_is_equal() {
     let primary = Server::start_tcp(&[]);
     let mut first = primary.connect();
     let mut random = Random::new(6);
@@ -25,7 +25,7 @@ fn a_replica_that_comes_late_is_equal() {
 }
 
 #[test]
-fn a_replica_that_comes_while_clients_write_is_equal() {
+fn a_replica_that_connects_during_writes_is_equal() {
     let primary = Server::start_tcp(&[]);
     let replica = Server::start(&[]);
     let (mut first, mut second) = (primary.connect(), replica.connect());

@@ -73,7 +73,7 @@ fn the_second_call_answers_0_and_changes_nothing() {
 }
 
 #[test]
-fn what_is_not_there_is_answered_by_0() {
+fn a_missing_reservation_is_answered_by_0() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     for line in ["RL.SETTLE none r COST tokens 1", "RL.CANCEL none r", "RL.RENEW none r 60"] {
@@ -108,7 +108,7 @@ fn a_unit_that_is_not_named_keeps_its_estimate() {
 }
 
 #[test]
-fn what_was_not_estimated_at_all_can_be_settled() {
+fn units_without_an_estimate_can_be_settled() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     for limit in ALGORITHMS {

@@ -67,7 +67,7 @@ fn a_peek_announces_the_same_and_takes_nothing() {
 }
 
 #[test]
-fn a_client_that_waits_as_told_is_admitted() {
+fn a_client_that_waits_for_retry_after_is_admitted() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     for request in ["RL.SLIDE s 1 200ms", "RL.WINDOW w 1 200ms", "RL.BUCKET b 1 5"] {

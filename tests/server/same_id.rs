@@ -160,7 +160,7 @@ fn at_once(conns: &mut [Conn], line: &str) -> Vec<Value> {
 }
 
 #[test]
-fn of_many_clients_with_one_id_one_is_charged_and_all_are_told_the_same() {
+fn of_many_clients_with_one_id_one_is_charged_and_all_get_one_answer() {
     let server = Server::start(&[]);
     let mut conns: Vec<Conn> = (0..32).map(|_| server.connect()).collect();
     for round in 0..40 {

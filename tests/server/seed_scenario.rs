@@ -47,41 +47,41 @@ fn twenty_processes_on_three_models_stay_within_every_limit_and_use_all_of_it() 
     let order = |seed: u64| [server.socket().display().to_string(), seed.to_string()];
     let mut instances: Vec<Process> =
         (0..INSTANCES).map(|seed| Process::start("seed_scenario::instance", &order(seed))).collect();
-    let mut told = [Told::default(); MODELS.len()];
+    let mut counts = [Counts::default(); MODELS.len()];
     for instance in &mut instances {
-        for (told, line) in told.iter_mut().zip(instance.reported()) {
-            told.add(&Told::parse(&line));
+        for (counts, line) in counts.iter_mut().zip(instance.reported()) {
+            counts.add(&Counts::parse(&line));
         }
     }
     let ledger = Ledger::of(entries(server.dir())); // fails if a window was over-admitted
-    for (Model { key, rpm, tpm, tpd }, told) in MODELS.iter().zip(&told) {
+    for (Model { key, rpm, tpm, tpd }, counts) in MODELS.iter().zip(&counts) {
         let account = ledger.account(key);
-        assert!(told.admitted > 100 && told.denied > 100, "{key}: {told:?}");
-        assert_eq!(account.admitted(), told.admitted, "{key}: who was denied consumed nothing");
-        assert_eq!(account.total("rpm"), u128::from(told.requests), "{key}");
+        assert!(counts.admitted > 100 && counts.denied > 100, "{key}: {counts:?}");
+        assert_eq!(account.admitted(), counts.admitted, "{key}: a denied request consumed nothing");
+        assert_eq!(account.total("rpm"), u128::from(counts.requests), "{key}");
         for tokens in ["tpm", "tpd"] {
-            assert_eq!(account.total(tokens), u128::from(told.tokens), "{key} {tokens}");
+            assert_eq!(account.total(tokens), u128::from(counts.tokens), "{key} {tokens}");
         }
         // Nor was too little admitted: each limit was reached unless another limit stopped it.
         let nearly = |limit: u64| u128::from(limit - COSTLIEST.unsigned_abs());
-        let [by_rpm, by_tpm, by_tpd] = told.blocked;
+        let [by_rpm, by_tpm, by_tpd] = counts.blocked;
         if *key == "quota:sonnet" {
-            assert!(by_tpm > 0 && account.most("tpm") > nearly(*tpm), "{key}: {told:?}");
+            assert!(by_tpm > 0 && account.most("tpm") > nearly(*tpm), "{key}: {counts:?}");
         } else {
-            assert!(by_rpm > 0 && account.most("rpm") == u128::from(*rpm), "{key}: {told:?}");
+            assert!(by_rpm > 0 && account.most("rpm") == u128::from(*rpm), "{key}: {counts:?}");
         }
-        assert!(by_tpd > 0 && account.most("tpd") > nearly(*tpd), "{key}: {told:?}");
+        assert!(by_tpd > 0 && account.most("tpd") > nearly(*tpd), "{key}: {counts:?}");
     }
     let mut conn = server.connect();
-    let sum = |what: fn(&Told) -> u64| i64::try_from(told.iter().map(what).sum::<u64>()).unwrap();
-    assert_eq!(conn.info_number("rl_quota_admitted"), sum(|told| told.admitted));
-    assert_eq!(conn.info_number("rl_quota_denied"), sum(|told| told.denied));
+    let sum = |what: fn(&Counts) -> u64| i64::try_from(counts.iter().map(what).sum::<u64>()).unwrap();
+    assert_eq!(conn.info_number("rl_quota_admitted"), sum(|counts| counts.admitted));
+    assert_eq!(conn.info_number("rl_quota_denied"), sum(|counts| counts.denied));
     assert_eq!(conn.info_number("rl_quota_errors") + conn.info_number("rl_settle_errors"), 0);
 }
 
 /// An instance's results for one model.
 #[derive(Clone, Copy, Debug, Default)]
-struct Told {
+struct Counts {
     admitted: u64,
     denied: u64,
     requests: u64,
@@ -92,7 +92,7 @@ struct Told {
 
 const LIMITS: [&str; 3] = ["rpm", "tpm", "tpd"];
 
-impl Told {
+impl Counts {
     fn numbers(&self) -> [u64; 7] {
         let [rpm, tpm, tpd] = self.blocked;
         [self.admitted, self.denied, self.requests, self.tokens, rpm, tpm, tpd]
@@ -118,14 +118,14 @@ fn instance() {
     let seed: u64 = order[1].parse().unwrap();
     let mut conn = Conn::unix(Path::new(&order[0])).unwrap();
     let mut random = Random::new(seed);
-    let mut told = [Told::default(); MODELS.len()];
+    let mut counts = [Counts::default(); MODELS.len()];
     let begin = Instant::now();
     while begin.elapsed() < RUN {
         let cost = random.between(1, COSTLIEST);
         let preferred = usize::try_from(seed).unwrap() % MODELS.len();
         let mut wait = i64::MAX;
         for index in (preferred..MODELS.len()).chain(0..preferred) {
-            match call(&mut conn, &mut random, &MODELS[index], cost, &mut told[index]) {
+            match call(&mut conn, &mut random, &MODELS[index], cost, &mut counts[index]) {
                 None => {
                     wait = 0;
                     break;
@@ -136,26 +136,26 @@ fn instance() {
         // Waits as an agent does after all models have denied it.
         thread::sleep(Duration::from_millis(wait.unsigned_abs()).min(RUN.saturating_sub(begin.elapsed())));
     }
-    let line = |told: &Told| told.numbers().map(|number| number.to_string()).join(" ");
-    process::report(&told.iter().map(line).collect::<Vec<_>>());
+    let line = |counts: &Counts| counts.numbers().map(|number| number.to_string()).join(" ");
+    process::report(&counts.iter().map(line).collect::<Vec<_>>());
 }
 
 /// Calls a model. Returns how long the model is at its quota, if it is.
-fn call(conn: &mut Conn, random: &mut Random, model: &Model, cost: i64, told: &mut Told) -> Option<i64> {
+fn call(conn: &mut Conn, random: &mut Random, model: &Model, cost: i64, counts: &mut Counts) -> Option<i64> {
     let reserves = random.one_in(2);
     let reserve = if reserves { "RESERVE 1s" } else { "" };
     let answer = Answer::of(&conn.done(&format!("{} COST tokens {cost} {reserve}", model.request())));
     if !answer.allowed {
-        told.denied += 1;
+        counts.denied += 1;
         for name in &answer.blocking {
-            told.blocked[LIMITS.iter().position(|limit| limit == name).unwrap()] += 1;
+            counts.blocked[LIMITS.iter().position(|limit| limit == name).unwrap()] += 1;
         }
         return Some(answer.retry_after);
     }
-    told.admitted += 1;
+    counts.admitted += 1;
     let used = if reserves { end(conn, random, model, &answer.reserved(), cost) } else { [1, cost] };
-    told.requests += used[0].unsigned_abs();
-    told.tokens += used[1].unsigned_abs();
+    counts.requests += used[0].unsigned_abs();
+    counts.tokens += used[1].unsigned_abs();
     None
 }
 

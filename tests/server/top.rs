@@ -71,7 +71,7 @@ fn every_command_that_decides_counts() {
 }
 
 #[test]
-fn one_that_waits_counts_when_it_is_answered() {
+fn a_waiter_counts_when_it_is_answered() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     assert_eq!(conn.ask("RL.SLIDE k 1 1d").five()[0], 1);
@@ -127,7 +127,7 @@ fn what_is_wrong_is_refused() {
 
 /// Names of keys that a user may not access are for operators only.
 #[test]
-fn who_may_only_ask_may_not_see_it() {
+fn a_limited_user_may_not_run_it() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     conn.done("ACL SETUSER asks on nopass ~* +rl.slide +@read +@write -@dangerous");

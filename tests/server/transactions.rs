@@ -101,7 +101,7 @@ fn the_clock_runs_again_after_a_transaction() {
 }
 
 #[test]
-fn an_error_in_a_transaction_leaves_the_others_standing() {
+fn an_error_in_a_transaction_leaves_the_others_valid() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     let replies = conn.multi(&["RL.SLIDE k 5 60", "RL.SLIDE k x 60", "RL.BUCKET k 5 1", "RL.SLIDE k 5 60"]);

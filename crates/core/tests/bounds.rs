@@ -118,7 +118,7 @@ fn a_window_of_one_millisecond_is_over_in_the_next() {
 }
 
 #[test]
-fn beyond_the_last_instant_the_clock_stands_still() {
+fn beyond_the_last_instant_time_does_not_advance() {
     assert_eq!(At::from_ms(i64::MAX), At::MAX);
     assert_eq!(At::from_ms(-1), At::MIN);
     for rule in rules() {

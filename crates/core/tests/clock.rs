@@ -105,7 +105,7 @@ fn a_clock_that_steps_back_waits_for_the_step_as_well() {
 }
 
 #[test]
-fn a_clock_that_jumped_ahead_and_came_back_is_bad_for_no_one_who_was_denied() {
+fn a_clock_that_jumped_ahead_and_back_harms_no_denied_caller() {
     for rule in a_minute_each() {
         let mut key = Key::default();
         assert!(key.request(&rule, 1, TODAY).allowed);

@@ -166,7 +166,7 @@ const GOLDEN: [(&str, &[&str], &str); 8] = [
 ];
 
 #[test]
-fn what_was_once_written_is_still_read() {
+fn old_bytes_still_load() {
     assert_eq!(VERSION, 1, "new golden bytes beside these, not in their place");
     for (what, effects, golden) in GOLDEN {
         let effects: Vec<_> = effects.iter().map(|text| read_text(text.as_bytes()).unwrap()).collect();

@@ -18,14 +18,30 @@ use common::any::{any_effect, any_rule, rules};
 use common::effect::{decoded_limit, encoded};
 use common::{Step, TODAY, at, begin, cases, rule_limit, sound, steps};
 use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
 use rl_core::effect::Effect;
 use rl_core::fault::Fault;
+use rl_core::limit::Kind;
 use rl_core::limit::codec;
 use rl_core::limit::decision::Expiry;
 use rl_core::limit::effect::LimitEffect;
 use rl_core::limit::rule::Rule;
 use rl_core::limit::state::State;
 use rl_core::time::At;
+
+#[test]
+fn the_strategies_make_rules_of_each_algorithm() {
+    let mut runner = TestRunner::deterministic();
+    let (mut alone, mut together) = (Vec::new(), Vec::new());
+    for _ in 0..200 {
+        alone.push(any_rule().new_tree(&mut runner).unwrap().current().kind());
+        together.push(rules().new_tree(&mut runner).unwrap().current()[0].kind());
+    }
+    for kind in Kind::ALL {
+        assert!(alone.contains(&kind) && together.contains(&kind), "{kind:?}");
+    }
+}
 
 /// Plays one step on the primary. Returns the effect that it sends, if any.
 fn decide(primary: Option<&State>, rule: &Rule, step: &Step, clock: u64) -> Option<LimitEffect> {

@@ -150,7 +150,7 @@ fn its_arguments_are_those_of_a_bucket() {
 }
 
 #[test]
-fn what_is_no_argument_is_named() {
+fn an_invalid_argument_is_named() {
     for (place, fault, extra) in [
         (0, Fault::MaxBurst, "9007199254740991"),
         (1, Fault::CountPerPeriod, "0"),

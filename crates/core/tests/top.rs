@@ -99,7 +99,7 @@ fn of_a_million_keys_the_ten_heaviest_are_right_to_a_hundredth() {
 
 /// A key that was rare for a long time and then becomes the heaviest.
 #[test]
-fn one_that_comes_late_is_found() {
+fn a_late_key_is_found() {
     let (mut top, mut dice) = (Counted::new(<_>::default()), Dice(3));
     (0..1_000_000).for_each(|_| top.count(0, &((dice.roll() * 1e6) as u64).to_be_bytes()));
     (0..100_000).for_each(|_| top.count(0, b"late"));
@@ -109,7 +109,7 @@ fn one_that_comes_late_is_found() {
 }
 
 #[test]
-fn of_a_long_key_the_beginning_is_kept() {
+fn of_a_long_key_the_beginning_is_stored() {
     let mut top = Counted::new(<_>::default());
     let long = vec![b'x'; 10_000];
     top.count(0, &long);

@@ -13,7 +13,7 @@ use crate::common::{Conn, Random, Value};
 
 /// The results of all clients.
 #[derive(Default)]
-pub struct Told {
+pub struct Counts {
     pub admitted: u64,
     pub denied: u64,
     errors: BTreeMap<String, u64>,
@@ -27,7 +27,7 @@ pub struct Told {
     pub gone: Vec<String>,
 }
 
-impl Told {
+impl Counts {
     pub fn add(&mut self, other: Self) {
         self.admitted += other.admitted;
         self.denied += other.denied;
@@ -40,7 +40,7 @@ impl Told {
     }
 }
 
-impl fmt::Display for Told {
+impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { admitted, denied, errors, cut, left, latest, gone } = self;
         write!(
@@ -56,14 +56,14 @@ struct Caller<'a> {
     stage: &'a Stage,
     random: Random,
     quiet: bool,
-    told: Told,
+    counts: Counts,
 }
 
 /// Sends requests until the stage is over.
-pub fn run(stage: &Stage, mut random: Random, quiet: bool) -> Told {
+pub fn run(stage: &Stage, mut random: Random, quiet: bool) -> Counts {
     let _over = Over(stage); // also stops the others if this panics
     let name = random.next();
-    let mut caller = Caller { stage, random, quiet, told: Told::default() };
+    let mut caller = Caller { stage, random, quiet, counts: Counts::default() };
     let mut conn = None;
     let mut number = 0;
     while !stage.is_over() {
@@ -73,7 +73,7 @@ pub fn run(stage: &Stage, mut random: Random, quiet: bool) -> Told {
             None => caller.connect(),
         };
     }
-    caller.told
+    caller.counts
 }
 
 impl Caller<'_> {
@@ -108,7 +108,7 @@ impl Caller<'_> {
         let reply = self.receive(&mut conn, &request)?;
         let late = begin.elapsed().saturating_sub(Duration::from_millis(request.wait));
         assert!(late < slack(), "{}: answered {late:?} late", request.line);
-        self.told.latest = self.told.latest.max(late);
+        self.counts.latest = self.counts.latest.max(late);
         let became = request.became(&reply);
         // A change of the primary disconnects the clients that were told of it. An operator may disconnect
         // any client at any time.
@@ -117,10 +117,10 @@ impl Caller<'_> {
             assert_eq!(*echo, Value::Bulk(id.into()), "{}: after {reply:?}", request.line);
         }
         match became {
-            Became::Admitted => self.told.admitted += 1,
-            Became::Denied => self.told.denied += 1,
+            Became::Admitted => self.counts.admitted += 1,
+            Became::Denied => self.counts.denied += 1,
             Became::Error(kind) => {
-                *self.told.errors.entry(kind.clone()).or_default() += 1;
+                *self.counts.errors.entry(kind.clone()).or_default() += 1;
                 if kind == "READONLY" {
                     thread::sleep(Duration::from_millis(5)); // the primary has changed, or is about to
                     return None;
@@ -138,7 +138,7 @@ impl Caller<'_> {
                 use ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
                 let cut = matches!(error.kind(), UnexpectedEof | ConnectionReset | BrokenPipe);
                 assert!(cut, "{}: {error}", request.line);
-                self.told.cut += 1;
+                self.counts.cut += 1;
                 None
             }
         }
@@ -156,7 +156,7 @@ impl Caller<'_> {
             let wait = self.random.between(0, 30);
             thread::sleep(Duration::from_millis(wait.unsigned_abs()));
         }
-        self.told.left += 1;
+        self.counts.left += 1;
         None
     }
 }

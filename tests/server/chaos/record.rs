@@ -44,7 +44,7 @@ impl Record {
     fn note(&mut self, command: &[Vec<u8>]) {
         let era = self.eras.last_mut().unwrap();
         if let Some(effect) = Effect::of(command) {
-            assert!(!effect.kind.contains("refund"), "nobody gives back here");
+            assert!(!effect.kind.contains("refund"), "no request refunds here");
             era.limits.entry(effect.key).or_default().admit(effect.at, effect.cost);
         } else if let Some(entry) = Entry::of(command) {
             if let Event::Admitted { reserved: Some((id, _)), .. } = &entry.event {
@@ -66,7 +66,7 @@ impl Record {
                     "quiet:slide" => assert!(log.most_sliding(500) <= 20, "{key}"),
                     "quiet:window" => assert!(log.most_fixed(400, 0) <= 15, "{key}"),
                     "quiet:bucket" => assert_eq!(log.beyond_bucket(10, 20, 1_000), None, "{key}"),
-                    other => panic!("nobody asks {other}"),
+                    other => panic!("no request is for {other}"),
                 }
             }
             Ledger::of(quotas.clone());

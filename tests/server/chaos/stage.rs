@@ -106,7 +106,7 @@ impl Stage {
         self.primary.store(index, Relaxed);
         scribe.done(&format!("REPLICAOF 127.0.0.1 {}", new.port()));
         primary.done(&format!("REPLICAOF 127.0.0.1 {}", new.port()));
-        assert_eq!(waiting(&mut primary).0, 0, "all who waited were sent away");
+        assert_eq!(waiting(&mut primary).0, 0, "all waiters were redirected");
         primary.done("CLIENT UNPAUSE");
         for follower in [&mut primary, &mut scribe] {
             wait_until("they follow the new one", || is_up(follower));
@@ -115,7 +115,7 @@ impl Stage {
 
     /// Checks that no client waits or is held.
     #[track_caller]
-    pub fn assert_nobody_waits(&self) {
+    pub fn assert_no_waiters(&self) {
         for server in self.all() {
             let mut conn = server.connect();
             wait_until("clients that broke off are gone", || waiting(&mut conn) == (0, 0));

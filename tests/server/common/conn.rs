@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::value::Value;
 
 /// The read timeout. A server that sends nothing for this long has hung.
-const PATIENCE: Duration = Duration::from_secs(120);
+const READ_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// One connection.
 pub struct Conn {
@@ -21,13 +21,13 @@ pub struct Conn {
 impl Conn {
     pub fn unix(path: &Path) -> Result<Self> {
         let stream = UnixStream::connect(path)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(READ_TIMEOUT))?;
         Ok(Self::over(Box::new(stream.try_clone()?), Box::new(stream)))
     }
 
     pub fn tcp(port: u16) -> Result<Self> {
         let stream = TcpStream::connect(("127.0.0.1", port))?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(READ_TIMEOUT))?;
         stream.set_nodelay(true)?;
         Ok(Self::over(Box::new(stream.try_clone()?), Box::new(stream)))
     }

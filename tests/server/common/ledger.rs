@@ -140,17 +140,28 @@ impl Charged {
     /// Checks an admission at `at` against the limit. `open` is the number of open reservations.
     fn check(&mut self, at: u64, open: usize, key: &str) {
         let (used, limit) = match &self.limit.measure {
-            Measure::Rate(Rule::Slide(rule)) => (self.recent(at, rule.window.ms()), rule.limit),
-            Measure::Rate(Rule::Window(rule)) => {
-                let Length::Span(length) = rule.length else { panic!("no test has months") };
-                (self.log.used_fixed(at, length.ms(), rule.offset), rule.limit)
+            Measure::Rate(rule) => {
+                let Some(used) = self.used(rule, at) else { return };
+                (used, rule.quota())
             }
-            Measure::Rate(Rule::Bucket(_)) => return, // checked over all intervals at the end
             Measure::InFlight(limit) => (u128::try_from(open).unwrap(), *limit),
         };
         let name = self.limit.name.as_str();
         assert!(used <= u128::from(limit), "{key} {name}: {used} of {limit} used at {at}");
         self.most = self.most.max(used);
+    }
+
+    /// Returns the cost that counts at `at`, or `None` for a bucket, which is checked over all intervals at the end.
+    fn used(&self, rule: &Rule, at: u64) -> Option<u128> {
+        if let Rule::Slide(rule) = rule {
+            Some(self.recent(at, rule.window.ms()))
+        } else if let Rule::Window(rule) = rule {
+            let Length::Span(length) = rule.length else { panic!("no test has months") };
+            Some(self.log.used_fixed(at, length.ms(), rule.offset))
+        } else {
+            assert_eq!(rule.algorithm(), "bucket", "how is it checked?");
+            None
+        }
     }
 
     /// Computes the same as [`Log::used_sliding`], but starts from the end of a long log.

@@ -5,21 +5,21 @@
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
     /// A request arrived in a lane. Lane 0 is the highest.
-    Came { lane: usize, id: String },
+    Joined { lane: usize, id: String },
     /// A request was admitted.
-    Went { id: String },
+    Admitted { id: String },
 }
 
 /// The result of following a record.
 #[derive(Debug, Default, PartialEq)]
-pub struct Told {
-    /// The number of requests admitted while others waited behind them in the same lane.
+pub struct Tally {
+    /// The number of requests admitted while others waited in the same lane.
     pub before_own_lane: usize,
     /// The number of requests admitted while requests of a lower lane, which had arrived earlier, still
     /// waited.
     pub before_lower_lanes: usize,
     /// The number of admitted requests, by lane.
-    pub went: [usize; 4],
+    pub admitted: [usize; 4],
     /// The number of requests that still wait at the end.
     pub left: usize,
 }
@@ -28,35 +28,35 @@ pub struct Told {
 ///
 /// # Errors
 /// Returns the number of the first step that admits a request out of turn.
-pub fn follow(steps: &[Step]) -> Result<Told, usize> {
+pub fn follow(steps: &[Step]) -> Result<Tally, usize> {
     let mut waiting: Vec<(usize, usize, &str)> = Vec::new();
-    let mut told = Told::default();
+    let mut tally = Tally::default();
     for (number, step) in steps.iter().enumerate() {
         match step {
-            Step::Came { lane, id } => waiting.push((*lane, number, id)),
-            Step::Went { id } => {
+            Step::Joined { lane, id } => waiting.push((*lane, number, id)),
+            Step::Admitted { id } => {
                 let first = waiting.iter().copied().min().ok_or(number)?;
-                let (lane, came, who) = first;
-                if who != id {
+                let (lane, joined, first_id) = first;
+                if first_id != id {
                     return Err(number);
                 }
                 waiting.retain(|one| *one != first);
-                told.went[lane] += 1;
-                told.before_own_lane += usize::from(waiting.iter().any(|one| one.0 == lane));
-                told.before_lower_lanes +=
-                    usize::from(waiting.iter().any(|one| one.0 > lane && one.1 < came));
+                tally.admitted[lane] += 1;
+                tally.before_own_lane += usize::from(waiting.iter().any(|one| one.0 == lane));
+                tally.before_lower_lanes +=
+                    usize::from(waiting.iter().any(|one| one.0 > lane && one.1 < joined));
             }
         }
     }
-    told.left = waiting.len();
-    Ok(told)
+    tally.left = waiting.len();
+    Ok(tally)
 }
 
 /// Returns every variant of this record with two consecutive admissions swapped, and the number of the first
 /// swapped step. The variant is wrong at that step, so [`follow`] must report it.
 pub fn with_a_jump(steps: &[Step]) -> impl Iterator<Item = (usize, Vec<Step>)> {
-    let is_went = |step: &Step| matches!(step, Step::Went { .. });
-    let pairs = steps.windows(2).enumerate().filter(move |(_, pair)| pair.iter().all(is_went));
+    let is_admission = |step: &Step| matches!(step, Step::Admitted { .. });
+    let pairs = steps.windows(2).enumerate().filter(move |(_, pair)| pair.iter().all(is_admission));
     pairs.map(|(at, _)| {
         let mut jumped = steps.to_vec();
         jumped.swap(at, at + 1);
@@ -66,27 +66,32 @@ pub fn with_a_jump(steps: &[Step]) -> impl Iterator<Item = (usize, Vec<Step>)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Step, Told, follow, with_a_jump};
+    use super::{Step, Tally, follow, with_a_jump};
 
     /// Parses steps: `3a` is the arrival of `a` in lane 3, `-a` is its admission.
     fn record(words: &str) -> Vec<Step> {
         let step = |word: &str| {
             let (what, id) = word.split_at(1);
             let id = id.to_owned();
-            what.parse()
-                .map_or_else(|_| Step::Went { id: id.clone() }, |lane| Step::Came { lane, id: id.clone() })
+            what.parse().map_or_else(
+                |_| Step::Admitted { id: id.clone() },
+                |lane| Step::Joined { lane, id: id.clone() },
+            )
         };
         words.split(' ').map(step).collect()
     }
 
     #[test]
-    fn the_first_of_the_highest_lane_goes_on() {
-        let told = follow(&record("2a -a 3b 2c 0d 2e -d -c 0f -f -e -b 1g")).unwrap();
-        assert_eq!(told, Told { before_own_lane: 1, before_lower_lanes: 4, went: [2, 0, 3, 1], left: 1 });
+    fn the_first_of_the_highest_lane_is_admitted() {
+        let tally = follow(&record("2a -a 3b 2c 0d 2e -d -c 0f -f -e -b 1g")).unwrap();
+        assert_eq!(
+            tally,
+            Tally { before_own_lane: 1, before_lower_lanes: 4, admitted: [2, 0, 3, 1], left: 1 }
+        );
     }
 
     #[test]
-    fn whoever_jumps_is_found() {
+    fn an_admission_out_of_turn_is_found() {
         let jumps = [
             ("2a 2b -b -a", 2),       // out of order in its lane
             ("2a 1b -a -b", 2),       // a lower lane first
@@ -94,7 +99,7 @@ mod tests {
             ("2a 3b -b", 2),          // `a` is never admitted
             ("2a -b 2b -a", 1),       // admitted before it arrives
             ("2a -a 2b -a", 3),       // admitted twice
-            ("2a -a -a", 2),          // admitted twice, with nobody left
+            ("2a -a -a", 2),          // admitted twice, with no waiter left
         ];
         for (words, number) in jumps {
             assert_eq!(follow(&record(words)), Err(number), "{words}");

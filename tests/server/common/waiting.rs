@@ -75,8 +75,8 @@ pub fn still(waiters: &[Waiter], conn: &mut Conn) -> Vec<usize> {
     (0..waiters.len()).filter(|index| waiters[*index].waits(conn)).collect()
 }
 
-/// Checks that nobody waits, and that no gauge counts a waiter.
+/// Checks that no request waits, and that no gauge counts a waiter.
 #[track_caller]
-pub fn assert_nobody_waits(conn: &mut Conn) {
-    assert_eq!(waiting(conn), (0, 0), "who waits, who is blocked");
+pub fn assert_no_waiters(conn: &mut Conn) {
+    assert_eq!(waiting(conn), (0, 0), "waiters, blocked clients");
 }

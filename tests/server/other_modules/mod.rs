@@ -142,7 +142,7 @@ fn a_handler_of_a_new_key_may_look_at_limits_but_not_change_them() {
 }
 
 #[test]
-fn what_a_handler_does_to_keys_that_are_open_is_seen() {
+fn changes_by_a_handler_to_open_keys_are_seen() {
     let mut meddled = Meddled::start(&[]);
     let fresh = [99, 99, 99];
     for (command, remaining) in [

@@ -1,6 +1,6 @@
 //! Policies in the append-only file, with and without an RDB preamble, and when the file is rewritten.
 
-use super::{fill, told};
+use super::{all_policies, fill};
 use crate::common::server::free_port;
 use crate::common::{Conn, Server, Value, aof, wait_until};
 
@@ -22,20 +22,20 @@ fn survives(preamble: &str) {
     conn.done("SET k x");
     server.crash_and_restart();
     let mut conn = server.connect();
-    assert_eq!(told(&mut conn), before);
+    assert_eq!(all_policies(&mut conn), before);
     for turn in 0..3 {
         conn.done("RL.POLICY DEL day");
         conn.done("BGREWRITEAOF");
         conn.done(&format!("RL.POLICY SET turn{turn} LIMIT a {} 60", turn + 1));
         rewritten(&mut conn);
-        before = told(&mut conn);
+        before = all_policies(&mut conn);
         server.crash_and_restart();
         conn = server.connect();
-        assert_eq!(told(&mut conn), before, "turn {turn}");
+        assert_eq!(all_policies(&mut conn), before, "turn {turn}");
         assert_eq!(conn.ask("GET k").text(), "x");
         conn.done("RL.POLICY SET day LIMIT d 5 1d WINDOW");
     }
-    assert_eq!(told(&mut conn).len(), before.len() + 1);
+    assert_eq!(all_policies(&mut conn).len(), before.len() + 1);
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn a_file_is_whole_when_the_server_ends_while_it_is_rewritten() {
     conn.done("BGREWRITEAOF");
     wait_until("it is being rewritten", || conn.info_number("aof_rewrite_in_progress") == 1);
     server.crash_and_restart();
-    assert_eq!(told(&mut server.connect()), before);
+    assert_eq!(all_policies(&mut server.connect()), before);
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn a_file_that_is_switched_on_has_them() {
         conn.done("CONFIG SET appendonly yes");
         rewritten(&mut conn);
         server.crash_and_restart_with("appendonly yes");
-        assert_eq!(told(&mut server.connect()), before, "{preamble}");
+        assert_eq!(all_policies(&mut server.connect()), before, "{preamble}");
     }
 }
 
@@ -97,7 +97,7 @@ fn sets(server: &Server) -> usize {
 
 fn after_a_crash(server: &mut Server) -> Vec<(String, Value)> {
     server.crash_and_restart();
-    told(&mut server.connect())
+    all_policies(&mut server.connect())
 }
 
 #[test]
@@ -105,14 +105,14 @@ fn a_crash_while_clients_are_paused_loses_none() {
     for before in [&[][..], &["SET k x"], &["RL.SLIDE k 5 1d", "SELECT 7", "RL.SLIDE k 5 1d", "SET l x"]] {
         let mut server = Server::start(&[ALWAYS[0], ALWAYS[1], "aof-use-rdb-preamble no"]);
         let mut conn = server.connect();
-        let told = fill(&mut conn);
+        let shown = fill(&mut conn);
         before.iter().for_each(|line| drop(conn.done(line)));
         let digest = conn.digest();
         conn.done("CLIENT PAUSE 100000 WRITE");
         conn.done("BGREWRITEAOF");
         rewritten(&mut conn);
-        assert_eq!(sets(&server), told.len(), "each once");
-        assert_eq!(after_a_crash(&mut server), told, "{before:?}");
+        assert_eq!(sets(&server), shown.len(), "each once");
+        assert_eq!(after_a_crash(&mut server), shown, "{before:?}");
         assert_eq!(server.connect().digest(), digest, "{before:?}");
     }
 }
@@ -129,7 +129,7 @@ fn a_file_that_is_written_while_it_is_off_has_them() {
         rewritten(&mut conn);
         server.crash_and_restart_with("appendonly yes");
         let mut conn = server.connect();
-        assert_eq!(told(&mut conn), before, "{preamble}");
+        assert_eq!(all_policies(&mut conn), before, "{preamble}");
         assert_eq!(conn.digest(), digest, "{preamble}");
     }
 }
@@ -149,7 +149,7 @@ fn a_rewrite_leaves_the_server_as_it_was() {
 }
 
 #[test]
-fn nobody_hears_of_a_rewrite() {
+fn a_rewrite_sends_no_notification() {
     for preamble in ["yes", "no"] {
         let server = Server::start(&[
             &format!("aof-use-rdb-preamble {preamble}"),
@@ -178,9 +178,9 @@ fn a_file_that_is_loaded_again_in_place_has_them() {
         conn.done("BGREWRITEAOF");
         rewritten(&mut conn);
         conn.done("RL.POLICY DEL day");
-        let before = told(&mut conn);
+        let before = all_policies(&mut conn);
         conn.done("DEBUG LOADAOF");
-        assert_eq!(told(&mut conn), before, "{preamble}");
+        assert_eq!(all_policies(&mut conn), before, "{preamble}");
     }
 }
 
@@ -208,7 +208,7 @@ fn a_node_of_a_cluster_has_them_too() {
 }
 
 #[test]
-fn what_is_forgotten_after_a_rewrite_stays_forgotten() {
+fn a_policy_deleted_after_a_rewrite_stays_deleted() {
     let mut server = Server::start(&[ALWAYS[0], ALWAYS[1], "aof-use-rdb-preamble no"]);
     let mut conn = server.connect();
     fill(&mut conn);
@@ -216,7 +216,7 @@ fn what_is_forgotten_after_a_rewrite_stays_forgotten() {
     rewritten(&mut conn);
     conn.done("RL.POLICY DEL day");
     conn.done("RL.POLICY SET x LIMIT x 1 60");
-    let before = told(&mut conn);
+    let before = all_policies(&mut conn);
     assert_eq!(after_a_crash(&mut server), before);
 }
 

@@ -1,18 +1,18 @@
 //! `RL.POLICY` and its replies.
 
-use super::{SETS, fill, limit, told};
+use super::{SETS, all_policies, fill, limit};
 use crate::common::{Server, Value};
 
 /// Formats the map of a limit as one line.
-fn line(told: &Value) -> String {
+fn line(shown: &Value) -> String {
     let text = |value: Value| if let Value::Int(value) = value { value.to_string() } else { value.text() };
     let fields: Vec<String> =
-        told.names().iter().map(|name| format!("{name} {}", text(told.get(name)))).collect();
+        shown.names().iter().map(|name| format!("{name} {}", text(shown.get(name)))).collect();
     fields.join(" ")
 }
 
 #[test]
-fn a_policy_is_told_as_it_was_set() {
+fn a_policy_is_shown_as_it_was_set() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     fill(&mut conn);
@@ -28,9 +28,9 @@ fn a_policy_is_told_as_it_was_set() {
     for hello in ["HELLO 2", "HELLO 3"] {
         conn.done(hello);
         for (name, limits) in [("claude", &claude[..]), ("org:42", &org[..])] {
-            let told = conn.ask(&format!("RL.POLICY GET {name}"));
-            assert_eq!(told.list().iter().map(line).collect::<Vec<_>>(), limits, "{hello}");
-            assert!(told.list().iter().all(|told| matches!(told, Value::Map(_)) == (hello == "HELLO 3")));
+            let shown = conn.ask(&format!("RL.POLICY GET {name}"));
+            assert_eq!(shown.list().iter().map(line).collect::<Vec<_>>(), limits, "{hello}");
+            assert!(shown.list().iter().all(|shown| matches!(shown, Value::Map(_)) == (hello == "HELLO 3")));
         }
         assert_eq!(conn.ask("RL.POLICY GET nobody"), Value::Nil);
         assert_eq!(conn.ask("RL.POLICY LIST").words(), ["claude", "day", "org:42", "x"]);
@@ -38,14 +38,14 @@ fn a_policy_is_told_as_it_was_set() {
 }
 
 #[test]
-fn what_is_set_again_takes_the_place_of_what_was_there() {
+fn a_policy_that_is_set_again_is_replaced() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     conn.done("RL.POLICY SET p LIMIT a 5 60 LIMIT b 6 60");
     conn.done("rl.policy set p limit c 7 60 unit tokens bucket 3");
-    let told = conn.ask("RL.POLICY GET p");
-    assert_eq!(told.list().len(), 1);
-    assert_eq!(told.list()[0].get("name").text(), "c");
+    let shown = conn.ask("RL.POLICY GET p");
+    assert_eq!(shown.list().len(), 1);
+    assert_eq!(shown.list()[0].get("name").text(), "c");
     assert_eq!(conn.ask("RL.POLICY LIST").words(), ["p"]);
 }
 
@@ -86,7 +86,7 @@ fn policies_are_not_in_the_keyspace() {
     assert_eq!(conn.ask("DBSIZE").int(), 0);
     for line in ["FLUSHALL", "FLUSHDB", "SWAPDB 0 1", "SELECT 3", "FLUSHALL ASYNC"] {
         conn.done(line);
-        assert_eq!(told(&mut conn), before, "{line}");
+        assert_eq!(all_policies(&mut conn), before, "{line}");
     }
 }
 
@@ -100,8 +100,8 @@ fn a_transaction_or_a_script_may_set_and_read() {
     assert_eq!(replies[2..], [Value::Int(1), Value::Array(vec![])]);
     let script =
         "redis.call('RL.POLICY', 'SET', 'p', 'LIMIT', 'a', 7, 60) return redis.call('RL.POLICY', 'GET', 'p')";
-    let told = conn.call(&["EVAL", script, "0"]);
-    assert_eq!(told.list()[0].get("limit").int(), 7);
+    let shown = conn.call(&["EVAL", script, "0"]);
+    assert_eq!(shown.list()[0].get("limit").int(), 7);
     assert_eq!(limit(&mut conn, "p"), 7);
 }
 
@@ -125,6 +125,6 @@ fn at_maxmemory_nothing_is_set_and_the_rest_works() {
     let before = fill(&mut conn);
     conn.done("CONFIG SET maxmemory 1");
     assert!(conn.ask("RL.POLICY SET p LIMIT a 5 60").error().starts_with("OOM"));
-    assert_eq!(told(&mut conn), before);
+    assert_eq!(all_policies(&mut conn), before);
     assert_eq!(conn.ask("RL.POLICY DEL x"), Value::Int(1));
 }

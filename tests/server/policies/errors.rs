@@ -1,6 +1,6 @@
 //! The errors of `RL.POLICY`, with their exact texts. An error changes nothing.
 
-use super::{fill, told};
+use super::{all_policies, fill};
 use crate::common::{Server, Value};
 
 #[test]
@@ -40,7 +40,7 @@ fn each_error_says_what_is_wanted_and_changes_nothing() {
     ] {
         let reply = conn.ask(&format!("RL.POLICY {line}"));
         assert!(reply.error().starts_with(error), "{line}: {reply:?}");
-        assert_eq!(told(&mut conn), before, "{line}");
+        assert_eq!(all_policies(&mut conn), before, "{line}");
     }
 }
 
@@ -89,9 +89,9 @@ fn the_longest_window_holds_for_what_is_set_and_not_for_what_was() {
             "{line}"
         );
     }
-    assert_eq!(told(&mut conn), before);
+    assert_eq!(all_policies(&mut conn), before);
     conn.done("RL.POLICY SET p LIMIT a 5 1h LIMIT b 5 INFLIGHT");
     conn.done("RL.POLICY DEL p");
     server.crash_and_restart_with("rl.max-window 1h");
-    assert_eq!(told(&mut server.connect()), before);
+    assert_eq!(all_policies(&mut server.connect()), before);
 }

@@ -1,6 +1,6 @@
 //! No argument of `RL.POLICY` crashes the server, or makes it keep something invalid.
 
-use super::{fill, told};
+use super::{all_policies, fill};
 use crate::common::Server;
 use crate::common::payload::Payload;
 use crate::hostile::nasty;
@@ -36,7 +36,7 @@ fn every_nasty_value_in_every_position() {
         }
     }
     assert!(errors > 1_000, "{errors}");
-    for (name, _) in told(&mut conn) {
+    for (name, _) in all_policies(&mut conn) {
         assert!(
             name.len() <= 64
                 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.:-".contains(&byte))
@@ -70,7 +70,7 @@ fn no_error_and_no_log_line_repeats_what_a_client_sent() {
         }
     }
     assert!(!server.log().contains("Zz"));
-    assert_eq!(told(&mut conn), []);
+    assert_eq!(all_policies(&mut conn), []);
 }
 
 /// Encodes a type's name as payloads do: six bits for each character, then ten for a version.
@@ -95,5 +95,5 @@ fn no_payload_makes_a_key_of_what_policies_are_written_as() {
         assert!(reply.error().starts_with("ERR Bad data format"), "{reply:?}");
     }
     assert_eq!(conn.ask("DBSIZE").int(), 1);
-    assert_eq!(told(&mut conn), before);
+    assert_eq!(all_policies(&mut conn), before);
 }

@@ -47,7 +47,7 @@ fn docs_tell_of_each_subcommand() {
     for (name, ..) in SUBCOMMANDS {
         let docs = conn.ask(&format!("COMMAND DOCS rl.policy|{name}")).list()[1].clone();
         assert!(
-            subcommands.names().iter().any(|told| told.eq_ignore_ascii_case(&format!("rl.policy|{name}")))
+            subcommands.names().iter().any(|shown| shown.eq_ignore_ascii_case(&format!("rl.policy|{name}")))
         );
         assert!((10..120).contains(&docs.get("summary").text().len()), "{name}");
         assert_eq!(docs.get("since").text(), "0.1.0");

@@ -25,14 +25,14 @@ fn fill(conn: &mut Conn) -> Vec<(String, Value)> {
     for line in SETS {
         assert_eq!(conn.ask(line), Value::Simple("OK".into()), "{line}");
     }
-    let told = told(conn);
-    assert_eq!(told.len(), SETS.len());
-    told
+    let shown = all_policies(conn);
+    assert_eq!(shown.len(), SETS.len());
+    shown
 }
 
 /// Returns every policy with its limits.
 #[track_caller]
-fn told(conn: &mut Conn) -> Vec<(String, Value)> {
+fn all_policies(conn: &mut Conn) -> Vec<(String, Value)> {
     let names = conn.done("RL.POLICY LIST").words();
     names.into_iter().map(|name| (name.clone(), conn.done(&format!("RL.POLICY GET {name}")))).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{SETS, fill, told};
+use super::{SETS, all_policies, fill};
 use crate::common::{Server, wait_until};
 
 #[test]
@@ -11,11 +11,11 @@ fn a_saved_file_brings_them_back_after_a_restart() {
     let mut conn = server.connect();
     fill(&mut conn);
     conn.done("RL.POLICY DEL day");
-    let before = told(&mut conn);
+    let before = all_policies(&mut conn);
     conn.done("SAVE");
     conn.done("RL.POLICY SET later LIMIT a 5 60");
     server.crash_and_restart();
-    assert_eq!(told(&mut server.connect()), before);
+    assert_eq!(all_policies(&mut server.connect()), before);
 }
 
 #[test]
@@ -28,7 +28,7 @@ fn a_snapshot_in_the_background_has_those_of_its_moment() {
     wait_until("it is saved", || conn.info_number("rdb_bgsave_in_progress") == 0);
     assert_eq!(conn.info("rdb_last_bgsave_status").as_deref(), Some("ok"));
     server.crash_and_restart();
-    assert_eq!(told(&mut server.connect()), before);
+    assert_eq!(all_policies(&mut server.connect()), before);
 }
 
 #[test]
@@ -37,12 +37,12 @@ fn a_reload_in_place_changes_nothing() {
     let mut conn = server.connect();
     for _ in 0..2 {
         conn.done("DEBUG RELOAD");
-        assert_eq!(told(&mut conn), []);
+        assert_eq!(all_policies(&mut conn), []);
     }
     let before = fill(&mut conn);
     for _ in 0..2 {
         conn.done("DEBUG RELOAD");
-        assert_eq!(told(&mut conn), before);
+        assert_eq!(all_policies(&mut conn), before);
     }
 }
 
@@ -54,7 +54,7 @@ fn a_file_without_policies_leaves_none() {
     conn.done("SAVE");
     fill(&mut conn);
     conn.done("DEBUG RELOAD NOSAVE");
-    assert_eq!(told(&mut conn), []);
+    assert_eq!(all_policies(&mut conn), []);
     assert_eq!(conn.ask("GET k").text(), "x");
 }
 
@@ -117,5 +117,5 @@ fn a_damaged_file_is_refused_and_does_no_harm() {
     }
     fs::write(&path, whole).unwrap();
     server.restart().unwrap();
-    assert_eq!(told(&mut server.connect()).len(), SETS.len());
+    assert_eq!(all_policies(&mut server.connect()).len(), SETS.len());
 }

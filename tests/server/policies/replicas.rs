@@ -1,6 +1,6 @@
 //! A replica has its primary's policies, and no others.
 
-use super::{fill, limit, told};
+use super::{all_policies, fill, limit};
 use crate::common::{Conn, Server, wait_until};
 
 fn follow(conn: &mut Conn, primary: &Server) {
@@ -16,7 +16,7 @@ fn catch_up(primary: &mut Conn, replica: &mut Conn) {
 }
 
 #[test]
-fn what_is_set_and_forgotten_reaches_the_replica() {
+fn set_and_deleted_policies_reach_the_replica() {
     let (primary, replica) = (Server::start_tcp(&[]), Server::start(&["rl.max-window 1h"]));
     let (mut first, mut second) = (primary.connect(), replica.connect());
     follow(&mut second, &primary);
@@ -28,13 +28,13 @@ fn what_is_set_and_forgotten_reaches_the_replica() {
     ]);
     first.call(&["EVAL", "redis.call('RL.POLICY', 'DEL', 'day')", "0"]);
     catch_up(&mut first, &mut second);
-    assert_eq!(told(&mut second), told(&mut first));
-    assert_eq!(told(&mut second).len(), before.len());
+    assert_eq!(all_policies(&mut second), all_policies(&mut first));
+    assert_eq!(all_policies(&mut second).len(), before.len());
     assert_eq!(limit(&mut second, "multi"), 6);
 }
 
 #[test]
-fn what_changes_nothing_is_not_sent() {
+fn a_change_without_effect_is_not_sent() {
     let (primary, replica) = (Server::start_tcp(&[]), Server::start(&[]));
     let (mut first, mut second) = (primary.connect(), replica.connect());
     follow(&mut second, &primary);
@@ -55,7 +55,7 @@ fn a_replica_tells_them_and_changes_none() {
     for line in ["RL.POLICY SET p LIMIT a 5 60", "RL.POLICY DEL day"] {
         assert!(second.ask(line).error().starts_with("READONLY"), "{line}");
     }
-    assert_eq!(told(&mut second), before);
+    assert_eq!(all_policies(&mut second), before);
 }
 
 /// Tests a full copy: a replica that had policies of its own, and a replica of that replica.
@@ -69,11 +69,11 @@ fn full_copy(primary_config: &[&str], replica_config: &[&str]) {
     follow(&mut second, &primary);
     let mut third = last.connect();
     follow(&mut third, &replica);
-    assert_eq!(told(&mut second), before);
-    assert_eq!(told(&mut third), before);
+    assert_eq!(all_policies(&mut second), before);
+    assert_eq!(all_policies(&mut third), before);
     first.done("RL.POLICY DEL x");
     catch_up(&mut first, &mut third);
-    assert_eq!(told(&mut third), told(&mut first));
+    assert_eq!(all_policies(&mut third), all_policies(&mut first));
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn a_full_copy_from_a_primary_without_policies_leaves_none() {
     let mut second = replica.connect();
     fill(&mut second);
     follow(&mut second, &primary);
-    assert_eq!(told(&mut second), []);
+    assert_eq!(all_policies(&mut second), []);
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn a_replica_that_was_cut_off_gets_what_it_missed() {
     first.done("CONFIG SET maxclients 10000");
     wait_until("it has resynced", || first.info_number("sync_partial_ok") == 1);
     catch_up(&mut first, &mut second);
-    assert_eq!(told(&mut second), told(&mut first));
+    assert_eq!(all_policies(&mut second), all_policies(&mut first));
     assert_eq!(first.info_number("sync_full"), 1);
 }
 
@@ -137,7 +137,7 @@ fn a_rewritten_aof_is_its_servers_own_matter() {
     assert_eq!(second.info_config("appendonly"), "no");
     let stats = second.ask("INFO commandstats").text();
     assert!(!stats.contains("cmdstat_bgrewriteaof") && !stats.contains("cmdstat_config|set"), "{stats}");
-    assert_eq!(told(&mut second), before);
+    assert_eq!(all_policies(&mut second), before);
 }
 
 #[test]
@@ -158,9 +158,9 @@ fn a_replica_writes_them_to_its_own_file() {
         first.done("RL.POLICY DEL day");
         first.done("RL.POLICY SET later LIMIT a 5 60");
         catch_up(&mut first, &mut second);
-        let before = told(&mut first);
+        let before = all_policies(&mut first);
         drop(primary);
         replica.crash_and_restart();
-        assert_eq!(told(&mut replica.connect()), before, "{preamble}");
+        assert_eq!(all_policies(&mut replica.connect()), before, "{preamble}");
     }
 }

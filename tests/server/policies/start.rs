@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{limit, told};
+use super::{all_policies, limit};
 use crate::common::server::{free_port, module};
 use crate::common::{Conn, Server, Value, aof, wait_until};
 
@@ -30,7 +30,7 @@ fn assert_is_the_files(conn: &mut Conn) {
     let mut other = server.connect();
     other.done("RL.POLICY SET claude-sonnet LIMIT rpm 1000 60 LIMIT tpd 2000000 1d UNIT tokens WINDOW OFFSET -8h LIMIT inflight 20 INFLIGHT");
     other.done("RL.POLICY SET org:42 LIMIT burst 500 60 BUCKET 50");
-    assert_eq!(told(conn), told(&mut other));
+    assert_eq!(all_policies(conn), all_policies(&mut other));
 }
 
 #[test]
@@ -67,8 +67,8 @@ fn a_bad_file_refuses_the_load_and_the_log_says_where() {
         ("[policy.\"a\\u0100\\n%s\"]", "line 1, policy.a\\xc4\\x80\\n%s: policy name must be"),
         ("\0", "line 1: "),
     ] {
-        let told = refused("policies policies.toml", file.as_bytes());
-        assert!(told.starts_with(&format!("{NAME}, {line}")), "{file:?}: {told}");
+        let shown = refused("policies policies.toml", file.as_bytes());
+        assert!(shown.starts_with(&format!("{NAME}, {line}")), "{file:?}: {shown}");
     }
     assert_eq!(
         refused("policies policies.toml", b"#\n#\xff"),
@@ -184,7 +184,7 @@ fn what_the_file_changes_reaches_a_replica_that_goes_on_where_it_was() {
     wait_until("it follows", || second.info("master_link_status").as_deref() == Some("up"));
     let mut first = primary.connect();
     wait_until("it has caught up", || first.offset() == second.info_number("slave_repl_offset"));
-    assert_eq!(told(&mut second), told(&mut first));
+    assert_eq!(all_policies(&mut second), all_policies(&mut first));
     assert_eq!(first.ask("RL.POLICY LIST").words(), ["claude-sonnet", "new", "org:42"]);
 }
 
@@ -193,12 +193,12 @@ fn a_replica_keeps_its_primarys() {
     let primary = Server::start_tcp(&[]);
     let mut first = primary.connect();
     first.done("RL.POLICY SET org:42 LIMIT a 5 60");
-    let before = told(&mut first);
+    let before = all_policies(&mut first);
     let mut replica = start(&[&format!("replicaof 127.0.0.1 {}", primary.port())]);
     for _ in 0..2 {
         let mut second = replica.connect();
         wait_until("it follows", || second.info("master_link_status").as_deref() == Some("up"));
-        assert_eq!(told(&mut second), before);
+        assert_eq!(all_policies(&mut second), before);
         save(&mut second);
         replica.crash_and_restart(); // and now it has a file to start from
     }
@@ -206,7 +206,7 @@ fn a_replica_keeps_its_primarys() {
     let mut second = replica.connect();
     wait_until("it follows", || second.info("master_link_status").as_deref() == Some("up"));
     second.done("REPLICAOF NO ONE");
-    assert_eq!(told(&mut second), before);
+    assert_eq!(all_policies(&mut second), before);
 }
 
 #[test]
@@ -214,14 +214,14 @@ fn a_replica_without_its_primary_has_what_it_had() {
     let primary = Server::start_tcp(&[]);
     let mut first = primary.connect();
     first.done("RL.POLICY SET org:42 LIMIT a 5 60");
-    let before = told(&mut first);
+    let before = all_policies(&mut first);
     let mut replica = start(&[&format!("replicaof 127.0.0.1 {}", primary.port())]);
     let mut second = replica.connect();
     wait_until("it follows", || second.info("master_link_status").as_deref() == Some("up"));
     save(&mut second);
     drop(primary);
     replica.crash_and_restart();
-    assert_eq!(told(&mut replica.connect()), before);
+    assert_eq!(all_policies(&mut replica.connect()), before);
 }
 
 /// A node of a cluster learns from the cluster's own file that it is a replica. It follows its primary a
@@ -237,21 +237,21 @@ fn a_replica_in_a_cluster_keeps_its_primarys() {
     let mut first = primary.connect();
     first.done("CLUSTER ADDSLOTSRANGE 0 16383");
     first.done("RL.POLICY SET org:42 LIMIT a 5 60");
-    let before = told(&mut first);
+    let before = all_policies(&mut first);
     let mut replica = start(&two.each_ref().map(String::as_str));
     let mut second = replica.connect();
     second.done(&format!("CLUSTER MEET 127.0.0.1 {} {}", primary.port(), first.info_config("cluster-port")));
     let id = first.ask("CLUSTER MYID").text();
     wait_until("they have met", || !second.ask(&format!("CLUSTER REPLICATE {id}")).is_error());
     wait_until("it follows", || second.info("master_link_status").as_deref() == Some("up"));
-    assert_eq!(told(&mut second), before);
+    assert_eq!(all_policies(&mut second), before);
     save(&mut second);
     drop(primary);
     replica.crash_and_restart();
     let mut second = replica.connect();
-    assert_eq!(told(&mut second), before);
+    assert_eq!(all_policies(&mut second), before);
     wait_until("it looks for its primary", || second.info("role").as_deref() == Some("slave"));
-    assert_eq!(told(&mut second), before);
+    assert_eq!(all_policies(&mut second), before);
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn without_it_a_low_one_waits_for_all_higher_ones() {
 }
 
 #[test]
-fn one_that_has_waited_for_long_is_before_those_that_come_to_the_lane_it_has_risen_to() {
+fn a_risen_waiter_is_before_new_waiters_of_that_lane() {
     let server = Server::start(&["rl.lane-aging 20ms"]);
     let mut conn = server.connect();
     conn.done(TAKE);
@@ -42,7 +42,7 @@ fn one_that_has_waited_for_long_is_before_those_that_come_to_the_lane_it_has_ris
 }
 
 #[test]
-fn one_that_has_risen_is_not_passed_by_those_who_do_not_wait() {
+fn a_risen_waiter_is_not_passed_by_new_requests() {
     let server = Server::start(&["rl.lane-aging 20ms"]);
     let mut conn = server.connect();
     conn.done("RL.SLIDE k 5 1d COST 4");
@@ -54,7 +54,7 @@ fn one_that_has_risen_is_not_passed_by_those_who_do_not_wait() {
 }
 
 #[test]
-fn one_that_rises_goes_on_when_it_does_and_nothing_else_happens() {
+fn a_waiter_is_admitted_when_it_rises_to_the_head() {
     let server = Server::start(&["rl.lane-aging 200ms"]);
     let mut conn = server.connect();
     conn.done(TAKE);
@@ -70,7 +70,7 @@ fn one_that_rises_goes_on_when_it_does_and_nothing_else_happens() {
 }
 
 #[test]
-fn it_can_be_switched_on_and_off_for_those_who_wait() {
+fn it_can_be_switched_on_and_off_for_waiters() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     conn.done("RL.SLIDE k 5 1d COST 5");
@@ -92,7 +92,7 @@ fn it_can_be_switched_on_and_off_for_those_who_wait() {
 }
 
 #[test]
-fn what_is_no_duration_is_refused_and_changes_nothing() {
+fn an_invalid_duration_is_refused_and_changes_nothing() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     for value in ["", "x", "0", "-1", "0ms", "3651d", "1mo", "no", "1d\0", "\r\n"] {

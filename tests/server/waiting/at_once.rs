@@ -1,7 +1,7 @@
 //! If a client cannot be held, its request is decided at once, as without `WAIT`.
 
 use super::{GOT, TAKE, WANT};
-use crate::common::waiting::assert_nobody_waits;
+use crate::common::waiting::assert_no_waiters;
 use crate::common::{Conn, Server, Value, Waiter};
 
 /// A request of each command that takes all of a key, and a request for that key.
@@ -37,7 +37,7 @@ fn in_a_transaction() {
     for (reply, line) in conn.multi(&lines).iter().zip(lines) {
         assert_denied(reply, line);
     }
-    assert_nobody_waits(&mut conn);
+    assert_no_waiters(&mut conn);
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn in_a_script() {
             assert_denied(&reply, request);
         }
     }
-    assert_nobody_waits(&mut conn);
+    assert_no_waiters(&mut conn);
 }
 
 #[test]
@@ -63,11 +63,11 @@ fn in_a_function() {
     assert_eq!(conn.call(&["FUNCTION", "LOAD", body]).text(), "lib");
     assert_denied(&conn.ask("FCALL f 1 s"), "FCALL");
     assert_eq!(conn.ask("FCALL f 1 new").five(), GOT, "what is admitted is");
-    assert_nobody_waits(&mut conn);
+    assert_no_waiters(&mut conn);
 }
 
 #[test]
-fn what_never_waits_takes_nothing_from_those_who_do() {
+fn requests_that_never_wait_take_nothing_from_waiters() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     conn.done("RL.SLIDE k 5 1d COST 4");
@@ -87,7 +87,7 @@ fn what_never_waits_takes_nothing_from_those_who_do() {
 }
 
 #[test]
-fn a_transaction_or_a_script_may_let_others_go_on() {
+fn a_transaction_or_a_script_may_admit_waiters() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     conn.done(TAKE);
@@ -95,5 +95,5 @@ fn a_transaction_or_a_script_may_let_others_go_on() {
     conn.multi(&["RL.REFUND k 1", "RL.PEEK k"]);
     assert_eq!(crate::common::waiting::still(&waiters, &mut conn), [1]);
     conn.call(&["EVAL", "return redis.call('RL.REFUND', KEYS[1], '1')", "1", "k"]);
-    assert_nobody_waits(&mut conn);
+    assert_no_waiters(&mut conn);
 }

@@ -2,7 +2,7 @@
 //! waiting.
 
 use super::{TAKE, WANT};
-use crate::common::waiting::{assert_nobody_waits, still, waiting};
+use crate::common::waiting::{assert_no_waiters, still, waiting};
 use crate::common::{Conn, Server, Waiter};
 
 const BUSY: &str = "RLBUSY too many waiters";
@@ -23,7 +23,7 @@ fn two_at_most(server: &Server) {
     assert_busy(&mut conn, WANT);
     assert_busy(&mut conn, &format!("{WANT} PRIORITY CRITICAL"));
     assert_eq!(waiting(&mut conn), (2, 2));
-    assert_eq!(conn.ask("RL.SLIDE k 5 1d").five()[0], 0, "who does not wait is decided");
+    assert_eq!(conn.ask("RL.SLIDE k 5 1d").five()[0], 0, "a request without WAIT is decided");
     drop(waiters);
     crate::common::wait_until("they are gone", || waiting(&mut conn) == (0, 0));
     let _waiter = Waiter::start(server, WANT);
@@ -70,7 +70,7 @@ fn one_key_that_is_full_leaves_room_for_others() {
     assert_busy(&mut conn, "RL.MQUOTA 2 b a POLICY p p WAIT 1h");
     let both = Waiter::start(&server, "RL.MQUOTA 2 b c POLICY p p WAIT 1h");
     assert_busy(&mut conn, "RL.QUOTA c POLICY p WAIT 1h");
-    assert_eq!(waiting(&mut conn), (2, 2), "who is refused stands in no line");
+    assert_eq!(waiting(&mut conn), (2, 2), "a refused request is in no line");
     conn.done("SELECT 1");
     conn.done("RL.QUOTA a POLICY p");
     conn.done("CONFIG SET rl.max-waiters-per-key 2");
@@ -81,7 +81,7 @@ fn one_key_that_is_full_leaves_room_for_others() {
 }
 
 #[test]
-fn a_lower_bound_sends_nobody_away() {
+fn a_lower_bound_ends_no_wait() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     conn.done(TAKE);
@@ -92,14 +92,14 @@ fn a_lower_bound_sends_nobody_away() {
     assert_eq!(still(&waiters, &mut conn), [2]);
     assert_busy(&mut conn, WANT);
     conn.done("RL.REFUND k 1");
-    assert_nobody_waits(&mut conn);
+    assert_no_waiters(&mut conn);
     assert_busy(&mut conn, WANT);
     assert_eq!(conn.ask("RL.SLIDE new 5 1d WAIT 1h").five()[0], 1, "what is admitted needs no room");
     assert_eq!(conn.ask("RL.SLIDE new 5 1d COST 6 WAIT 1h").five()[3], -1, "nor what never is");
 }
 
 #[test]
-fn who_is_told_that_too_many_wait_takes_nothing() {
+fn a_busy_answer_charges_nothing() {
     let server = Server::start(&["rl.max-waiters 0", "appendonly yes"]);
     let mut conn = server.connect();
     conn.done("RL.SLIDE k 5 1d COST 4");
@@ -112,7 +112,7 @@ fn who_is_told_that_too_many_wait_takes_nothing() {
 }
 
 #[test]
-fn what_is_no_number_of_them_is_refused() {
+fn an_invalid_number_of_waiters_is_refused() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     for (name, default) in [("max-waiters", "100000"), ("max-waiters-per-key", "10000")] {

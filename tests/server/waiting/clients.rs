@@ -2,7 +2,7 @@
 
 use super::{TAKE, WANT};
 use crate::common::conn::words;
-use crate::common::waiting::{assert_nobody_waits, waiting};
+use crate::common::waiting::{assert_no_waiters, waiting};
 use crate::common::{Conn, Server, Value, Waiter, wait_until};
 
 fn send(conn: &mut Conn, lines: &[&str]) {
@@ -13,7 +13,7 @@ fn send(conn: &mut Conn, lines: &[&str]) {
 }
 
 #[test]
-fn what_it_has_sent_behind_a_request_that_waits_is_run_after_it_in_order() {
+fn pipelined_commands_run_in_order_after_the_wait() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     conn.done(TAKE);
@@ -32,11 +32,11 @@ fn what_it_has_sent_behind_a_request_that_waits_is_run_after_it_in_order() {
     assert_eq!(client.receive().int(), 2);
     assert_eq!(client.receive().five()[..3], [1, 5, 2]);
     assert_eq!(client.receive().text(), "2");
-    assert_nobody_waits(&mut conn);
+    assert_no_waiters(&mut conn);
 }
 
 #[test]
-fn one_that_wants_no_replies_gets_none() {
+fn a_client_without_replies_gets_none() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     conn.done(TAKE);
@@ -63,7 +63,7 @@ fn waits_for_a_policy(server: &Server, conn: &mut Conn) -> Waiter {
 }
 
 #[test]
-fn a_transaction_that_watches_the_key_sees_that_one_went_on() {
+fn an_admitted_waiter_breaks_a_watch() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     let waiter = waits_for_a_policy(&server, &mut conn);
@@ -78,7 +78,7 @@ fn a_transaction_that_watches_the_key_sees_that_one_went_on() {
 }
 
 #[test]
-fn one_that_watched_may_wait_and_then_run_its_transaction() {
+fn a_client_that_watches_may_wait_and_run_its_transaction() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     conn.done(TAKE);
@@ -91,7 +91,7 @@ fn one_that_watched_may_wait_and_then_run_its_transaction() {
 }
 
 #[test]
-fn who_caches_the_key_is_told_that_one_went_on() {
+fn an_admitted_waiter_invalidates_client_caches() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     let waiter = waits_for_a_policy(&server, &mut conn);
@@ -107,7 +107,7 @@ fn who_caches_the_key_is_told_that_one_went_on() {
 }
 
 #[test]
-fn one_that_has_selected_another_database_still_has() {
+fn a_client_stays_in_its_selected_database() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     conn.done("SELECT 5");
@@ -129,5 +129,5 @@ fn one_client_may_wait_again_and_again() {
     for _ in 0..100 {
         assert_eq!(conn.ask("RL.SLIDE k 1 2ms WAIT 1h").five()[0], 1);
     }
-    assert_nobody_waits(&mut conn);
+    assert_no_waiters(&mut conn);
 }

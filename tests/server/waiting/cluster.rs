@@ -6,7 +6,7 @@ use std::thread;
 
 use super::{TAKE, WANT};
 use crate::common::cluster::{Cluster, ClusterClient, Load, slot};
-use crate::common::waiting::{assert_nobody_waits, still, waiting};
+use crate::common::waiting::{assert_no_waiters, still, waiting};
 use crate::common::{Random, Server, Value, Waiter, wait_until};
 
 /// Takes all of `k`. Returns the node of the cluster that serves `k`, and the other node.
@@ -24,7 +24,7 @@ fn assert_sent_on(reply: &Value) {
 }
 
 #[test]
-fn those_who_wait_for_a_key_that_moves_are_told_to_ask_again() {
+fn waiters_for_a_key_that_moves_get_tryagain() {
     let cluster = Cluster::start(2);
     let (from, to) = start(&cluster);
     let waiters: Vec<Waiter> = (0..3).map(|_| Waiter::start(from, WANT)).collect();
@@ -34,7 +34,7 @@ fn those_who_wait_for_a_key_that_moves_are_told_to_ask_again() {
         assert_sent_on(&waiter.answer());
     }
     drop(other);
-    wait_until("nobody waits there", || waiting(&mut from.connect()) == (0, 0));
+    wait_until("no request waits there", || waiting(&mut from.connect()) == (0, 0));
     let mut client = cluster.client();
     assert_eq!(client.ask("RL.INFO k").get("used").int(), 5);
     // The clients follow the redirection, and wait at the other node.
@@ -60,7 +60,7 @@ fn a_key_that_has_moved_already_is_not_admitted_on_the_node_it_has_left() {
     for waiter in waiters.into_iter().skip(1) {
         assert_sent_on(&waiter.answer());
     }
-    assert_nobody_waits(&mut source);
+    assert_no_waiters(&mut source);
     assert_eq!(source.ask("DBSIZE").int(), 0);
     target.done("ASKING");
     assert_eq!(target.ask("RL.INFO k").get("used").int(), 5);
@@ -83,7 +83,7 @@ fn a_slot_that_is_given_away_is_served_no_more() {
 }
 
 #[test]
-fn one_whose_time_ends_as_its_slot_is_given_up_is_answered_once() {
+fn a_waiter_that_times_out_as_its_slot_moves_is_answered_once() {
     let cluster = Cluster::start(2);
     let (from, _) = start(&cluster);
     let mut waiter = Waiter::start(from, "RL.SLIDE k 5 1d WAIT 200ms");
@@ -92,7 +92,7 @@ fn one_whose_time_ends_as_its_slot_is_given_up_is_answered_once() {
     let answer = waiter.conn.receive();
     assert!(answer.is_error() || answer.five()[0] == 0, "{answer:?}");
     assert_eq!(waiter.conn.ask("ECHO next").text(), "next", "after {answer:?}");
-    assert_nobody_waits(&mut from.connect());
+    assert_no_waiters(&mut from.connect());
 }
 
 #[test]
@@ -157,6 +157,6 @@ fn a_slot_that_moves_to_and_fro_admits_nothing_twice() {
     assert_eq!(used, sum, "used, and told");
     assert!(sum <= 20, "{sum}");
     for node in &cluster.nodes {
-        assert_nobody_waits(&mut node.connect());
+        assert_no_waiters(&mut node.connect());
     }
 }

@@ -1,7 +1,7 @@
 //! A waiter is admitted at the very moment its limit has room, and gets the same reply as any request.
 
 use super::median;
-use crate::common::waiting::assert_nobody_waits;
+use crate::common::waiting::assert_no_waiters;
 use crate::common::{Conn, Server, Value, Waiter, aof};
 
 /// Returns the instants at which the waiters of a line were admitted, one after the other.
@@ -19,7 +19,7 @@ fn moments(line: &str) -> Vec<i64> {
     for waiter in waiters {
         assert_eq!(waiter.five()[0], 1, "{line}");
     }
-    assert_nobody_waits(&mut conn);
+    assert_no_waiters(&mut conn);
     aof::effects(server.dir()).iter().map(|effect| i64::try_from(effect.at).unwrap()).collect()
 }
 
@@ -28,19 +28,19 @@ fn moments(line: &str) -> Vec<i64> {
 #[track_caller]
 fn assert_on_time(late: Vec<i64>, line: &str) {
     assert!(late.len() > 10, "{line}: {late:?}");
-    assert!(late.iter().all(|late| *late >= 0), "{line}: one went on early, {late:?}");
+    assert!(late.iter().all(|late| *late >= 0), "{line}: one was admitted early, {late:?}");
     assert!(median(late.clone()) <= 8, "{line}: {late:?}");
 }
 
 #[test]
-fn a_slide_lets_one_go_on_to_the_ms_when_another_leaves_its_window() {
+fn a_slide_admits_a_waiter_to_the_ms_when_cost_leaves_its_window() {
     let line = "RL.SLIDE k 1 40ms";
     let moments = moments(line);
     assert_on_time(moments.windows(2).map(|pair| pair[1] - pair[0] - 40).collect(), line);
 }
 
 #[test]
-fn a_window_lets_them_go_on_when_it_begins() {
+fn a_window_admits_waiters_when_it_begins() {
     let line = "RL.WINDOW k 1 40ms";
     let moments = moments(line);
     assert!(moments.windows(2).all(|pair| pair[0] / 40 < pair[1] / 40), "{moments:?}");
@@ -48,7 +48,7 @@ fn a_window_lets_them_go_on_when_it_begins() {
 }
 
 #[test]
-fn a_bucket_lets_one_go_on_with_each_token() {
+fn a_bucket_admits_one_waiter_with_each_token() {
     let line = "RL.BUCKET k 2 25";
     let moments = moments(line);
     // The due times count from the first admission, so a token that was due while the one before it was late
@@ -91,7 +91,7 @@ fn it_is_answered_as_one_that_is_admitted_at_once() {
             conn.done("FLUSHALL");
         }
     }
-    assert_nobody_waits(&mut conn);
+    assert_no_waiters(&mut conn);
 }
 
 /// Returns the same request with `WAIT` and another reservation id. With the same id it would be a repeated
@@ -130,7 +130,7 @@ fn a_request_that_is_admitted_at_once_does_not_wait() {
 }
 
 #[test]
-fn the_id_that_is_made_for_a_reservation_is_told_and_can_be_settled() {
+fn a_generated_id_is_in_the_reply_and_can_be_settled() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     let request = "RL.QUOTA k LIMIT open 1 INFLIGHT RESERVE 1h";
@@ -145,7 +145,7 @@ fn the_id_that_is_made_for_a_reservation_is_told_and_can_be_settled() {
 }
 
 #[test]
-fn a_refund_lets_as_many_go_on_as_it_makes_room_for() {
+fn a_refund_admits_as_many_as_it_makes_room_for() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     conn.done(super::TAKE);

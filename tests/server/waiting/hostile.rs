@@ -3,7 +3,7 @@
 use super::TAKE;
 use crate::common::conn::fill;
 use crate::common::quota::Answer;
-use crate::common::waiting::assert_nobody_waits;
+use crate::common::waiting::assert_no_waiters;
 use crate::common::{Conn, Random, Server, Value, Waiter, wait_until};
 
 #[track_caller]
@@ -52,11 +52,11 @@ fn how_long_is_a_duration_from_1ms_to_3650d() {
             conn.done("FLUSHALL");
         }
     }
-    assert_nobody_waits(&mut conn);
+    assert_no_waiters(&mut conn);
 }
 
 #[test]
-fn it_stands_anywhere_among_the_options() {
+fn wait_may_be_anywhere_among_the_options() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     for line in [
@@ -97,7 +97,7 @@ fn keys_of_any_bytes_are_waited_for() {
         assert_eq!(waiter.five()[..3], [1, 5, 0]);
         conn.call(&[b"DEL".as_slice(), key]);
     }
-    assert_nobody_waits(&mut conn);
+    assert_no_waiters(&mut conn);
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn ids_of_any_bytes_are_reserved_after_a_wait() {
         let reply = conn.call(&fill("RL.QUOTA k LIMIT open 1 INFLIGHT RESERVE 1h ID ? WAIT 1h", &id));
         assert!(reply.is_error(), "an id of {} bytes does not wait: {reply:?}", id.len());
     }
-    assert_nobody_waits(&mut conn);
+    assert_no_waiters(&mut conn);
 }
 
 #[test]
@@ -140,11 +140,11 @@ fn a_request_that_is_wrong_does_not_wait() {
     ] {
         assert!(conn.ask(line).error().starts_with(error), "{line}");
     }
-    assert_nobody_waits(&mut conn);
+    assert_no_waiters(&mut conn);
 }
 
 #[test]
-fn connections_that_break_off_at_any_byte_leave_nothing_behind() {
+fn connections_that_break_off_at_any_byte_leave_nothing() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     conn.done(TAKE);

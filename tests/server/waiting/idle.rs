@@ -37,7 +37,7 @@ fn waiters_cost_nothing_while_they_wait() {
 }
 
 #[test]
-fn waiters_who_have_risen_to_the_first_lane_cost_nothing_either() {
+fn waiters_that_have_risen_to_the_first_lane_use_no_cpu() {
     let server = Server::start(&["rl.lane-aging 1ms"]);
     let mut conn = server.connect();
     conn.done(TAKE);

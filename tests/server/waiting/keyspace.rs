@@ -2,7 +2,7 @@
 
 use super::{GOT, TAKE, WANT};
 use crate::common::clock::now;
-use crate::common::waiting::assert_nobody_waits;
+use crate::common::waiting::assert_no_waiters;
 use crate::common::{Conn, Server, Value, Waiter, wait_for_clock};
 
 /// Takes all of `k` and some of `fresh`, and creates a string beside them.
@@ -39,7 +39,7 @@ fn a_key_that_is_gone_is_a_new_one() {
         assert!(!waiter.waits(&mut conn), "{way}: it has gone on when that is answered");
         assert_eq!(waiter.five(), GOT, "{way}");
         assert_eq!(conn.ask("RL.INFO k").get("used").int(), 1, "{way}");
-        assert_nobody_waits(&mut conn);
+        assert_no_waiters(&mut conn);
     }
 }
 
@@ -79,7 +79,7 @@ fn a_key_that_becomes_another_type_is_refused() {
         run(&mut conn, way, &dump);
         assert!(waiter.answer().error().starts_with("WRONGTYPE"), "{way}");
     }
-    assert_nobody_waits(&mut conn);
+    assert_no_waiters(&mut conn);
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn a_key_that_another_full_one_takes_the_place_of_is_waited_for_still() {
 }
 
 #[test]
-fn a_key_that_expires_when_a_user_says_lets_them_go_on_then() {
+fn a_key_with_an_expiry_of_a_user_admits_its_waiters() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     for way in ["PEXPIRE k 150", "PEXPIREAT k ?"] {
@@ -136,7 +136,7 @@ fn a_key_that_expires_when_a_user_says_lets_them_go_on_then() {
 }
 
 #[test]
-fn a_key_that_expires_by_itself_lets_them_go_on_then() {
+fn a_key_that_expires_by_itself_admits_its_waiters() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     conn.done("DEBUG SET-ACTIVE-EXPIRE 0"); // only the module's own timer looks at the key
@@ -149,7 +149,7 @@ fn a_key_that_expires_by_itself_lets_them_go_on_then() {
 }
 
 #[test]
-fn what_happens_to_another_key_lets_nobody_go_on() {
+fn a_change_of_another_key_admits_no_waiter() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     fill(&mut conn);
@@ -180,7 +180,7 @@ fn server_in(server: &Server, db: i32) -> Conn {
 }
 
 #[test]
-fn databases_that_change_places_take_their_keys_along_and_not_those_who_wait() {
+fn swapped_databases_take_their_keys_along_but_not_waiters() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     fill(&mut conn);
@@ -197,15 +197,15 @@ fn databases_that_change_places_take_their_keys_along_and_not_those_who_wait() {
 }
 
 #[test]
-fn a_key_that_is_lost_in_the_middle_of_a_transaction_lets_nobody_in_between() {
+fn in_a_transaction_that_deletes_the_key_the_waiter_is_first() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     fill(&mut conn);
     let waiter = Waiter::start(&server, WANT);
     let replies = conn.multi(&["DEL k", "RL.SLIDE k 5 1d COST 5", "RL.PEEK k", "RL.INFO k"]);
     assert_eq!(replies[0], Value::Int(1));
-    assert_eq!(replies[1].five()[0], 0, "the waiter came before");
-    assert_eq!(replies[3], Value::Nil, "and does not go on in between");
+    assert_eq!(replies[1].five()[0], 0, "the waiter is first");
+    assert_eq!(replies[3], Value::Nil, "and is not admitted in between");
     assert_eq!(waiter.five(), GOT);
     let later = now(&mut conn) + 1;
     wait_for_clock(&mut conn, later);

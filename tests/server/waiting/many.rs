@@ -1,7 +1,7 @@
 //! A request about several keys waits in the line of each.
 
 use crate::common::quota::Answer;
-use crate::common::waiting::{assert_nobody_waits, still, waiting};
+use crate::common::waiting::{assert_no_waiters, still, waiting};
 use crate::common::{Conn, Server, Value, Waiter, wait_until};
 
 const BOTH: &str = "RL.MQUOTA 2 a b POLICY p p WAIT 1h";
@@ -18,7 +18,7 @@ fn take(conn: &mut Conn, key: &str) {
 }
 
 #[test]
-fn it_goes_on_when_all_of_its_keys_admit_it() {
+fn it_is_admitted_when_all_of_its_keys_admit_it() {
     let (server, mut conn) = start();
     take(&mut conn, "a");
     take(&mut conn, "b");
@@ -34,21 +34,21 @@ fn it_goes_on_when_all_of_its_keys_admit_it() {
 }
 
 #[test]
-fn nobody_takes_what_it_waits_for_of_any_key() {
+fn no_request_takes_what_a_waiter_is_in_line_for() {
     let (server, mut conn) = start();
     take(&mut conn, "b");
     let waiter = Waiter::start(&server, BOTH);
     assert!(!conn.quota("RL.QUOTA a POLICY p").allowed, "though there is room");
-    let behind = ["RL.QUOTA a POLICY p WAIT 1h", "RL.QUOTA b POLICY p WAIT 1h"]
+    let later = ["RL.QUOTA a POLICY p WAIT 1h", "RL.QUOTA b POLICY p WAIT 1h"]
         .map(|line| Waiter::start(&server, line));
     conn.done("RL.CANCEL b r");
     assert!(Answer::of(&waiter.answer()).allowed);
-    assert_eq!(still(&behind, &mut conn), [0; 0]);
+    assert_eq!(still(&later, &mut conn), [0; 0]);
     assert_eq!((conn.used("a"), conn.used("b")), (vec![2], vec![2]));
 }
 
 #[test]
-fn those_that_name_keys_in_another_order_do_not_wait_for_each_other() {
+fn requests_with_keys_in_another_order_do_not_deadlock() {
     let (server, mut conn) = start();
     take(&mut conn, "a");
     take(&mut conn, "b");
@@ -62,7 +62,7 @@ fn those_that_name_keys_in_another_order_do_not_wait_for_each_other() {
 }
 
 #[test]
-fn it_is_counted_once_and_told_of_in_each_line() {
+fn it_is_counted_once_and_shown_in_each_line() {
     let (server, mut conn) = start();
     take(&mut conn, "a");
     take(&mut conn, "b");
@@ -81,7 +81,7 @@ fn it_is_counted_once_and_told_of_in_each_line() {
 }
 
 #[test]
-fn a_chain_of_waiters_comes_loose_one_after_the_other() {
+fn a_chain_of_waiters_is_admitted_one_after_the_other() {
     let (server, mut conn) = start();
     let keys: Vec<String> = (0..6).map(|number| format!("k{number}")).collect();
     for key in &keys {
@@ -101,7 +101,7 @@ fn a_chain_of_waiters_comes_loose_one_after_the_other() {
         conn.done(&format!("DEL {freed}"));
         assert_eq!(still(&waiters, &mut conn), left, "{freed}");
     }
-    assert_nobody_waits(&mut conn);
+    assert_no_waiters(&mut conn);
 }
 
 /// A request that must wait for `a`, and takes nothing of `b` under its current policy.
@@ -112,7 +112,7 @@ fn normal(conn: &mut Conn, key: &str) -> i64 {
 }
 
 #[test]
-fn it_holds_up_nobody_on_a_key_from_which_it_takes_nothing() {
+fn it_delays_no_request_on_a_key_from_which_it_takes_nothing() {
     let (server, mut conn) = start();
     conn.done("RL.POLICY SET q LIMIT t 5 1d UNIT tokens");
     take(&mut conn, "a");
@@ -121,15 +121,15 @@ fn it_holds_up_nobody_on_a_key_from_which_it_takes_nothing() {
     assert!(took.allowed, "{took:?}");
     assert_eq!((normal(&mut conn, "a"), normal(&mut conn, "b")), (1, 0));
     let denied = conn.quota("RL.QUOTA b POLICY q COST tokens 2");
-    assert!(denied.retry_after > 1_000, "as soon as tokens age, not as the other goes on: {denied:?}");
-    let behind = Waiter::start(&server, "RL.QUOTA b POLICY q COST tokens 2 WAIT 1h");
+    assert!(denied.retry_after > 1_000, "as soon as tokens age, not as the other is admitted: {denied:?}");
+    let later = Waiter::start(&server, "RL.QUOTA b POLICY q COST tokens 2 WAIT 1h");
     conn.done("RL.CANCEL a r");
     assert!(Answer::of(&waiter.answer()).allowed, "whoever waits for what it does not take is not before it");
-    assert!(behind.waits(&mut conn));
+    assert!(later.waits(&mut conn));
 }
 
 #[test]
-fn it_stands_in_the_lines_of_what_it_takes_since_a_policy_has_changed() {
+fn it_is_in_the_lines_of_the_changed_policy() {
     let (server, mut conn) = start();
     conn.done("RL.POLICY SET q LIMIT l 1 1d UNIT tokens");
     take(&mut conn, "a");
@@ -143,7 +143,7 @@ fn it_stands_in_the_lines_of_what_it_takes_since_a_policy_has_changed() {
     conn.done("DEL b");
     assert!(Answer::of(&waiter.answer()).allowed);
     take_nothing_of(&server, &mut conn);
-    assert_nobody_waits(&mut conn);
+    assert_no_waiters(&mut conn);
 }
 
 /// Covers the reverse case: a policy changes, and the waiter leaves the line of the key.
@@ -153,7 +153,7 @@ fn take_nothing_of(server: &Server, conn: &mut Conn) {
     let waiter = Waiter::start(server, OTHER);
     assert!(!conn.quota("RL.QUOTA b POLICY q").allowed);
     conn.done("RL.POLICY SET q LIMIT l 1 1d UNIT tokens");
-    wait_until("it holds up nobody", || conn.quota("RL.QUOTA b POLICY q COST tokens 1").allowed);
+    wait_until("it delays no request", || conn.quota("RL.QUOTA b POLICY q COST tokens 1").allowed);
     conn.done("RL.CANCEL a r");
     assert!(Answer::of(&waiter.answer()).allowed);
 }

@@ -5,13 +5,14 @@ mod at_once;
 mod bounded;
 mod clients;
 mod cluster;
-mod crowd;
 mod granted;
 mod hostile;
 mod idle;
+mod info;
 mod keyspace;
-mod left;
+mod leaving;
 mod many;
+mod many_clients;
 mod order;
 mod pause;
 mod policies;
@@ -21,7 +22,6 @@ mod reservations;
 mod restart;
 mod roles;
 mod timed_out;
-mod told;
 
 /// A request of one limit that takes all of it for a day. `WANT` then waits for a part of it.
 const TAKE: &str = "RL.SLIDE k 5 1d COST 5";

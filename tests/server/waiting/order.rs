@@ -3,7 +3,7 @@
 
 use super::{TAKE, WANT};
 use crate::common::clock::frozen;
-use crate::common::waiting::{assert_nobody_waits, still};
+use crate::common::waiting::{assert_no_waiters, still};
 use crate::common::{Conn, Server, Waiter};
 
 /// Gives back one unit at a time. Returns the order in which the waiters are admitted.
@@ -13,7 +13,7 @@ fn order(conn: &mut Conn, waiters: &[Waiter]) -> Vec<usize> {
     while !waited.is_empty() {
         conn.done("RL.REFUND k 1");
         let left = still(waiters, conn);
-        assert_eq!(left.len() + 1, waited.len(), "one goes on with each that is given back");
+        assert_eq!(left.len() + 1, waited.len(), "each unit that is refunded admits one");
         order.extend(waited.iter().filter(|index| !left.contains(index)));
         waited = left;
     }
@@ -27,7 +27,7 @@ fn first_come_first_served() {
     conn.done(TAKE);
     let waiters: Vec<Waiter> = (0..6).map(|_| Waiter::start(&server, WANT)).collect();
     assert_eq!(order(&mut conn, &waiters), [0, 1, 2, 3, 4, 5]);
-    assert_nobody_waits(&mut conn);
+    assert_no_waiters(&mut conn);
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn higher_lanes_first_by_name_and_by_number() {
 }
 
 #[test]
-fn commands_of_all_kinds_stand_in_one_line() {
+fn commands_of_all_kinds_share_one_line() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     conn.done("RL.POLICY SET p LIMIT a 3 INFLIGHT");
@@ -69,7 +69,7 @@ fn large_head(server: &Server, conn: &mut Conn) -> Waiter {
 }
 
 #[test]
-fn a_plain_request_does_not_take_what_another_waits_for() {
+fn a_plain_request_does_not_take_what_a_waiter_waits_for() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     let head = large_head(&server, &mut conn);
@@ -83,7 +83,7 @@ fn a_plain_request_does_not_take_what_another_waits_for() {
 }
 
 #[test]
-fn smaller_ones_wait_behind_a_large_one_of_their_lane_or_a_higher_one() {
+fn small_requests_wait_for_a_large_one_ahead() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     let head = large_head(&server, &mut conn);
@@ -108,7 +108,7 @@ fn a_higher_lane_passes() {
 }
 
 #[test]
-fn what_takes_nothing_passes() {
+fn a_request_without_cost_passes_waiters() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     let head = large_head(&server, &mut conn);
@@ -136,7 +136,7 @@ fn a_quota_is_not_taken_from_a_waiter_by_any_of_its_limits() {
 }
 
 #[test]
-fn what_is_told_behind_a_waiter_counts_that_it_goes_on_first() {
+fn a_forecast_counts_the_waiter_ahead() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     conn.done("RL.SLIDE k 2 1h COST 2");
@@ -151,7 +151,7 @@ fn what_is_told_behind_a_waiter_counts_that_it_goes_on_first() {
 }
 
 #[test]
-fn what_is_told_behind_a_waiter_is_when_it_is_admitted() {
+fn a_forecast_is_the_time_of_admission() {
     let server = Server::start(&["appendonly yes"]);
     let mut conn = server.connect();
     conn.done("RL.SLIDE k 2 150ms COST 2");

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::TAKE;
 use crate::common::clock::now;
-use crate::common::waiting::{assert_nobody_waits, still};
+use crate::common::waiting::{assert_no_waiters, still};
 use crate::common::{Conn, Server, Waiter, aof, wait_for_clock};
 
 /// Starts two waiters, on two keys, whose turns come soon. Also returns the instant at which both have come.
@@ -17,7 +17,7 @@ fn two(server: &Server, conn: &mut Conn) -> ([Waiter; 2], i64) {
 }
 
 #[test]
-fn while_writes_are_paused_nobody_goes_on() {
+fn while_writes_are_paused_no_waiter_is_admitted() {
     let server = Server::start(&["appendonly yes"]);
     let mut conn = server.connect();
     let (waiters, due) = two(&server, &mut conn);
@@ -34,11 +34,11 @@ fn while_writes_are_paused_nobody_goes_on() {
         .map(|effect| i64::try_from(effect.at).unwrap() - ended)
         .collect();
     assert!(late.len() == 2 && late.iter().all(|late| (0..500).contains(late)), "{late:?}");
-    assert_nobody_waits(&mut conn);
+    assert_no_waiters(&mut conn);
 }
 
 #[test]
-fn while_all_is_paused_nobody_goes_on() {
+fn while_all_is_paused_no_waiter_is_admitted() {
     let server = Server::start(&["appendonly yes"]);
     let mut conn = server.connect();
     let (waiters, due) = two(&server, &mut conn);
@@ -51,14 +51,14 @@ fn while_all_is_paused_nobody_goes_on() {
         let at = i64::try_from(effect.at).unwrap();
         assert!(
             at >= due - 50 && (500..1_500).contains(&(at - paused)),
-            "paused at {paused}, went on at {at}"
+            "paused at {paused}, admitted at {at}"
         );
     }
-    assert_nobody_waits(&mut conn);
+    assert_no_waiters(&mut conn);
 }
 
 #[test]
-fn who_comes_during_a_pause_is_held_back_by_it() {
+fn a_request_during_a_pause_is_held_back() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     conn.done(TAKE);
@@ -87,7 +87,7 @@ fn a_wait_ends_during_a_pause_as_at_any_time() {
         assert!(waited >= Duration::from_millis(199), "{pause}: {waited:?}");
         conn.done("CLIENT UNPAUSE");
     }
-    assert_nobody_waits(&mut conn);
+    assert_no_waiters(&mut conn);
 }
 
 #[test]

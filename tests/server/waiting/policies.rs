@@ -1,7 +1,7 @@
 //! An operator who changes a policy also changes it for waiters.
 
 use crate::common::quota::Answer;
-use crate::common::waiting::{assert_nobody_waits, still};
+use crate::common::waiting::{assert_no_waiters, still};
 use crate::common::{Conn, Server, Waiter};
 
 const REQUESTS: [&str; 2] = ["RL.QUOTA k POLICY p WAIT 1h", "RL.MQUOTA 2 k l POLICY p p WAIT 1h"];
@@ -14,7 +14,7 @@ fn full(conn: &mut Conn) {
 }
 
 #[test]
-fn a_higher_limit_lets_as_many_go_on_as_it_admits() {
+fn a_higher_limit_admits_as_many_as_have_room() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     for request in REQUESTS {
@@ -31,7 +31,7 @@ fn a_higher_limit_lets_as_many_go_on_as_it_admits() {
 }
 
 #[test]
-fn another_limit_lets_them_go_on_by_its_name() {
+fn another_limit_of_that_name_admits_waiters() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     full(&mut conn);
@@ -51,11 +51,11 @@ fn a_policy_that_is_deleted_is_none() {
         conn.done("RL.POLICY DEL p");
         assert!(waiter.answer().error().starts_with("ERR no such policy"), "{request}");
     }
-    assert_nobody_waits(&mut conn);
+    assert_no_waiters(&mut conn);
 }
 
 #[test]
-fn what_makes_no_difference_lets_nobody_go_on() {
+fn a_change_without_effect_admits_no_waiter() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     full(&mut conn);
@@ -68,7 +68,7 @@ fn what_makes_no_difference_lets_nobody_go_on() {
 }
 
 #[test]
-fn limits_that_are_spelled_out_wait_for_what_they_say() {
+fn inline_limits_wait_by_their_own_numbers() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     full(&mut conn);

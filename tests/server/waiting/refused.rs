@@ -2,7 +2,7 @@
 //! may have been withdrawn.
 
 use super::{TAKE, WANT};
-use crate::common::waiting::{assert_nobody_waits, still};
+use crate::common::waiting::{assert_no_waiters, still};
 use crate::common::{Conn, Server, Waiter, aof, wait_until};
 
 const RULES: &str = "reset on nopass ~k ~l +@all";
@@ -15,7 +15,7 @@ fn login(server: &Server) -> Conn {
 }
 
 #[test]
-fn a_user_who_may_not_run_the_command_or_use_the_key_any_more_takes_nothing() {
+fn a_user_without_the_right_any_more_charges_nothing() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     for revoked in ["-rl.slide", "-@all", "resetkeys", "resetkeys ~other", "resetkeys %R~k"] {
@@ -26,13 +26,13 @@ fn a_user_who_may_not_run_the_command_or_use_the_key_any_more_takes_nothing() {
         conn.done(&format!("ACL SETUSER u {revoked}"));
         conn.done("RL.REFUND k 1");
         assert!(theirs.answer().error().starts_with("NOPERM "), "{revoked}");
-        assert_eq!(other.five()[..3], [1, 5, 0], "{revoked}: the next one goes on");
-        assert_nobody_waits(&mut conn);
+        assert_eq!(other.five()[..3], [1, 5, 0], "{revoked}: the next one is admitted");
+        assert_no_waiters(&mut conn);
     }
 }
 
 #[test]
-fn a_user_who_may_again_goes_on() {
+fn a_user_who_regains_the_right_is_admitted() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     conn.done(TAKE);
@@ -57,7 +57,7 @@ fn one_key_of_several_that_a_user_may_not_use_any_more_is_enough() {
 }
 
 #[test]
-fn a_user_who_is_no_more_takes_nothing() {
+fn a_deleted_user_charges_nothing() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     conn.done(TAKE);
@@ -67,7 +67,7 @@ fn a_user_who_is_no_more_takes_nothing() {
     assert!(theirs.conn.try_receive().is_err(), "the server ends the connection");
     conn.done("RL.REFUND k 1");
     assert_eq!(other.five()[..3], [1, 5, 0]);
-    assert_nobody_waits(&mut conn);
+    assert_no_waiters(&mut conn);
 }
 
 #[test]
@@ -84,11 +84,11 @@ fn at_maxmemory_they_are_refused_as_any_write_is() {
     }
     conn.done("CONFIG SET maxmemory 0");
     assert_eq!(conn.ask("RL.INFO k").get("used").int(), 4);
-    assert_nobody_waits(&mut conn);
+    assert_no_waiters(&mut conn);
 }
 
 #[test]
-fn where_memory_is_made_by_eviction_they_go_on() {
+fn where_eviction_makes_room_they_are_admitted() {
     let server = Server::start(&["maxmemory-policy allkeys-lru"]);
     let mut conn = server.connect();
     conn.done("RL.POLICY SET p LIMIT a 1 1d");
@@ -102,7 +102,7 @@ fn where_memory_is_made_by_eviction_they_go_on() {
     wait_until("what was taken is evicted", || conn.ask("PING").text() == "PONG" && !waiter.waits(&mut conn));
     assert_eq!(waiter.answer().list()[0].int(), 1);
     conn.done("CONFIG SET maxmemory 0");
-    assert_nobody_waits(&mut conn);
+    assert_no_waiters(&mut conn);
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn where_too_few_replicas_follow_they_are_refused_as_any_write_is() {
     assert!(conn.ask("RL.SLIDE k 1 300ms").error().starts_with("NOREPLICAS "));
     assert_eq!(aof::effects(server.dir()).len(), 1);
     conn.done("CONFIG SET min-replicas-to-write 0");
-    assert_nobody_waits(&mut conn);
+    assert_no_waiters(&mut conn);
 }
 
 #[test]
@@ -130,5 +130,5 @@ fn where_the_disk_takes_no_more_they_are_refused_as_any_write_is() {
     wait_until("it has failed", || conn.info("rdb_last_bgsave_status").as_deref() == Some("err"));
     conn.done("CONFIG SET rl.lane-aging 1h"); // makes the module look at their line
     assert!(waiter.answer().error().starts_with("MISCONF "));
-    assert_nobody_waits(&mut conn);
+    assert_no_waiters(&mut conn);
 }

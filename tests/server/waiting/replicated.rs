@@ -3,7 +3,7 @@
 use super::{TAKE, WANT};
 use crate::common::conn::words;
 use crate::common::replica::{catch_up, pair, replica_of};
-use crate::common::waiting::assert_nobody_waits;
+use crate::common::waiting::assert_no_waiters;
 use crate::common::{Conn, Server, Waiter, aof, wait_until};
 
 /// Starts many waiters in several databases for limits of all kinds. They are admitted with time and by
@@ -37,7 +37,7 @@ fn load(server: &Server) {
         let reply = client.receive();
         assert!(!reply.is_error() && reply.list()[0].int() == 1, "{reply:?}");
     }
-    assert_nobody_waits(&mut server.connect());
+    assert_no_waiters(&mut server.connect());
 }
 
 const DATABASES: [i32; 3] = [0, 3, 7];
@@ -96,12 +96,12 @@ fn nothing_is_written_when_one_begins_to_wait_or_waits_in_vain() {
     conn.done(&format!("CLIENT UNBLOCK {}", waiter.id));
     assert_eq!(waiter.five()[0], 0);
     drop(Waiter::start(&server, WANT));
-    wait_until("nobody waits", || conn.info_number("blocked_clients") == 0);
+    wait_until("no request waits", || conn.info_number("blocked_clients") == 0);
     assert_eq!(aof::commands(server.dir()), before);
 }
 
 #[test]
-fn many_who_go_on_at_once_are_one_batch_in_the_file() {
+fn many_admissions_at_once_are_one_batch_in_the_file() {
     let mut server = Server::start(&["appendonly yes", "appendfsync always"]);
     let mut conn = server.connect();
     conn.done("RL.SLIDE k 50 1d COST 50");

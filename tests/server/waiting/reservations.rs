@@ -3,7 +3,7 @@
 use super::median;
 use crate::common::conn::words;
 use crate::common::quota::{Answer, Event, entries};
-use crate::common::waiting::{assert_nobody_waits, still};
+use crate::common::waiting::{assert_no_waiters, still};
 use crate::common::{Conn, Server, Waiter};
 
 /// A request for the only slot, and for some tokens.
@@ -31,7 +31,7 @@ fn a_slot_that_is_settled_or_cancelled_goes_to_the_next_at_once() {
 }
 
 #[test]
-fn what_a_reservation_did_not_use_goes_to_those_who_wait_for_it() {
+fn unused_cost_of_a_reservation_admits_waiters() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     let request = "RL.QUOTA k LIMIT t 9 1d UNIT tokens";
@@ -87,7 +87,7 @@ fn a_reservation_that_is_renewed_is_waited_for_until_it_then_runs_out() {
 }
 
 #[test]
-fn two_who_wait_with_one_id_are_one_request() {
+fn two_waiters_with_one_id_are_one_request() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     reserve(&mut conn, "1h", "r0");
@@ -104,7 +104,7 @@ fn two_who_wait_with_one_id_are_one_request() {
 }
 
 #[test]
-fn who_repeats_a_request_that_was_admitted_passes_those_who_wait() {
+fn a_repeated_admission_passes_waiters() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     reserve(&mut conn, "1h", "r0");
@@ -115,7 +115,7 @@ fn who_repeats_a_request_that_was_admitted_passes_those_who_wait() {
 }
 
 #[test]
-fn the_one_whose_id_is_reserved_meanwhile_is_told_so_on_its_turn() {
+fn a_waiter_whose_id_gets_reserved_is_answered_on_its_turn() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     reserve(&mut conn, "1h", "r0");
@@ -125,5 +125,5 @@ fn the_one_whose_id_is_reserved_meanwhile_is_told_so_on_its_turn() {
     conn.done("RL.CANCEL k r0");
     assert_eq!(Answer::of(&higher.answer()), Answer::of(&waiter.answer()));
     assert_eq!((conn.used("k"), conn.open("k")), (vec![1, 3], 1));
-    assert_nobody_waits(&mut conn);
+    assert_no_waiters(&mut conn);
 }

@@ -2,7 +2,7 @@
 //! because of it.
 
 use super::{TAKE, WANT};
-use crate::common::waiting::{assert_nobody_waits, still, waiting};
+use crate::common::waiting::{assert_no_waiters, still, waiting};
 use crate::common::{Server, Waiter, aof, wait_until};
 
 #[test]
@@ -23,7 +23,7 @@ fn a_server_that_is_shut_down_ends_and_leaves_what_was_admitted() {
         server.crash_and_restart();
         let mut conn = server.connect();
         assert_eq!(conn.ask("RL.INFO k").get("used").int(), 5, "{how}");
-        assert_nobody_waits(&mut conn);
+        assert_no_waiters(&mut conn);
     }
 }
 
@@ -40,7 +40,7 @@ fn a_server_that_is_killed_has_lost_them_and_nothing_else() {
     let mut conn = server.connect();
     assert_eq!(conn.digest(), digest);
     assert_eq!(conn.ask("RL.INFO k").get("used").int(), 5);
-    assert_nobody_waits(&mut conn);
+    assert_no_waiters(&mut conn);
     let commands = aof::commands(server.dir());
     let of_ours = commands.iter().filter(|command| command[0].starts_with(b"RL."));
     assert!(of_ours.clone().all(|command| command[0] == b"RL.APPLY"), "effects alone: {commands:?}");
@@ -48,7 +48,7 @@ fn a_server_that_is_killed_has_lost_them_and_nothing_else() {
 }
 
 #[test]
-fn those_who_wait_while_data_is_read_anew_wait_for_what_was_read() {
+fn waiters_during_a_reload_wait_for_the_loaded_keys() {
     for command in ["DEBUG RELOAD", "DEBUG LOADAOF"] {
         let server = Server::start(&["appendonly yes"]);
         let mut conn = server.connect();
@@ -67,7 +67,7 @@ fn those_who_wait_while_data_is_read_anew_wait_for_what_was_read() {
 }
 
 #[test]
-fn what_is_lost_when_data_is_read_anew_is_waited_for_no_more() {
+fn a_key_that_a_reload_loses_admits_its_waiters() {
     let server = Server::start(&["save 3600 1"]);
     let mut conn = server.connect();
     conn.done("SET saved x");

@@ -2,11 +2,11 @@
 
 use super::{TAKE, WANT};
 use crate::common::replica::{catch_up, pair};
-use crate::common::waiting::{assert_nobody_waits, waiting};
+use crate::common::waiting::{assert_no_waiters, waiting};
 use crate::common::{Server, Waiter, wait_until};
 
 #[test]
-fn on_a_replica_nobody_waits() {
+fn on_a_replica_no_request_waits() {
     let (primary, replica) = pair();
     let (mut primary, mut replica) = (primary.connect(), replica.connect());
     primary.done("RL.POLICY SET p LIMIT a 5 1d");
@@ -21,7 +21,7 @@ fn on_a_replica_nobody_waits() {
     ] {
         assert!(replica.ask(line).error().starts_with("READONLY "), "{line}");
     }
-    assert_nobody_waits(&mut replica);
+    assert_no_waiters(&mut replica);
 }
 
 #[test]
@@ -36,7 +36,7 @@ fn a_primary_that_becomes_a_replica_tells_them_so() {
     for waiter in waiters {
         assert!(waiter.answer().error().starts_with("UNBLOCKED "));
     }
-    assert_nobody_waits(&mut conn);
+    assert_no_waiters(&mut conn);
     wait_until("it follows", || conn.info("master_link_status").as_deref() == Some("up"));
     assert_eq!(conn.ask("DBSIZE").int(), 0);
     assert_eq!(other.connect().ask("DBSIZE").int(), 0);
@@ -70,7 +70,7 @@ fn a_replica_that_becomes_a_primary_goes_on_where_the_other_was() {
 }
 
 #[test]
-fn a_failover_that_clients_ask_for_answers_all_who_wait() {
+fn a_requested_failover_answers_all_waiters() {
     let (primary, replica) = pair();
     let (mut old, mut new) = (primary.connect(), replica.connect());
     old.done(TAKE);
@@ -84,12 +84,12 @@ fn a_failover_that_clients_ask_for_answers_all_who_wait() {
     for waiter in waiters {
         assert!(waiter.answer().error().starts_with("UNBLOCKED "));
     }
-    assert_nobody_waits(&mut old);
+    assert_no_waiters(&mut old);
     assert_eq!(new.ask("RL.INFO k").get("used").int(), 5);
 }
 
 #[test]
-fn on_a_replica_that_takes_writes_they_wait_and_go_on() {
+fn on_a_writable_replica_they_wait_and_are_admitted() {
     let (primary, replica) = pair();
     let (mut primary, mut conn) = (primary.connect(), replica.connect());
     conn.done("CONFIG SET replica-read-only no");
@@ -102,5 +102,5 @@ fn on_a_replica_that_takes_writes_they_wait_and_go_on() {
     let waiter = Waiter::start(&replica, WANT);
     primary.done("DEL k");
     assert_eq!(waiter.five()[..3], [1, 5, 4]);
-    assert_nobody_waits(&mut conn);
+    assert_no_waiters(&mut conn);
 }

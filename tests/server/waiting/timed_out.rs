@@ -6,7 +6,7 @@ use super::{TAKE, WANT, median};
 use crate::common::clock::ahead;
 use crate::common::conn::words;
 use crate::common::quota::{admission, slide};
-use crate::common::waiting::{assert_nobody_waits, still};
+use crate::common::waiting::{assert_no_waiters, still};
 use crate::common::{Conn, Server, Value, Waiter};
 
 /// Creates keys that are full for days, and returns requests on them.
@@ -64,11 +64,11 @@ fn it_is_answered_as_one_that_is_denied_at_once() {
         }
     }
     assert_eq!(conn.info_number("rl_waiters_timed_out"), 18);
-    assert_nobody_waits(&mut conn);
+    assert_no_waiters(&mut conn);
 }
 
 #[test]
-fn it_is_told_what_is_so_then_and_not_when_it_came() {
+fn it_gets_the_denial_of_that_moment_not_of_its_arrival() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     conn.done(TAKE);
@@ -93,7 +93,7 @@ fn it_waits_as_long_as_it_said() {
 }
 
 #[test]
-fn those_behind_go_on_when_one_before_them_has_waited_for_long_enough() {
+fn waiters_are_admitted_when_one_ahead_times_out() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     conn.done("RL.SLIDE k 5 1d COST 3");
@@ -102,7 +102,7 @@ fn those_behind_go_on_when_one_before_them_has_waited_for_long_enough() {
     assert_eq!(still(&small, &mut conn), [0, 1, 2]);
     // Its reply is that of a new request, and the two waiters are ahead of a new request in line.
     assert_eq!(large.five()[..3], [0, 5, 0]);
-    crate::common::wait_until("the first two go on", || still(&small, &mut conn) == [2]);
+    crate::common::wait_until("the first two are admitted", || still(&small, &mut conn) == [2]);
     assert_eq!(conn.ask("RL.INFO k").get("used").int(), 5);
 }
 
@@ -120,11 +120,11 @@ fn many_that_end_at_once_are_all_answered() {
         assert_eq!(client.receive().five()[..3], [0, 5, 0]);
     }
     assert_eq!(conn.info_number("rl_waiters_timed_out"), 300);
-    assert_nobody_waits(&mut conn);
+    assert_no_waiters(&mut conn);
 }
 
 #[test]
-fn what_never_can_be_admitted_does_not_wait() {
+fn a_request_above_the_limit_does_not_wait() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     conn.done("RL.POLICY SET p LIMIT a 5 1d");
@@ -136,7 +136,7 @@ fn what_never_can_be_admitted_does_not_wait() {
         assert_eq!((answer.allowed, answer.retry_after), (false, -1), "{line}");
     }
     assert_eq!(conn.info_number("rl_slide_denied"), 1);
-    assert_nobody_waits(&mut conn);
+    assert_no_waiters(&mut conn);
     // The same holds while others wait.
     conn.done(TAKE);
     let _first = Waiter::start(&server, WANT);
@@ -146,7 +146,7 @@ fn what_never_can_be_admitted_does_not_wait() {
 }
 
 #[test]
-fn what_can_never_be_admitted_any_more_is_told_so_at_once() {
+fn a_request_that_can_no_longer_be_admitted_is_denied_at_once() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     conn.done("RL.POLICY SET p LIMIT a 5 1d");

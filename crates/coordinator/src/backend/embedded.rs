@@ -232,6 +232,7 @@ fn make_id() -> Option<[u8; 32]> {
 mod tests {
     use super::*;
     use crate::command::Verb;
+    use rl_core::limit::Kind;
 
     fn embedded() -> Embedded {
         let settings = Settings { max_keys: 10, aging: None, policies: Policies::new() };
@@ -240,7 +241,7 @@ mod tests {
 
     /// A request against 2 in a window, with these further words.
     fn slide(window: &str, more: &[&str]) -> Arc<Command> {
-        Arc::new(Command::new(Verb::Slide, ["key", "2", window], more.iter().copied()).unwrap())
+        Arc::new(Command::new(Verb::Limit(Kind::Slide), ["key", "2", window], more.iter().copied()).unwrap())
     }
 
     #[tokio::test]
@@ -252,7 +253,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_has_gone_takes_nothing() {
+    async fn a_disconnected_waiter_charges_nothing() {
         let limits = embedded();
         assert_eq!(limits.run(&slide("500ms", &[])).await.unwrap().allowed(), Some(true));
         let part = limits.part(b"key").unwrap();

@@ -9,6 +9,7 @@ use rl_core::fault::Result;
 use rl_core::grammar::Words;
 use rl_core::grammar::ask::{Ask, Limits};
 use rl_core::grammar::request::{self, Request};
+use rl_core::limit::Kind;
 use rl_core::queue::Wait;
 use rl_core::time::Span;
 
@@ -17,12 +18,8 @@ use self::words::{Read, WordList};
 /// Which command it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Verb {
-    /// `RL.SLIDE`
-    Slide,
-    /// `RL.WINDOW`
-    Window,
-    /// `RL.BUCKET`
-    Bucket,
+    /// The command for one limit of an algorithm, such as `RL.SLIDE`
+    Limit(Kind),
     /// `RL.QUOTA`
     Quota,
     /// `RL.PEEK`
@@ -38,25 +35,16 @@ pub(crate) enum Verb {
 }
 
 impl Verb {
-    /// All commands.
-    pub(crate) const ALL: [Self; 9] = [
-        Self::Slide,
-        Self::Window,
-        Self::Bucket,
-        Self::Quota,
-        Self::Peek,
-        Self::Refund,
-        Self::Settle,
-        Self::Cancel,
-        Self::Renew,
-    ];
+    /// Returns all commands.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        let others = [Self::Quota, Self::Peek, Self::Refund, Self::Settle, Self::Cancel, Self::Renew];
+        Kind::ALL.into_iter().map(Self::Limit).chain(others)
+    }
 
     /// Its name in the module.
     pub(crate) const fn command(self) -> &'static str {
         match self {
-            Self::Slide => "RL.SLIDE",
-            Self::Window => "RL.WINDOW",
-            Self::Bucket => "RL.BUCKET",
+            Self::Limit(kind) => kind.command(),
             Self::Quota => "RL.QUOTA",
             Self::Peek => "RL.PEEK",
             Self::Refund => "RL.REFUND",
@@ -69,9 +57,7 @@ impl Verb {
     /// The command as the grammar knows it.
     const fn grammar(self) -> request::Command {
         match self {
-            Self::Slide => request::Command::Slide,
-            Self::Window => request::Command::Window,
-            Self::Bucket => request::Command::Bucket,
+            Self::Limit(kind) => request::Command::Limit(kind),
             Self::Quota => request::Command::Quota,
             Self::Peek => request::Command::Peek,
             Self::Refund => request::Command::Refund,
@@ -84,9 +70,7 @@ impl Verb {
     /// Its name in paths and metrics.
     pub(crate) const fn name(self) -> &'static str {
         match self {
-            Self::Slide => "slide",
-            Self::Window => "window",
-            Self::Bucket => "bucket",
+            Self::Limit(kind) => kind.name(),
             Self::Quota => "quota",
             Self::Peek => "peek",
             Self::Refund => "refund",
@@ -98,7 +82,7 @@ impl Verb {
 
     /// Whether it asks for an admission.
     pub(crate) const fn decides(self) -> bool {
-        matches!(self, Self::Slide | Self::Window | Self::Bucket | Self::Quota)
+        matches!(self, Self::Limit(_) | Self::Quota)
     }
 }
 

@@ -13,7 +13,9 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use serde::Deserialize;
+use rl_core::limit::Kind;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use crate::on_error::OnError;
 
@@ -74,7 +76,8 @@ pub(crate) struct RuleSettings {
     pub(crate) name: Option<String>,
     pub(crate) limit: Option<u64>,
     pub(crate) window: Option<String>,
-    pub(crate) algorithm: Option<Algorithm>,
+    #[serde(default, deserialize_with = "algorithm")]
+    pub(crate) algorithm: Option<Kind>,
     pub(crate) offset: Option<String>,
     pub(crate) capacity: Option<u64>,
     pub(crate) policy: Option<String>,
@@ -94,15 +97,8 @@ pub(crate) struct EntrySettings {
     pub(crate) value: Option<String>,
 }
 
-/// `algorithm` of a rule.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Algorithm {
-    /// A sliding window.
-    #[default]
-    Slide,
-    /// A window of the clock.
-    Window,
-    /// A token bucket.
-    Bucket,
+/// Reads `algorithm` of a rule.
+fn algorithm<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Kind>, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    Kind::from_name(&name).map(Some).ok_or_else(|| D::Error::custom(Kind::wanted()))
 }

@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use rl_core::fault::Fault;
 use rl_core::grammar::policy_file;
+use rl_core::limit::Kind;
 use rl_core::limit::rule::Rule;
 use rl_core::quota::policies::Policies;
 use rl_core::time::Span;
@@ -28,7 +29,7 @@ use rl_core::time::Span;
 pub(crate) use self::args::{Args, LogFormat};
 pub(crate) use self::bounds::Bounds;
 use self::duration::ConfigDuration;
-pub(crate) use self::envoy::{Algorithm, EnvoySettings, RuleSettings};
+pub(crate) use self::envoy::{EnvoySettings, RuleSettings};
 use self::file::{AllowSection, File};
 pub(crate) use self::file::{RedisSettings, TlsSettings};
 use self::token::TokenSection;
@@ -205,7 +206,7 @@ fn policies(path: &Path, max_window: Span) -> Result<Policies> {
 fn allow(section: &AllowSection) -> Result<Arc<Command>> {
     let AllowSection { key, limit, window } = section;
     let limit = limit.to_string();
-    let command = Command::new(Verb::Slide, [key, &limit, window], []);
+    let command = Command::new(Verb::Limit(Kind::Slide), [key, &limit, window], []);
     let command = command.map_err(|fault| format!("[allow]: {}", fault.text().to_string_lossy()))?;
     Ok(Arc::new(command))
 }
@@ -251,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_meant_is_refused() {
+    fn nonsensical_settings_are_refused() {
         let token = "[[token]]\nname = \"a\"\ntoken = \"0123456789abcdef\"\n";
         let redis = "[redis]\nurl = \"redis://a\"\n";
         let wrong = |text: &str| config(text, &[]).unwrap_err();

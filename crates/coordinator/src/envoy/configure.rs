@@ -1,6 +1,7 @@
 //! Makes rules of the section `[envoy]` of the configuration.
 
 use rl_core::fault::Fault;
+use rl_core::limit::Kind;
 use rl_core::number;
 use rl_core::quota::policies::Policies;
 use rl_core::time::Span;
@@ -9,7 +10,7 @@ use super::proto::envoy::service::ratelimit::v3::rate_limit_response::rate_limit
 use super::rule_limit::{CommandTemplate, RuleLimit, unit};
 use super::rules::{ENTRIES_MAX, Rule, Rules};
 use crate::command::Verb;
-use crate::config::{Algorithm, EnvoySettings, RuleSettings};
+use crate::config::{EnvoySettings, RuleSettings};
 use crate::on_error::OnError;
 
 /// Errors are texts for the operator.
@@ -109,14 +110,14 @@ fn of_policy(policy: &str, policies: Option<&Policies>, overdraw: bool) -> Resul
 fn of_window(settings: &RuleSettings, limit: u64, max_window: Span) -> Result<RuleLimit> {
     let RuleSettings { offset, overdraw, .. } = settings;
     let window = settings.window.as_deref().ok_or("it must have a window, such as \"1m\"")?;
-    let algorithm = settings.algorithm.unwrap_or_default();
-    if offset.is_some() && algorithm != Algorithm::Window {
+    let algorithm = settings.algorithm.unwrap_or(Kind::Slide);
+    if offset.is_some() && algorithm != Kind::Window {
         return Err("offset goes with algorithm = \"window\" only".into());
     }
-    if settings.capacity.is_some() && algorithm != Algorithm::Bucket {
+    if settings.capacity.is_some() && algorithm != Kind::Bucket {
         return Err("capacity goes with algorithm = \"bucket\" only".into());
     }
-    let is_month = window == "1mo" && algorithm == Algorithm::Window;
+    let is_month = window == "1mo" && algorithm == Kind::Window;
     let span = if is_month { Span::from_ms(0) } else { span(window)? };
     if span > max_window {
         return Err("the window is longer than max_window".into());
@@ -134,23 +135,18 @@ fn of_window(settings: &RuleSettings, limit: u64, max_window: Span) -> Result<Ru
     }
     let (limit, capacity) = (limit.to_string(), capacity.to_string());
     let mut words: Vec<&str> = match (*overdraw, algorithm) {
-        (true, Algorithm::Slide) => vec!["LIMIT", "default", &limit, window],
-        (true, Algorithm::Window) => vec!["LIMIT", "default", &limit, window, "WINDOW"],
-        (true, Algorithm::Bucket) => vec!["LIMIT", "default", &limit, window, "BUCKET", &capacity],
-        (false, Algorithm::Slide | Algorithm::Window) => vec![&limit, window],
-        (false, Algorithm::Bucket) => vec![&capacity, &limit, window],
+        (true, Kind::Slide) => vec!["LIMIT", "default", &limit, window],
+        (true, Kind::Window) => vec!["LIMIT", "default", &limit, window, "WINDOW"],
+        (true, Kind::Bucket) => vec!["LIMIT", "default", &limit, window, "BUCKET", &capacity],
+        (false, Kind::Slide | Kind::Window) => vec![&limit, window],
+        (false, Kind::Bucket) => vec![&capacity, &limit, window],
     };
     if let Some(offset) = offset {
         words.extend(["OFFSET", offset]);
     }
     let words = words.into_iter().map(|word| word.as_bytes().into()).collect();
-    let (verb, kind) = match (*overdraw, algorithm) {
-        (true, Algorithm::Slide | Algorithm::Window | Algorithm::Bucket) => (Verb::Quota, "quota"),
-        (false, Algorithm::Slide) => (Verb::Slide, "slide"),
-        (false, Algorithm::Window) => (Verb::Window, "window"),
-        (false, Algorithm::Bucket) => (Verb::Bucket, "bucket"),
-    };
-    CommandTemplate::new(verb, kind, words, unit, *overdraw).map(RuleLimit::Asked).map_err(text)
+    let verb = if *overdraw { Verb::Quota } else { Verb::Limit(algorithm) };
+    CommandTemplate::new(verb, verb.name(), words, unit, *overdraw).map(RuleLimit::Asked).map_err(text)
 }
 
 fn span(window: &str) -> Result<Span> {

@@ -1,6 +1,7 @@
 //! The limit of a rule or of a descriptor, as the command that asks for it.
 
 use rl_core::fault::{Fault, Result};
+use rl_core::limit::Kind;
 use rl_core::quota::shape::REQUESTS;
 use rl_core::time::Span;
 
@@ -111,7 +112,7 @@ pub(super) fn of_override(limit: RateLimitOverride) -> Result<RuleLimit> {
     }
     let requests = limit.requests_per_unit.to_string().into_bytes();
     let words = vec![requests.into(), window.into()];
-    CommandTemplate::new(Verb::Slide, kind, words, unit, false).map(RuleLimit::Asked)
+    CommandTemplate::new(Verb::Limit(Kind::Slide), kind, words, unit, false).map(RuleLimit::Asked)
 }
 
 /// Envoy's name for a window of this length, if it has one.

@@ -36,7 +36,7 @@ impl Route {
             "/readyz" => Self::Ready,
             "/openapi.json" => Self::OpenApi,
             _ => match path.strip_prefix("/v1/") {
-                Some(name) => Self::Ask(Verb::ALL.into_iter().find(|verb| verb.name() == name)?),
+                Some(name) => Self::Ask(Verb::all().find(|verb| verb.name() == name)?),
                 None => Self::Page(page::find(path)?),
             },
         })

@@ -46,7 +46,7 @@ struct DescriptorLabels {
 /// All counts of the program.
 pub(crate) struct Metrics {
     registry: Registry,
-    /// In the order of [`Verb::ALL`]; of each command the counters of its outcomes.
+    /// In the order of [`Verb::all`]; of each command the counters of its outcomes.
     requests: Vec<(Verb, Vec<(Outcome, Counter)>)>,
     refused: Family<RefusedLabel, Counter>,
     calls: Family<CallLabel, Counter>,
@@ -94,7 +94,7 @@ impl Metrics {
             let outcomes = Outcome::ALL.into_iter().filter(|outcome| outcome.is_of(verb.decides()));
             (verb, outcomes.map(counter).collect())
         };
-        let requests = Verb::ALL.into_iter().map(counters).collect();
+        let requests = Verb::all().map(counters).collect();
         let histogram = || Histogram::new(exponential_buckets(0.000_1, 4.0, 10));
         let add = &mut registry;
         Self {

@@ -141,7 +141,7 @@ def main():
         assert proxy.get("tam", "/0")[0] == 200, "another user"
 
     def no_token():
-        assert without_token.get("zoe")[0] == 500, "it is refused, and Envoy lets nobody pass"
+        assert without_token.get("zoe")[0] == 500, "it is refused, and Envoy lets no request pass"
 
     def back_end_down():
         assert proxies["redis"].get("eve")[0] == 200
@@ -152,7 +152,7 @@ def main():
     def ends():
         for coordinator in (embedded, on_redis, by_istio):
             coordinator.end()
-        assert proxies["embedded"].get("eve")[0] == 500, "nobody answers Envoy"
+        assert proxies["embedded"].get("eve")[0] == 500, "no program answers Envoy"
 
     checks = []
     for name, proxy in proxies.items():

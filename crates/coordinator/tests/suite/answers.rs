@@ -200,7 +200,7 @@ fn errors_are_problems_in_the_same_words() {
 }
 
 #[test]
-fn nothing_that_was_sent_comes_back() {
+fn no_answer_repeats_what_a_client_sent() {
     on_each("", |coordinator| {
         let mut client = coordinator.client();
         let mark = "X-marks-the-spot";

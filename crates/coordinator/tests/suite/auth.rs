@@ -26,16 +26,17 @@ fn slide(key: &str) -> serde_json::Value {
 #[test]
 fn a_token_is_for_keys_that_begin_so() {
     on_each(&tokens(), |coordinator| {
-        let mut nobody = coordinator.client();
+        let mut anonymous = coordinator.client();
         for path in ["/v1/slide", "/allow"] {
-            let answer = nobody.ask("POST", path, &slide("team:a").to_string()).problem(401, "unauthorized");
+            let answer =
+                anonymous.ask("POST", path, &slide("team:a").to_string()).problem(401, "unauthorized");
             assert_eq!(answer.field("www-authenticate"), Some("Bearer"));
         }
         for path in ["/v1/watch", "/metrics"] {
-            nobody.get(path).problem(401, "unauthorized");
+            anonymous.get(path).problem(401, "unauthorized");
         }
         for path in ["/healthz", "/readyz", "/openapi.json", "/"] {
-            nobody.get(path).status(200);
+            anonymous.get(path).status(200);
         }
         for wrong in ["", "a-token-for-all-key", "a-token-for-all-keyss", "A-TOKEN-FOR-ALL-KEYS"] {
             coordinator.client().with_token(wrong).v1("slide", &slide("team:a")).status(401);
@@ -83,7 +84,7 @@ fn a_token_sees_its_own_keys_only() {
 }
 
 #[test]
-fn nobody_else_is_served_without_a_token() {
+fn other_machines_are_not_served_without_a_token() {
     let dir = folder();
     let log = Coordinator::try_start(&dir, "", &["--listen", "0.0.0.0:0"]).err().expect("it is refused");
     assert!(log.contains("nobody would need a token or a certificate"), "{log}");
@@ -135,7 +136,7 @@ fn pages_of_other_sites_may_not_ask() {
 }
 
 #[test]
-fn a_certificate_is_asked_for_where_there_is_one_who_signs_them() {
+fn a_client_certificate_is_required_if_an_authority_is_set() {
     let dir = folder();
     let script = r#"
         set -e

@@ -37,7 +37,7 @@ fn it_is_open_or_closed_as_was_said() {
 }
 
 #[test]
-fn it_goes_on_when_the_server_is_there_again() {
+fn it_answers_when_the_server_is_there_again() {
     let mut server = crate::common::Server::start(&[]);
     server.kill();
     // Another program could take a free TCP port meanwhile, so this is a socket.
@@ -56,7 +56,7 @@ fn it_goes_on_when_the_server_is_there_again() {
 }
 
 #[test]
-fn a_server_that_hangs_holds_nobody_up_for_long() {
+fn a_server_that_hangs_delays_no_request_for_long() {
     let coordinator = Coordinator::on_redis("[redis]\nurl = \"redis://unused\"\ntimeout = \"200ms\"\n");
     let mut client = coordinator.client();
     let slide = json!({"key": "k", "limit": 100000, "window": "1h"});

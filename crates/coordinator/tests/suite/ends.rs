@@ -32,7 +32,7 @@ fn is_all_there(client: &mut Client) {
 }
 
 #[test]
-fn told_to_end_it_loses_nothing() {
+fn a_requested_end_loses_nothing() {
     let mut coordinator = Coordinator::start("[snapshot]\npath = \"limits\"\ninterval = \"1h\"\n", &[]);
     use_some(&mut coordinator.client());
     assert!(coordinator.end().success());
@@ -166,7 +166,7 @@ fn a_damaged_snapshot_is_refused_and_left_alone() {
 }
 
 #[test]
-fn those_who_wait_are_answered_when_it_ends() {
+fn waiters_are_answered_when_it_ends() {
     on_each("", |coordinator| {
         let mut client = coordinator.client();
         let body = json!({"key": "k", "limit": 1, "window": "1h"});

@@ -125,7 +125,7 @@ fn a_message_that_is_too_large_or_too_much_costs_little() {
 }
 
 #[test]
-fn a_message_that_does_not_come_is_not_waited_for() {
+fn an_unfinished_message_is_not_waited_for() {
     let config = format!("[bounds]\nread_timeout = \"300ms\"\n{RULES}");
     let coordinator = Coordinator::start(&config, &[]);
     let envoy = Envoy::of(&coordinator);
@@ -154,7 +154,7 @@ fn all_messages_that_are_read_have_so_much_room_together() {
 }
 
 #[test]
-fn those_who_say_nothing_leave_room_for_others() {
+fn idle_connections_leave_room_for_others() {
     let config = format!("[bounds]\nconnections = 50\nheader_timeout = \"500ms\"\n{RULES}");
     let coordinator = Coordinator::start(&config, &[]);
     let port = port(&coordinator);
@@ -167,7 +167,7 @@ fn those_who_say_nothing_leave_room_for_others() {
 }
 
 #[test]
-fn what_is_no_call_is_refused() {
+fn an_invalid_call_is_refused() {
     let coordinator = Coordinator::start(RULES, &[]);
     let mut old = TcpStream::connect(("127.0.0.1", port(&coordinator))).unwrap();
     let head = format!(
@@ -201,7 +201,7 @@ fn what_is_no_call_is_refused() {
 }
 
 #[test]
-fn while_the_back_end_is_down_it_says_so_or_what_it_was_told_to() {
+fn while_the_back_end_is_down_it_answers_as_configured() {
     for (on_error, code, word) in [
         ("unavailable", None, ""),
         ("allow", Some(Limited::Ok), "allow"),

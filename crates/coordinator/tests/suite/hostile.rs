@@ -71,7 +71,7 @@ fn a_head_that_is_too_large_is_refused() {
 }
 
 #[test]
-fn who_is_slow_is_sent_away() {
+fn a_slow_sender_is_disconnected() {
     let coordinator =
         Coordinator::start("[bounds]\nheader_timeout = \"300ms\"\nread_timeout = \"300ms\"\n", &[]);
     let brief = Duration::from_secs(5);
@@ -95,7 +95,7 @@ fn who_is_slow_is_sent_away() {
 }
 
 #[test]
-fn who_never_reads_is_sent_away() {
+fn a_client_that_never_reads_is_disconnected() {
     let coordinator = Coordinator::start("[bounds]\nconnections = 1\nwrite_timeout = \"300ms\"\n", &[]);
     let mut deaf = coordinator.client();
     // More than the system buffers for a client that does not read.
@@ -104,7 +104,7 @@ fn who_never_reads_is_sent_away() {
 }
 
 #[test]
-fn who_may_begin_http2_costs_next_to_nothing() {
+fn an_unfinished_http2_preface_costs_little() {
     let coordinator = Coordinator::start("", &[]);
     let begin = || {
         let mut client = coordinator.client();
@@ -137,7 +137,7 @@ fn many_slow_clients_leave_room_for_others() {
 }
 
 #[test]
-fn what_is_no_request_ends_nothing() {
+fn an_invalid_request_ends_nothing() {
     let coordinator = Coordinator::start("", &[]);
     let mut random = crate::common::Random::new(7);
     for round in 0..500 {

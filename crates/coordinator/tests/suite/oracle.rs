@@ -148,7 +148,7 @@ impl Oracle {
         Self(vec![(Log::default(), 0); KEYS])
     }
 
-    fn hears(&mut self, request: &Request, from: u64, to: u64, answer: Five, who: &str) {
+    fn hears(&mut self, request: &Request, from: u64, to: u64, answer: Five, back_end: &str) {
         let (log, slack) = &mut self.0[request.key];
         let slack_now = (*slack).max(to - from) + SKEW;
         let last = log.0.last().map_or(0, |(at, _)| *at);
@@ -161,7 +161,7 @@ impl Oracle {
         };
         let mut all = from - slack_now..=to + slack_now;
         let expected = request.expected(log, to.max(last));
-        let context = || format!("{who}: {request:?} from {from} to {to}: {answer:?}, not {expected:?}");
+        let context = || format!("{back_end}: {request:?} from {from} to {to}: {answer:?}, not {expected:?}");
         assert!(all.any(explains), "{}", context());
         if answer[0] == 1 && request.cost > 0 {
             // The reset time of a fixed window or a bucket reveals the exact moment.
@@ -221,8 +221,8 @@ fn ten_thousand_random_requests_are_answered_as_the_module_answers_them() {
                 1 => over_http(&mut two, &request),
                 _ => over_redis(&mut three, &request),
             };
-            let who = ["embedded", "redis", "module"][at];
-            oracle.hears(&request, from, now(), answer, &format!("seed {seed}, {who}"));
+            let back_end = ["embedded", "redis", "module"][at];
+            oracle.hears(&request, from, now(), answer, &format!("seed {seed}, {back_end}"));
             let outcome = match answer {
                 [1, ..] => 0,
                 [_, _, _, -1, _] => 1,

@@ -61,7 +61,7 @@ fn what_is_checked_is_what_is_used() {
 }
 
 #[test]
-fn a_user_without_the_right_is_told_so() {
+fn a_user_without_the_right_gets_an_error() {
     let redis = Server::start_tcp(&["user limits on >secret ~* +@all -rl.slide"]);
     let url = format!("redis://limits:secret@127.0.0.1:{}", redis.port());
     let coordinator = Coordinator::start("", &["--redis", &url]);
@@ -147,7 +147,7 @@ impl Drop for Sentinel {
 }
 
 #[test]
-fn sentinels_lead_to_whoever_is_the_primary() {
+fn sentinels_lead_to_the_current_primary() {
     let mut primary = Server::start_tcp(&[]);
     let replica = Server::start_tcp(&[&format!("replicaof 127.0.0.1 {}", primary.port())]);
     wait_until("the replica follows", || {

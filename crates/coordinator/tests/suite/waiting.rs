@@ -45,7 +45,7 @@ fn a_waiter_is_denied_when_its_time_is_over() {
 }
 
 #[test]
-fn the_more_urgent_goes_first_and_nobody_barges_in() {
+fn the_higher_lane_is_first_and_new_requests_queue() {
     on_each("", |coordinator| {
         let mut client = coordinator.client();
         let body = |wait, priority| slide(1, "1h", wait, priority);
@@ -71,7 +71,7 @@ fn the_more_urgent_goes_first_and_nobody_barges_in() {
 }
 
 #[test]
-fn who_goes_takes_nothing() {
+fn a_disconnect_charges_nothing() {
     on_each("", |coordinator| {
         let mut client = coordinator.client();
         client.v1("slide", &slide(1, "1h", "1h", "normal")).status(200);
@@ -103,7 +103,7 @@ fn who_goes_takes_nothing() {
 }
 
 #[test]
-fn who_goes_takes_nothing_over_http_2_either() {
+fn a_disconnect_over_http_2_charges_nothing() {
     on_each("", |coordinator| {
         let mut client = coordinator.client();
         client.v1("slide", &slide(1, "1h", "1h", "normal")).status(200);
@@ -141,7 +141,7 @@ fn a_connection_that_is_lost_does_not_make_one_wait_anew() {
 }
 
 #[test]
-fn reservations_that_run_out_or_are_settled_let_others_go_on() {
+fn reservations_that_end_or_are_settled_admit_waiters() {
     on_each("", |coordinator| {
         let mut client = coordinator.client();
         let body = |ttl: &str, id: &str| json!({"key": "q", "limits": [{"name": "calls", "inflight": 1}], "reserve": ttl, "id": id, "wait": "1h"});
@@ -156,7 +156,7 @@ fn reservations_that_run_out_or_are_settled_let_others_go_on() {
 }
 
 #[test]
-fn no_more_than_the_limit_goes_on_of_a_crowd() {
+fn of_many_waiters_no_more_than_the_limit_are_admitted() {
     on_each("", |coordinator| {
         let body = json!({"key": "k", "limit": 10, "window": "1s", "wait": "60s"});
         let (admitted, took) = timed(|| {

@@ -14,9 +14,7 @@ use rl_core::limit::window::{Length, WindowRule};
 use rl_core::number::{COUNT_MAX, Decimal};
 use rl_core::time::{At, Span};
 
-use common::bucket::BucketOracle;
-use common::slide::SlideOracle;
-use common::window::WindowOracle;
+use common::by_algorithm::Oracle;
 use common::{Key, sound};
 
 #[derive(Arbitrary, Debug)]
@@ -44,19 +42,9 @@ struct Operation {
     refund: bool,
 }
 
-enum Oracle {
-    Slide(SlideOracle),
-    Window(WindowOracle),
-    Bucket(BucketOracle),
-}
-
 fuzz_target!(|input: Input| {
     let Some(rules) = rules(&input) else { return };
-    let mut oracle = match rules[0] {
-        Rule::Slide(_) => Oracle::Slide(SlideOracle::default()),
-        Rule::Window(_) => Oracle::Window(WindowOracle::default()),
-        Rule::Bucket(_) => Oracle::Bucket(BucketOracle::default()),
-    };
+    let mut oracle = Oracle::new(&rules[0]);
     let (mut key, mut clock) = (Key::default(), input.start % (1 << 42));
     // With this maximum, even the largest costs add up to a sum that a log may hold.
     for operation in input.operations.iter().take(120) {
@@ -67,38 +55,18 @@ fuzz_target!(|input: Input| {
         if operation.refund {
             let cost = operation.cost % limit + 1;
             key.refund(cost, clock);
-            match (&mut oracle, &rule) {
-                (Oracle::Slide(oracle), _) => oracle.refund(cost, clock),
-                (Oracle::Window(oracle), Rule::Window(rule)) => oracle.refund(rule, cost, clock),
-                (Oracle::Bucket(oracle), Rule::Bucket(rule)) => oracle.refund(rule, cost, clock),
-                _ => unreachable!(),
-            }
+            oracle.refund(&rule, cost, clock);
             continue;
         }
         let cost = (operation.cost % (limit + 2)).min(COUNT_MAX);
         let decision = key.request(&rule, cost, clock);
-        let (expected, charged) = (expected(&oracle, &rule, cost, clock), decision.allowed && cost > 0);
-        assert_eq!(decision, expected);
-        match (&mut oracle, &rule) {
-            (Oracle::Slide(oracle), Rule::Slide(rule)) if charged => {
-                oracle.charge(rule, cost, decision.at.ms())
-            }
-            (Oracle::Window(oracle), _) if charged => oracle.charge(cost, decision.at.ms()),
-            (Oracle::Bucket(oracle), _) if charged => oracle.charge(cost, decision.at.ms()),
-            _ => {}
+        assert_eq!(decision, oracle.decide(&rule, cost, clock));
+        if decision.allowed && cost > 0 {
+            oracle.charge(&rule, cost, decision.at.ms());
         }
     }
     key.state().map(sound);
 });
-
-fn expected(oracle: &Oracle, rule: &Rule, cost: u64, clock: u64) -> rl_core::limit::decision::Decision {
-    match (oracle, rule) {
-        (Oracle::Slide(oracle), Rule::Slide(rule)) => oracle.decide(rule, cost, clock),
-        (Oracle::Window(oracle), Rule::Window(rule)) => oracle.decide(rule, cost, clock),
-        (Oracle::Bucket(oracle), Rule::Bucket(rule)) => oracle.decide(rule, cost, clock),
-        _ => unreachable!(),
-    }
-}
 
 /// Makes two rules that age in the same way. Only the windows of a log may differ.
 fn rules(input: &Input) -> Option<[Rule; 2]> {

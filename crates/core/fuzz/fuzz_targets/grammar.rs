@@ -11,6 +11,7 @@ use effect::{decoded_limit, encoded, old_text, read_text};
 use libfuzzer_sys::fuzz_target;
 use rl_core::effect::Effect;
 use rl_core::grammar::limit::{self as request, Request};
+use rl_core::limit::Kind;
 use rl_core::limit::effect::LimitEffect;
 use rl_core::limit::rule::Rule;
 use rl_core::limit::state::State;
@@ -25,13 +26,13 @@ fuzz_target!(|input: &[u8]| {
     if let Ok(cost) = request::refund(words) {
         assert!(cost <= COUNT_MAX);
     }
-    for read in [request::slide(words), request::window(words), request::bucket(words)] {
+    for read in Kind::ALL.map(|kind| request::read_kind(kind, words)) {
         if let Ok(request) = read {
             decided(&request);
         }
     }
     if let Ok(effect) = read_text(input) {
-        assert_eq!(old_text(&effect).as_bytes(), input, "one effect has one text");
+        assert_eq!(old_text(&effect).unwrap().as_bytes(), input, "one effect has one text");
         let LimitEffect::Admit { rule, at, cost } = effect else { return };
         decided(&Request { rule, cost, wait: None });
         let (state, _) = effect.create().unwrap();
@@ -52,7 +53,9 @@ fn decided(request: &Request) {
         assert!((1..=COUNT_MAX).contains(&decision.limit) && decision.remaining <= decision.limit);
         if decision.allowed && *cost > 0 {
             let effect = LimitEffect::Admit { rule: *rule, at: decision.at, cost: *cost };
-            assert_eq!(read_text(old_text(&effect).as_bytes()), Ok(effect));
+            if let Some(text) = old_text(&effect) {
+                assert_eq!(read_text(text.as_bytes()), Ok(effect));
+            }
             assert_eq!(decoded_limit(&encoded(&Effect::Limit(effect))), Ok(effect));
             effect.apply(&mut state).unwrap();
         }

@@ -26,6 +26,7 @@ pub enum Served {
 /// use rl_core::engine::serve::{Served, Server, serve};
 /// use rl_core::engine::{Standing, Turn};
 /// use rl_core::grammar::request::{Command, Request};
+/// use rl_core::limit::Kind;
 /// use rl_core::memory::{DB, Memory, Now, Room};
 /// use rl_core::queue::{Lane, Lines, Place, Waiter};
 /// use rl_core::time::{At, Span};
@@ -37,7 +38,7 @@ pub enum Served {
 ///
 /// impl Tiny {
 ///     fn run(&mut self, standing: Standing) -> Option<Turn<Reply>> {
-///         let request = Request::read(Command::Slide, WORDS.as_slice()).ok()?;
+///         let request = Request::read(Command::Limit(Kind::Slide), WORDS.as_slice()).ok()?;
 ///         run(&mut self.0.at(Now { wall: self.1, steady: self.1 }), &[b"k"], &request, standing).ok()
 ///     }
 /// }

@@ -13,9 +13,10 @@
 use super::wait;
 use super::words::Words;
 use crate::fault::{Fault, Result};
+use crate::limit::Kind;
 use crate::limit::algorithm::{Algorithm, Parameter};
 use crate::limit::bucket::BucketRule;
-use crate::limit::rule::Rule;
+use crate::limit::rule::{Rule, each_kind};
 use crate::limit::slide::SlideRule;
 use crate::limit::window::WindowRule;
 use crate::number;
@@ -39,17 +40,17 @@ pub struct Request {
 /// Reads a command on one limit of algorithm `A`.
 ///
 /// ```
-/// use rl_core::grammar::limit::limit;
+/// use rl_core::grammar::limit::read;
 /// use rl_core::limit::slide::SlideRule;
 ///
 /// let words: [&[u8]; 6] = [b"RL.SLIDE", b"key", b"500", b"60", b"COST", b"3"];
-/// assert_eq!(limit::<SlideRule, _>(&words[..])?.cost, 3);
+/// assert_eq!(read::<SlideRule, _>(&words[..])?.cost, 3);
 /// # Ok::<(), rl_core::fault::Fault>(())
 /// ```
 ///
 /// # Errors
 /// The fault of the first argument that is wrong.
-pub fn limit<A: Algorithm + Into<Rule>, W: Words + ?Sized>(words: &W) -> Result<Request> {
+pub fn read<A: Algorithm + Into<Rule>, W: Words + ?Sized>(words: &W) -> Result<Request> {
     let mut at = AFTER_KEY;
     let rule = A::read(words, &mut at)?;
     if words.count() <= at {
@@ -61,12 +62,20 @@ pub fn limit<A: Algorithm + Into<Rule>, W: Words + ?Sized>(words: &W) -> Result<
     Ok(Request { rule: rule.into(), cost, wait })
 }
 
+/// Reads the command on one limit of whichever algorithm.
+///
+/// # Errors
+/// The fault of the first argument that is wrong.
+pub fn read_kind<W: Words + ?Sized>(kind: Kind, words: &W) -> Result<Request> {
+    each_kind!(kind, A => read::<A, W>(words))
+}
+
 /// Reads `RL.SLIDE`.
 ///
 /// # Errors
 /// The fault of the first argument that is wrong.
 pub fn slide<W: Words + ?Sized>(words: &W) -> Result<Request> {
-    limit::<SlideRule, W>(words)
+    read::<SlideRule, W>(words)
 }
 
 /// Reads `RL.WINDOW`.
@@ -74,7 +83,7 @@ pub fn slide<W: Words + ?Sized>(words: &W) -> Result<Request> {
 /// # Errors
 /// The fault of the first argument that is wrong.
 pub fn window<W: Words + ?Sized>(words: &W) -> Result<Request> {
-    limit::<WindowRule, W>(words)
+    read::<WindowRule, W>(words)
 }
 
 /// Reads `RL.BUCKET`.
@@ -82,7 +91,7 @@ pub fn window<W: Words + ?Sized>(words: &W) -> Result<Request> {
 /// # Errors
 /// The fault of the first argument that is wrong.
 pub fn bucket<W: Words + ?Sized>(words: &W) -> Result<Request> {
-    limit::<BucketRule, W>(words)
+    read::<BucketRule, W>(words)
 }
 
 /// Reads `RL.PEEK`: the cost that is asked about.

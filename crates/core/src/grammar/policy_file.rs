@@ -178,10 +178,7 @@ impl<'a> Given<'a> {
 
     fn kind(&self) -> Read<Kind> {
         let Some(entry) = &self.algorithm else { return Ok(Kind::Slide) };
-        let known = |name: &str| Kind::ALL.into_iter().find(|kind| kind.name() == name);
-        let names = Kind::ALL.map(|kind| format!("\"{}\"", kind.name()));
-        let wanted = || format!("algorithm must be {}", list(&names, "or"));
-        entry.value.as_str().and_then(known).ok_or_else(|| entry.wrong(&wanted()))
+        entry.value.as_str().and_then(Kind::from_name).ok_or_else(|| entry.wrong(&Kind::wanted()))
     }
 
     /// The value of the algorithm's own parameter. That of another algorithm may not be there.
@@ -213,13 +210,13 @@ fn own_parameters() -> impl Iterator<Item = (Kind, Parameter)> {
 fn unknown() -> String {
     let mut names: Vec<String> = ["limit", "window", "unit", "algorithm"].map(str::to_owned).into();
     names.extend(own_parameters().map(|(_, own)| own.name.to_owned()));
-    format!("unknown key, expected {}, or inflight alone", list(&names, "and"))
+    format!("unknown key, expected {}, or inflight alone", list(&names))
 }
 
-/// Names with commas between them, and a word before the last one.
-fn list(names: &[String], word: &str) -> String {
+/// Names with commas between them, and `and` before the last one.
+fn list(names: &[String]) -> String {
     match names.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} {word} {last}", rest.join(", ")),
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
         _ => names.concat(),
     }
 }

@@ -5,6 +5,7 @@ use super::limit;
 use super::quota::{self, ManyRequest};
 use super::words::Words;
 use crate::fault::Result;
+use crate::limit::Kind;
 use crate::queue::wait::Wait;
 use crate::quota::costs::Costs;
 use crate::time::Span;
@@ -12,12 +13,8 @@ use crate::time::Span;
 /// The name of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Command {
-    /// `RL.SLIDE`
-    Slide,
-    /// `RL.WINDOW`
-    Window,
-    /// `RL.BUCKET`
-    Bucket,
+    /// The command for one limit of an algorithm, such as `RL.SLIDE`
+    Limit(Kind),
     /// `RL.QUOTA`
     Quota,
     /// `RL.MQUOTA`
@@ -38,7 +35,7 @@ pub enum Command {
 #[derive(Clone, Debug, PartialEq)]
 #[allow(clippy::large_enum_variant, reason = "the larger ones are the common ones")]
 pub enum Request<'w> {
-    /// `RL.SLIDE`, `RL.WINDOW` and `RL.BUCKET`.
+    /// The command for one limit.
     Limit(limit::Request),
     /// `RL.QUOTA`.
     Quota(Ask<'w>),
@@ -76,9 +73,7 @@ impl<'w> Request<'w> {
     /// The fault of the first invalid word.
     pub fn read<W: Words + ?Sized>(command: Command, words: &'w W) -> Result<Self> {
         Ok(match command {
-            Command::Slide => Self::Limit(limit::slide(words)?),
-            Command::Window => Self::Limit(limit::window(words)?),
-            Command::Bucket => Self::Limit(limit::bucket(words)?),
+            Command::Limit(kind) => Self::Limit(limit::read_kind(kind, words)?),
             Command::Quota => Self::Quota(Ask::read(words)?),
             Command::ManyQuotas => Self::ManyQuotas(quota::many(words)?),
             Command::Peek => Self::Peek(quota::peek(words)?),

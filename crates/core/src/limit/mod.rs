@@ -54,35 +54,63 @@ pub mod window;
 
 pub use self::interned::{ParameterSetsLock, lock_parameter_sets, parameter_sets};
 
-/// The algorithms. The numbers stand in files and never change.
-///
-/// A new algorithm is added here first; the compiler then leads to every other place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum Kind {
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident = $name:literal, $command:literal;)*) => {
+        /// The algorithms.
+        ///
+        /// A new algorithm is added here first. The compiler then leads to every other place.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Kind { $($(#[$doc])* $kind,)* }
+
+        impl Kind {
+            /// All algorithms.
+            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$kind),*];
+
+            /// The algorithm's name in lower case, as `RL.INFO`, effects and files of policies have it.
+            ///
+            /// In a `LIMIT` clause it is a keyword, in lower or upper case.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$kind => $name,)* }
+            }
+
+            /// Returns the name of the algorithm's command.
+            #[must_use]
+            pub const fn command(self) -> &'static str {
+                match self { $(Self::$kind => $command,)* }
+            }
+        }
+    };
+}
+
+kinds! {
     /// A sliding window: `RL.SLIDE`.
-    Slide = 0,
+    Slide = "slide", "RL.SLIDE";
     /// A fixed window: `RL.WINDOW`.
-    Window = 1,
+    Window = "window", "RL.WINDOW";
     /// A token bucket: `RL.BUCKET`.
-    Bucket = 2,
-    // 3 is a limit on open reservations in a quota, which is no algorithm: see `RuleImage`.
+    Bucket = "bucket", "RL.BUCKET";
 }
 
 impl Kind {
-    /// All algorithms.
-    pub const ALL: [Self; 3] = [Self::Slide, Self::Window, Self::Bucket];
-
-    /// The algorithm's name in lower case, as `RL.INFO`, effects and files of policies have it.
+    /// Finds an algorithm by its exact name, as a file or a JSON body has it.
     ///
-    /// In a `LIMIT` clause it is a keyword, in lower or upper case.
+    /// ```
+    /// use rl_core::limit::Kind;
+    ///
+    /// assert_eq!(Kind::from_name("bucket"), Some(Kind::Bucket));
+    /// assert_eq!(Kind::from_name("BUCKET"), None);
+    /// ```
     #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Slide => "slide",
-            Self::Window => "window",
-            Self::Bucket => "bucket",
-        }
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// Returns the error text for an unknown name: `algorithm must be "slide", …`.
+    #[must_use]
+    pub fn wanted() -> String {
+        let [others @ .., last] = Self::ALL.map(|kind| format!("\"{}\"", kind.name()));
+        format!("algorithm must be {} or {last}", others.join(", "))
     }
 
     /// Finds an algorithm by its name, in lower or upper case.

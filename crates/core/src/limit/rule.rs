@@ -60,25 +60,26 @@ macro_rules! each_rule {
 }
 pub(crate) use each_rule;
 
-/// Runs an expression with `A` as the rule's type of whichever algorithm it is.
+/// Runs an expression in which a name stands for the rule's type, of whichever algorithm it is.
 macro_rules! each_kind {
     ($kind:expr, $rule:ident => $result:expr) => {
         match $kind {
-            Kind::Slide => {
-                type $rule = SlideRule;
+            $crate::limit::Kind::Slide => {
+                type $rule = $crate::limit::slide::SlideRule;
                 $result
             }
-            Kind::Window => {
-                type $rule = WindowRule;
+            $crate::limit::Kind::Window => {
+                type $rule = $crate::limit::window::WindowRule;
                 $result
             }
-            Kind::Bucket => {
-                type $rule = BucketRule;
+            $crate::limit::Kind::Bucket => {
+                type $rule = $crate::limit::bucket::BucketRule;
                 $result
             }
         }
     };
 }
+pub(crate) use each_kind;
 
 /// Converts between [`Rule`] and the rule of each algorithm.
 macro_rules! conversions {

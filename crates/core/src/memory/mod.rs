@@ -9,6 +9,7 @@
 //! use rl_core::engine::Standing;
 //! use rl_core::engine::run::run;
 //! use rl_core::grammar::request::{Command, Request};
+//! use rl_core::limit::Kind;
 //! use rl_core::memory::{Error, Memory, Now, Room};
 //! use rl_core::queue::Lane;
 //! use rl_core::time::{At, Span};
@@ -16,7 +17,7 @@
 //! let room = Arc::new(Room::new(1)); // for one key, in all memories that share it
 //! let mut memory = Memory::<()>::new(Arc::clone(&room), Arc::default(), || None);
 //! let words: [&[u8]; 4] = [b"RL.WINDOW", b"key", b"5", b"1"];
-//! let request = Request::read(Command::Window, words.as_slice())?;
+//! let request = Request::read(Command::Limit(Kind::Window), words.as_slice())?;
 //! let mut ask = |key: &[u8], wall| {
 //!     run(&mut memory.at(Now { wall, steady: wall }), &[key], &request, Standing::Newcomer(Lane::Normal))
 //! };

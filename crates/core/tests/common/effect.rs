@@ -49,23 +49,24 @@ fn limit(effect: Effect<'_>) -> Result<LimitEffect> {
     }
 }
 
-/// Writes the old text of an effect.
-pub(crate) fn old_text(effect: &LimitEffect) -> String {
-    match effect {
-        LimitEffect::Admit { rule: Rule::Slide(rule), at, cost } => {
-            format!("slide {} {cost} {} {}", at.ms(), rule.limit, rule.window.ms())
-        }
-        LimitEffect::Admit { rule: Rule::Window(rule), at, cost } => {
-            let length = match rule.length {
-                Length::Span(span) => span.ms().to_string(),
-                Length::Month => "1mo".to_owned(),
-            };
-            format!("window {} {cost} {} {length} {}", at.ms(), rule.limit, rule.offset)
-        }
-        LimitEffect::Admit { rule: Rule::Bucket(rule), at, cost } => {
-            let refill = decimal_text(rule.refill());
-            format!("bucket {} {cost} {} {refill} {}", at.ms(), rule.capacity(), rule.period().ms())
-        }
-        LimitEffect::Refund { at, cost } => format!("refund {} {cost}", at.ms()),
-    }
+/// Writes the old text of an effect. Returns `None` for a newer algorithm, whose effects never were text.
+pub(crate) fn old_text(effect: &LimitEffect) -> Option<String> {
+    let (rule, at, cost) = match effect {
+        LimitEffect::Admit { rule, at, cost } => (rule, at.ms(), cost),
+        LimitEffect::Refund { at, cost } => return Some(format!("refund {} {cost}", at.ms())),
+    };
+    Some(if let Rule::Slide(rule) = rule {
+        format!("slide {at} {cost} {} {}", rule.limit, rule.window.ms())
+    } else if let Rule::Window(rule) = rule {
+        let length = match rule.length {
+            Length::Span(span) => span.ms().to_string(),
+            Length::Month => "1mo".to_owned(),
+        };
+        format!("window {at} {cost} {} {length} {}", rule.limit, rule.offset)
+    } else if let Rule::Bucket(rule) = rule {
+        let refill = decimal_text(rule.refill());
+        format!("bucket {at} {cost} {} {refill} {}", rule.capacity(), rule.period().ms())
+    } else {
+        return None;
+    })
 }

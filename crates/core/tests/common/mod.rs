@@ -5,6 +5,7 @@
 
 pub(crate) mod any;
 pub(crate) mod bucket;
+pub(crate) mod by_algorithm;
 pub(crate) mod effect;
 pub(crate) mod slide;
 pub(crate) mod window;
@@ -214,11 +215,7 @@ pub(crate) fn honest(state: &State, rule: &Rule, cost: u64, clock: u64) {
 }
 
 pub(crate) fn rule_limit(rule: &Rule) -> u64 {
-    match rule {
-        Rule::Slide(rule) => rule.limit,
-        Rule::Window(rule) => rule.limit,
-        Rule::Bucket(rule) => rule.capacity(),
-    }
+    rule.quota()
 }
 
 /// Checks what holds for any state, however it was made.

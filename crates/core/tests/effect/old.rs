@@ -50,7 +50,7 @@ fn texts_mean_these_effects() {
         ("refund 1764000000000 20", LimitEffect::Refund { at: at(TODAY), cost: 20 }),
     ] {
         assert_eq!(read_text(text.as_bytes()), Ok(effect), "{text}");
-        assert_eq!(old_text(&effect), text);
+        assert_eq!(old_text(&effect).as_deref(), Some(text));
     }
 }
 
@@ -91,7 +91,8 @@ proptest! {
 
     #[test]
     fn an_effect_has_one_text_and_a_text_one_effect(effect in any_limit_effect(), change in any::<(u16, u8)>()) {
-        let text = old_text(&effect).into_bytes();
+        let Some(text) = old_text(&effect) else { return Ok(()) };
+        let text = text.into_bytes();
         prop_assert!(text.len() < 128 && text.is_ascii());
         prop_assert_eq!(read_text(&text), Ok(effect));
         let mut mutated = text.clone();
@@ -100,7 +101,7 @@ proptest! {
         match read_text(&mutated) {
             Ok(other) => {
                 prop_assert!(mutated == text || other != effect);
-                prop_assert!(old_text(&other).as_bytes() == mutated, "it was never written like this");
+                prop_assert!(old_text(&other).unwrap().as_bytes() == mutated, "it was never written like this");
             }
             Err(fault) => prop_assert_eq!(fault, Fault::Effect),
         }

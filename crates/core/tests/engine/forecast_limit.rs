@@ -25,29 +25,29 @@ const FOR_LONG: u64 = Span::MAX.ms();
 #[derive(Clone, Copy)]
 struct Waiter {
     request: Request,
-    patience: u64,
+    time_left: u64,
 }
 
 fn request(rule: Rule, cost: u64) -> Request {
     Request { rule, cost, wait: None }
 }
 
-fn patient(rule: Rule, cost: u64) -> Waiter {
-    Waiter { request: request(rule, cost), patience: FOR_LONG }
+fn waiter(rule: Rule, cost: u64) -> Waiter {
+    Waiter { request: request(rule, cost), time_left: FOR_LONG }
 }
 
 fn told(key: &Key, ahead: &[Waiter], last: &Request, clock: u64) -> Decision {
     let claims: Vec<Claim> = ahead.iter().map(|waiter| Claim::Limit(waiter.request)).collect();
     let ahead = ahead.iter().zip(&claims);
     let ahead =
-        ahead.map(|(waiter, claim)| Ahead { claim, time_left: span(waiter.patience), is_lower: false });
+        ahead.map(|(waiter, claim)| Ahead { claim, time_left: span(waiter.time_left), is_lower: false });
     forecast::limit(key.state(), ahead, last, &Stands::Leaves, at(clock))
 }
 
 /// Admits the waiters in order from `clock` on, each as soon as it fits, or lets it time out. Returns when
 /// the last one is admitted, or `None` if that is after the end of time.
 ///
-/// The clock moves by at most `stride` ms at once, and only while nobody fits.
+/// The clock moves by at most `stride` ms at once, and only while no request fits.
 fn then(oracle: &mut Oracle, all: &[Waiter], clock: u64, stride: u64) -> Option<u64> {
     let (mut now, (last, ahead)) = (clock, all.split_last().unwrap());
     let mut may = |request: &Request, oracle: &Oracle, until: u64| loop {
@@ -61,9 +61,9 @@ fn then(oracle: &mut Oracle, all: &[Waiter], clock: u64, stride: u64) -> Option<
             Retry::Never => panic!("it never waits"),
         }
     };
-    for Waiter { request, patience } in ahead {
+    for Waiter { request, time_left } in ahead {
         if request.cost <= limit_of(&request.rule)
-            && let Some(at) = may(request, oracle, clock.saturating_add(*patience).min(At::MAX.ms()))
+            && let Some(at) = may(request, oracle, clock.saturating_add(*time_left).min(At::MAX.ms()))
         {
             oracle.charge(&request.rule, request.cost, at);
         }
@@ -81,9 +81,9 @@ fn is_admitted(key: &Key, all: &[Waiter], clock: u64, then: u64) -> bool {
     let may_wait = |waiter: &&Waiter| waiter.request.cost <= limit_of(&waiter.request.rule);
     let mut queue = ahead.iter().filter(may_wait).peekable();
     let mut now = clock;
-    while let Some(Waiter { request, patience }) = queue.peek() {
+    while let Some(Waiter { request, time_left }) = queue.peek() {
         let decision = ask(&state, request, now);
-        let gives_up = clock.saturating_add(*patience);
+        let gives_up = clock.saturating_add(*time_left);
         match decision.retry {
             Retry::After(ms) if (now + ms).min(gives_up) > then => return false, // still ahead of the last one
             Retry::After(ms) if now + ms > gives_up => {
@@ -120,17 +120,17 @@ fn played(rules: &[Rule], history: &[Step], begin: u64, stride: u64) -> (Key, Or
 
 /// Makes a request and the waiters ahead of it. Some of them can never be admitted.
 fn line(rules: &[Rule], waits: &[(Step, u64)]) -> Vec<Waiter> {
-    let of = |(step, patience): &(Step, u64)| {
+    let of = |(step, time_left): &(Step, u64)| {
         let rule = rules[usize::from(step.pick) % rules.len()];
-        Waiter { request: request(rule, step.cost(limit_of(&rule)).max(1)), patience: *patience }
+        Waiter { request: request(rule, step.cost(limit_of(&rule)).max(1)), time_left: *time_left }
     };
     waits.iter().map(of).collect()
 }
 
 /// Waiters with long and short waits.
 fn waits(most: usize, longest: u64) -> impl Strategy<Value = Vec<(Step, u64)>> {
-    let patience = prop::collection::vec(prop_oneof![3 => Just(FOR_LONG), 2 => 0..longest], most);
-    (steps(most), patience).prop_map(|(steps, patience)| steps.into_iter().zip(patience).collect())
+    let time_left = prop::collection::vec(prop_oneof![3 => Just(FOR_LONG), 2 => 0..longest], most);
+    (steps(most), time_left).prop_map(|(steps, time_left)| steps.into_iter().zip(time_left).collect())
 }
 
 fn check(key: &Key, mut oracle: Oracle, all: &[Waiter], clock: u64, stride: u64) -> Decision {
@@ -210,11 +210,11 @@ fn beside(oracle: &mut Oracle, line: &[Waiter], ahead: usize, last: &Request, cl
     let may_wait = |(_, waiter): &(usize, &Waiter)| waiter.request.cost <= limit_of(&waiter.request.rule);
     let mut line: Vec<(usize, &Waiter)> = line.iter().enumerate().filter(may_wait).collect();
     for now in clock..clock + 100_000 {
-        while let Some((_, Waiter { request, patience })) = line.first() {
+        while let Some((_, Waiter { request, time_left })) = line.first() {
             let fits = oracle.decide(&request.rule, request.cost, now).retry == Retry::Now;
-            if fits && now <= clock.saturating_add(*patience) {
+            if fits && now <= clock.saturating_add(*time_left) {
                 oracle.charge(&request.rule, request.cost, now);
-            } else if now < clock.saturating_add(*patience) {
+            } else if now < clock.saturating_add(*time_left) {
                 break;
             }
             line.remove(0);
@@ -232,7 +232,7 @@ proptest! {
 
     /// Waiters of lower lanes are served before the request comes again, if they fit sooner.
     #[test]
-    fn it_is_told_of_those_who_are_served_first_although_they_do_not_hold_it_up(
+    fn waiters_of_lower_lanes_that_fit_sooner_count(
         rules in courses(), history in steps(12), waits in waits(8, 200), lower in 0_usize..8, own in steps(1),
     ) {
         let (key, mut oracle, clock) = played(&rules[..1], &history, TODAY, 40);
@@ -244,7 +244,7 @@ proptest! {
         let ahead = line.len().max(lower) - lower;
         let claims: Vec<Claim> = line.iter().map(|waiter| Claim::Limit(waiter.request)).collect();
         let all = line.iter().zip(&claims).enumerate().map(|(index, (waiter, claim))| Ahead {
-            claim, time_left: span(waiter.patience), is_lower: index >= ahead,
+            claim, time_left: span(waiter.time_left), is_lower: index >= ahead,
         });
         let told = forecast::limit(key.state(), all, &last, &Stands::Decided(decided), at(clock));
         if ahead == 0 && decided.allowed {
@@ -257,9 +257,9 @@ proptest! {
 }
 
 #[test]
-fn behind_as_many_as_are_looked_at() {
+fn with_as_many_ahead_as_are_looked_at() {
     for rule in [slide(3, 1_000), bucket(3, 3, 1_000), window(3, 1_000, 0)] {
-        let all = vec![patient(rule, 2); AHEAD_MAX + 1];
+        let all = vec![waiter(rule, 2); AHEAD_MAX + 1];
         check(&Key::default(), Oracle::new(&rule), &all, TODAY, u64::MAX);
     }
 }
@@ -270,30 +270,30 @@ fn the_end_of_time_is_passed_in_peace() {
     for rule in [slide(1, 315_360_000_000), bucket(1, 1, 315_360_000_000), window(1, 315_360_000_000, 0)] {
         let (mut key, clock) = (Key::default(), At::MAX.ms() - 5);
         assert!(key.request(&rule, 1, clock).allowed);
-        let told = told(&key, &[patient(rule, 1); AHEAD_MAX], &request(rule, 1), clock);
+        let told = told(&key, &[waiter(rule, 1); AHEAD_MAX], &request(rule, 1), clock);
         let Retry::After(ms) = told.retry else { panic!("{told:?}") };
         assert!((FOR_LONG..=COUNT_MAX).contains(&ms));
     }
 }
 
 #[test]
-fn who_holds_another_algorithm_takes_nothing() {
+fn a_waiter_with_another_algorithm_charges_nothing() {
     let (held, other) = (slide(1, 1_000), bucket(1, 1, 60_000));
     let mut key = Key::default();
     assert!(key.request(&held, 1, TODAY).allowed);
-    let told = told(&key, &[patient(other, 1), patient(held, 1)], &request(held, 1), TODAY);
+    let told = told(&key, &[waiter(other, 1), waiter(held, 1)], &request(held, 1), TODAY);
     assert_eq!((told.retry, told.remaining), (Retry::After(2_000), 0));
 }
 
 /// When a large waiter ahead times out, what is left is available at once.
 #[test]
-fn who_gives_up_takes_nothing_from_then_on() {
+fn a_waiter_that_times_out_charges_nothing_afterwards() {
     let rule = slide(10, 60_000);
     let mut key = Key::default();
     assert!(key.request(&rule, 5, TODAY).allowed);
-    let large = |patience| Waiter { request: request(rule, 9), patience };
-    for (patience, retry) in [(0, 1), (250, 250), (59_999, 59_999), (60_000, 120_000)] {
-        let told = told(&key, &[large(patience)], &request(rule, 5), TODAY);
+    let large = |time_left| Waiter { request: request(rule, 9), time_left };
+    for (time_left, retry) in [(0, 1), (250, 250), (59_999, 59_999), (60_000, 120_000)] {
+        let told = told(&key, &[large(time_left)], &request(rule, 5), TODAY);
         assert_eq!(told.retry, Retry::After(retry));
     }
 }

@@ -12,11 +12,7 @@ use rl_core::engine::{Standing, Turn};
 use rl_core::grammar::ask::{Ask, Limits};
 use rl_core::grammar::request::Request;
 use rl_core::grammar::terms::Reserve;
-use rl_core::limit::bucket::BucketRule;
 use rl_core::limit::decision::{Decision, Retry};
-use rl_core::limit::rule::Rule;
-use rl_core::limit::slide::SlideRule;
-use rl_core::limit::window::WindowRule;
 use rl_core::memory::{Memory, Now, Room};
 use rl_core::number::COUNT_MAX;
 use rl_core::queue::{Ahead, Claim, QuotaClaim};
@@ -26,6 +22,7 @@ use rl_core::quota::shape::{Draft, Measure, Shape};
 use rl_core::time::{At, Span};
 use rl_core::value::Value;
 
+use crate::common::by_algorithm::with_limit;
 use crate::common::{TODAY, at, cases, span};
 use crate::world::{cost, measures, rules, slide};
 
@@ -46,13 +43,13 @@ fn shape(measures: &[Measure]) -> Arc<Shape> {
 }
 
 /// Admits a claim with the engine, on a key that does not expire.
-fn admit(held: &mut Option<Quota>, claim: &QuotaClaim, who: usize, clock: u64) {
+fn admit(held: &mut Option<Quota>, claim: &QuotaClaim, caller: usize, clock: u64) {
     let mut memory = Memory::<()>::new(Arc::new(Room::new(1)), Arc::default(), || None);
     if let Some(quota) = held.take() {
         let end = At::MIN.plus(span(COUNT_MAX));
         assert!(memory.keys.insert(KEY.into(), Value::Quota(Box::new(quota)), end));
     }
-    let id = who.to_be_bytes();
+    let id = caller.to_be_bytes();
     let limits = Limits::Known { shape: Arc::clone(&claim.shape), costs: claim.costs.clone() };
     let reserve = claim.ttl.map(|ttl| Reserve { ttl, id: Some(&id) });
     let request = Request::Quota(Ask { limits, reserve, wait: None });
@@ -80,9 +77,9 @@ fn then(mut held: Option<Quota>, all: &[Waiter], clock: u64) -> Option<u64> {
         }
         (now <= until).then_some(now)
     };
-    for (who, (claim, patience)) in ahead.iter().enumerate() {
-        if let Some(at) = when(held.as_ref(), claim, clock.saturating_add(*patience)) {
-            admit(&mut held, claim, 1_000 + who, at);
+    for (caller, (claim, time_left)) in ahead.iter().enumerate() {
+        if let Some(at) = when(held.as_ref(), claim, clock.saturating_add(*time_left)) {
+            admit(&mut held, claim, 1_000 + caller, at);
         }
     }
     when(held.as_ref(), last, u64::MAX)
@@ -91,9 +88,9 @@ fn then(mut held: Option<Quota>, all: &[Waiter], clock: u64) -> Option<u64> {
 fn check(held: &Option<Quota>, all: &[Waiter], clock: u64) -> Retry {
     let ((last, _), ahead) = all.split_last().unwrap();
     let claims: Vec<(Claim, u64)> =
-        ahead.iter().map(|(claim, patience)| (Claim::Quota(claim.clone()), *patience)).collect();
+        ahead.iter().map(|(claim, time_left)| (Claim::Quota(claim.clone()), *time_left)).collect();
     let before =
-        claims.iter().map(|(claim, patience)| Ahead { claim, time_left: span(*patience), is_lower: false });
+        claims.iter().map(|(claim, time_left)| Ahead { claim, time_left: span(*time_left), is_lower: false });
     let told = forecast::quota(held.as_ref(), before, last, Stands::Leaves, at(clock));
     let then = then(held.clone(), all, clock);
     let expected = then.map_or(Retry::Never, |then| Retry::After((then - clock).max(1)));
@@ -126,12 +123,7 @@ fn amounts() -> impl Strategy<Value = Vec<Arc<Shape>>> {
 /// Makes the same measure with another limit.
 fn of_other(measure: &Measure, most: u64) -> Measure {
     match measure {
-        Measure::Rate(Rule::Slide(rule)) => Measure::Rate(Rule::Slide(SlideRule { limit: most, ..*rule })),
-        Measure::Rate(Rule::Window(rule)) => Measure::Rate(Rule::Window(WindowRule { limit: most, ..*rule })),
-        Measure::Rate(Rule::Bucket(rule)) => {
-            let rule = BucketRule::new(most, rule.refill(), rule.period());
-            Measure::Rate(Rule::Bucket(rule.unwrap()))
-        }
+        Measure::Rate(rule) => Measure::Rate(with_limit(rule, most)),
         Measure::InFlight(_) => Measure::InFlight(most),
     }
 }
@@ -152,18 +144,18 @@ fn claim(shapes: &[Arc<Shape>], dice: u64, may_reserve: bool) -> QuotaClaim {
 
 /// Makes waiters with long and short waits.
 fn line(shapes: &[Arc<Shape>], dice: &[u64], may_reserve: bool) -> Vec<Waiter> {
-    let patience = |dice: u64| if dice >> 50 & 3 == 0 { dice >> 44 & 63 } else { FOR_LONG };
-    dice.iter().map(|dice| (claim(shapes, *dice, may_reserve), patience(*dice))).collect()
+    let time_left = |dice: u64| if dice >> 50 & 3 == 0 { dice >> 44 & 63 } else { FOR_LONG };
+    dice.iter().map(|dice| (claim(shapes, *dice, may_reserve), time_left(*dice))).collect()
 }
 
 /// Plays a history of admissions at some distance. Returns the quota and the instant after.
 fn played(shapes: &[Arc<Shape>], history: &[u64], may_reserve: bool) -> (Option<Quota>, u64) {
     let (mut held, mut clock) = (None, TODAY);
-    for (who, dice) in history.iter().enumerate() {
+    for (caller, dice) in history.iter().enumerate() {
         clock += dice % 8;
         let claim = claim(shapes, dice.rotate_right(3), may_reserve);
         if asked(held.as_ref(), &claim, clock).allowed() {
-            admit(&mut held, &claim, who, clock);
+            admit(&mut held, &claim, caller, clock);
         }
     }
     (held, clock)
@@ -183,7 +175,7 @@ proptest! {
 
     /// After a change of algorithm, the count also depends on reservations. This test is without them.
     #[test]
-    fn so_it_is_behind_requests_with_other_limits(
+    fn so_it_is_with_waiters_of_other_limits_ahead(
         shapes in others(), history in dice(0..12), waits in dice(1..10), back in backs(),
     ) {
         let (held, clock) = played(&shapes, &history, false);

@@ -15,7 +15,7 @@ use rl_core::value::Value;
 
 use crate::common::{TODAY, at, cases};
 
-const COMES: Standing = Standing::Newcomer(Lane::Normal);
+const NEWCOMER: Standing = Standing::Newcomer(Lane::Normal);
 
 fn words(text: &str) -> Vec<&[u8]> {
     text.split(' ').map(str::as_bytes).collect()
@@ -46,7 +46,7 @@ impl Small {
         let request = Request::read(Command::ManyQuotas, words.as_slice()).unwrap();
         let names = &words[quota::keys(words.as_slice()).unwrap()];
         let now = Now { wall: at(self.clock), steady: at(self.clock) };
-        match run(&mut self.memory.at(now), names, &request, COMES)? {
+        match run(&mut self.memory.at(now), names, &request, NEWCOMER)? {
             Turn::Answer { admitted, .. } => Ok(admitted),
             Turn::Wait { .. } => panic!("it does not wait"),
         }

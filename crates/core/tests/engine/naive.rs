@@ -8,7 +8,7 @@ use crate::world::{Ask, Became, Entry, Event, World};
 
 #[derive(Clone, Debug)]
 struct Waiter {
-    who: usize,
+    caller: usize,
     since: u64,
     deadline: u64,
 }
@@ -38,13 +38,13 @@ impl Naive {
         !self.waiting.is_empty()
     }
 
-    fn note(&mut self, who: usize, became: Became) {
-        self.log.push(Entry { at: self.now, who, became });
+    fn note(&mut self, caller: usize, became: Became) {
+        self.log.push(Entry { at: self.now, caller, became });
     }
 
     fn lane(&self, waiter: &Waiter) -> usize {
         let risen = self.aging.map_or(0, |aging| (self.now - waiter.since) / aging);
-        self.asks[waiter.who].lane.saturating_sub(risen.min(3) as usize)
+        self.asks[waiter.caller].lane.saturating_sub(risen.min(3) as usize)
     }
 
     fn fits(&self, ask: &Ask) -> bool {
@@ -52,11 +52,11 @@ impl Naive {
         limits.into_iter().all(|(limit, cost)| limit.fits(*cost, ask.ttl, self.now))
     }
 
-    fn take(&mut self, who: usize) {
-        let ask = self.asks[who].clone();
+    fn take(&mut self, caller: usize) {
+        let ask = self.asks[caller].clone();
         for (key, costs) in &ask.keys {
             let limits = self.keys[*key].iter_mut().zip(costs);
-            limits.for_each(|(limit, cost)| limit.take(who, *cost, ask.ttl, self.now));
+            limits.for_each(|(limit, cost)| limit.take(caller, *cost, ask.ttl, self.now));
         }
     }
 
@@ -72,7 +72,7 @@ impl Naive {
                 (0..*ms).for_each(|_| self.pass());
             }
             Event::Serve => self.serve(),
-            Event::Come(ask) => self.come(ask),
+            Event::Arrive(ask) => self.arrive(ask),
             Event::Delete(key) => self.keys[*key] = self.unused[*key].clone(),
             Event::Refund(key, cost) => {
                 if let [Limit::Rate(rule, oracle)] = &mut self.keys[*key][..] {
@@ -80,43 +80,43 @@ impl Naive {
                 }
             }
             Event::Settle(pick) => {
-                let who = pick % self.asks.len().max(1);
+                let caller = pick % self.asks.len().max(1);
                 for limit in self.keys.iter_mut().flatten() {
                     if let Limit::Slots(_, held) = limit {
-                        held.retain(|(holder, _)| *holder != who);
+                        held.retain(|(holder, _)| *holder != caller);
                     }
                 }
             }
             Event::Leave(pick) => {
                 if !self.waiting.is_empty() {
-                    let who = self.waiting.remove(pick % self.waiting.len()).who;
-                    self.note(who, Became::Left);
+                    let caller = self.waiting.remove(pick % self.waiting.len()).caller;
+                    self.note(caller, Became::Left);
                 }
             }
             Event::Aging(aging) => self.aging = *aging,
         }
     }
 
-    fn come(&mut self, ask: &Ask) {
-        let who = self.asks.len();
+    fn arrive(&mut self, ask: &Ask) {
+        let caller = self.asks.len();
         self.asks.push(ask.clone());
         let stands_before =
-            |waiter: &Waiter| self.lane(waiter) <= ask.lane && Self::share(&self.asks[waiter.who], ask);
+            |waiter: &Waiter| self.lane(waiter) <= ask.lane && Self::share(&self.asks[waiter.caller], ask);
         let never = ask.keys.iter().any(|(key, costs)| {
             let limits = self.unused[*key].iter().zip(costs);
             limits.into_iter().any(|(limit, cost)| !limit.fits(*cost, ask.ttl, self.now))
         });
         let is_blocked = self.waiting.iter().any(stands_before);
         if never {
-            self.note(who, Became::Denied);
+            self.note(caller, Became::Denied);
         } else if !is_blocked && self.fits(ask) {
-            self.take(who);
-            self.note(who, Became::AdmittedAtOnce);
+            self.take(caller);
+            self.note(caller, Became::AdmittedAtOnce);
         } else if let Some(wait) = ask.wait {
-            self.waiting.push(Waiter { who, since: self.now, deadline: self.now + wait });
-            self.note(who, Became::Waits);
+            self.waiting.push(Waiter { caller, since: self.now, deadline: self.now + wait });
+            self.note(caller, Became::Waits);
         } else {
-            self.note(who, Became::Denied);
+            self.note(caller, Became::Denied);
         }
     }
 
@@ -125,33 +125,33 @@ impl Naive {
         self.serve();
     }
 
-    /// Admits all waiters that may be admitted, and times out those whose deadline has passed.
+    /// Admits all waiters that may be admitted, and times out the waiters whose deadline has passed.
     pub(crate) fn serve(&mut self) {
         loop {
             while let Some(at) = self.first_that_may() {
-                let who = self.waiting.remove(at).who;
-                self.take(who);
-                self.note(who, Became::Admitted);
+                let caller = self.waiting.remove(at).caller;
+                self.take(caller);
+                self.note(caller, Became::Admitted);
             }
             let now = self.now;
             let over: Vec<usize> = self
                 .waiting
                 .iter()
                 .filter(|waiter| waiter.deadline <= now)
-                .map(|waiter| waiter.who)
+                .map(|waiter| waiter.caller)
                 .collect();
             if over.is_empty() {
                 return;
             }
             self.waiting.retain(|waiter| waiter.deadline > now);
-            over.into_iter().for_each(|who| self.note(who, Became::TimedOut));
+            over.into_iter().for_each(|caller| self.note(caller, Became::TimedOut));
         }
     }
 
     fn first_that_may(&self) -> Option<usize> {
         let mut order: Vec<usize> = (0..self.waiting.len()).collect();
         order.sort_by_key(|at| (self.lane(&self.waiting[*at]), *at));
-        let ask = |at: usize| &self.asks[self.waiting[at].who];
+        let ask = |at: usize| &self.asks[self.waiting[at].caller];
         let mut before: Vec<usize> = Vec::new();
         for at in order {
             if !before.iter().any(|other| Self::share(ask(*other), ask(at))) && self.fits(ask(at)) {

@@ -1,4 +1,4 @@
-//! Tests that waiters are admitted in order, each at the first possible millisecond, and that nobody starves.
+//! Tests that waiters are admitted in order, each at the first possible millisecond, and that none starves.
 
 use proptest::prelude::*;
 use rl_core::quota::shape::Measure;
@@ -10,20 +10,20 @@ use crate::world::{Ask, Became, Entry, Event, Spec, World, slide, worlds};
 
 /// Returns the outcomes of the requests to one key, in the order of the log.
 fn on_key(world: &World, log: &[Entry], key: usize) -> Vec<Entry> {
-    let asks: Vec<&Ask> = world.events.iter().filter_map(come).collect();
-    let about = |entry: &&Entry| asks[entry.who].takes().any(|other| other == key);
+    let asks: Vec<&Ask> = world.events.iter().filter_map(arrival).collect();
+    let about = |entry: &&Entry| asks[entry.caller].takes().any(|other| other == key);
     log.iter().filter(about).copied().collect()
 }
 
 /// Returns the outcomes sorted by time, then by request.
 fn of_each(log: &[Entry]) -> Vec<Entry> {
     let mut all = log.to_vec();
-    all.sort_by_key(|entry| (entry.at, entry.who));
+    all.sort_by_key(|entry| (entry.at, entry.caller));
     all
 }
 
-fn come(event: &Event) -> Option<&Ask> {
-    if let Event::Come(ask) = event { Some(ask) } else { None }
+fn arrival(event: &Event) -> Option<&Ask> {
+    if let Event::Arrive(ask) = event { Some(ask) } else { None }
 }
 
 proptest! {
@@ -32,7 +32,7 @@ proptest! {
     /// The naive server tries every waiter each millisecond, on limits that add up their whole history. The
     /// other server does only what the lines tell it to do.
     #[test]
-    fn everyone_goes_on_when_a_server_would_let_it_that_tries_all_each_millisecond(world in worlds(60)) {
+    fn each_is_admitted_when_a_server_that_tries_all_each_ms_admits_it(world in worlds(60)) {
         let (mut server, mut naive) = (Server::new(&world, TODAY), Naive::new(&world, TODAY));
         for event in &world.events {
             server.event(event);
@@ -52,14 +52,14 @@ proptest! {
         }
         prop_assert_eq!(of_each(&server.log), of_each(&naive.log));
         prop_assert!(server.waiting().is_clear());
-        let came = world.events.iter().filter_map(come).count();
+        let came = world.events.iter().filter_map(arrival).count();
         let ends = |entry: &&Entry| entry.became != Became::Waits;
         prop_assert_eq!(server.log.iter().filter(ends).count(), came, "each is answered once");
     }
 }
 
 fn ask(cost: u64, lane: usize, wait: u64) -> Event {
-    Event::Come(Ask { keys: vec![(0, vec![cost])], ttl: None, lane, wait: Some(wait) })
+    Event::Arrive(Ask { keys: vec![(0, vec![cost])], ttl: None, lane, wait: Some(wait) })
 }
 
 fn one_key(limit: u64, window: u64) -> World {
@@ -67,9 +67,9 @@ fn one_key(limit: u64, window: u64) -> World {
     World { specs: vec![spec], events: Vec::new() }
 }
 
-fn admitted(server: &Server, who: usize) -> Option<u64> {
-    let went_on = |entry: &&Entry| entry.who == who && entry.became == Became::Admitted;
-    server.log.iter().find(went_on).map(|entry| entry.at)
+fn admitted(server: &Server, caller: usize) -> Option<u64> {
+    let is_admission = |entry: &&Entry| entry.caller == caller && entry.became == Became::Admitted;
+    server.log.iter().find(is_admission).map(|entry| entry.at)
 }
 
 #[test]
@@ -89,25 +89,25 @@ fn small_costs_do_not_starve_a_large_one() {
 }
 
 #[test]
-fn a_reservation_that_costs_nothing_passes_nobody() {
+fn a_reservation_that_costs_nothing_passes_no_waiter() {
     let spec = || Spec { measures: vec![Measure::Rate(slide(1, 100))], is_quota: true };
     let mut server = Server::new(&World { specs: vec![spec(), spec()], events: Vec::new() }, 0);
-    let mut come = |costs: &[(usize, u64)], ttl, wait| {
+    let mut arrive = |costs: &[(usize, u64)], ttl, wait| {
         let keys = costs.iter().map(|(key, cost)| (*key, vec![*cost])).collect();
-        server.event(&Event::Come(Ask { keys, ttl, lane: 2, wait }));
+        server.event(&Event::Arrive(Ask { keys, ttl, lane: 2, wait }));
         server.log.last().unwrap().became
     };
-    assert_eq!(come(&[(1, 1)], None, None), Became::AdmittedAtOnce);
-    assert_eq!(come(&[(1, 0)], Some(50), None), Became::AdmittedAtOnce, "nobody waits");
-    assert_eq!(come(&[(1, 1)], None, Some(1_000)), Became::Waits);
-    assert_eq!(come(&[(1, 0)], Some(50), None), Became::Denied, "it would take a slot before the other");
-    assert_eq!(come(&[(1, 0)], None, None), Became::AdmittedAtOnce, "it takes nothing");
-    assert_eq!(come(&[(0, 1), (1, 0)], Some(50), Some(1_000)), Became::Waits);
-    assert_eq!(come(&[(0, 1)], None, None), Became::Denied, "one waits for both keys");
+    assert_eq!(arrive(&[(1, 1)], None, None), Became::AdmittedAtOnce);
+    assert_eq!(arrive(&[(1, 0)], Some(50), None), Became::AdmittedAtOnce, "no request waits");
+    assert_eq!(arrive(&[(1, 1)], None, Some(1_000)), Became::Waits);
+    assert_eq!(arrive(&[(1, 0)], Some(50), None), Became::Denied, "it would take a slot before the other");
+    assert_eq!(arrive(&[(1, 0)], None, None), Became::AdmittedAtOnce, "it takes nothing");
+    assert_eq!(arrive(&[(0, 1), (1, 0)], Some(50), Some(1_000)), Became::Waits);
+    assert_eq!(arrive(&[(0, 1)], None, None), Became::Denied, "one waits for both keys");
 }
 
 #[test]
-fn a_low_one_starves_behind_endless_high_ones_only_without_aging() {
+fn endless_high_waiters_starve_a_low_one_only_without_aging() {
     for (aging, expected) in [(None, None), (Some(50), Some(160)), (Some(1_000), Some(3_010))] {
         let mut server = Server::new(&one_key(1, 10), 0);
         server.event(&Event::Aging(aging));
@@ -118,10 +118,10 @@ fn a_low_one_starves_behind_endless_high_ones_only_without_aging() {
             server.event(&ask(1, 0, 5_000));
             server.event(&Event::Pass(5));
         }
-        let went_on = admitted(&server, 1);
+        let is_admission = admitted(&server, 1);
         match expected {
-            None => assert_eq!(went_on, None),
-            Some(latest) => assert!(went_on.is_some_and(|at| at <= latest), "{went_on:?}"),
+            None => assert_eq!(is_admission, None),
+            Some(latest) => assert!(is_admission.is_some_and(|at| at <= latest), "{is_admission:?}"),
         }
     }
 }

@@ -77,15 +77,15 @@ impl Server {
         &self.node.memory.lines
     }
 
-    fn note(&mut self, who: usize, became: Became) {
-        self.log.push(Entry { at: self.now, who, became });
+    fn note(&mut self, caller: usize, became: Became) {
+        self.log.push(Entry { at: self.now, caller, became });
     }
 
     pub(crate) fn event(&mut self, event: &Event) {
         match event {
             Event::Pass(ms) => self.run(self.now + ms),
             Event::Serve => self.run(self.now),
-            Event::Come(ask) => self.come(ask),
+            Event::Arrive(ask) => self.arrive(ask),
             Event::Delete(key) => self.node.delete(KEYS[*key]),
             Event::Refund(key, cost) => {
                 if !self.specs[*key].is_quota {
@@ -95,11 +95,11 @@ impl Server {
             }
             Event::Settle(pick) => self.settle(pick % self.asks.len().max(1)),
             Event::Leave(pick) => {
-                let mut who: Vec<(usize, Ticket)> = self.waits();
-                if !who.is_empty() {
-                    let (who, ticket) = who.swap_remove(pick % who.len());
+                let mut caller: Vec<(usize, Ticket)> = self.waits();
+                if !caller.is_empty() {
+                    let (caller, ticket) = caller.swap_remove(pick % caller.len());
                     self.node.memory.lines.leave(ticket);
-                    self.note(who, Became::Left);
+                    self.note(caller, Became::Left);
                 }
             }
             Event::Aging(aging) => self.node.memory.lines.set_aging(aging.map(span)),
@@ -118,8 +118,8 @@ impl Server {
         tickets.filter_map(|ticket| Some((lines.get(ticket)?.what, ticket))).collect()
     }
 
-    fn settle(&mut self, who: usize) {
-        let (id, now) = (who.to_be_bytes(), self.clocks());
+    fn settle(&mut self, caller: usize) {
+        let (id, now) = (caller.to_be_bytes(), self.clocks());
         for (key, _) in self.specs.iter().enumerate().filter(|(_, spec)| spec.is_quota) {
             let request = Request::Settle { id: &id, used: Costs::default() };
             let turn = self.node.run(&[KEYS[key]], &request, FIRST, now);
@@ -128,8 +128,8 @@ impl Server {
     }
 
     /// Runs the request of a new arrival or of a waiter.
-    fn decide(&mut self, who: usize, standing: Standing) -> Turn<Reply> {
-        let (ask, now, id) = (self.asks[who].clone(), self.clocks(), who.to_be_bytes());
+    fn decide(&mut self, caller: usize, standing: Standing) -> Turn<Reply> {
+        let (ask, now, id) = (self.asks[caller].clone(), self.clocks(), caller.to_be_bytes());
         let keys: Vec<usize> = ask.keys.iter().map(|(key, _)| *key).collect();
         let names: Vec<&[u8]> = keys.iter().map(|key| KEYS[*key]).collect();
         let wait = ask.wait.map(|ms| Wait { time: span(ms), lane: Lane::ALL[ask.lane] });
@@ -142,7 +142,7 @@ impl Server {
             [Measure::Rate(rule)] if !self.specs[keys[0]].is_quota => {
                 Request::Limit(limit::Request { rule: *rule, cost: ask.keys[0].1[0], wait })
             }
-            measures if keys.len() == 1 && who.is_multiple_of(2) => {
+            measures if keys.len() == 1 && caller.is_multiple_of(2) => {
                 let shape = shape(keys[0], measures);
                 let costs = costs.by_limit(&shape);
                 Request::Quota(QuotaAsk { limits: Limits::Known { shape, costs }, reserve, wait })
@@ -161,14 +161,14 @@ impl Server {
         turn.expect("nothing is wrong with a request")
     }
 
-    fn come(&mut self, ask: &Ask) {
-        let who = self.asks.len();
+    fn arrive(&mut self, ask: &Ask) {
+        let caller = self.asks.len();
         self.asks.push(ask.clone());
         let lane = Lane::ALL[ask.lane];
-        match self.decide(who, Standing::Newcomer(lane)) {
+        match self.decide(caller, Standing::Newcomer(lane)) {
             Turn::Answer { admitted, reply } => {
                 assert_eq!(retry(&reply) == Retry::Now, admitted);
-                self.note(who, if admitted { Became::AdmittedAtOnce } else { Became::Denied });
+                self.note(caller, if admitted { Became::AdmittedAtOnce } else { Became::Denied });
             }
             Turn::Wait { claims, after } => {
                 assert!(after > Span::default());
@@ -176,8 +176,8 @@ impl Server {
                 let places = ask.keys.iter().map(place).collect();
                 let wait = span(ask.wait.expect("it asked to"));
                 let now = self.at();
-                self.node.memory.lines.join(places, claims, lane, now, wait, who);
-                self.note(who, Became::Waits);
+                self.node.memory.lines.join(places, claims, lane, now, wait, caller);
+                self.note(caller, Became::Waits);
             }
         }
     }
@@ -197,13 +197,13 @@ impl Server {
                 "nothing was done, and there is to be done something still"
             );
             // The first of each line is tried once after each admission ahead of it, and not again.
-            assert!(tried <= (done + 1) * self.specs.len() + done, "{tried} tries for {done} that went on");
+            assert!(tried <= (done + 1) * self.specs.len() + done, "{tried} tries for {done} admissions");
         }
         self.now = until;
     }
 }
 
-/// The standing of requests that take nothing: nobody is ahead of them.
+/// The standing of requests that take nothing: no waiter is ahead of them.
 const FIRST: Standing = Standing::First;
 
 /// Returns when the limits admit a request, according to its reply.
@@ -232,13 +232,13 @@ impl serve::Server for Server {
         Span::default()
     }
 
-    fn request(who: &usize) -> Option<usize> {
-        Some(*who)
+    fn request(caller: &usize) -> Option<usize> {
+        Some(*caller)
     }
 
-    fn attempt(&mut self, who: usize, standing: Standing) -> Option<Turn<Reply>> {
+    fn attempt(&mut self, caller: usize, standing: Standing) -> Option<Turn<Reply>> {
         self.attempts += usize::from(standing == Standing::First);
-        Some(self.decide(who, standing))
+        Some(self.decide(caller, standing))
     }
 
     fn answer(&mut self, waiter: Waiter<usize>, why: Served, answer: Reply) {

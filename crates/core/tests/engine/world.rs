@@ -44,7 +44,7 @@ impl Ask {
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
     Pass(u64),
-    Come(Ask),
+    Arrive(Ask),
     /// Deletes a key.
     Delete(usize),
     /// Refunds this much to a key with a single limit.
@@ -145,7 +145,7 @@ fn event(specs: &[Spec], kind: u8, dice: u64) -> Event {
         6..=9 => Event::Pass(dice % 60),
         10..=14 => Event::Pass(dice % 4),
         15..=17 => Event::Serve,
-        _ => Event::Come(ask(specs, dice)),
+        _ => Event::Arrive(ask(specs, dice)),
     }
 }
 
@@ -161,7 +161,7 @@ pub(crate) fn worlds(most: usize) -> impl Strategy<Value = World> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Entry {
     pub(crate) at: u64,
-    pub(crate) who: usize,
+    pub(crate) caller: usize,
     pub(crate) became: Became,
 }
 

@@ -161,7 +161,7 @@ impl Play {
     fn leave(&mut self, ticket: u64) {
         let left = self.lines.leave(Ticket(ticket)).unwrap();
         assert_eq!((left.stand.ticket, left.what), (Ticket(ticket), ticket));
-        assert!(self.lines.leave(Ticket(ticket)).is_none(), "nobody leaves twice");
+        assert!(self.lines.leave(Ticket(ticket)).is_none(), "no waiter leaves twice");
         self.model.leave(ticket);
     }
 

@@ -59,7 +59,7 @@ impl Model {
         first.keys.iter().all(|key| self.head(key, now) == Some(first.ticket)).then_some(first.ticket)
     }
 
-    /// Returns when the head differs from that at `from`, if nobody joins or leaves. Tries each instant at
+    /// Returns when the head differs from that at `from`, if no waiter joins or leaves. Tries each instant at
     /// which a waiter rises.
     pub(crate) fn changes(&self, key: &Key, from: u64) -> Option<u64> {
         let aging = self.aging.filter(|aging| *aging > 0)?;

@@ -23,7 +23,7 @@ proptest! {
     #![proptest_config(cases(10_000))]
 
     #[test]
-    fn lines_are_the_sorted_list_of_those_who_wait(begin in begin(), history in events(40)) {
+    fn lines_are_the_sorted_list_of_waiters(begin in begin(), history in events(40)) {
         let mut play = Play::new(begin);
         history.iter().for_each(|event| play.step(event));
         play.end();
@@ -31,7 +31,7 @@ proptest! {
 
     /// One line with many waiters, where the first waiter changes most often.
     #[test]
-    fn so_is_one_that_all_stand_in(history in events(60), aging in 1_u8..5) {
+    fn so_is_a_line_that_holds_all_waiters(history in events(60), aging in 1_u8..5) {
         let mut play = Play::new(0);
         play.step(&Event { kind: 9, pick: aging, keys: 0, time: 0 });
         for event in &history {
@@ -43,7 +43,7 @@ proptest! {
 
 /// Time passes between the look at a line and the call that puts it to sleep.
 #[test]
-fn who_rises_while_a_line_is_looked_at_is_seen_next() {
+fn a_waiter_that_rises_while_its_line_is_served_is_next() {
     let mut waiting = Lines::default();
     waiting.set_aging(Some(span(10)));
     let place = Place { db: 0, key: b"k".as_slice().into() };

@@ -12,22 +12,23 @@ use crate::history::claims;
 
 const ROUNDS: u64 = 500;
 
-struct Crowd {
+struct Waiters {
     waiting: Lines<()>,
     places: [Place; 4],
     tickets: Vec<Ticket>,
 }
 
 /// Makes four lines with `count` waiters each, in all lanes. One joins each millisecond.
-fn crowd(count: u64) -> (Crowd, At) {
+fn waiters(count: u64) -> (Waiters, At) {
     let place = |nth: u8| Place { db: 0, key: vec![nth; 20].into() };
-    let mut crowd = Crowd { waiting: Lines::default(), places: [0, 1, 2, 3].map(place), tickets: Vec::new() };
-    crowd.waiting.set_aging(Some(Span::from_ms(count / 2)));
-    (0..count).for_each(|nth| crowd.join(nth));
-    (crowd, at(count))
+    let mut waiters =
+        Waiters { waiting: Lines::default(), places: [0, 1, 2, 3].map(place), tickets: Vec::new() };
+    waiters.waiting.set_aging(Some(Span::from_ms(count / 2)));
+    (0..count).for_each(|nth| waiters.join(nth));
+    (waiters, at(count))
 }
 
-impl Crowd {
+impl Waiters {
     fn join(&mut self, nth: u64) {
         let (places, lane) = (self.places.iter().cloned().collect(), Lane::ALL[nth as usize % 4]);
         let wait = Span::from_ms(1_000_000 + nth * 7_919 % 1_000);
@@ -37,18 +38,18 @@ impl Crowd {
 }
 
 /// Returns the time of the fastest of a few runs, because other load only makes runs slower.
-fn time(count: u64, mut run: impl FnMut(&mut Crowd, At)) -> Duration {
-    let (mut crowd, now) = crowd(count);
+fn time(count: u64, mut run: impl FnMut(&mut Waiters, At)) -> Duration {
+    let (mut waiters, now) = waiters(count);
     let runs = (0..5).map(|_| {
         let begin = Instant::now();
-        run(&mut crowd, now);
+        run(&mut waiters, now);
         begin.elapsed()
     });
     runs.min().unwrap()
 }
 
 /// Checks that the time hardly grows. An operation that visits each waiter would take 100 times as long.
-fn grows_little(what: &str, mut run: impl FnMut(&mut Crowd, At)) {
+fn grows_little(what: &str, mut run: impl FnMut(&mut Waiters, At)) {
     if cfg!(miri) {
         return; // the time under Miri is not that of the program
     }
@@ -58,22 +59,22 @@ fn grows_little(what: &str, mut run: impl FnMut(&mut Crowd, At)) {
 
 #[test]
 fn joining_and_leaving_take_as_long_in_a_long_line() {
-    grows_little("join and leave", |crowd, now| {
+    grows_little("join and leave", |waiters, now| {
         for nth in 0..ROUNDS {
-            crowd.join(now.ms() + nth);
-            let at = crowd.tickets.len() / 2 + nth as usize % 100;
-            let ticket = crowd.tickets.swap_remove(at);
-            assert!(crowd.waiting.leave(ticket).is_some());
+            waiters.join(now.ms() + nth);
+            let at = waiters.tickets.len() / 2 + nth as usize % 100;
+            let ticket = waiters.tickets.swap_remove(at);
+            assert!(waiters.waiting.leave(ticket).is_some());
         }
     });
 }
 
 #[test]
 fn asking_takes_as_long_of_a_long_line() {
-    grows_little("turn, head, blocks, ahead, next", |crowd, now| {
-        let waiting = &crowd.waiting;
+    grows_little("turn, head, blocks, ahead, next", |waiters, now| {
+        let waiting = &waiters.waiting;
         for nth in 0..ROUNDS {
-            let (place, now) = (&crowd.places[nth as usize % 4], at(now.ms() + nth));
+            let (place, now) = (&waiters.places[nth as usize % 4], at(now.ms() + nth));
             black_box((waiting.turn(place, now), waiting.next(now), waiting.overdue(now), waiting.counts()));
             for lane in Lane::ALL {
                 black_box(waiting.ahead((place.db, &place.key), lane, now, 1, |_| ()));
@@ -86,19 +87,19 @@ fn asking_takes_as_long_of_a_long_line() {
 
 #[test]
 fn serving_takes_as_long_of_a_long_line() {
-    grows_little("marked, turn, leave, sleep", |crowd, now| {
+    grows_little("marked, turn, leave, sleep", |waiters, now| {
         for nth in 0..ROUNDS {
             let now = at(now.ms() + nth);
-            crowd.waiting.mark(0, &crowd.places[nth as usize % 4].key);
-            while let Some(place) = crowd.waiting.marked(now) {
-                let turn = crowd.waiting.look(&place, now);
+            waiters.waiting.mark(0, &waiters.places[nth as usize % 4].key);
+            while let Some(place) = waiters.waiting.marked(now) {
+                let turn = waiters.waiting.look(&place, now);
                 black_box(turn);
-                crowd.waiting.sleep(&place, now, Some(at(now.ms() + 10)));
+                waiters.waiting.sleep(&place, now, Some(at(now.ms() + 10)));
             }
             if nth % 4 == 0
-                && let Some(ticket) = crowd.waiting.turn(&crowd.places[0], now)
+                && let Some(ticket) = waiters.waiting.turn(&waiters.places[0], now)
             {
-                crowd.waiting.leave(ticket);
+                waiters.waiting.leave(ticket);
             }
         }
     });

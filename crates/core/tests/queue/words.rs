@@ -59,7 +59,7 @@ fn it_reads() {
 }
 
 #[test]
-fn what_is_wrong_is_told() {
+fn each_wrong_word_has_its_error() {
     for options in [
         "WAIT",
         "WAIT 1 PRIORITY",
@@ -119,7 +119,7 @@ proptest! {
 
     /// Options in any order, each present or absent.
     #[test]
-    fn options_stand_in_any_order(
+    fn options_may_be_in_any_order(
         parts in prop::sample::subsequence(vec!["COST", "WAIT", "OFFSET"], 0..=3).prop_shuffle(),
         ms in 1_u64..100_000, word in prop::option::of(prop::sample::select(vec!["low", "0", "HIGH", "2"])),
     ) {

@@ -12,6 +12,6 @@ proptest! {
     fn a_quota_admits_what_each_of_its_limits_alone_admits(
         shapes in shapes(), begin in begin(), history in steps(30),
     ) {
-        play(&shapes[..1], &history, begin, Mix { reserve: 40, settle: 0, renew: 0, excess: false, patience: 2 });
+        play(&shapes[..1], &history, begin, Mix { reserve: 40, settle: 0, renew: 0, excess: false, ttl_windows: 2 });
     }
 }

@@ -1,25 +1,23 @@
 //! Tests limits that keep their name and get other numbers or another algorithm.
 //!
-//! [`State::charge`] defines what a single limit counts after a change of parameters, and [`State::under`]
+//! `State::charge` defines what a single limit counts after a change of parameters, and `State::under`
 //! after a change of algorithm. Each limit of a quota must count the same. A reservation that is settled
 //! after the change gives back at most what it took. The key then never has more left than if only the used
 //! cost had been charged at first.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use rl_core::limit::decision::Decision;
 use rl_core::limit::rule::Rule;
-use rl_core::limit::state::State;
 use rl_core::quota::decide::{self, Demand};
-use rl_core::quota::shape::{Draft, Limit, Measure, Shape};
+use rl_core::quota::shape::{Draft, Measure, Shape};
 
 use crate::common::any::{slide_rules, window_rules};
 use crate::common::{Step, TODAY, at, begin, cases, rule_limit, steps};
 use crate::history::{NAMES, bucket_rules};
 use crate::key::{Ask, Key, costs, standing};
 use crate::plain::limits;
+use crate::states::{Event, replay, rows};
 
 const TOKENS: &[u8] = b"tokens";
 
@@ -46,89 +44,6 @@ fn any_rules() -> impl Strategy<Value = Rule> {
 pub(crate) fn rule_of(measure: &Measure) -> &Rule {
     let Measure::Rate(rule) = measure else { panic!("no limit over time") };
     rule
-}
-
-/// An admission: its instant, its limits, its cost, and what was used of it in the end.
-#[derive(Clone)]
-struct Event {
-    at: u64,
-    shape: Arc<Shape>,
-    cost: u64,
-    used: u64,
-}
-
-/// The states under each name, one for each algorithm. The algorithm asked last is the first.
-type States = BTreeMap<Vec<u8>, Vec<State>>;
-
-/// Returns the states after these events, with only what was used charged.
-///
-/// A state that is not asked for a while is forgotten at the same event at which the key forgets it. The key
-/// was charged more, so it could keep the state for longer, and amounts alone would not explain the result. A
-/// key that still knows the earlier rule of a limit knows what counts under it. A key that has forgotten
-/// that rule takes over what another rule has counted, and errs towards denying, by as much as that rule
-/// gains more slowly. If both sides know the same rules, a smaller charge never leads to a higher use, to the last part
-/// of a token.
-fn replay(events: &[Event]) -> States {
-    let (mut charged, mut states) = (States::new(), States::new());
-    for event in events {
-        for world in [&mut charged, &mut states] {
-            event.shape.limits().iter().for_each(|limit| ask(world, limit));
-        }
-        for (name, known) in &mut charged {
-            let asked = usize::from(names(&event.shape, name));
-            let counts = |state: &State| state.empty_at().is_some_and(|empty| empty.ms() > event.at);
-            let stays: Vec<bool> =
-                known.iter().enumerate().map(|(at, state)| at < asked || counts(state)).collect();
-            for list in [known, states.get_mut(name).unwrap()] {
-                let mut stays = stays.iter();
-                list.retain(|_| *stays.next().unwrap());
-            }
-        }
-        for limit in event.shape.limits() {
-            charge(&mut charged, limit, event.cost, event.at);
-            charge(&mut states, limit, event.used, event.at);
-        }
-    }
-    states
-}
-
-fn names(shape: &Shape, name: &[u8]) -> bool {
-    shape.limits().iter().any(|limit| limit.name.as_bytes() == name)
-}
-
-/// Moves the state of a limit to the front of its name.
-fn ask(states: &mut States, limit: &Limit) {
-    let known = states.entry(limit.name.as_bytes().to_vec()).or_default();
-    let rule = rule_of(&limit.measure);
-    let state = state_under(known, rule);
-    known.retain(|other| other.rule().algorithm() != rule.algorithm());
-    known.insert(0, state);
-}
-
-/// Charges a limit, and the other states of its name, each under its own last rule.
-fn charge(states: &mut States, limit: &Limit, cost: u64, now: u64) {
-    let known = states.get_mut(limit.name.as_bytes()).unwrap();
-    for (at, state) in known.iter_mut().enumerate() {
-        let own = state.rule();
-        let rule = if at == 0 { rule_of(&limit.measure) } else { &own };
-        state.charge(rule, cost, crate::common::at(now)).unwrap();
-    }
-}
-
-/// Returns the state of that algorithm, else a conversion of another algorithm's state.
-fn state_under(known: &[State], rule: &Rule) -> State {
-    let own = known.iter().find(|state| state.rule().algorithm() == rule.algorithm());
-    own.cloned().or_else(|| Some(known.first()?.under(rule))).unwrap_or_else(|| State::new(rule))
-}
-
-/// Decides for each limit of `shape` alone, at the key's own time.
-fn rows(states: &States, shape: &Shape, cost: u64, now: u64) -> Vec<Decision> {
-    let row = |limit: &Limit| {
-        let rule = rule_of(&limit.measure);
-        let known = states.get(limit.name.as_bytes()).map_or(&[][..], Vec::as_slice);
-        state_under(known, rule).decide(rule, cost, at(now)).unwrap()
-    };
-    shape.limits().iter().map(row).collect()
 }
 
 /// A key, its admissions, and its reservations.

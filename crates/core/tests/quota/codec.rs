@@ -20,7 +20,7 @@ use crate::sound::{applied, mutate, sound, takes_changes};
 
 /// Encoded quotas, made by histories.
 fn written() -> impl Strategy<Value = Vec<u8>> {
-    let mix = Mix { reserve: 110, settle: 50, renew: 10, excess: true, patience: 2 };
+    let mix = Mix { reserve: 110, settle: 50, renew: 10, excess: true, ttl_windows: 2 };
     (shapes(), begin(), steps(25)).prop_filter_map("nothing is held", move |(shapes, begin, history)| {
         play(&shapes, &history, begin, mix).bytes()
     })

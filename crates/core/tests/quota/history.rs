@@ -5,14 +5,13 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use rl_core::limit::bucket::BucketRule;
 use rl_core::limit::rule::Rule;
-use rl_core::limit::slide::SlideRule;
-use rl_core::limit::window::WindowRule;
 use rl_core::number::{COUNT_MAX, Decimal};
 use rl_core::quota::costs::Costs;
 use rl_core::quota::shape::{Draft, Limit, Measure, Shape};
 use rl_core::time::Span;
 
 use crate::common::any::{slide_rules, window_rules};
+use crate::common::by_algorithm::with_limit;
 use crate::common::{Step, limits, rule_limit, span, spans};
 use crate::key::{Ask, Key, costs};
 use crate::oracle::Oracle;
@@ -76,18 +75,9 @@ fn shape_of(all: &[(&'static [u8], Measure)], (set, first, halves): (u8, u8, u64
 /// Scales the limit by this many halves. What was used ages as before.
 fn scaled(measure: &Measure, halves: u64) -> Measure {
     let most = |limit: u64| (limit / 2 * halves + limit % 2).clamp(1, COUNT_MAX);
-    match *measure {
-        Measure::InFlight(limit) => Measure::InFlight(most(limit)),
-        Measure::Rate(Rule::Slide(rule)) => {
-            Measure::Rate(Rule::Slide(SlideRule { limit: most(rule.limit), ..rule }))
-        }
-        Measure::Rate(Rule::Window(rule)) => {
-            Measure::Rate(Rule::Window(WindowRule { limit: most(rule.limit), ..rule }))
-        }
-        Measure::Rate(Rule::Bucket(rule)) => {
-            let rule = BucketRule::new(most(rule.capacity()), rule.refill(), rule.period()).unwrap();
-            Measure::Rate(Rule::Bucket(rule))
-        }
+    match measure {
+        Measure::InFlight(limit) => Measure::InFlight(most(*limit)),
+        Measure::Rate(rule) => Measure::Rate(with_limit(rule, most(rule_limit(rule)))),
     }
 }
 
@@ -100,7 +90,7 @@ pub(crate) struct Mix {
     /// Whether a settlement may exceed the estimate.
     pub(crate) excess: bool,
     /// The longest duration of a reservation, in spans of a limit.
-    pub(crate) patience: u64,
+    pub(crate) ttl_windows: u64,
 }
 
 pub(crate) fn play(shapes: &[Arc<Shape>], history: &[Step], begin: u64, mix: Mix) -> Key {
@@ -114,7 +104,7 @@ pub(crate) fn play(shapes: &[Arc<Shape>], history: &[Step], begin: u64, mix: Mix
             oracle = Oracle::default();
         }
         let (id, now) = (IDS[(step.raw.rotate_left(37) % 6) as usize], key.now(clock));
-        let ttl = (1 + step.raw.rotate_left(11) % (mix.patience * span)).min(Span::MAX.ms());
+        let ttl = (1 + step.raw.rotate_left(11) % (mix.ttl_windows * span)).min(Span::MAX.ms());
         let kind = step.pick;
         if kind < mix.settle {
             let open = oracle.is_open(id, now);

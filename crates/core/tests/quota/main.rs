@@ -28,4 +28,5 @@ mod retired;
 mod settle;
 mod shapes;
 mod sound;
+mod states;
 mod words;

@@ -11,10 +11,7 @@ use rl_core::number::COUNT_MAX;
 use rl_core::quota::costs::Costs;
 use rl_core::quota::shape::{Limit, Measure, Shape};
 
-use crate::common::at;
-use crate::common::bucket::BucketOracle;
-use crate::common::slide::SlideOracle;
-use crate::common::window::WindowOracle;
+use crate::common::{at, by_algorithm};
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Oracle {
@@ -130,10 +127,10 @@ impl Oracle {
             // A limit on reservations has no state to keep.
             let (in_force, in_flight) =
                 (&self.in_force, |limit: &Limit| matches!(limit.measure, Measure::InFlight(_)));
-            let kept = |part: &Part| {
+            let is_needed = |part: &Part| {
                 !in_flight(&part.limit) || in_force.iter().any(|limit| limit.name == part.limit.name)
             };
-            self.open.iter_mut().for_each(|open| open.parts.retain(kept));
+            self.open.iter_mut().for_each(|open| open.parts.retain(is_needed));
         }
         let mut parts = Vec::new();
         for (limit, row) in shape.limits().iter().zip(rows) {
@@ -217,29 +214,16 @@ pub(crate) fn nothing() -> Costs<'static> {
 
 /// Decides for a limit with these charges, at the instant of its last charge or later.
 pub(crate) fn decide(rule: &Rule, charges: &[(u64, u64)], cost: u64, now: u64) -> Decision {
-    let charges = charges.iter().filter(|(_, cost)| *cost > 0);
-    match rule {
-        Rule::Slide(rule) => {
-            let mut oracle = SlideOracle::default();
-            charges.for_each(|(at, cost)| oracle.charge(rule, *cost, *at));
-            oracle.decide(rule, cost, now)
-        }
-        Rule::Window(rule) => {
-            let mut oracle = WindowOracle::default();
-            charges.for_each(|(at, cost)| oracle.charge(*cost, *at));
-            oracle.decide(rule, cost, now)
-        }
-        Rule::Bucket(rule) => {
-            let mut oracle = BucketOracle::default();
-            charges.for_each(|(at, cost)| oracle.charge(*cost, *at));
-            oracle.decide(rule, cost, now)
-        }
+    let mut oracle = by_algorithm::Oracle::new(rule);
+    for (at, cost) in charges.iter().filter(|(_, cost)| *cost > 0) {
+        oracle.charge(rule, *cost, *at);
     }
+    oracle.decide(rule, cost, now)
 }
 
-/// Converts a decision for a clock that is `behind` ms before its instant: all durations get longer by that.
-fn seen(decision: Decision, behind: u64) -> Decision {
-    let later = |ms: u64| if ms > 0 { (ms + behind).min(COUNT_MAX) } else { 0 };
+/// Converts a decision for a clock that is `lag` ms before its instant: all durations get longer by that.
+fn seen(decision: Decision, lag: u64) -> Decision {
+    let later = |ms: u64| if ms > 0 { (ms + lag).min(COUNT_MAX) } else { 0 };
     let retry = match decision.retry {
         Retry::After(ms) => Retry::After(later(ms)),
         retry => retry,

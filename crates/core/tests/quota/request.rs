@@ -65,7 +65,7 @@ fn a_limit_reads() {
 }
 
 #[test]
-fn a_limit_that_is_wrong_is_told_what_is() {
+fn an_error_names_the_wrong_part_of_a_limit() {
     for (text, fault) in [
         ("LIMIT", Fault::QuotaSyntax),
         ("LIMIT a", Fault::QuotaSyntax),
@@ -145,7 +145,7 @@ fn told(terms: &Terms<'_>) -> String {
 }
 
 #[test]
-fn the_terms_of_a_request_may_stand_in_any_order() {
+fn the_terms_of_a_request_may_be_in_any_order() {
     for (text, expected) in [
         ("", Ok("")),
         ("COST tokens 5", Ok("tokens=5")),

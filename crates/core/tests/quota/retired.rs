@@ -55,7 +55,7 @@ fn as_many_limits_as_a_quota_has_may_change_their_algorithm() {
 }
 
 #[test]
-fn what_a_reservation_may_still_say_more_of_is_kept_like_what_counts() {
+fn a_limit_with_an_open_reservation_is_retained_like_one_that_counts() {
     let quick =
         |number: usize| limits(&format!("LIMIT l{number} 5 1ms UNIT tokens LIMIT keeps 1000 1d UNIT tokens"));
     let mut key = Key::default();

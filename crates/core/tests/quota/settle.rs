@@ -17,21 +17,21 @@ proptest! {
     fn what_is_settled_below_its_estimate_is_as_if_only_that_had_been_charged(
         shapes in shapes(), begin in begin(), history in steps(40),
     ) {
-        play(&shapes[..1], &history, begin, Mix { reserve: 110, settle: 80, renew: 16, excess: false, patience: 2 });
+        play(&shapes[..1], &history, begin, Mix { reserve: 110, settle: 80, renew: 16, excess: false, ttl_windows: 2 });
     }
 
     #[test]
     fn a_bucket_is_as_if_it_had_been_charged_what_was_used_whatever_is_settled_in_which_order(
         shapes in buckets(), begin in begin(), history in steps(60), excess in any::<bool>(),
     ) {
-        play(&shapes, &history, begin, Mix { reserve: 150, settle: 90, renew: 0, excess, patience: 40 });
+        play(&shapes, &history, begin, Mix { reserve: 150, settle: 90, renew: 0, excess, ttl_windows: 40 });
     }
 
     #[test]
     fn what_is_settled_above_its_estimate_is_charged_where_it_was_reserved_and_a_bucket_at_once(
         shapes in shapes(), begin in begin(), history in steps(40),
     ) {
-        play(&shapes[..1], &history, begin, Mix { reserve: 110, settle: 80, renew: 16, excess: true, patience: 2 });
+        play(&shapes[..1], &history, begin, Mix { reserve: 110, settle: 80, renew: 16, excess: true, ttl_windows: 2 });
     }
 }
 
@@ -182,7 +182,7 @@ fn a_key_that_holds_nothing_any_more_stays_for_its_longest_window_at_most() {
 }
 
 #[test]
-fn what_is_told_to_be_used_is_a_number_for_every_client() {
+fn used_cost_is_a_number_for_every_client() {
     let shape =
         limits(&format!("LIMIT a {COUNT_MAX} 1h UNIT tokens LIMIT b 1 1h UNIT tokens BUCKET {COUNT_MAX}"));
     let mut key = Key::default();
@@ -197,7 +197,7 @@ fn what_is_told_to_be_used_is_a_number_for_every_client() {
 const IDS: &[u8; 75] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ!#$%&()*+,-./";
 
 #[test]
-fn levels_that_nobody_asks_for_any_more_leave_nothing_behind() {
+fn refund_floors_of_settled_reservations_leave_nothing() {
     let shape = limits("LIMIT a 1 1d UNIT tokens BUCKET 1000 LIMIT n 1000 INFLIGHT");
     let mut key = Key::default();
     let ids: Vec<&[u8]> = IDS.chunks(1).collect();

@@ -14,21 +14,21 @@ proptest! {
     fn clients_with_different_limits_are_answered_as_if_each_limit_had_its_own_key(
         shapes in shapes(), begin in begin(), history in steps(40),
     ) {
-        play(&shapes, &history, begin, Mix { reserve: 40, settle: 0, renew: 0, excess: false, patience: 2 });
+        play(&shapes, &history, begin, Mix { reserve: 40, settle: 0, renew: 0, excess: false, ttl_windows: 2 });
     }
 
     #[test]
     fn a_reservation_settles_what_it_took_of_each_limit_whichever_are_in_force(
         shapes in shapes(), begin in begin(), history in steps(40),
     ) {
-        play(&shapes, &history, begin, Mix { reserve: 110, settle: 80, renew: 16, excess: false, patience: 2 });
+        play(&shapes, &history, begin, Mix { reserve: 110, settle: 80, renew: 16, excess: false, ttl_windows: 2 });
     }
 
     #[test]
     fn what_was_used_beyond_an_estimate_counts_whichever_limits_are_in_force(
         shapes in shapes(), begin in begin(), history in steps(40),
     ) {
-        play(&shapes, &history, begin, Mix { reserve: 110, settle: 80, renew: 16, excess: true, patience: 2 });
+        play(&shapes, &history, begin, Mix { reserve: 110, settle: 80, renew: 16, excess: true, ttl_windows: 2 });
     }
 }
 

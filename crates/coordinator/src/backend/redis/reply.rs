@@ -2,6 +2,7 @@
 
 use redis::{ErrorKind, RedisError, ServerErrorKind, Value};
 use rl_core::fault::Fault;
+use rl_core::limit::Kind;
 
 use crate::command::Verb;
 use crate::reply::{Failure, Quota, Reply, Row};
@@ -9,7 +10,7 @@ use crate::reply::{Failure, Quota, Reply, Row};
 /// The reply to a command; `None` if the module never gives such a reply.
 pub(super) fn read(verb: Verb, value: &Value) -> Option<Reply> {
     match verb {
-        Verb::Slide | Verb::Window | Verb::Bucket => row(list(value)?).map(Reply::Limit),
+        Verb::Limit(_) => row(list(value)?).map(Reply::Limit),
         Verb::Quota => quota(list(value)?).map(Reply::Quota),
         Verb::Peek => match value {
             Value::Nil => Some(Reply::None),
@@ -26,7 +27,7 @@ pub(super) fn read(verb: Verb, value: &Value) -> Option<Reply> {
 pub(super) fn algorithm(value: &Value) -> Option<&'static str> {
     let [field, algorithm, ..] = list(value)? else { return None };
     let algorithm = text(algorithm).filter(|_| text(field).as_deref() == Some("algorithm"))?;
-    ["slide", "window", "bucket", "quota"].into_iter().find(|known| *known == algorithm)
+    Kind::ALL.map(Kind::name).into_iter().chain(["quota"]).find(|known| *known == algorithm)
 }
 
 fn list(value: &Value) -> Option<&[Value]> {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use rl_core::fault::Fault;
+use rl_core::limit::Kind;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
@@ -105,7 +106,7 @@ fields! {
     /// The name of a limit, a unit or a policy.
     Name as "Name" = { "type": "string", "pattern": "^[A-Za-z0-9_.:-]{1,64}$", "minLength": 1, "maxLength": 64 };
     /// The algorithm of a limit.
-    Algorithm as "Algorithm" = { "type": "string", "enum": ["slide", "window", "bucket"] };
+    Algorithm as "Algorithm" = { "type": "string", "enum": Kind::ALL.map(Kind::name) };
     /// The costs of a quota.
     Costs as "Costs" = {
         "anyOf": [

@@ -1,12 +1,15 @@
 //! The bodies of commands about a key of one limit.
 
 use rl_core::fault::Fault;
-use schemars::JsonSchema;
+use rl_core::limit::Kind;
+use schemars::{JsonSchema, SchemaGenerator};
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::fields::{
     Amount, Cost, Costs, Duration, Key, Lane, Offset, OnErrorField, Refill, Refunded, WindowLength,
 };
+use super::json;
 use super::quota::push_costs;
 use super::words::{Waiting, Words};
 use crate::http::problem::Problem;
@@ -15,7 +18,7 @@ use crate::http::problem::Problem;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, bound(deserialize = "'de: 'a"))]
 #[schemars(rename = "Slide", extend("dependentRequired" = { "priority": ["wait"] }))]
-pub(crate) struct SlideBody<'a> {
+struct SlideBody<'a> {
     key: Key<'a>,
     /// The most cost in any interval of the length of the window.
     limit: Amount<'a>,
@@ -31,7 +34,7 @@ pub(crate) struct SlideBody<'a> {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, bound(deserialize = "'de: 'a"))]
 #[schemars(rename = "Window", extend("dependentRequired" = { "priority": ["wait"] }))]
-pub(crate) struct WindowBody<'a> {
+struct WindowBody<'a> {
     key: Key<'a>,
     /// The most cost in one window.
     limit: Amount<'a>,
@@ -48,7 +51,7 @@ pub(crate) struct WindowBody<'a> {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, bound(deserialize = "'de: 'a"))]
 #[schemars(rename = "Bucket", extend("dependentRequired" = { "priority": ["wait"] }))]
-pub(crate) struct BucketBody<'a> {
+struct BucketBody<'a> {
     key: Key<'a>,
     /// The tokens of a full bucket.
     capacity: Amount<'a>,
@@ -80,8 +83,46 @@ pub(crate) struct RefundBody<'a> {
     cost: Refunded<'a>,
 }
 
+/// Reads the body of the command for one limit. Errors call it `of`.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub(super) fn read<'a>(kind: Kind, text: &'a str, of: &'static str) -> Result<Words<'a>, Problem> {
+    match kind {
+        Kind::Slide => json::object::<SlideBody<'_>>(text, of)?.words(),
+        Kind::Window => json::object::<WindowBody<'_>>(text, of)?.words(),
+        Kind::Bucket => json::object::<BucketBody<'_>>(text, of)?.words(),
+    }
+}
+
+/// Adds the schema of such a body to the document of the interface.
+pub(crate) fn add_schema(kind: Kind, generator: &mut SchemaGenerator) {
+    match kind {
+        Kind::Slide => generator.subschema_for::<SlideBody<'_>>(),
+        Kind::Window => generator.subschema_for::<WindowBody<'_>>(),
+        Kind::Bucket => generator.subschema_for::<BucketBody<'_>>(),
+    };
+}
+
+/// What the document says of such a body: the name of its schema, a summary and an example.
+pub(crate) fn about(kind: Kind) -> (&'static str, &'static str, Value) {
+    match kind {
+        Kind::Slide => (
+            "Slide",
+            "Exact sliding window: at most limit in every interval of window",
+            json!({ "key": "api", "limit": 500, "window": "60s" }),
+        ),
+        Kind::Window => (
+            "Window",
+            "Fixed window, aligned to the clock",
+            json!({ "key": "day", "limit": 10000, "window": "1d", "offset": "-8h" }),
+        ),
+        Kind::Bucket => ("Bucket", "Token bucket", json!({ "key": "burst", "capacity": 50, "refill": 8.33 })),
+    }
+}
+
 impl<'a> SlideBody<'a> {
-    pub(super) fn words(self) -> Result<Words<'a>, Problem> {
+    fn words(self) -> Result<Words<'a>, Problem> {
         let Self { key, limit, window, cost, wait, priority, on_error } = self;
         let mut words = Words::new(key)?;
         words.push(limit.0.number(Fault::Limit)?);
@@ -92,7 +133,7 @@ impl<'a> SlideBody<'a> {
 }
 
 impl<'a> WindowBody<'a> {
-    pub(super) fn words(self) -> Result<Words<'a>, Problem> {
+    fn words(self) -> Result<Words<'a>, Problem> {
         let Self { key, limit, window, offset, cost, wait, priority, on_error } = self;
         let mut words = Words::new(key)?;
         words.push(limit.0.number(Fault::Limit)?);
@@ -107,7 +148,7 @@ impl<'a> WindowBody<'a> {
 }
 
 impl<'a> BucketBody<'a> {
-    pub(super) fn words(self) -> Result<Words<'a>, Problem> {
+    fn words(self) -> Result<Words<'a>, Problem> {
         let Self { key, capacity, refill, period, cost, wait, priority, on_error } = self;
         let mut words = Words::new(key)?;
         words.push(capacity.0.number(Fault::Capacity)?);

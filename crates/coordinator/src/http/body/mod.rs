@@ -19,7 +19,7 @@ mod quota;
 mod quota_limit;
 mod words;
 
-pub(super) use self::limits::{BucketBody, PeekBody, RefundBody, SlideBody, WindowBody};
+pub(super) use self::limits::{PeekBody, RefundBody, about, add_schema};
 pub(super) use self::quota::{CancelBody, QuotaBody, RenewBody, SettleBody};
 use super::problem::Problem;
 use crate::command::{Command, Verb};
@@ -33,9 +33,7 @@ pub(super) fn read(verb: Verb, body: &[u8]) -> Result<(Command, Option<OnError>)
     let text = std::str::from_utf8(body).map_err(|_| Problem::request("the body must be UTF-8"))?;
     let of = "the body";
     let words = match verb {
-        Verb::Slide => json::object::<SlideBody<'_>>(text, of)?.words()?,
-        Verb::Window => json::object::<WindowBody<'_>>(text, of)?.words()?,
-        Verb::Bucket => json::object::<BucketBody<'_>>(text, of)?.words()?,
+        Verb::Limit(kind) => limits::read(kind, text, of)?,
         Verb::Quota => json::object::<QuotaBody<'_>>(text, of)?.words()?,
         Verb::Peek => json::object::<PeekBody<'_>>(text, of)?.words()?,
         Verb::Refund => json::object::<RefundBody<'_>>(text, of)?.words()?,

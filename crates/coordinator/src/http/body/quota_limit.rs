@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use rl_core::fault::Fault;
+use rl_core::limit::Kind;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
@@ -44,28 +45,28 @@ impl<'a> LimitBody<'a> {
             return Ok(());
         }
         words.push(limit.ok_or_else(|| missing("limit"))?.0.number(Fault::Limit)?);
-        let algorithm = algorithm.map(|algorithm| algorithm.0.text().unwrap_or_default());
-        let algorithm = algorithm.as_deref().unwrap_or("slide");
-        let fault = if algorithm == "window" { Fault::WindowOrMonth } else { Fault::Window };
+        let kind = match algorithm {
+            Some(algorithm) => algorithm.0.text().as_deref().and_then(Kind::from_name),
+            None => Some(Kind::Slide),
+        };
+        let fault = if kind == Some(Kind::Window) { Fault::WindowOrMonth } else { Fault::Window };
         words.push(window.ok_or_else(|| missing("window"))?.0.duration(fault)?);
         if let Some(unit) = unit {
             words.keyword("UNIT");
             words.push(unit.0.name(Fault::UnitName)?);
         }
-        if offset.is_some() && algorithm != "window" {
+        if offset.is_some() && kind != Some(Kind::Window) {
             return Err(Problem::request("offset may stand with algorithm \"window\" only"));
         }
-        if capacity.is_some() && algorithm != "bucket" {
+        if capacity.is_some() && kind != Some(Kind::Bucket) {
             return Err(Problem::request("capacity may stand with algorithm \"bucket\" only"));
         }
-        match algorithm {
-            "slide" => {}
-            "window" => words.keyword("WINDOW"),
-            "bucket" => {
-                words.keyword("BUCKET");
-                words.push(capacity.ok_or_else(|| missing("capacity"))?.0.number(Fault::Capacity)?);
-            }
-            _ => return Err(Problem::request("algorithm must be \"slide\", \"window\" or \"bucket\"")),
+        let kind = kind.ok_or_else(|| Problem::request(Kind::wanted()))?;
+        if kind != Kind::Slide {
+            words.keyword(kind.name());
+        }
+        if kind == Kind::Bucket {
+            words.push(capacity.ok_or_else(|| missing("capacity"))?.0.number(Fault::Capacity)?);
         }
         if let Some(offset) = offset {
             words.keyword("OFFSET");

@@ -45,6 +45,9 @@ fn document() -> Value {
 
 #[cfg(test)]
 mod tests {
+    use rl_core::limit::Kind;
+    use serde_json::Value;
+
     use super::document;
     use crate::command::Verb;
     use crate::http::body;
@@ -52,7 +55,7 @@ mod tests {
     #[test]
     fn each_command_has_the_fields_that_are_read() {
         let document = document();
-        for verb in Verb::ALL {
+        for verb in Verb::all() {
             let schema = document.pointer(&format!("/paths/~1v1~1{}/post/requestBody/content", verb.name()));
             let name = schema.unwrap()["application/json"]["schema"]["$ref"].as_str().unwrap();
             let schema = document.pointer(name.strip_prefix('#').unwrap()).unwrap();
@@ -62,6 +65,16 @@ mod tests {
             let read = problem.detail.strip_prefix("the body has an unknown field, expected ").unwrap();
             let read = read.split(" and ").flat_map(|names| names.split(", ")).collect();
             assert_eq!(told, read, "{}", verb.name());
+        }
+    }
+
+    #[test]
+    fn a_limit_of_a_quota_may_have_each_algorithm() {
+        let document = document();
+        let kinds = document["components"]["schemas"]["Limit"]["oneOf"].as_array().unwrap();
+        for kind in Kind::ALL {
+            let is_of = |limit: &&Value| limit["properties"]["algorithm"]["const"] == kind.name();
+            assert!(kinds.iter().any(|limit| is_of(&limit)), "{}", kind.name());
         }
     }
 

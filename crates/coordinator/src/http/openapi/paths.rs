@@ -4,10 +4,11 @@ use serde_json::{Map, Value, json};
 
 use super::responses::{answer, problem, reference, text, with_headers};
 use crate::command::Verb;
+use crate::http::body::about;
 
 /// All paths.
 pub(super) fn paths() -> Map<String, Value> {
-    let commands = Verb::ALL.map(|verb| (format!("/v1/{}", verb.name()), json!({ "post": command(verb) })));
+    let commands = Verb::all().map(|verb| (format!("/v1/{}", verb.name()), json!({ "post": command(verb) })));
     let others = [
         ("/allow", json!({ "post": allow() })),
         ("/v1/watch", json!({ "get": watch() })),
@@ -16,23 +17,13 @@ pub(super) fn paths() -> Map<String, Value> {
         ("/readyz", json!({ "get": ready() })),
     ];
     let others = others.map(|(path, item)| (path.to_owned(), item));
-    commands.into_iter().chain(others).collect()
+    commands.chain(others).collect()
 }
 
 /// `POST /v1/…`
 fn command(verb: Verb) -> Value {
     let (schema, summary, example) = match verb {
-        Verb::Slide => (
-            "Slide",
-            "Exact sliding window: at most limit in every interval of window",
-            json!({ "key": "api", "limit": 500, "window": "60s" }),
-        ),
-        Verb::Window => (
-            "Window",
-            "Fixed window, aligned to the clock",
-            json!({ "key": "day", "limit": 10000, "window": "1d", "offset": "-8h" }),
-        ),
-        Verb::Bucket => ("Bucket", "Token bucket", json!({ "key": "burst", "capacity": 50, "refill": 8.33 })),
+        Verb::Limit(kind) => about(kind),
         Verb::Quota => (
             "Quota",
             "Many limits, all or nothing",
@@ -66,7 +57,7 @@ fn command(verb: Verb) -> Value {
     let mut responses = errors(&["400", "401", "403", "408", "409", "413", "415", "502", "503"]);
     let answered = |schemas: &[&str]| answer("Answered.", schemas);
     match verb {
-        Verb::Slide | Verb::Window | Verb::Bucket => admission(&mut responses, "LimitAnswer"),
+        Verb::Limit(_) => admission(&mut responses, "LimitAnswer"),
         Verb::Quota => admission(&mut responses, "QuotaAnswer"),
         Verb::Peek => {
             responses.insert("200".to_owned(), answered(&["LimitAnswer", "QuotaAnswer"]));

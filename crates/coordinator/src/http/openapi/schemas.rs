@@ -1,5 +1,6 @@
 //! The schemas of bodies and answers, from their types.
 
+use rl_core::limit::Kind;
 use schemars::generate::SchemaSettings;
 use schemars::transform::{Transform, transform_subschemas};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -7,9 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::http::allow::AllowAnswer;
 use crate::http::answer::{DegradedAnswer, DoneAnswer, LimitAnswer, QuotaAnswer, RemainingAnswer};
-use crate::http::body::{
-    BucketBody, CancelBody, PeekBody, QuotaBody, RefundBody, RenewBody, SettleBody, SlideBody, WindowBody,
-};
+use crate::http::body::{CancelBody, PeekBody, QuotaBody, RefundBody, RenewBody, SettleBody, add_schema};
 use crate::http::problem::ProblemBody;
 
 /// All schemas, by name.
@@ -19,9 +18,7 @@ pub(super) fn schemas() -> Map<String, Value> {
         settings.meta_schema = None;
     });
     let mut bodies = settings.clone().for_deserialize().with_transform(NotNull).into_generator();
-    add::<SlideBody<'_>>(&mut bodies);
-    add::<WindowBody<'_>>(&mut bodies);
-    add::<BucketBody<'_>>(&mut bodies);
+    Kind::ALL.into_iter().for_each(|kind| add_schema(kind, &mut bodies));
     add::<QuotaBody<'_>>(&mut bodies);
     add::<PeekBody<'_>>(&mut bodies);
     add::<RefundBody<'_>>(&mut bodies);

@@ -117,8 +117,8 @@ pub(super) fn told(answers: &Answers, blocked: &[usize], ms: u64) {
     }
 }
 
-/// When a request behind others is admitted, where that is exact: if all of them wait for this key alone, for
-/// what they waited for when they came, and if nobody rises.
+/// When a request with waiters ahead is admitted, where that is exact: if all of them wait for this key alone, for
+/// what they waited for when they joined, and if none rises.
 fn forecast(play: &Play, ask: &Ask, answers: &Answers) -> Option<Retry> {
     let naive = &play.naive;
     let &[key] = &ask.keys[..] else { return None };
@@ -221,7 +221,7 @@ fn peek_key(play: &mut Play, key: usize, costs: &Costs<'static>) -> Option<Reply
             let cost = costs.of(REQUESTS);
             let (row, standing) = (oracle.decide(rule, cost, clock), oracle.decide(rule, 0, clock));
             let Decision { allowed, retry, .. } = row;
-            // It is not charged: what remains and when all is there again is told as it stands.
+            // It is not charged: `remaining` and `reset_after_ms` are those of the current state.
             let row = Decision { allowed, retry, ..standing };
             Answer { shape: None, rows: vec![row], standing: vec![standing], allowed, takes: vec![cost > 0] }
         }

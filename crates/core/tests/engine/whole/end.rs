@@ -15,7 +15,7 @@ use crate::common::span;
 use crate::oracle::Oracle;
 
 impl Play {
-    /// Runs a request that nobody stands before, and compares its answer.
+    /// Runs a request with no waiter ahead, and compares its answer.
     fn done(&mut self, key: usize, request: &Request<'_>, expected: Result<Reply>) {
         let now = self.now();
         match self.node.run(&[KEYS[key]], request, Standing::First, now) {

@@ -98,7 +98,7 @@ impl Model {
         named.map(Arc::clone).next().unwrap_or_else(|| Arc::clone(shape))
     }
 
-    /// What a request is answered if nobody stands before it.
+    /// What a request is answered if no waiter is ahead.
     pub(crate) fn ask(&self, ask: &Ask, clock: u64) -> Result<Answers> {
         match &ask.what {
             What::Limit { rule, cost } => {

@@ -17,7 +17,7 @@ use crate::node::Node;
 
 /// What the server keeps of a waiter.
 pub(crate) struct Waits {
-    pub(super) who: usize,
+    pub(super) caller: usize,
     pub(super) ask: Ask,
 }
 
@@ -46,7 +46,7 @@ impl Play {
         play
     }
 
-    /// Plays the whole history, and lets all who wait go on.
+    /// Plays the whole history, and admits all waiters.
     pub(crate) fn all(mut self, dice: &mut Dice<'_>, most: usize) {
         for _ in 0..most {
             if dice.is_used_up() {
@@ -97,7 +97,7 @@ impl Play {
                 if ask.wait.is_some() && self.naive.waiting.iter().any(|waiter| waiter.ask.id() == ask.id()) {
                     ask.set_id(self.came.to_be_bytes().to_vec());
                 }
-                self.come(&ask);
+                self.arrive(&ask);
                 self.remind(&ask);
             }
         }
@@ -123,11 +123,11 @@ impl Play {
 
     fn leave(&mut self, pick: usize) {
         if let Some(at) = pick.checked_rem(self.naive.waiting.len()) {
-            let who = self.naive.waiting.remove(at).who;
-            let ticket = self.ticket(who);
+            let caller = self.naive.waiting.remove(at).caller;
+            let ticket = self.ticket(caller);
             self.node.memory.lines.leave(ticket).unwrap();
-            self.note(who, Became::Left);
-            self.naive.note(who, Became::Left);
+            self.note(caller, Became::Left);
+            self.naive.note(caller, Became::Left);
         }
     }
 
@@ -138,10 +138,10 @@ impl Play {
         }
     }
 
-    fn ticket(&self, who: usize) -> Ticket {
+    fn ticket(&self, caller: usize) -> Ticket {
         let lines = &self.node.memory.lines;
         let mut tickets = (0..lines.upcoming().0).map(Ticket);
-        tickets.find(|ticket| lines.get(*ticket).is_some_and(|waiter| waiter.what.who == who)).unwrap()
+        tickets.find(|ticket| lines.get(*ticket).is_some_and(|waiter| waiter.what.caller == caller)).unwrap()
     }
 
     fn sweep(&mut self) {
@@ -151,8 +151,8 @@ impl Play {
         }
     }
 
-    pub(super) fn note(&mut self, who: usize, became: Became) {
-        self.log.push((self.steady, who, became));
+    pub(super) fn note(&mut self, caller: usize, became: Became) {
+        self.log.push((self.steady, caller, became));
     }
 
     /// Whether the host still has the key: it is there until its time to expire has passed.
@@ -167,8 +167,8 @@ impl Play {
     }
 
     /// A request that comes.
-    fn come(&mut self, ask: &Ask) {
-        let who = self.came;
+    fn arrive(&mut self, ask: &Ask) {
+        let caller = self.came;
         self.came += 1;
         let expected = self.naive.model.ask(ask, self.wall);
         let peeked = check::peek(self, ask);
@@ -193,20 +193,20 @@ impl Play {
                 let wait = ask.wait.expect("it asked to wait");
                 let place = |key: &usize| Place { db: DB, key: KEYS[*key].into() };
                 let places = ask.keys.iter().map(place).collect();
-                let waits = Waits { who, ask: ask.clone() };
+                let waits = Waits { caller, ask: ask.clone() };
                 let memory = &mut self.node.memory;
                 memory.lines.join(places, claims, ask.lane(), at(self.steady), span(wait), waits);
                 let (since, deadline, policies) = (self.steady, self.steady + wait, self.naive.policies);
                 self.naive.waiting.push(waiting::Waiter {
-                    who,
+                    caller,
                     ask: ask.clone(),
                     since,
                     deadline,
                     policies,
                     lines,
                 });
-                self.note(who, Became::Waits);
-                self.naive.note(who, Became::Waits);
+                self.note(caller, Became::Waits);
+                self.naive.note(caller, Became::Waits);
             }
             Turn::Answer { admitted, reply } => {
                 assert_eq!(admitted, answers.allowed() && blocked.is_empty());
@@ -219,13 +219,13 @@ impl Play {
                     self.naive.model.charge(ask, &answers, id.as_deref(), self.wall);
                 }
                 let became = if admitted { Became::Admitted } else { Became::Denied };
-                self.note(who, became);
-                self.naive.note(who, became);
+                self.note(caller, became);
+                self.naive.note(caller, became);
             }
         }
     }
 
-    /// Looks again at those who wait with the id of a request. A server does so only when it is their turn.
+    /// Looks again at the waiters with the id of a request. A server does so only when it is their turn.
     fn remind(&mut self, ask: &Ask) {
         let same =
             self.naive.waiting.iter().filter(|waiter| ask.id().is_some() && waiter.ask.id() == ask.id());

@@ -93,6 +93,6 @@ impl serve::Server for Play {
             }
             (Served::Refused, Ok(_)) => Became::Refused,
         };
-        self.note(waiter.what.who, became);
+        self.note(waiter.what.caller, became);
     }
 }

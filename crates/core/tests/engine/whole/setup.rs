@@ -13,6 +13,7 @@ use rl_core::quota::name::Name;
 use rl_core::quota::shape::{Draft, Measure, REQUESTS, Shape};
 
 use super::dice::Dice;
+use crate::common::by_algorithm::with_limit;
 use crate::common::span;
 
 pub(crate) const KEYS: [&[u8]; 5] = [b"k0", b"k1", b"", b"k3\0\r\n", b"k4"];
@@ -80,15 +81,6 @@ fn rule(dice: &mut Dice<'_>) -> Rule {
             let refill = Decimal { mantissa: 1 + dice.roll(4), scale: 0 };
             Rule::Bucket(BucketRule::new(limit, refill, ms).unwrap())
         }
-    }
-}
-
-/// The same rule, which admits more or less.
-fn with_limit(rule: &Rule, limit: u64) -> Rule {
-    match *rule {
-        Rule::Slide(rule) => Rule::Slide(SlideRule { limit, ..rule }),
-        Rule::Window(rule) => Rule::Window(WindowRule { limit, ..rule }),
-        Rule::Bucket(rule) => Rule::Bucket(BucketRule::new(limit, rule.refill(), rule.period()).unwrap()),
     }
 }
 

@@ -8,7 +8,7 @@ use super::model::{Answers, Model};
 /// One that waits.
 #[derive(Clone)]
 pub(crate) struct Waiter {
-    pub(crate) who: usize,
+    pub(crate) caller: usize,
     pub(crate) ask: Ask,
     pub(crate) since: u64,
     pub(crate) deadline: u64,
@@ -48,8 +48,8 @@ pub(crate) struct Naive {
 }
 
 impl Naive {
-    pub(crate) fn note(&mut self, who: usize, became: Became) {
-        self.log.push((self.steady, who, became));
+    pub(crate) fn note(&mut self, caller: usize, became: Became) {
+        self.log.push((self.steady, caller, became));
     }
 
     fn lane(&self, waiter: &Waiter) -> usize {
@@ -57,7 +57,7 @@ impl Naive {
         waiter.ask.lane.saturating_sub(risen.min(3) as usize)
     }
 
-    /// Whether a request to a lane has to stand behind another in the line of a key.
+    /// Whether a request to a lane must queue in the line of a key.
     pub(crate) fn is_blocked(&self, key: usize, lane: usize) -> bool {
         self.waiting.iter().any(|waiter| waiter.lines.contains(&key) && self.lane(waiter) <= lane)
     }
@@ -74,7 +74,7 @@ impl Naive {
         self.serve();
     }
 
-    /// Admits all who may, and ends the wait of those whose time is over.
+    /// Admits all waiters that may be admitted, and times out the others at their end.
     pub(crate) fn serve(&mut self) {
         loop {
             while self.try_all() {}
@@ -83,18 +83,18 @@ impl Naive {
                 .waiting
                 .iter()
                 .filter(|waiter| waiter.deadline <= now)
-                .map(|waiter| waiter.who)
+                .map(|waiter| waiter.caller)
                 .collect();
             if over.is_empty() {
                 return;
             }
-            over.into_iter().for_each(|who| self.time_out(who));
+            over.into_iter().for_each(|caller| self.time_out(caller));
         }
     }
 
     /// Ends a wait. A request that takes nothing by now is admitted all the same.
-    fn time_out(&mut self, who: usize) {
-        let at = self.waiting.iter().position(|waiter| waiter.who == who).unwrap();
+    fn time_out(&mut self, caller: usize) {
+        let at = self.waiting.iter().position(|waiter| waiter.caller == caller).unwrap();
         let ask = self.waiting.remove(at).ask;
         let became = match self.model.ask(&ask, self.wall) {
             Ok(answers) if answers.allowed() && answers.lines(&ask).is_empty() => {
@@ -103,10 +103,10 @@ impl Naive {
             }
             Ok(_) | Err(_) => Became::TimedOut,
         };
-        self.note(who, became);
+        self.note(caller, became);
     }
 
-    /// Tries those who are first in all of their lines. Returns whether one has left or moved.
+    /// Tries the waiters that are first in all of their lines. Returns whether one has left or moved.
     fn try_all(&mut self) -> bool {
         let mut order: Vec<usize> = (0..self.waiting.len()).collect();
         order.sort_by_key(|at| (self.lane(&self.waiting[*at]), *at));
@@ -135,22 +135,22 @@ impl Naive {
                 }
             };
             self.waiting.remove(at);
-            self.note(waiter.who, became);
+            self.note(waiter.caller, became);
             return true;
         }
         false
     }
 
-    /// In how many ms a request would be admitted if it stood in line from now on, and nobody else came.
+    /// In how many ms a request would be admitted if it joined the line now, and no other came.
     pub(crate) fn admitted_in(&self, ask: &Ask, lines: Vec<usize>, most: u64) -> Option<u64> {
         let mut copy = self.clone();
-        let who = usize::MAX;
+        let caller = usize::MAX;
         copy.log.clear();
         let (since, deadline, policies) = (copy.steady, u64::MAX, copy.policies);
-        copy.waiting.push(Waiter { who, ask: ask.clone(), since, deadline, policies, lines });
+        copy.waiting.push(Waiter { caller, ask: ask.clone(), since, deadline, policies, lines });
         copy.serve();
         for ms in 0..=most {
-            if copy.log.iter().any(|(_, other, became)| *other == who && *became == Became::Admitted) {
+            if copy.log.iter().any(|(_, other, became)| *other == caller && *became == Became::Admitted) {
                 return Some(ms);
             }
             copy.pass();

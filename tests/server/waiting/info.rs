@@ -1,7 +1,7 @@
 //! The fields of `INFO` and `RL.INFO` about waiters.
 
 use super::{TAKE, WANT};
-use crate::common::waiting::assert_nobody_waits;
+use crate::common::waiting::assert_no_waiters;
 use crate::common::{Conn, Server, Value, Waiter, wait_until};
 
 const LANES: [&str; 4] = ["critical", "high", "normal", "low"];
@@ -39,12 +39,12 @@ fn how_many_wait_in_each_lane() {
 }
 
 #[test]
-fn how_long_the_first_has_to_wait() {
+fn the_wait_of_the_head_of_a_line() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     conn.done("RL.SLIDE k 5 1h COST 2");
     conn.done("RL.SLIDE k 5 1h COST 3");
-    assert_eq!(conn.ask("RL.INFO k").get("head_wait_ms"), Value::Nil, "nobody waits");
+    assert_eq!(conn.ask("RL.INFO k").get("head_wait_ms"), Value::Nil, "no request waits");
     let first = Waiter::start(&server, "RL.SLIDE k 5 1h COST 2 WAIT 2h");
     let wait = |conn: &mut Conn| conn.ask("RL.INFO k").get("head_wait_ms").int();
     let told = wait(&mut conn);
@@ -58,7 +58,7 @@ fn how_long_the_first_has_to_wait() {
 }
 
 #[test]
-fn what_became_of_those_who_waited() {
+fn the_ends_of_waits_are_counted() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     let names = ["granted", "timed_out", "busy", "unblocked", "gone"];
@@ -82,11 +82,11 @@ fn what_became_of_those_who_waited() {
     // Each request is decided once, however often the module looked at it meanwhile.
     let decided = ["admitted", "denied", "errors"].map(|what| conn.info_number(&format!("rl_slide_{what}")));
     assert_eq!(decided, [2, 2, 0]);
-    assert_nobody_waits(&mut conn);
+    assert_no_waiters(&mut conn);
 }
 
 #[test]
-fn the_longest_that_one_has_waited_and_gone_on() {
+fn the_longest_wait_before_an_admission() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     conn.done(TAKE);

@@ -1,89 +1,10 @@
-//! Tests the policy file: the same limits as a command makes, and each error at its line and key.
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::cast_possible_truncation,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test that panics has failed, as it should"
-)]
+//! Each error has its line, its key and the text that a client gets.
 
-mod common;
-
-use std::sync::Arc;
-
-use common::cases;
-use proptest::prelude::*;
-use rl_core::fault::{Fault, Result};
+use rl_core::fault::Fault;
 use rl_core::grammar::policy_file::{self, Wrong};
-use rl_core::grammar::quota as request;
 use rl_core::limit::rule::Rule;
-use rl_core::quota::shape::Shape;
 
-fn any_rule(_: &Rule) -> Result<()> {
-    Ok(())
-}
-
-fn read(text: &str) -> Vec<Arc<Shape>> {
-    policy_file::parse(text.as_bytes(), any_rule).unwrap_or_else(|wrong| panic!("{wrong}\n{text}"))
-}
-
-/// Returns the policy that `RL.POLICY SET` makes of these words.
-fn set(words: &str) -> Arc<Shape> {
-    let line = format!("RL.POLICY SET {words}");
-    let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
-    request::policy(words.as_slice()).unwrap()
-}
-
-const FILE: &str = r#"
-# the limits of our plan
-[policy.claude-sonnet]
-tpm      = { limit = 80000, window = "1m", unit = "tokens" }
-rpm      = { limit = 1_000, window = "60s" }
-tpd      = { limit = 2000000, window = "1d", unit = "tokens", algorithm = "window", offset = "-8h" }
-burst    = { limit = 500, window = 60, algorithm = "bucket", capacity = 50 }
-inflight = { inflight = 20 }
-
-[policy."org:42"]
-a = { limit = 0x10, window = "250ms", algorithm = "slide" }
-
-[policy.month.spend]
-limit = 5
-window = "1mo"
-unit = "cents"
-algorithm = "window"
-[policy.month.calls]
-window = "0.25"
-limit = 9007199254740991
-"#;
-
-#[test]
-fn a_file_makes_what_commands_make_in_its_order() {
-    let expected = [
-        "claude-sonnet LIMIT tpm 80000 1m UNIT tokens LIMIT rpm 1000 60s \
-         LIMIT tpd 2000000 1d UNIT tokens WINDOW OFFSET -8h LIMIT burst 500 60 BUCKET 50 \
-         LIMIT inflight 20 INFLIGHT",
-        "org:42 LIMIT a 16 250ms SLIDE",
-        "month LIMIT spend 5 1mo UNIT cents WINDOW LIMIT calls 9007199254740991 0.25",
-    ];
-    assert_eq!(read(FILE), expected.map(set));
-}
-
-#[test]
-fn a_file_may_be_empty_and_lines_may_end_in_cr_lf() {
-    for text in ["", "\n", "# nothing yet\n", "[policy]\n", "\u{feff}"] {
-        assert_eq!(read(text), [], "{text:?}");
-    }
-    assert_eq!(read(&FILE.replace('\n', "\r\n")), read(FILE));
-}
-
-#[test]
-fn limits_keep_the_order_of_the_file_however_they_are_written() {
-    let text =
-        "[policy.p]\nz.limit = 1\ny = { limit = 2, window = 1 }\nz.window = 1\nx = { limit = 3, window = 1 }";
-    assert_eq!(read(text), [set("p LIMIT z 1 1 LIMIT y 2 1 LIMIT x 3 1")]);
-}
+use crate::{any_rule, read};
 
 #[track_caller]
 fn wrong(text: &str) -> Wrong {
@@ -99,7 +20,7 @@ fn limit(says: &str) -> String {
 }
 
 #[test]
-fn what_a_limit_says_wrong_is_told_as_a_client_is_told() {
+fn a_wrong_limit_has_the_error_text_of_the_command() {
     for (says, key, fault) in [
         ("limit = 0, window = 1", "limit", Fault::Limit),
         ("limit = -1, window = 1", "limit", Fault::Limit),
@@ -139,7 +60,7 @@ fn what_a_limit_says_wrong_is_told_as_a_client_is_told() {
 }
 
 #[test]
-fn what_is_missing_or_too_much_is_named() {
+fn missing_and_extra_keys_are_named() {
     for (says, key, why) in [
         ("window = 1", "limit", "limit is missing"),
         ("", "limit", "limit is missing"),
@@ -210,7 +131,7 @@ fn the_line_and_the_key_are_those_at_fault() {
 }
 
 #[test]
-fn what_is_no_toml_has_a_line_and_no_key() {
+fn invalid_toml_has_a_line_and_no_key() {
     for (text, line) in [
         ("[policy.p\nrpm = 1", 1),
         ("[policy.p]\nrpm = { limit = 1", 2),
@@ -254,69 +175,4 @@ fn a_server_keeps_so_many_policies_and_no_more() {
     let wrong = wrong(&text);
     assert_eq!((wrong.line, wrong.field.as_str()), (20_001, "policy.more"));
     assert_eq!(wrong.why, "a server may keep 10000 policies");
-}
-
-/// A limit as a file writes it and as a command writes it.
-fn any_limit() -> impl Strategy<Value = (String, String)> {
-    let duration = prop_oneof!["[1-9][0-9]{0,4}(ms|s|m)", "[1-9][0-9]?[hd]", "[1-9]\\.25"];
-    let unit = prop_oneof![Just("requests".to_owned()), "[A-Za-z0-9_.:-]{1,12}"];
-    (1_u64..1 << 53, duration, unit, 0..4, 1_u64..1 << 53, -9_999_i64..9_999).prop_map(
-        |(limit, duration, unit, algorithm, capacity, offset)| {
-            let file = format!("limit = {limit}, window = \"{duration}\", unit = \"{unit}\"");
-            let command = format!("{limit} {duration} UNIT {unit}");
-            match algorithm {
-                0 => (file, command),
-                1 => (
-                    format!("{file}, algorithm = \"window\", offset = {offset}"),
-                    format!("{command} WINDOW OFFSET {offset}"),
-                ),
-                2 => (
-                    format!("capacity = {capacity}, algorithm = \"bucket\", {file}"),
-                    format!("{command} BUCKET {capacity}"),
-                ),
-                _ => (format!("inflight = {limit}"), format!("{limit} INFLIGHT")),
-            }
-        },
-    )
-}
-
-/// Pieces of files in any order, mixed with any bytes.
-fn any_file() -> impl Strategy<Value = Vec<u8>> {
-    let lines: Vec<String> = FILE.lines().map(|line| format!("{line}\n")).collect();
-    let piece = prop_oneof![
-        4 => prop::sample::select(lines).prop_map(String::into_bytes),
-        1 => "[\\[\\]{}=.,\"' \n#a-z0-9_-]{0,20}".prop_map(String::into_bytes),
-        1 => prop::collection::vec(any::<u8>(), 0..12),
-    ];
-    prop::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
-}
-
-proptest! {
-    #![proptest_config(cases(5_000))]
-
-    #[test]
-    fn a_file_and_a_command_make_the_same(limits in prop::collection::vec(any_limit(), 1..=16)) {
-        let named = || limits.iter().enumerate().map(|(at, (file, command))| (20 - at, file, command));
-        let file: String = named().map(|(name, file, _)| format!("l{name} = {{ {file} }}\n")).collect();
-        let command: String = named().map(|(name, _, command)| format!(" LIMIT l{name} {command}")).collect();
-        prop_assert_eq!(read(&format!("[policy.p]\n{file}")), [set(&format!("p{command}"))]);
-    }
-
-    #[test]
-    fn no_file_does_harm_and_an_error_is_at_a_line_of_it(text in any_file()) {
-        if let Err(wrong) = policy_file::parse(&text, any_rule) {
-            let lines = text.iter().filter(|byte| **byte == b'\n').count() + 1;
-            prop_assert!((1..=lines).contains(&wrong.line), "{}", wrong);
-            prop_assert!(!wrong.why.is_empty() && !wrong.why.contains('\n'), "{}", wrong);
-        }
-    }
-
-    #[test]
-    fn a_file_cut_off_anywhere_is_read_or_refused(at in 0..FILE.len(), byte in any::<u8>()) {
-        let mut text = FILE.as_bytes().to_vec();
-        text[at] = byte;
-        drop(policy_file::parse(&text, any_rule));
-        text.truncate(at);
-        drop(policy_file::parse(&text, any_rule));
-    }
 }

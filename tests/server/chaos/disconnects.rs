@@ -18,14 +18,14 @@ pub fn run(stage: &Stage, mut random: Random) -> Vec<String> {
     while !stage.is_over() {
         number += 1;
         // If the primary changes during the scenario, its outcome is unknown.
-        if let Ok(Some(ids)) = once(stage, &mut random, &format!("ghost:{name:x}.{number}")) {
+        if let Ok(Some(ids)) = once(stage, &mut random, &format!("leaver:{name:x}.{number}")) {
             gone.extend(ids);
         }
     }
     gone
 }
 
-struct Ghost {
+struct Leaver {
     conn: Conn,
     client: String,
     id: String,
@@ -37,15 +37,16 @@ fn once(stage: &Stage, random: &mut Random, key: &str) -> Result<Option<Vec<Stri
     if !is_admitted(&ask(&mut conn, &format!("{request} holder"))?) {
         return Ok(None);
     }
-    let mut ghosts = Vec::new();
+    let mut leavers = Vec::new();
     for index in 0..random.between(1, 4) {
-        let mut ghost = Ghost { conn: connect(stage)?, client: String::new(), id: format!("{key}.{index}") };
-        ghost.client = ask(&mut ghost.conn, "CLIENT ID")?.int().to_string();
+        let mut leaver =
+            Leaver { conn: connect(stage)?, client: String::new(), id: format!("{key}.{index}") };
+        leaver.client = ask(&mut leaver.conn, "CLIENT ID")?.int().to_string();
         // An unread reply turns the close into a reset.
-        ghost.conn.send(&["PING"]);
-        ghost.conn.send(&words(&format!("{request} {} WAIT 1m PRIORITY {}", ghost.id, random.below(4))));
-        ghost.conn.flush()?;
-        ghosts.push(ghost);
+        leaver.conn.send(&["PING"]);
+        leaver.conn.send(&words(&format!("{request} {} WAIT 1m PRIORITY {}", leaver.id, random.below(4))));
+        leaver.conn.flush()?;
+        leavers.push(leaver);
     }
     let mut survivor = connect(stage)?;
     let survives = random.one_in(2);
@@ -54,24 +55,24 @@ fn once(stage: &Stage, random: &mut Random, key: &str) -> Result<Option<Vec<Stri
         survivor.send(&words(&format!("{request} {key}.survivor WAIT 1m PRIORITY LOW")));
         survivor.flush()?;
     }
-    let ids: Vec<String> = ghosts.iter().map(|ghost| ghost.id.clone()).collect();
-    let clients: Vec<String> = ghosts.iter().map(|ghost| ghost.client.clone()).collect();
+    let ids: Vec<String> = leavers.iter().map(|leaver| leaver.id.clone()).collect();
+    let clients: Vec<String> = leavers.iter().map(|leaver| leaver.client.clone()).collect();
     let waiting = clients.len() + usize::from(survives);
     let all = [clients.join(" "), client.clone()].join(" ");
-    if !comes_to_be(&mut conn, &all, waiting)? {
+    if !becomes_count(&mut conn, &all, waiting)? {
         return Ok(None); // no room for so many, or everything was flushed
     }
-    for mut ghost in ghosts {
+    for mut leaver in leavers {
         let end = |conn: &mut Conn, line: &str| stage.unpaused(|| ask(conn, line)).transpose();
         match random.below(5) {
-            0 => _ = end(&mut conn, &format!("CLIENT KILL ID {}", ghost.client))?,
-            1 => _ = end(&mut conn, &format!("CLIENT UNBLOCK {} ERROR", ghost.client))?,
-            2 => _ = end(&mut conn, &format!("CLIENT UNBLOCK {} TIMEOUT", ghost.client))?,
-            3 => _ = ghost.conn.try_receive()?, // it closes without a reset
+            0 => _ = end(&mut conn, &format!("CLIENT KILL ID {}", leaver.client))?,
+            1 => _ = end(&mut conn, &format!("CLIENT UNBLOCK {} ERROR", leaver.client))?,
+            2 => _ = end(&mut conn, &format!("CLIENT UNBLOCK {} TIMEOUT", leaver.client))?,
+            3 => _ = leaver.conn.try_receive()?, // it closes without a reset
             _ => {}
         }
     }
-    if !comes_to_be(&mut conn, &clients.join(" "), 0)? {
+    if !becomes_count(&mut conn, &clients.join(" "), 0)? {
         return Ok(None);
     }
     for line in ["MULTI", &format!("RL.INFO {key}"), &format!("RL.CANCEL {key} holder"), "EXEC"] {
@@ -79,21 +80,24 @@ fn once(stage: &Stage, random: &mut Random, key: &str) -> Result<Option<Vec<Stri
     }
     let replies: Vec<Value> = (0..4).map(|_| conn.try_receive()).collect::<Result<_>>()?;
     let Value::Array(replies) = &replies[3] else { return Ok(None) };
-    // Only if the holder kept the only slot until then is it certain that no disconnected client had it.
-    let [told, cancelled] = replies.as_slice() else { return Ok(None) };
-    let alone = *told != Value::Nil && told.find("reservations") == Some(Value::Int(1));
+    // Only if the holder had the only slot until then is it certain that no disconnected client had it.
+    let [info, cancelled] = replies.as_slice() else { return Ok(None) };
+    let alone = *info != Value::Nil && info.find("reservations") == Some(Value::Int(1));
     let held = alone && *cancelled == Value::Int(1);
     if held && survives {
         let reply = survivor.try_receive()?;
-        let came = !reply.is_error(); // else it was paused until there was no room, or redirected
-        assert!(!came || is_admitted(&reply), "{key}: those before are gone, and it got {reply:?}");
+        let is_decided = !reply.is_error(); // else it was paused until there was no room, or redirected
+        assert!(
+            !is_decided || is_admitted(&reply),
+            "{key}: the waiters ahead are gone, and it got {reply:?}"
+        );
     }
     ask(&mut conn, &format!("DEL {key}"))?;
     Ok(held.then_some(ids))
 }
 
 /// Waits a short time until `count` of the clients are held.
-fn comes_to_be(conn: &mut Conn, clients: &str, count: usize) -> Result<bool> {
+fn becomes_count(conn: &mut Conn, clients: &str, count: usize) -> Result<bool> {
     let begin = Instant::now();
     while begin.elapsed() < Duration::from_secs(2) {
         let list = ask(conn, &format!("CLIENT LIST ID {clients}"))?;

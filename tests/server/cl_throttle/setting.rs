@@ -76,5 +76,5 @@ fn a_module_that_has_the_name_keeps_it_and_the_log_says_so() {
     assert!(server.log().contains(line), "{}", server.log());
     let without = Server::start(&[&load]);
     without.connect().done("RL.BUCKET k 16 30 60");
-    assert!(!without.log().contains("CL.THROTTLE"), "nobody asked for it");
+    assert!(!without.log().contains("CL.THROTTLE"), "the setting is off");
 }

@@ -1,7 +1,7 @@
 //! A client that leaves before its turn consumes nothing, and the waiters behind it are admitted.
 
 use super::{TAKE, WANT};
-use crate::common::waiting::{assert_nobody_waits, waiting};
+use crate::common::waiting::{assert_no_waiters, waiting};
 use crate::common::{Conn, Server, Value, Waiter, wait_until};
 
 /// Starts two waiters with room for two units. The first waits for three, the second for two.
@@ -14,36 +14,36 @@ fn two(server: &Server, conn: &mut Conn) -> (Waiter, Waiter) {
 
 /// Checks that the second waiter was admitted, and that nothing was taken for the first.
 #[track_caller]
-fn assert_second_went_on(conn: &mut Conn, second: Waiter) {
+fn assert_second_is_admitted(conn: &mut Conn, second: Waiter) {
     assert_eq!(second.five()[..3], [1, 5, 0]);
     assert_eq!(conn.ask("RL.INFO k").get("used").int(), 5);
     assert_eq!(conn.info_number("rl_slide_admitted"), 2);
-    assert_nobody_waits(conn);
+    assert_no_waiters(conn);
 }
 
 #[test]
-fn one_that_disconnects() {
+fn a_waiter_that_disconnects() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     let (first, second) = two(&server, &mut conn);
     drop(first);
-    assert_second_went_on(&mut conn, second);
+    assert_second_is_admitted(&mut conn, second);
     assert_eq!(conn.info_number("rl_waiters_gone"), 1);
 }
 
 #[test]
-fn one_that_is_killed() {
+fn a_waiter_that_is_killed() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     let (mut first, second) = two(&server, &mut conn);
     assert_eq!(conn.ask(&format!("CLIENT KILL ID {}", first.id)).int(), 1);
     assert!(first.conn.try_receive().is_err(), "it is told nothing more");
-    assert_second_went_on(&mut conn, second);
+    assert_second_is_admitted(&mut conn, second);
     assert_eq!(conn.info_number("rl_waiters_gone"), 1);
 }
 
 #[test]
-fn one_whose_time_an_operator_ends_is_denied() {
+fn a_waiter_unblocked_with_timeout_is_denied() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     for how in ["", " TIMEOUT"] {
@@ -58,25 +58,25 @@ fn one_whose_time_an_operator_ends_is_denied() {
         assert!(retry_after > 0, "{how}");
         assert_eq!(second.five()[..3], [1, 5, 0]);
         assert_eq!(first.conn.ask("PING").text(), "PONG", "it is a client as before");
-        assert_nobody_waits(&mut conn);
+        assert_no_waiters(&mut conn);
     }
     assert_eq!(conn.info_number("rl_waiters_unblocked"), 2);
 }
 
 #[test]
-fn one_whose_wait_an_operator_ends_with_an_error_is_told_so() {
+fn a_waiter_unblocked_with_error_gets_an_error() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     let (mut first, second) = two(&server, &mut conn);
     assert_eq!(conn.ask(&format!("CLIENT UNBLOCK {} ERROR", first.id)).int(), 1);
     assert!(first.conn.receive().error().starts_with("UNBLOCKED "));
     assert_eq!(first.conn.ask("PING").text(), "PONG", "it is a client as before");
-    assert_second_went_on(&mut conn, second);
+    assert_second_is_admitted(&mut conn, second);
     assert_eq!(conn.ask(&format!("CLIENT UNBLOCK {} ERROR", first.id)).int(), 0);
 }
 
 #[test]
-fn one_whose_turn_came_at_the_same_moment_leaves_once() {
+fn a_waiter_with_its_turn_at_that_moment_leaves_once() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     for way in ["CLIENT KILL ID", "CLIENT UNBLOCK"] {
@@ -87,7 +87,7 @@ fn one_whose_turn_came_at_the_same_moment_leaves_once() {
         conn.send(&crate::common::conn::words(&format!("{way} {}", first.id)));
         assert_eq!(conn.receive().int(), 5);
         assert_eq!(conn.receive().int(), 1, "{way}");
-        assert_nobody_waits(&mut conn);
+        assert_no_waiters(&mut conn);
         assert_eq!(conn.ask("RL.PEEK k").five()[..3], [1, 5, 5], "{way}: nothing was taken");
         conn.done("DEL k");
     }
@@ -96,7 +96,7 @@ fn one_whose_turn_came_at_the_same_moment_leaves_once() {
 /// Redis 7.0 kept a pointer to the last client to which it had offered a new key, and read it after the
 /// client was freed. A sanitizer detects this: see `make sanitize`.
 #[test]
-fn one_that_has_seen_its_key_come_to_be() {
+fn a_waiter_that_has_seen_its_key_created() {
     let server = Server::start(&["appendonly yes"]);
     let mut conn = server.connect();
     conn.done(TAKE);
@@ -107,7 +107,7 @@ fn one_that_has_seen_its_key_come_to_be() {
     assert_eq!(conn.ask(&format!("CLIENT KILL ID {}", last.id)).int(), 1);
     conn.done("DEL k");
     assert_eq!(second.five()[..3], [1, 5, 2]);
-    assert_nobody_waits(&mut conn);
+    assert_no_waiters(&mut conn);
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn all_of_a_long_line_at_once() {
 }
 
 #[test]
-fn one_that_leaves_and_comes_again_is_the_last() {
+fn a_waiter_that_leaves_and_returns_is_the_last() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     conn.done(TAKE);

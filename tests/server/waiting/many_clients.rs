@@ -9,7 +9,7 @@ use crate::common::conn::words;
 use crate::common::ledger::Ledger;
 use crate::common::oracle::Log;
 use crate::common::quota::entries;
-use crate::common::waiting::{assert_nobody_waits, waiting};
+use crate::common::waiting::{assert_no_waiters, waiting};
 use crate::common::{Conn, Random, Server, Value, aof, wait_until};
 
 const RUN: Duration = Duration::from_secs(6);
@@ -25,12 +25,12 @@ const REQUESTS: [&str; 6] = [
 ];
 
 /// One client's results: the admitted cost by the request's first key, and how often it disconnected.
-type Told = HashMap<String, i64>;
+type Counts = HashMap<String, i64>;
 
 /// Sends random requests. After one in twelve it disconnects without a reply, and connects again.
-fn client(server: &Server, seed: u64) -> Told {
+fn client(server: &Server, seed: u64) -> Counts {
     let mut random = Random::new(seed);
-    let mut told = Told::new();
+    let mut counted = Counts::new();
     let mut conn = server.connect();
     let begin = Instant::now();
     while begin.elapsed() < RUN {
@@ -41,7 +41,7 @@ fn client(server: &Server, seed: u64) -> Told {
         conn.flush().unwrap();
         if random.one_in(12) {
             conn = server.connect();
-            *told.entry("broken off".to_owned()).or_default() += 1;
+            *counted.entry("broken off".to_owned()).or_default() += 1;
             continue;
         }
         let reply = conn.receive();
@@ -49,20 +49,20 @@ fn client(server: &Server, seed: u64) -> Told {
         let fields = reply.list();
         let key = request.split(' ').nth(1).unwrap().to_owned();
         if fields[0] == Value::Int(1) {
-            *told.entry(key).or_default() += cost;
+            *counted.entry(key).or_default() += cost;
             if let Some(Value::Bulk(id)) = fields.get(4).filter(|_| random.one_in(2)) {
                 let id = String::from_utf8(id.clone()).unwrap();
                 conn.done(&format!("RL.SETTLE slots {id}"));
             }
         }
     }
-    told
+    counted
 }
 
 #[test]
-fn a_crowd_is_served_within_every_limit_and_leaves_nothing_behind() {
+fn many_clients_stay_within_every_limit_and_leave_nothing() {
     let server = Server::start(&["appendonly yes", "appendfsync no", "rl.lane-aging 40ms"]);
-    let mut told = Told::new();
+    let mut counted = Counts::new();
     thread::scope(|scope| {
         let clients: Vec<_> = (0..60)
             .map(|seed| {
@@ -72,7 +72,7 @@ fn a_crowd_is_served_within_every_limit_and_leaves_nothing_behind() {
             .collect();
         for client in clients {
             for (name, count) in client.join().unwrap() {
-                *told.entry(name).or_default() += count;
+                *counted.entry(name).or_default() += count;
             }
         }
     });
@@ -90,20 +90,20 @@ fn a_crowd_is_served_within_every_limit_and_leaves_nothing_behind() {
     assert_eq!(ledger.account("quota").most("t"), 25);
     // A client that disconnected may have been admitted just before.
     for key in ["slide", "window", "bucket"] {
-        let (admitted, told) = (i64::try_from(logs[key].total()).unwrap(), told[key]);
-        assert!(told <= admitted, "{key}: {told} told, {admitted} admitted");
-        assert!(admitted - told < told / 5 + 50, "{key}: {told} told, {admitted} admitted");
+        let (admitted, counted) = (i64::try_from(logs[key].total()).unwrap(), counted[key]);
+        assert!(counted <= admitted, "{key}: {counted} counted, {admitted} admitted");
+        assert!(admitted - counted < counted / 5 + 50, "{key}: {counted} counted, {admitted} admitted");
     }
-    assert!(told["broken off"] > 20 && conn.info_number("rl_waiters_gone") > 10);
+    assert!(counted["broken off"] > 20 && conn.info_number("rl_waiters_gone") > 10);
     assert!(conn.info_number("rl_waiters_granted") > 500);
     assert!(conn.info_number("rl_waiters_timed_out") > 50);
-    assert_nobody_waits(&mut conn);
+    assert_no_waiters(&mut conn);
 }
 
 /// All waits end at once, while each waiter is the next in turn. No waiter is answered twice or admitted
 /// twice.
 #[test]
-fn clients_that_are_unblocked_at_random_while_others_go_on_are_answered_once() {
+fn clients_unblocked_at_random_during_admissions_are_answered_once() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     let mut random = Random::new(5);
@@ -129,7 +129,7 @@ fn clients_that_are_unblocked_at_random_while_others_go_on_are_answered_once() {
         for _ in 0..100 {
             assert!(!conn.receive().is_error());
         }
-        assert_nobody_waits(&mut conn);
+        assert_no_waiters(&mut conn);
         for client in &mut clients {
             let reply = client.receive();
             assert!(reply.is_error() || reply.five()[1] == 5);

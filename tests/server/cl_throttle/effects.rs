@@ -62,7 +62,7 @@ fn loading_the_file_charges_nothing_again() {
 }
 
 #[test]
-fn what_is_limited_and_what_only_asks_writes_nothing() {
+fn denials_and_probes_write_nothing() {
     let server = Server::start_tcp(&[ON, "appendonly yes", "appendfsync always"]);
     let _replica = replica_of(&server);
     let mut conn = server.connect();
@@ -88,7 +88,7 @@ fn what_is_limited_and_what_only_asks_writes_nothing() {
         conn.ask(line);
         assert_eq!(trace(&mut conn), before, "{line}");
     }
-    assert!(!watcher.multi(&["PING"]).is_empty(), "nobody has touched what it watches");
+    assert!(!watcher.multi(&["PING"]).is_empty(), "the watched key has not changed");
     conn.done("CL.THROTTLE new 4 1 86400");
     assert_ne!(trace(&mut conn), before);
 }
@@ -107,7 +107,7 @@ fn at_maxmemory_it_is_refused_as_any_write() {
 }
 
 #[test]
-fn what_became_of_its_requests_is_counted_apart_from_others() {
+fn its_decisions_have_their_own_counters() {
     let server = Server::start(&[ON]);
     let mut conn = server.connect();
     for line in ["2", "1", "0", "3", "x", "-1"].map(|n| format!("CL.THROTTLE k 2 1 86400 {n}")) {
