@@ -1,4 +1,4 @@
-//! Tests the log of a sliding window and its bookmark, against a list without one.
+//! Tests the log of a sliding window and what its reads remember, against a list that remembers nothing.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
@@ -100,6 +100,29 @@ proptest! {
         for step in &history {
             operate(step, &mut log, &mut list, &mut clock);
             prop_assert_eq!(usize::try_from(log.entries()).unwrap(), list.len());
+            prop_assert_eq!(log.cost(), list.iter().map(|(_, cost)| cost).sum::<u64>());
+        }
+        view_is_that_of(&list, &log, None);
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(1_000))]
+
+    /// Reads of a long log begin at its milestones.
+    #[test]
+    fn no_order_of_them_changes_what_a_long_log_answers(
+        entries in 200_u64..900, costs in 1_u64..5, history in steps(60),
+    ) {
+        let (mut log, mut list, mut clock) = (Log::default(), List::new(), TODAY);
+        for nth in 0..entries {
+            clock += 1 + nth % 3;
+            log.push(at(clock), 1 + nth % costs);
+            list.push((clock, 1 + nth % costs));
+        }
+        view_is_that_of(&list, &log, None);
+        for step in &history {
+            operate(step, &mut log, &mut list, &mut clock);
             prop_assert_eq!(log.cost(), list.iter().map(|(_, cost)| cost).sum::<u64>());
         }
         view_is_that_of(&list, &log, None);

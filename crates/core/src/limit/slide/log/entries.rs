@@ -1,9 +1,8 @@
 //! A log, and the changes at its ends: appending and dropping.
 
-use core::cell::Cell;
-
 use super::entry::{Entry, index, take};
-use super::place::{Bookmark, Place, after};
+use super::place::{Place, after};
+use super::reading::Memo;
 use crate::limit::algorithm::COST_MAX;
 use crate::time::At;
 use crate::varint;
@@ -47,7 +46,7 @@ pub struct Log {
     /// Where the last entry begins in `bytes`, if it is not the head.
     pub(super) tail: u32,
     pub(super) bytes: Vec<u8>,
-    pub(super) bookmark: Cell<Bookmark>,
+    pub(super) memo: Memo,
 }
 
 impl Log {
@@ -72,7 +71,7 @@ impl Log {
     /// Returns the memory beside the struct itself, in bytes.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        self.bytes.capacity()
+        self.bytes.capacity().saturating_add(self.memo.heap_bytes())
     }
 
     /// Returns the buffer, for a memory manager that moves it.
@@ -121,7 +120,7 @@ impl Log {
             self.bytes.truncate(index(self.tail));
             self.append(distance, old.saturating_add(cost));
         }
-        self.bookmark.set(Bookmark::default()); // it may hold the old cost of that entry
+        self.memo.forget_from(self.last_at); // it may hold the old cost of that entry
     }
 
     /// Drops what is not later than `cutoff`.
@@ -143,13 +142,7 @@ impl Log {
             }
             None => *self = self.emptied(),
         }
-        let mut mark = self.bookmark.get();
-        if mark.place.passed >= dropped.cost && mark.cutoff.is_some() {
-            mark.place.passed = mark.place.passed.saturating_sub(dropped.cost);
-            self.bookmark.set(mark);
-        } else {
-            self.bookmark.set(Bookmark::default());
-        }
+        self.memo.lose(dropped.cost);
     }
 
     /// Returns an empty log with this one's buffer, if that is small.
@@ -190,9 +183,7 @@ impl Log {
         if self.bytes.capacity() / 4 > live {
             self.bytes.shrink_to(live.saturating_mul(2));
         }
-        let mut mark = self.bookmark.get();
-        mark.place.next = mark.place.next.saturating_sub(self.start);
-        self.bookmark.set(mark);
+        self.memo.shift(self.start);
         self.tail = self.tail.saturating_sub(self.start);
         self.start = 0;
     }

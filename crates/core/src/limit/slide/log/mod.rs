@@ -10,12 +10,12 @@
 //! ```
 //!
 //! Entries are appended at the end and leave at the front, each once, so both are amortized O(1). Only
-//! a write drops entries. A read that passes old entries leaves a bookmark behind them, so that the
-//! next read does not pass them again. The bookmark is no part of the state.
+//! a write drops entries. A read that passes many entries remembers where they are, so that the next
+//! read does not pass them again. What reads remember is no part of the state.
 //!
 //! - `entry`: one entry and how it is packed
 //! - `entries`: the log; appending and dropping
-//! - `view`: reading what counts for one window
+//! - `view`: reading what counts for one window, `reading`: what reads of a long log remember
 //! - `rewrite`: changes in the midst of a log, and merging if it has too many entries
 //! - `packed`: a whole log from and to bytes
 
@@ -23,6 +23,7 @@ mod entries;
 mod entry;
 mod packed;
 mod place;
+mod reading;
 mod rewrite;
 mod view;
 

@@ -1,9 +1,8 @@
 //! A whole log as its head and bytes, for files.
 
-use core::cell::Cell;
-
 use super::entries::{ENTRIES_MAX, Log};
 use super::entry::{Entry, index, take};
+use super::reading::Memo;
 use crate::limit::algorithm::COST_MAX;
 use crate::time::At;
 
@@ -45,7 +44,7 @@ impl Log {
             start: 0,
             tail,
             bytes: bytes.to_vec(),
-            bookmark: Cell::default(),
+            memo: Memo::default(),
         })
     }
 }

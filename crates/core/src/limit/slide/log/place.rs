@@ -1,7 +1,7 @@
 //! A place in a log, and the step from one to the next.
 
 use super::entry::{Entry, take};
-use crate::time::{At, Span};
+use crate::time::Span;
 
 /// A place in the log: an entry, where the one after it begins, and the cost of all before it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -11,11 +11,11 @@ pub(super) struct Place {
     pub(super) passed: u64,
 }
 
-/// A place before which no entry is later than `cutoff`, as far as reads have come.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Bookmark {
-    pub(super) cutoff: Option<At>,
-    pub(super) place: Place,
+impl Place {
+    /// Returns the later one of two places in a log.
+    pub(super) fn later(self, other: Self) -> Self {
+        if other.next > self.next { other } else { self }
+    }
 }
 
 /// Returns the place after this one in `bytes`, if there is another entry.

@@ -2,7 +2,6 @@
 
 use super::entries::Log;
 use super::entry::Entry;
-use super::place::Bookmark;
 use crate::time::{At, Span};
 
 impl Log {
@@ -27,7 +26,7 @@ impl Log {
         if self.entries > 0 && left > 0 {
             self.head.cost = self.head.cost.saturating_sub(left);
             self.cost = self.cost.saturating_sub(left);
-            self.bookmark.set(Bookmark::default());
+            self.memo.lose(left);
         }
     }
 

@@ -2,7 +2,8 @@
 
 use super::entries::Log;
 use super::entry::Entry;
-use super::place::{Bookmark, Place, after};
+use super::place::{Place, after};
+use super::reading::{Bookmark, SHORT, STRIDE};
 use crate::time::At;
 
 /// The entries of a log that count for one window.
@@ -26,16 +27,18 @@ impl Log {
 
     /// Does what [`Log::view`] does where the head does not count.
     fn view_after(&self, head: Place, cutoff: Option<At>) -> View<'_> {
-        let mark = self.bookmark.get();
-        let further = mark.cutoff.is_some() && cutoff >= mark.cutoff;
-        let mut place = if further { mark.place } else { head };
-        let mut first = Some(place);
-        while let Some(old) = first.filter(|place| Some(place.entry.at) <= cutoff) {
+        let Some(cutoff) = cutoff else { return View { log: self, first: Some(head) } };
+        let mark = self.memo.bookmark();
+        let known = mark.filter(|mark| cutoff >= mark.cutoff).map(|mark| mark.place);
+        let mut place = self.memo.before(cutoff).into_iter().chain(known).fold(head, Place::later);
+        let (mut first, mut passed) = (Some(place), 0_usize);
+        while let Some(old) = first.filter(|place| place.entry.at <= cutoff) {
             place = old;
             first = after(&self.bytes, old);
+            passed = passed.saturating_add(1);
         }
-        if further || mark.cutoff.is_none() {
-            self.bookmark.set(Bookmark { cutoff, place: first.unwrap_or(place) });
+        if known.is_some() || mark.is_none() {
+            self.memo.set_bookmark(Bookmark { cutoff, place: first.unwrap_or(place) }, passed);
         }
         View { log: self, first }
     }
@@ -64,12 +67,26 @@ impl<'a> View<'a> {
     /// `None` is before all entries.
     #[must_use]
     pub fn leaves_by(&self, excess: u64, cutoff: Option<Option<At>>) -> Option<At> {
-        let mut freed = 0_u64;
-        let in_time = |entry: &Entry| cutoff.is_none_or(|cutoff| Some(entry.at) <= cutoff);
-        self.iter().take_while(in_time).find_map(|entry| {
-            freed = freed.saturating_add(entry.cost);
-            (freed >= excess).then_some(entry.at)
-        })
+        let first = self.first?;
+        let (log, excess) = (self.log, first.passed.saturating_add(excess));
+        let mut place = first;
+        for steps in 1_usize.. {
+            let freed = place.passed.saturating_add(place.entry.cost);
+            if cutoff.is_some_and(|cutoff| Some(place.entry.at) > cutoff) {
+                return None;
+            } else if freed >= excess {
+                return Some(place.entry.at);
+            }
+            place = after(&log.bytes, place)?;
+            if steps == SHORT
+                && let Some(known) = log.memo.below(excess)
+            {
+                place = place.later(known);
+            } else if steps.is_multiple_of(STRIDE) {
+                log.memo.add(place);
+            }
+        }
+        None
     }
 
     /// Returns the entries, oldest first.
