@@ -24,6 +24,11 @@
 //! | `config`, `info`, `events` | `CONFIG`, `INFO`, server events |
 #![allow(unsafe_code)]
 
+#[cfg(target_os = "linux")]
+pub(crate) mod alarm;
+#[cfg(not(target_os = "linux"))]
+#[path = "no_alarm.rs"]
+pub(crate) mod alarm;
 mod alloc;
 pub(crate) mod aof_rewrite;
 mod api;

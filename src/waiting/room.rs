@@ -11,6 +11,7 @@ use rl_core::fault::Fault;
 use rl_core::queue::{Lane, Lines, Ticket};
 use rl_core::time::At;
 
+use crate::sys::alarm::Alarm;
 use crate::sys::args::Args;
 use crate::sys::blocked::{Blocked, Id};
 use crate::sys::context::Context;
@@ -72,7 +73,8 @@ pub(super) struct SetTimer {
     /// Whether it was due when it was set. Such a timer runs before the server has answered the command
     /// that set it. A timer that was set earlier and is due now may take a millisecond or two.
     is_at_once: bool,
-    timer: Timer<()>,
+    /// `None` if the alarm is set instead.
+    timer: Option<Timer<()>>,
 }
 
 static ROOM: LazyLock<Mutex<Room>> = LazyLock::new(Mutex::default);
@@ -80,6 +82,8 @@ static ROOM: LazyLock<Mutex<Room>> = LazyLock::new(Mutex::default);
 static ANY: AtomicBool = AtomicBool::new(false);
 /// The context in which timers are set.
 static CONTEXT: OnceLock<DetachedContext> = OnceLock::new();
+/// The alarm for what is due later. Without one, a timer of the server's is set, which goes by the wall clock.
+static ALARM: OnceLock<Alarm> = OnceLock::new();
 /// What a timer runs: it serves the lines.
 static WAKE: OnceLock<Wake> = OnceLock::new();
 
@@ -106,6 +110,12 @@ pub(super) fn load(context: &Context<'_>, wake: Wake) {
     let _ = WAKE.set(wake); // a module is loaded once
     if let Some(detached) = DetachedContext::new(context) {
         let _ = CONTEXT.set(detached); // as above
+    }
+    // When it rings, a timer is set that is due at once: the lines are served in a timer's context.
+    if let Some(alarm) =
+        Alarm::new(context.main_thread(), |main_thread| with(main_thread, |room| room.timer = None))
+    {
+        let _ = ALARM.set(alarm); // as above
     }
 }
 
@@ -148,10 +158,17 @@ impl Room {
         }
         let Some((context, wake)) = CONTEXT.get().zip(WAKE.get()) else { return };
         let timers = context.timers(main_thread);
-        if let Some(set) = self.timer.take() {
-            set.timer.stop(timers);
+        if let Some(timer) = self.timer.take().and_then(|set| set.timer) {
+            timer.stop(timers);
         }
-        let timer = timer::after(timers, next.since(now), (), *wake);
+        let delay = next.since(now);
+        let timer = match ALARM.get().filter(|_| !is_at_once) {
+            Some(alarm) => {
+                alarm.set(main_thread, delay);
+                None
+            }
+            None => Some(timer::after(timers, delay, (), *wake)),
+        };
         self.timer = Some(SetTimer { at: next, is_at_once, timer });
     }
 }

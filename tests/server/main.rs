@@ -21,6 +21,7 @@ mod bounded;
 mod bucket;
 mod chaos;
 mod cl_throttle;
+mod clock_steps;
 mod cluster;
 mod command_info;
 mod concurrency;

@@ -42,6 +42,8 @@ pub struct Server {
     tcp: bool,
     port: u16,
     keeper: Option<Child>,
+    /// A library that is loaded before all others.
+    preload: Option<PathBuf>,
 }
 
 impl Server {
@@ -96,6 +98,15 @@ impl Server {
         Self::started(server.run())
     }
 
+    /// Starts a server that loads a library before all others. In its folder is an empty file `clock` of eight bytes.
+    #[track_caller]
+    pub fn start_preloaded(config: &[&str], library: &Path) -> Self {
+        let mut server = Self::new(config, Some(""), false);
+        fs::write(server.dir.join("clock"), [0; 8]).unwrap();
+        server.preload = Some(library.to_owned());
+        Self::started(server.run())
+    }
+
     #[track_caller]
     fn started(server: std::result::Result<Self, String>) -> Self {
         server.unwrap_or_else(|log| panic!("no server: {log}"))
@@ -109,7 +120,7 @@ impl Server {
         let mut lines: Vec<String> = COMMON.iter().chain(config).map(|&line| line.to_owned()).collect();
         let load = |arguments| format!("loadmodule {} {arguments}", module().display());
         lines.extend(arguments.map(load));
-        Self { dir, config: lines, tcp, port: 0, keeper: None }
+        Self { dir, config: lines, tcp, port: 0, keeper: None, preload: None }
     }
 
     fn run(mut self) -> std::result::Result<Self, String> {
@@ -139,6 +150,7 @@ impl Server {
         let _ = fs::remove_file(self.dir.join("server.log"));
         let _ = fs::remove_file(self.socket());
         let keeper = Command::new("sh")
+            .envs(self.preload.iter().map(|library| ("LD_PRELOAD", library)))
             .args(["-c", KEEPER])
             .arg(env::var_os("REDIS_RL_SERVER").unwrap_or_else(|| "redis-server".into()))
             .current_dir(&self.dir)
