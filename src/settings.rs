@@ -15,7 +15,8 @@ use crate::sys::context::Context;
 use crate::sys::log::Level;
 use crate::sys::main_thread::{MainThread, MainThreadCell};
 
-static ALL: &[&Setting] = &[&MAX_WINDOW, &MAX_WAITERS, &MAX_WAITERS_PER_KEY, &LANE_AGING, &CL_THROTTLE];
+static ALL: &[&Setting] =
+    &[&MAX_WINDOW, &MAX_WAITERS, &MAX_WAITERS_PER_KEY, &LANE_AGING, &CL_THROTTLE, &NEAR_PERCENT];
 
 /// `rl.max-window`: the longest window or period that a client may ask for, 1 ms to 3650 d.
 ///
@@ -97,6 +98,20 @@ static CL_THROTTLE: Setting = Setting {
 };
 static THROTTLE: Value = Value::new();
 
+/// `rl.near-percent`: how much of a limit an admission must have used for the keyspace event `rl.near`, 1 to 100.
+static NEAR_PERCENT: Setting = Setting {
+    name: c"near-percent",
+    default: c"80",
+    at_run_time: true,
+    refused: c"near-percent must be an integer from 1 to 100",
+    get: |main_thread| NEAR.text(main_thread),
+    set: |main_thread, value| {
+        NEAR.set(main_thread, value, number::count(value).filter(|percent| (1..=100).contains(percent)))
+    },
+    shown: Shown::new(),
+};
+static NEAR: Value = Value::new();
+
 /// The value of a setting: as a number, and as it was written.
 struct Value {
     number: AtomicU64,
@@ -142,6 +157,11 @@ pub(crate) fn waiters_at_most() -> (usize, usize) {
 /// Whether the module has the command `CL.THROTTLE`.
 pub(crate) fn cl_throttle() -> bool {
     THROTTLE.number() == 1
+}
+
+/// How much of a limit has to be used for the event `rl.near`, in percent.
+pub(crate) fn near_percent() -> u64 {
+    NEAR.number()
 }
 
 /// The longest window or period that clients may ask for.

@@ -16,8 +16,8 @@ use crate::sys::command::Handler;
 use crate::sys::context::Context;
 use crate::sys::main_thread::MainThreadCell;
 use crate::sys::reply::Reply;
-use crate::top;
 use crate::waiting::{self, Answer};
+use crate::{keyspace_events, top};
 
 /// `RL.SLIDE key limit window [COST n] [WAIT duration [PRIORITY lane]]`
 pub(crate) struct Slide;
@@ -90,7 +90,7 @@ fn ask<L: Limit>(
     let wait = request.wait.unwrap_or_default();
     match turn(&mut Server::new(context), key(args)?, request, Standing::Newcomer(wait.lane))? {
         Turn::Answer { reply: decision, .. } => {
-            count(context, args.get(1), L::COUNT, &decision);
+            count(context, args.get(1), L::COUNT, &decision, request.cost);
             if let Some(place) = place.take() {
                 reply(place, &decision);
             }
@@ -109,7 +109,7 @@ fn again<L: Limit>(context: &mut Context<'_>, args: Args<'_>, standing: Standing
         Ok(match turn(&mut Server::new(context), key(args)?, &request, standing)? {
             Turn::Wait { after, claims } => Turn::Wait { after, claims },
             Turn::Answer { admitted, reply: decision } => {
-                count(context, args.get(1), L::COUNT, &decision);
+                count(context, args.get(1), L::COUNT, &decision, request.cost);
                 let reply: Answer = Box::new(move |place| reply(place, &decision));
                 Turn::Answer { admitted, reply }
             }
@@ -121,12 +121,22 @@ fn again<L: Limit>(context: &mut Context<'_>, args: Args<'_>, standing: Standing
     })
 }
 
-/// Counts a decision, for all and for its key.
-pub(super) fn count(context: &Context<'_>, name: Option<Arg<'_>>, count: &Decisions, decision: &Decision) {
+/// Counts a decision on a request of `cost`, for all and for its key, and tells subscribers of it.
+pub(super) fn count(
+    context: &mut Context<'_>,
+    name: Option<Arg<'_>>,
+    count: &Decisions,
+    decision: &Decision,
+    cost: u64,
+) {
     let verdict = if decision.allowed { Verdict::Admitted } else { Verdict::Denied };
     count.of(verdict).count();
     if let Some(key) = name {
         top::count(context, key, verdict);
+        if keyspace_events::any() {
+            let near = keyspace_events::reaches_near(decision.limit, decision.remaining, cost);
+            keyspace_events::decided(context, key, verdict, near);
+        }
     }
 }
 

@@ -70,6 +70,7 @@ required! {
     RedisModule_GetKeyNameFromOptCtx
     RedisModule_GetModuleUserFromUserName
     RedisModule_GetMyClusterID
+    RedisModule_GetNotifyKeyspaceEvents
     RedisModule_GetRandomHexChars
     RedisModule_GetSelectedDb
     RedisModule_GetServerInfo
@@ -89,6 +90,7 @@ required! {
     RedisModule_ModuleTypeGetType
     RedisModule_ModuleTypeGetValue
     RedisModule_ModuleTypeSetValue
+    RedisModule_NotifyKeyspaceEvent
     RedisModule_OpenKey
     RedisModule_RegisterInfoFunc
     RedisModule_RegisterStringConfig

@@ -33,6 +33,7 @@ mod holders;
 mod hostile;
 mod hostile_bytes;
 mod keyspace;
+mod keyspace_events;
 mod languages;
 mod many_waiters;
 mod memory;
