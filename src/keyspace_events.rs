@@ -50,7 +50,11 @@ pub(crate) fn handle(context: &Context<'_>, event: ServerEvent) {
         | ServerEvent::RewriteStarted
         | ServerEvent::Saved
         | ServerEvent::Flushed(_)
-        | ServerEvent::Swapped(..) => {}
+        | ServerEvent::Swapped(..)
+        | ServerEvent::StagedLoadStarted
+        | ServerEvent::StagedLoadAborted
+        | ServerEvent::StagedLoadCompleted
+        | ServerEvent::SlotsMoved => {}
     }
 }
 

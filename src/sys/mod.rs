@@ -14,7 +14,7 @@
 //!
 //! | files | what they wrap |
 //! |---|---|
-//! | `module`, `api`, `alloc`, `guard` | the module itself: loading, calls, memory, panics |
+//! | `module`, `product`, `api`, `alloc`, `guard` | the module itself: loading, servers, calls, memory, panics |
 //! | `main_thread`, `fork_locks` | threads and forks |
 //! | `command`, `command_docs`, `args`, `reply`, `user` | commands |
 //! | `context`, `clock`, `server_state`, `server_info`, `random`, `log` | what a callback can ask and say |
@@ -48,6 +48,7 @@ mod notify;
 mod open_keys;
 mod other_modules;
 pub(crate) mod owned_string;
+mod product;
 pub(crate) mod random;
 mod replicate;
 pub(crate) mod reply;

@@ -61,6 +61,7 @@ mod retry;
 mod same_id;
 mod seed_scenario;
 mod slide;
+mod staged_load;
 mod top;
 mod transactions;
 mod waiting;
