@@ -17,6 +17,7 @@ mod common;
 
 mod acl;
 mod aof;
+mod atomic_slots;
 mod bounded;
 mod bucket;
 mod chaos;
