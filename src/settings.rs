@@ -15,8 +15,15 @@ use crate::sys::context::Context;
 use crate::sys::log::Level;
 use crate::sys::main_thread::{MainThread, MainThreadCell};
 
-static ALL: &[&Setting] =
-    &[&MAX_WINDOW, &MAX_WAITERS, &MAX_WAITERS_PER_KEY, &LANE_AGING, &CL_THROTTLE, &NEAR_PERCENT];
+static ALL: &[&Setting] = &[
+    &MAX_WINDOW,
+    &MAX_WAITERS,
+    &MAX_WAITERS_PER_KEY,
+    &LANE_AGING,
+    &CL_THROTTLE,
+    &NEAR_PERCENT,
+    &AOF_LOAD_INVALID,
+];
 
 /// `rl.max-window`: the longest window or period that a client may ask for, 1 ms to 3650 d.
 ///
@@ -88,12 +95,7 @@ static CL_THROTTLE: Setting = Setting {
     at_run_time: false,
     refused: c"cl-throttle must be yes or no",
     get: |main_thread| THROTTLE.text(main_thread),
-    set: |main_thread, value| {
-        let set = |word: &[u8], number| {
-            value.eq_ignore_ascii_case(word) && THROTTLE.set(main_thread, word, Some(number))
-        };
-        set(b"yes", 1) || set(b"no", 0)
-    },
+    set: |main_thread, value| THROTTLE.set_switch(main_thread, value),
     shown: Shown::new(),
 };
 static THROTTLE: Value = Value::new();
@@ -112,6 +114,19 @@ static NEAR_PERCENT: Setting = Setting {
 };
 static NEAR: Value = Value::new();
 
+/// `rl.aof-load-invalid`: whether the server starts from an AOF although a command of this module in it cannot be run: `yes` or
+/// `no`. With `no` it ends.
+static AOF_LOAD_INVALID: Setting = Setting {
+    name: c"aof-load-invalid",
+    default: c"no",
+    at_run_time: true,
+    refused: c"aof-load-invalid must be yes or no",
+    get: |main_thread| LOAD_INVALID.text(main_thread),
+    set: |main_thread, value| LOAD_INVALID.set_switch(main_thread, value),
+    shown: Shown::new(),
+};
+static LOAD_INVALID: Value = Value::new();
+
 /// The value of a setting: as a number, and as it was written.
 struct Value {
     number: AtomicU64,
@@ -129,6 +144,14 @@ impl Value {
         self.number.store(number, Relaxed);
         self.text.with(main_thread, |known| *known = text.to_vec());
         true
+    }
+
+    /// Sets it to `yes` or `no`. Returns `false` if the text is neither.
+    fn set_switch(&self, main_thread: MainThread<'_>, text: &[u8]) -> bool {
+        let set = |word: &[u8], number| {
+            text.eq_ignore_ascii_case(word) && self.set(main_thread, word, Some(number))
+        };
+        set(b"yes", 1) || set(b"no", 0)
     }
 
     fn text(&self, main_thread: MainThread<'_>) -> Vec<u8> {
@@ -157,6 +180,11 @@ pub(crate) fn waiters_at_most() -> (usize, usize) {
 /// Whether the module has the command `CL.THROTTLE`.
 pub(crate) fn cl_throttle() -> bool {
     THROTTLE.number() == 1
+}
+
+/// Whether commands of an AOF that cannot be run are left out.
+pub(crate) fn aof_load_invalid() -> bool {
+    LOAD_INVALID.number() == 1
 }
 
 /// How much of a limit has to be used for the event `rl.near`, in percent.

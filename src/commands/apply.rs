@@ -10,9 +10,10 @@ use rl_core::fault::{Fault, Result};
 use rl_core::value::Value;
 
 use super::answer::{answer, key};
+use super::file_check::check;
 use crate::effects::{self, QUOTA, STATE};
 use crate::metrics::APPLY;
-use crate::sys::args::Args;
+use crate::sys::args::{Arg, Args};
 use crate::sys::command::Handler;
 use crate::sys::context::Context;
 use crate::sys::reply::Reply;
@@ -26,7 +27,9 @@ impl Handler for Apply {
 
     fn run(context: &mut Context<'_>, args: Args<'_>, reply: Reply<'_>) {
         APPLY.calls.count();
-        answer(reply, &APPLY.errors, apply(&mut context.reborrow(), args), |reply, ()| reply.ok());
+        let applied = apply(&mut context.reborrow(), args);
+        let about = args.get(1).map_or(&b""[..], Arg::bytes);
+        answer(reply, &APPLY.errors, check(context, about, applied), |reply, ()| reply.ok());
     }
 }
 

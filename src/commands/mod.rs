@@ -2,6 +2,7 @@
 
 mod answer;
 mod apply;
+mod file_check;
 mod info;
 mod kinds;
 mod limit;

@@ -7,6 +7,7 @@ use rl_core::fault::Result;
 use rl_core::grammar::quota as request;
 
 use super::answer::answer;
+use super::file_check::check;
 use super::kinds::reads;
 use super::parameters;
 use crate::command_docs::policy as docs;
@@ -68,7 +69,8 @@ impl Handler for Set {
 
     fn run(context: &mut Context<'_>, args: Args<'_>, reply: Reply<'_>) {
         POLICY.calls.count();
-        answer(reply, &POLICY.errors, set(context, args), |reply, ()| reply.ok());
+        let done = set(context, args);
+        answer(reply, &POLICY.errors, check(context, name(args), done), |reply, ()| reply.ok());
     }
 }
 

@@ -65,8 +65,10 @@ required! {
     RedisModule_GetClusterNodeInfo
     RedisModule_GetCommand
     RedisModule_GetContextFlags
+    RedisModule_GetContextFromIO
     RedisModule_GetDbIdFromOptCtx
     RedisModule_GetDetachedThreadSafeContext
+    RedisModule_GetKeyNameFromIO
     RedisModule_GetKeyNameFromOptCtx
     RedisModule_GetModuleUserFromUserName
     RedisModule_GetMyClusterID
@@ -86,6 +88,7 @@ required! {
     RedisModule_LoadConfigs
     RedisModule_LoadStringBuffer
     RedisModule_Log
+    RedisModule_LogIOError
     RedisModule_Milliseconds
     RedisModule_ModuleTypeGetType
     RedisModule_ModuleTypeGetValue
