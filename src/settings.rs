@@ -23,6 +23,7 @@ static ALL: &[&Setting] = &[
     &CL_THROTTLE,
     &NEAR_PERCENT,
     &AOF_LOAD_INVALID,
+    &APPLY_FROM_CLIENTS,
 ];
 
 /// `rl.max-window`: the longest window or period that a client may ask for, 1 ms to 3650 d.
@@ -114,6 +115,19 @@ static NEAR_PERCENT: Setting = Setting {
 };
 static NEAR: Value = Value::new();
 
+/// `rl.apply-from-clients`: who may send `RL.APPLY`: `auto` or `yes`. With `yes`, each user whose ACL says so. With `auto`, the
+/// same on a server that has ACL categories for a module's commands. On one without, only users who may also run `REPLICAOF`.
+static APPLY_FROM_CLIENTS: Setting = Setting {
+    name: c"apply-from-clients",
+    default: c"auto",
+    at_run_time: true,
+    refused: c"apply-from-clients must be auto or yes",
+    get: |main_thread| FROM_CLIENTS.text(main_thread),
+    set: |main_thread, value| FROM_CLIENTS.set_word(main_thread, value, &[(b"auto", 0), (b"yes", 1)]),
+    shown: Shown::new(),
+};
+static FROM_CLIENTS: Value = Value::new();
+
 /// `rl.aof-load-invalid`: whether the server starts from an AOF although a command of this module in it cannot be run: `yes` or
 /// `no`. With `no` it ends.
 static AOF_LOAD_INVALID: Setting = Setting {
@@ -146,12 +160,14 @@ impl Value {
         true
     }
 
-    /// Sets it to `yes` or `no`. Returns `false` if the text is neither.
+    /// Sets it to one of these words, whose number comes with it. Returns `false` if the text is none of them.
+    fn set_word(&self, main_thread: MainThread<'_>, text: &[u8], words: &[(&[u8], u64)]) -> bool {
+        let word = words.iter().find(|(word, _)| text.eq_ignore_ascii_case(word));
+        word.is_some_and(|(word, number)| self.set(main_thread, word, Some(*number)))
+    }
+
     fn set_switch(&self, main_thread: MainThread<'_>, text: &[u8]) -> bool {
-        let set = |word: &[u8], number| {
-            text.eq_ignore_ascii_case(word) && self.set(main_thread, word, Some(number))
-        };
-        set(b"yes", 1) || set(b"no", 0)
+        self.set_word(main_thread, text, &[(b"yes", 1), (b"no", 0)])
     }
 
     fn text(&self, main_thread: MainThread<'_>) -> Vec<u8> {
@@ -180,6 +196,11 @@ pub(crate) fn waiters_at_most() -> (usize, usize) {
 /// Whether the module has the command `CL.THROTTLE`.
 pub(crate) fn cl_throttle() -> bool {
     THROTTLE.number() == 1
+}
+
+/// Whether ACL rules alone decide who may send effects.
+pub(crate) fn apply_from_clients() -> bool {
+    FROM_CLIENTS.number() == 1
 }
 
 /// Whether commands of an AOF that cannot be run are left out.

@@ -188,6 +188,13 @@ fn describe(handle: *mut raw::RedisModuleCommand, command: &Command, own: Option
     document(handle, &command.docs)
 }
 
+/// Whether the server has ACL categories for a module's commands, from 7.2 on. Before, a module's command is in none, not even
+/// in `@dangerous`, so a rule about categories never takes it from a user.
+pub(crate) fn has_categories(_: &Context<'_>) -> bool {
+    // SAFETY: rule 3: whether the call is there tells which server this is.
+    unsafe { raw::RedisModule_SetCommandACLCategories }.is_some()
+}
+
 /// Makes an ACL category known. Returns whether the server knows categories of modules, and took it.
 pub(crate) fn add_category(context: &Context<'_>, name: &CStr) -> bool {
     // SAFETY: rule 3: the call exists from 7.4 on, and is asked for here.

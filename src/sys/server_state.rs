@@ -61,6 +61,11 @@ impl Context<'_> {
         id == CLIENT_ID_AOF && self.has_flags(raw::REDISMODULE_CTX_FLAGS_LOADING)
     }
 
+    /// Whether the command comes from this replica's primary, or from the AOF that the server loads.
+    pub(crate) fn is_obeying(&self) -> bool {
+        self.has_flags(raw::REDISMODULE_CTX_FLAGS_REPLICATED) || self.is_loading_aof()
+    }
+
     /// Ends the server at once, as the server itself does if it cannot load its data. The reason should be in the log.
     #[expect(clippy::unused_self, reason = "the context proves the main thread")]
     pub(crate) fn end_server(&self) -> ! {

@@ -1,5 +1,6 @@
 //! The user who runs a command, and what that user may do.
 
+use std::ffi::c_int;
 use std::ptr::NonNull;
 
 use redis_module::raw;
@@ -8,6 +9,7 @@ use super::api::api;
 use super::args::Args;
 use super::context::Context;
 use super::owned_string::OwnedString;
+use super::strings::with_strings;
 
 /// A user, by name.
 #[derive(Debug)]
@@ -18,6 +20,19 @@ impl Context<'_> {
     /// caller does not wait, and where the caller is no client but another module or a primary.
     pub(crate) fn may_block(&self) -> Option<User> {
         if self.denies_blocking() { None } else { User::of(self) }
+    }
+
+    /// Whether the client's user may run `REPLICAOF`, which is in `@admin` and `@dangerous`. `false` where there is no client,
+    /// as in a script.
+    pub(crate) fn may_replicaof(&self) -> bool {
+        let Some(user) = User::of(self) else { return false };
+        let mut may = false;
+        with_strings(&[b"REPLICAOF".to_vec(), b"NO".to_vec(), b"ONE".to_vec()], |first, len| {
+            // SAFETY: `first` points to `len` strings, which live and do not change until this returns.
+            let words = unsafe { Args::new(first.cast_mut(), c_int::try_from(len).unwrap_or(0)) };
+            may = user.may_run(self, words);
+        });
+        may
     }
 }
 
