@@ -16,7 +16,7 @@ mod reservation;
 mod throttle;
 mod top;
 
-use self::kinds::{decides, gives_back, reads};
+use self::kinds::{decides, gives_back, reads_clock};
 use crate::sys::command::{Command, entry, entry_with_keys};
 use crate::{command_docs as docs, effects};
 
@@ -33,9 +33,9 @@ pub(crate) static ALL: &[Command] = &[
     gives_back(c"RL.SETTLE", entry::<reservation::Settle>(), docs::SETTLE),
     gives_back(c"RL.CANCEL", entry::<reservation::Cancel>(), docs::CANCEL),
     gives_back(c"RL.RENEW", entry::<reservation::Renew>(), docs::RENEW),
-    reads(c"RL.PEEK", entry::<peek::Peek>(), docs::PEEK),
+    reads_clock(c"RL.PEEK", entry::<peek::Peek>(), docs::PEEK),
     gives_back(c"RL.REFUND", entry::<refund::Refund>(), docs::REFUND),
-    reads(c"RL.INFO", entry::<info::Info>(), docs::INFO),
+    reads_clock(c"RL.INFO", entry::<info::Info>(), docs::INFO),
     policy::COMMAND,
     top::COMMAND,
     // For replicas, files and operators: a client that may send it may write any state.
@@ -46,6 +46,7 @@ pub(crate) static ALL: &[Command] = &[
         own_category: false,
         run: Some(entry::<apply::Apply>()),
         docs: docs::APPLY,
+        tips: None,
         subcommands: &[],
     },
 ];

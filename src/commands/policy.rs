@@ -26,6 +26,7 @@ pub(super) const COMMAND: Command = Command {
     own_category: false,
     run: None,
     docs: docs::POLICY,
+    tips: None,
     subcommands: &[
         Command {
             name: c"SET",
@@ -34,6 +35,7 @@ pub(super) const COMMAND: Command = Command {
             own_category: false,
             run: Some(entry::<Set>()),
             docs: docs::SET,
+            tips: None,
             subcommands: &[],
         },
         Command {
@@ -43,6 +45,7 @@ pub(super) const COMMAND: Command = Command {
             own_category: false,
             run: Some(entry::<Del>()),
             docs: docs::DEL,
+            tips: None,
             subcommands: &[],
         },
         reads(c"GET", entry::<Get>(), docs::GET),

@@ -36,7 +36,9 @@ macro_rules! required {
 
 // All of them came with or before Redis 7.0.
 required! {
+    RedisModule_ACLAddLogEntry
     RedisModule_ACLCheckCommandPermissions
+    RedisModule_ACLCheckKeyPermissions
     RedisModule_AvoidReplicaTraffic
     RedisModule_BlockClient
     RedisModule_Call

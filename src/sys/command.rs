@@ -62,6 +62,8 @@ pub(crate) struct Command {
     /// `None` for a command that consists of its subcommands.
     pub(crate) run: Option<Entry>,
     pub(crate) docs: Docs,
+    /// Hints for clients and proxies, as `COMMAND INFO` shows them.
+    pub(crate) tips: Option<&'static CStr>,
     pub(crate) subcommands: &'static [Self],
 }
 
@@ -185,7 +187,7 @@ fn describe(handle: *mut raw::RedisModuleCommand, command: &Command, own: Option
             return false;
         }
     }
-    document(handle, &command.docs)
+    document(handle, &command.docs, command.tips)
 }
 
 /// Whether the server has ACL categories for a module's commands, from 7.2 on. Before, a module's command is in none, not even
