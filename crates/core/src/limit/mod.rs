@@ -53,6 +53,7 @@ pub mod state;
 pub mod window;
 
 pub use self::interned::{ParameterSetsLock, lock_parameter_sets, parameter_sets};
+use crate::fault::Fault;
 
 /// The algorithms. The numbers stand in files and never change.
 ///
@@ -82,6 +83,16 @@ impl Kind {
             Self::Slide => "slide",
             Self::Window => "window",
             Self::Bucket => "bucket",
+        }
+    }
+
+    /// The fault of a request about something else, for a key that holds this algorithm.
+    #[must_use]
+    pub const fn held(self) -> Fault {
+        match self {
+            Self::Slide => Fault::HoldsSlide,
+            Self::Window => Fault::HoldsWindow,
+            Self::Bucket => Fault::HoldsBucket,
         }
     }
 
