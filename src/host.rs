@@ -53,6 +53,7 @@ impl<'a> Server<'a> {
         })
     }
 
+    /// Notes what each limit of a quota was charged, for [`Self::reaches_near`].
     #[cold]
     fn keep_charge(&mut self, name: Arg<'a>, admission: &Admission<'_>) {
         let slot = u64::from(admission.reserved.is_some());
