@@ -87,6 +87,12 @@ impl Kind {
     }
 
     /// The fault of a request about something else, for a key that holds this algorithm.
+    ///
+    /// ```
+    /// # use rl_core::limit::Kind;
+    /// let text = c"WRONGTYPE Operation against a key holding a token bucket";
+    /// assert_eq!(Kind::Bucket.held().text(), text);
+    /// ```
     #[must_use]
     pub const fn held(self) -> Fault {
         match self {
