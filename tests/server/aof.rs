@@ -212,6 +212,16 @@ fn a_file_with_an_effect_that_cannot_be_read_is_not_loaded() {
 }
 
 #[test]
+fn an_effect_of_a_transaction_that_cannot_be_read_counts_as_well() {
+    let mut server = Server::start(&ALWAYS);
+    server.connect().multi(&["RL.SLIDE first 5 1d", "RL.SLIDE second 5 1d"]);
+    server.kill();
+    damage(&server, b"second\r\n", 0xff);
+    let log = server.restart().expect_err("it starts with one admission lost");
+    assert!(log.contains("the append-only file has a command for second that cannot be run"), "{log}");
+}
+
+#[test]
 fn a_file_with_a_policy_that_cannot_be_read_is_not_loaded() {
     let mut server = Server::start(&ALWAYS);
     let mut conn = server.connect();
