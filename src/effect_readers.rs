@@ -51,7 +51,13 @@ pub(crate) fn handle(context: &Context<'_>, event: ServerEvent) {
             WRITTEN.store(context.has_aof_or_cluster(), Relaxed);
             false
         }
-        ServerEvent::Flushed(_) | ServerEvent::Swapped(..) => false,
+        // The events of the load itself come, too.
+        ServerEvent::StagedLoadStarted
+        | ServerEvent::StagedLoadAborted
+        | ServerEvent::StagedLoadCompleted
+        | ServerEvent::Flushed(_)
+        | ServerEvent::Swapped(..)
+        | ServerEvent::SlotsMoved => false,
     };
     if read {
         REPLICATED.store(true, Relaxed);

@@ -3,13 +3,14 @@
 
 use crate::sys::context::Context;
 use crate::sys::events::{self, EventHandler, ServerEvent};
-use crate::{effect_readers, policies, waiting};
+use crate::{effect_readers, keyspace_events, policies, waiting};
 
 struct Parts;
 
 impl EventHandler for Parts {
     fn handle(context: &mut Context<'_>, event: ServerEvent) {
         effect_readers::handle(context, event);
+        keyspace_events::handle(context, event);
         policies::handle(context, event);
         waiting::hear(context.main_thread(), event);
     }
@@ -18,5 +19,6 @@ impl EventHandler for Parts {
 /// Subscribes to all events, while the module loads.
 pub(crate) fn subscribe(context: &Context<'_>) -> bool {
     effect_readers::load(context);
+    keyspace_events::load(context);
     events::subscribe::<Parts>(context)
 }

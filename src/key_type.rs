@@ -43,6 +43,8 @@ impl data_type::Value for Value {
         self.relocate(mover);
     }
 
+    const AUX: &'static [u8] = b"the policies that the file holds";
+
     fn encode_aux(main_thread: MainThread<'_>) -> Option<Vec<u8>> {
         policies::encode(main_thread)
     }

@@ -8,6 +8,7 @@
 //! | `effects.rs` | how an effect reaches a key, its expiry, replicas and the AOF |
 //! | `effect_readers.rs` | whether anyone reads effects at all |
 //! | `key_type.rs` | the data type `ratelimit` |
+//! | `keyspace_events.rs` | what subscribers are told of decisions |
 //! | `policies/` | limits that the server keeps under a name |
 //! | `waiting/` | clients that wait for their turn |
 //! | `top.rs` | the keys that were asked for most often |
@@ -31,6 +32,7 @@ mod events;
 mod host;
 mod info_sections;
 mod key_type;
+mod keyspace_events;
 mod metrics;
 mod policies;
 mod settings;

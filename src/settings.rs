@@ -15,7 +15,16 @@ use crate::sys::context::Context;
 use crate::sys::log::Level;
 use crate::sys::main_thread::{MainThread, MainThreadCell};
 
-static ALL: &[&Setting] = &[&MAX_WINDOW, &MAX_WAITERS, &MAX_WAITERS_PER_KEY, &LANE_AGING, &CL_THROTTLE];
+static ALL: &[&Setting] = &[
+    &MAX_WINDOW,
+    &MAX_WAITERS,
+    &MAX_WAITERS_PER_KEY,
+    &LANE_AGING,
+    &CL_THROTTLE,
+    &NEAR_PERCENT,
+    &AOF_LOAD_INVALID,
+    &APPLY_FROM_CLIENTS,
+];
 
 /// `rl.max-window`: the longest window or period that a client may ask for, 1 ms to 3650 d.
 ///
@@ -87,15 +96,50 @@ static CL_THROTTLE: Setting = Setting {
     at_run_time: false,
     refused: c"cl-throttle must be yes or no",
     get: |main_thread| THROTTLE.text(main_thread),
-    set: |main_thread, value| {
-        let set = |word: &[u8], number| {
-            value.eq_ignore_ascii_case(word) && THROTTLE.set(main_thread, word, Some(number))
-        };
-        set(b"yes", 1) || set(b"no", 0)
-    },
+    set: |main_thread, value| THROTTLE.set_switch(main_thread, value),
     shown: Shown::new(),
 };
 static THROTTLE: Value = Value::new();
+
+/// `rl.near-percent`: how much of a limit an admission must have used for the keyspace event `rl.near`, 1 to 100.
+static NEAR_PERCENT: Setting = Setting {
+    name: c"near-percent",
+    default: c"80",
+    at_run_time: true,
+    refused: c"near-percent must be an integer from 1 to 100",
+    get: |main_thread| NEAR.text(main_thread),
+    set: |main_thread, value| {
+        NEAR.set(main_thread, value, number::count(value).filter(|percent| (1..=100).contains(percent)))
+    },
+    shown: Shown::new(),
+};
+static NEAR: Value = Value::new();
+
+/// `rl.apply-from-clients`: who may send `RL.APPLY`: `auto` or `yes`. With `yes`, each user whose ACL says so. With `auto`, the
+/// same on a server that has ACL categories for a module's commands. On one without, only users who may also run `REPLICAOF`.
+static APPLY_FROM_CLIENTS: Setting = Setting {
+    name: c"apply-from-clients",
+    default: c"auto",
+    at_run_time: true,
+    refused: c"apply-from-clients must be auto or yes",
+    get: |main_thread| FROM_CLIENTS.text(main_thread),
+    set: |main_thread, value| FROM_CLIENTS.set_word(main_thread, value, &[(b"auto", 0), (b"yes", 1)]),
+    shown: Shown::new(),
+};
+static FROM_CLIENTS: Value = Value::new();
+
+/// `rl.aof-load-invalid`: whether the server starts from an AOF although a command of this module in it cannot be run: `yes` or
+/// `no`. With `no` it ends.
+static AOF_LOAD_INVALID: Setting = Setting {
+    name: c"aof-load-invalid",
+    default: c"no",
+    at_run_time: true,
+    refused: c"aof-load-invalid must be yes or no",
+    get: |main_thread| LOAD_INVALID.text(main_thread),
+    set: |main_thread, value| LOAD_INVALID.set_switch(main_thread, value),
+    shown: Shown::new(),
+};
+static LOAD_INVALID: Value = Value::new();
 
 /// The value of a setting: as a number, and as it was written.
 struct Value {
@@ -114,6 +158,16 @@ impl Value {
         self.number.store(number, Relaxed);
         self.text.with(main_thread, |known| *known = text.to_vec());
         true
+    }
+
+    /// Sets it to one of these words, whose number comes with it. Returns `false` if the text is none of them.
+    fn set_word(&self, main_thread: MainThread<'_>, text: &[u8], words: &[(&[u8], u64)]) -> bool {
+        let word = words.iter().find(|(word, _)| text.eq_ignore_ascii_case(word));
+        word.is_some_and(|(word, number)| self.set(main_thread, word, Some(*number)))
+    }
+
+    fn set_switch(&self, main_thread: MainThread<'_>, text: &[u8]) -> bool {
+        self.set_word(main_thread, text, &[(b"yes", 1), (b"no", 0)])
     }
 
     fn text(&self, main_thread: MainThread<'_>) -> Vec<u8> {
@@ -142,6 +196,21 @@ pub(crate) fn waiters_at_most() -> (usize, usize) {
 /// Whether the module has the command `CL.THROTTLE`.
 pub(crate) fn cl_throttle() -> bool {
     THROTTLE.number() == 1
+}
+
+/// Whether ACL rules alone decide who may send effects.
+pub(crate) fn apply_from_clients() -> bool {
+    FROM_CLIENTS.number() == 1
+}
+
+/// Whether commands of an AOF that cannot be run are left out.
+pub(crate) fn aof_load_invalid() -> bool {
+    LOAD_INVALID.number() == 1
+}
+
+/// How much of a limit has to be used for the event `rl.near`, in percent.
+pub(crate) fn near_percent() -> u64 {
+    NEAR.number()
 }
 
 /// The longest window or period that clients may ask for.

@@ -19,6 +19,11 @@ pub(super) const fn gives_back(name: &'static CStr, run: Entry, docs: Docs) -> C
     Command { flags: c"write fast", categories: c"write fast", ..reads(name, run, docs) }
 }
 
+/// A command that reads what changes with time alone. The tip tells clients and proxies not to keep its answer.
+pub(super) const fn reads_clock(name: &'static CStr, run: Entry, docs: Docs) -> Command {
+    Command { tips: Some(c"nondeterministic_output"), ..reads(name, run, docs) }
+}
+
 /// A command that reads.
 pub(super) const fn reads(name: &'static CStr, run: Entry, docs: Docs) -> Command {
     Command {
@@ -28,6 +33,7 @@ pub(super) const fn reads(name: &'static CStr, run: Entry, docs: Docs) -> Comman
         own_category: true,
         run: Some(run),
         docs,
+        tips: None,
         subcommands: &[],
     }
 }

@@ -21,8 +21,8 @@ use crate::sys::command::Handler;
 use crate::sys::context::Context;
 use crate::sys::main_thread::MainThreadCell;
 use crate::sys::reply::Reply;
-use crate::top;
 use crate::waiting::{self, Answer};
+use crate::{keyspace_events, top};
 
 /// The command of the algorithm with the rule `A`. The words after the key are the algorithm's own:
 /// see [`Algorithm::read`].
@@ -75,7 +75,7 @@ fn ask<A: Algorithm + Into<Rule>>(
     let wait = request.wait.unwrap_or_default();
     match turn(&mut Server::new(context), key(args)?, request, Standing::Newcomer(wait.lane))? {
         Turn::Answer { reply: decision, .. } => {
-            count(context, args.get(1), Limit::<A>::COUNT, &decision);
+            count(context, args.get(1), Limit::<A>::COUNT, &decision, request.cost);
             if let Some(place) = place.take() {
                 reply(place, &decision);
             }
@@ -98,7 +98,7 @@ fn again<A: Algorithm + Into<Rule>>(
         Ok(match turn(&mut Server::new(context), key(args)?, &request, standing)? {
             Turn::Wait { after, claims } => Turn::Wait { after, claims },
             Turn::Answer { admitted, reply: decision } => {
-                count(context, args.get(1), Limit::<A>::COUNT, &decision);
+                count(context, args.get(1), Limit::<A>::COUNT, &decision, request.cost);
                 let reply: Answer = Box::new(move |place| reply(place, &decision));
                 Turn::Answer { admitted, reply }
             }
@@ -110,12 +110,22 @@ fn again<A: Algorithm + Into<Rule>>(
     })
 }
 
-/// Counts a decision, for all and for its key.
-pub(super) fn count(context: &Context<'_>, name: Option<Arg<'_>>, count: &Decisions, decision: &Decision) {
+/// Counts a decision on a request of `cost`, for all and for its key, and tells subscribers of it.
+pub(super) fn count(
+    context: &mut Context<'_>,
+    name: Option<Arg<'_>>,
+    count: &Decisions,
+    decision: &Decision,
+    cost: u64,
+) {
     let verdict = if decision.allowed { Verdict::Admitted } else { Verdict::Denied };
     count.of(verdict).count();
     if let Some(key) = name {
         top::count(context, key, verdict);
+        if keyspace_events::any() {
+            let near = keyspace_events::reaches_near(decision.limit, decision.remaining, cost);
+            keyspace_events::decided(context, key, verdict, near);
+        }
     }
 }
 

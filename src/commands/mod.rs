@@ -2,6 +2,7 @@
 
 mod answer;
 mod apply;
+mod file_check;
 mod info;
 mod kinds;
 mod limit;
@@ -20,7 +21,7 @@ use rl_core::limit::bucket::BucketRule;
 use rl_core::limit::slide::SlideRule;
 use rl_core::limit::window::WindowRule;
 
-use self::kinds::{decides, gives_back, reads};
+use self::kinds::{decides, gives_back, reads_clock};
 use self::limit::Limit;
 use crate::sys::command::{Command, entry, entry_with_keys};
 use crate::{command_docs as docs, effects};
@@ -53,9 +54,9 @@ static OTHERS: &[Command] = &[
     gives_back(c"RL.SETTLE", entry::<reservation::Settle>(), docs::SETTLE),
     gives_back(c"RL.CANCEL", entry::<reservation::Cancel>(), docs::CANCEL),
     gives_back(c"RL.RENEW", entry::<reservation::Renew>(), docs::RENEW),
-    reads(c"RL.PEEK", entry::<peek::Peek>(), docs::PEEK),
+    reads_clock(c"RL.PEEK", entry::<peek::Peek>(), docs::PEEK),
     gives_back(c"RL.REFUND", entry::<refund::Refund>(), docs::REFUND),
-    reads(c"RL.INFO", entry::<info::Info>(), docs::INFO),
+    reads_clock(c"RL.INFO", entry::<info::Info>(), docs::INFO),
     policy::COMMAND,
     top::COMMAND,
     // For replicas, files and operators: a client that may send it may write any state.
@@ -66,6 +67,7 @@ static OTHERS: &[Command] = &[
         own_category: false,
         run: Some(entry::<apply::Apply>()),
         docs: docs::APPLY,
+        tips: None,
         subcommands: &[],
     },
 ];

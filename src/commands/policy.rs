@@ -7,6 +7,7 @@ use rl_core::fault::Result;
 use rl_core::grammar::quota as request;
 
 use super::answer::answer;
+use super::file_check::check;
 use super::kinds::reads;
 use super::parameters;
 use crate::command_docs::policy as docs;
@@ -25,6 +26,7 @@ pub(super) const COMMAND: Command = Command {
     own_category: false,
     run: None,
     docs: docs::POLICY,
+    tips: None,
     subcommands: &[
         Command {
             name: c"SET",
@@ -33,6 +35,7 @@ pub(super) const COMMAND: Command = Command {
             own_category: false,
             run: Some(entry::<Set>()),
             docs: docs::SET,
+            tips: None,
             subcommands: &[],
         },
         Command {
@@ -42,6 +45,7 @@ pub(super) const COMMAND: Command = Command {
             own_category: false,
             run: Some(entry::<Del>()),
             docs: docs::DEL,
+            tips: None,
             subcommands: &[],
         },
         reads(c"GET", entry::<Get>(), docs::GET),
@@ -68,7 +72,8 @@ impl Handler for Set {
 
     fn run(context: &mut Context<'_>, args: Args<'_>, reply: Reply<'_>) {
         POLICY.calls.count();
-        answer(reply, &POLICY.errors, set(context, args), |reply, ()| reply.ok());
+        let done = set(context, args);
+        answer(reply, &POLICY.errors, check(context, name(args), done), |reply, ()| reply.ok());
     }
 }
 

@@ -25,7 +25,7 @@ use crate::sys::context::Context;
 use crate::sys::main_thread::MainThreadCell;
 use crate::sys::reply::Reply;
 use crate::waiting::{self, Answer};
-use crate::{policies, top};
+use crate::{keyspace_events, policies, top};
 
 /// `RL.QUOTA key LIMIT… | POLICY name [COST unit n]… [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane]]`
 pub(crate) struct One;
@@ -81,7 +81,7 @@ impl One {
         let (reserve, wait) = (ask.reserve, ask.wait.unwrap_or_default());
         let standing = Standing::Newcomer(wait.lane);
         let finish = |host: &mut Server<'_>, asked: &[Asked<Server<'_>>], outcome: &Outcome| {
-            count(host.context(), asked, outcome, &metrics::QUOTA);
+            count(host, asked, outcome, &metrics::QUOTA);
             send(place, asked, outcome, reserve, Names::Plain);
         };
         match one(&mut Server::new(context), key(args)?, ask, standing, finish)? {
@@ -98,7 +98,7 @@ impl One {
         let turn = Ask::read(&args).and_then(|ask| {
             let reserve = ask.reserve;
             let finish = |host: &mut Server<'_>, asked: &[Asked<Server<'_>>], outcome: &Outcome| {
-                count(host.context(), asked, outcome, &metrics::QUOTA);
+                count(host, asked, outcome, &metrics::QUOTA);
                 keep(asked, outcome, reserve, Names::Plain)
             };
             one(&mut Server::new(context), key(args)?, ask, standing, finish)
@@ -114,7 +114,7 @@ impl Many {
         let Terms { reserve, wait, .. } = request.terms;
         let wait = wait.unwrap_or_default();
         let finish = |host: &mut Server<'_>, asked: &[Asked<Server<'_>>], outcome: &Outcome| {
-            count(host.context(), asked, outcome, &metrics::MQUOTA);
+            count(host, asked, outcome, &metrics::MQUOTA);
             send(place, asked, outcome, reserve, Names::WithPolicy);
         };
         match Self::turn(context, args, &request, Standing::Newcomer(wait.lane), finish)? {
@@ -131,7 +131,7 @@ impl Many {
         let turn = grammar::many(&args).and_then(|request| {
             let reserve = request.terms.reserve;
             let finish = |host: &mut Server<'_>, asked: &[Asked<Server<'_>>], outcome: &Outcome| {
-                count(host.context(), asked, outcome, &metrics::MQUOTA);
+                count(host, asked, outcome, &metrics::MQUOTA);
                 keep(asked, outcome, reserve, Names::WithPolicy)
             };
             Self::turn(context, args, &request, standing, finish)
@@ -153,8 +153,9 @@ impl Many {
     }
 }
 
-/// Counts a decision, for all and for its keys. A denied request is denied by the keys that do not admit it.
-fn count(context: &Context<'_>, asked: &[Asked<Server<'_>>], outcome: &Outcome, count: &Decisions) {
+/// Counts a decision, for all and for its keys, and tells subscribers of it. A denied request is denied by the keys that do
+/// not admit it.
+fn count(host: &mut Server<'_>, asked: &[Asked<Server<'_>>], outcome: &Outcome, count: &Decisions) {
     let verdict = match outcome {
         Outcome::Admitted(_) => Verdict::Admitted,
         Outcome::Denied(_) => Verdict::Denied,
@@ -162,8 +163,12 @@ fn count(context: &Context<'_>, asked: &[Asked<Server<'_>>], outcome: &Outcome, 
     };
     count.of(verdict).count();
     let admits = verdict == Verdict::Admitted;
-    for Asked { name, .. } in asked.iter().filter(|asked| asked.decision.allowed() == admits) {
-        top::count(context, *name, verdict);
+    for Asked { name, decision, .. } in asked.iter().filter(|asked| asked.decision.allowed() == admits) {
+        top::count(host.context(), *name, verdict);
+        if keyspace_events::any() {
+            let near = admits && host.reaches_near(*name, &decision.rows);
+            keyspace_events::decided(host.context_mut(), *name, verdict, near);
+        }
     }
 }
 

@@ -28,7 +28,7 @@ impl Handler for Throttle {
 fn ask(context: &mut Context<'_>, args: Args<'_>) -> Result<Decision> {
     let request = cl_throttle::read(&args)?;
     let decision = throttle(&mut Server::new(context), key(args)?, &request)?;
-    limit::count(context, args.get(1), &THROTTLE, &decision);
+    limit::count(context, args.get(1), &THROTTLE, &decision, request.cost);
     Ok(decision)
 }
 

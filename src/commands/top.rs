@@ -18,6 +18,7 @@ pub(super) const COMMAND: Command = Command {
     own_category: false,
     run: Some(entry::<Top>()),
     docs: docs::TOP,
+    tips: Some(c"nondeterministic_output"),
     subcommands: &[],
 };
 

@@ -36,6 +36,9 @@ pub(crate) fn handle(context: &mut Context<'_>, event: ServerEvent) {
         // What it loads replaces everything, also if the file has no policies.
         ServerEvent::LoadStarted => store::clear(context.main_thread()),
         ServerEvent::LoadEnded => start::overlay(context),
+        ServerEvent::StagedLoadStarted => store::stage(context.main_thread()),
+        ServerEvent::StagedLoadAborted => store::discard_staged(context.main_thread()),
+        ServerEvent::StagedLoadCompleted => store::take_staged(context.main_thread()),
         ServerEvent::RewriteStarted => rewrite::started(context),
         ServerEvent::RoleChanged
         | ServerEvent::ReplicaChanged
@@ -44,6 +47,7 @@ pub(crate) fn handle(context: &mut Context<'_>, event: ServerEvent) {
         | ServerEvent::Saved
         | ServerEvent::Configured
         | ServerEvent::Flushed(_)
-        | ServerEvent::Swapped(..) => {}
+        | ServerEvent::Swapped(..)
+        | ServerEvent::SlotsMoved => {}
     }
 }

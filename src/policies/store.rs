@@ -10,6 +10,8 @@ use rl_core::quota::shape::Shape;
 use crate::sys::main_thread::{MainThread, MainThreadCell};
 
 static POLICIES: MainThreadCell<Policies> = MainThreadCell::new(Policies::new());
+/// What a load has brought so far, while the server still answers from what it held before.
+static STAGED: MainThreadCell<Option<Policies>> = MainThreadCell::new(None);
 /// A number that grows with each change.
 static VERSION: AtomicU64 = AtomicU64::new(1);
 static ON_CHANGE: OnceLock<PoliciesChanged> = OnceLock::new();
@@ -73,9 +75,38 @@ pub(crate) fn remove(main_thread: MainThread<'_>, name: &[u8]) -> bool {
     removed
 }
 
-/// Removes all policies.
+/// Begins a load: what it brings replaces all policies, or is kept apart if [`stage`] was called.
 pub(super) fn clear(main_thread: MainThread<'_>) {
-    with_mut(main_thread, |policies| *policies = Policies::new());
+    load(main_thread, Policies::new());
+}
+
+fn load(main_thread: MainThread<'_>, loaded: Policies) {
+    let mut loaded = Some(loaded);
+    STAGED.with(main_thread, |staged| {
+        if staged.is_some() {
+            *staged = loaded.take();
+        }
+    });
+    if let Some(loaded) = loaded {
+        with_mut(main_thread, |policies| *policies = loaded);
+    }
+}
+
+/// Keeps what is loaded from now on apart, until [`take_staged`] or [`discard_staged`].
+pub(super) fn stage(main_thread: MainThread<'_>) {
+    STAGED.with(main_thread, |staged| *staged = Some(Policies::new()));
+}
+
+/// Replaces all policies by those that were loaded apart.
+pub(super) fn take_staged(main_thread: MainThread<'_>) {
+    if let Some(Some(loaded)) = STAGED.with(main_thread, Option::take) {
+        with_mut(main_thread, |policies| *policies = loaded);
+    }
+}
+
+/// Forgets the policies that were loaded apart.
+pub(super) fn discard_staged(main_thread: MainThread<'_>) {
+    STAGED.with(main_thread, Option::take);
 }
 
 /// Whether the policy that the limits belong to has exactly these limits.
@@ -92,6 +123,6 @@ pub(crate) fn encode(main_thread: MainThread<'_>) -> Option<Vec<u8>> {
 /// Replaces all policies by those of a file. Returns `false` if the bytes are invalid.
 pub(crate) fn restore(main_thread: MainThread<'_>, bytes: &[u8]) -> bool {
     let Some(restored) = Policies::decode(bytes) else { return false };
-    with_mut(main_thread, |policies| *policies = restored);
+    load(main_thread, restored);
     true
 }

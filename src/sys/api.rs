@@ -36,7 +36,9 @@ macro_rules! required {
 
 // All of them came with or before Redis 7.0.
 required! {
+    RedisModule_ACLAddLogEntry
     RedisModule_ACLCheckCommandPermissions
+    RedisModule_ACLCheckKeyPermissions
     RedisModule_AvoidReplicaTraffic
     RedisModule_BlockClient
     RedisModule_Call
@@ -65,11 +67,14 @@ required! {
     RedisModule_GetClusterNodeInfo
     RedisModule_GetCommand
     RedisModule_GetContextFlags
+    RedisModule_GetContextFromIO
     RedisModule_GetDbIdFromOptCtx
     RedisModule_GetDetachedThreadSafeContext
+    RedisModule_GetKeyNameFromIO
     RedisModule_GetKeyNameFromOptCtx
     RedisModule_GetModuleUserFromUserName
     RedisModule_GetMyClusterID
+    RedisModule_GetNotifyKeyspaceEvents
     RedisModule_GetRandomHexChars
     RedisModule_GetSelectedDb
     RedisModule_GetServerInfo
@@ -85,10 +90,12 @@ required! {
     RedisModule_LoadConfigs
     RedisModule_LoadStringBuffer
     RedisModule_Log
+    RedisModule_LogIOError
     RedisModule_Milliseconds
     RedisModule_ModuleTypeGetType
     RedisModule_ModuleTypeGetValue
     RedisModule_ModuleTypeSetValue
+    RedisModule_NotifyKeyspaceEvent
     RedisModule_OpenKey
     RedisModule_RegisterInfoFunc
     RedisModule_RegisterStringConfig

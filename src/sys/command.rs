@@ -62,6 +62,8 @@ pub(crate) struct Command {
     /// `None` for a command that consists of its subcommands.
     pub(crate) run: Option<Entry>,
     pub(crate) docs: Docs,
+    /// Hints for clients and proxies, as `COMMAND INFO` shows them.
+    pub(crate) tips: Option<&'static CStr>,
     pub(crate) subcommands: &'static [Self],
 }
 
@@ -185,7 +187,14 @@ fn describe(handle: *mut raw::RedisModuleCommand, command: &Command, own: Option
             return false;
         }
     }
-    document(handle, &command.docs)
+    document(handle, &command.docs, command.tips)
+}
+
+/// Whether the server has ACL categories for a module's commands, from 7.2 on. Before, a module's command is in none, not even
+/// in `@dangerous`, so a rule about categories never takes it from a user.
+pub(crate) fn has_categories(_: &Context<'_>) -> bool {
+    // SAFETY: rule 3: whether the call is there tells which server this is.
+    unsafe { raw::RedisModule_SetCommandACLCategories }.is_some()
 }
 
 /// Makes an ACL category known. Returns whether the server knows categories of modules, and took it.

@@ -60,7 +60,11 @@ pub(crate) enum Kind {
 }
 
 /// Tells the server what there is to say of a command.
-pub(super) fn document(command: *mut raw::RedisModuleCommand, docs: &Docs) -> bool {
+pub(super) fn document(
+    command: *mut raw::RedisModuleCommand,
+    docs: &Docs,
+    tips: Option<&'static CStr>,
+) -> bool {
     let mut keys = [key_spec(docs), EMPTY_KEY_SPEC];
     let key = raw::RedisModuleCommandArg {
         name: c"key".as_ptr(),
@@ -88,7 +92,7 @@ pub(super) fn document(command: *mut raw::RedisModuleCommand, docs: &Docs) -> bo
         complexity: docs.complexity.as_ptr(),
         since: docs.since.as_ptr(),
         history: null_mut(),
-        tips: null(),
+        tips: tips.map_or(null(), CStr::as_ptr),
         arity: docs.arity,
         key_specs: keys.as_mut_ptr(),
         args: if has_args { args.as_mut_ptr() } else { null_mut() },

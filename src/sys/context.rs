@@ -11,7 +11,7 @@
 //!   other code can run, and no two borrows of one value overlap, however often its key is opened.
 //!
 //! What a context can do is spread over files by subject: `clock.rs`, `server_state.rs`, `replicate.rs`, `log.rs`,
-//! `write_refusal.rs`, `user.rs`, `key.rs`, `timer.rs`, `detached_context.rs`.
+//! `notify.rs`, `write_refusal.rs`, `user.rs`, `key.rs`, `timer.rs`, `detached_context.rs`.
 
 use std::marker::PhantomData;
 

@@ -7,6 +7,7 @@ use redis_module::raw;
 use super::api::api;
 use super::context::{Context, with_context};
 use super::guard::guarded;
+use super::product::is_valkey;
 use super::{open_keys, other_modules};
 
 /// Something that happened to the server.
@@ -20,6 +21,13 @@ pub(crate) enum ServerEvent {
     LoadStarted,
     /// It has loaded the file, or as much of it as it could.
     LoadEnded,
+    /// It is about to load its primary's copy beside what it holds. [`Self::LoadStarted`] and [`Self::LoadEnded`] follow, and
+    /// one of the next two comes between them or after them.
+    StagedLoadStarted,
+    /// What it has loaded beside is discarded.
+    StagedLoadAborted,
+    /// What it has loaded beside has just replaced all that it held.
+    StagedLoadCompleted,
     /// It forked: for a snapshot, a replica's first copy, or an AOF rewrite.
     Forked,
     /// A child that it forked has ended.
@@ -34,15 +42,24 @@ pub(crate) enum ServerEvent {
     Flushed(Option<i32>),
     /// Two databases have changed places.
     Swapped(i32, i32),
+    /// Slots of the cluster are moving to or from this node, or have moved.
+    SlotsMoved,
 }
 
 impl ServerEvent {
     /// Whether values go, or become those of other keys, without a word about each of them.
     const fn replaces_keys(self) -> bool {
         match self {
-            Self::Flushed(_) | Self::Swapped(..) | Self::LoadStarted | Self::LoadEnded => true,
+            Self::Flushed(_)
+            | Self::Swapped(..)
+            | Self::LoadStarted
+            | Self::LoadEnded
+            | Self::StagedLoadCompleted
+            | Self::SlotsMoved => true,
             Self::RoleChanged
             | Self::ReplicaChanged
+            | Self::StagedLoadStarted
+            | Self::StagedLoadAborted
             | Self::Forked
             | Self::ForkEnded
             | Self::RewriteStarted
@@ -57,12 +74,27 @@ pub(crate) trait EventHandler {
     fn handle(context: &mut Context<'_>, event: ServerEvent);
 }
 
+/// `VALKEYMODULE_EVENT_ATOMIC_SLOT_MIGRATION` of `valkeymodule.h`, from Valkey 9.0 on.
+const VALKEY_SLOT_MIGRATION: &[u64] = &[19];
+/// Redis has these from 8.4 on. To Valkey, the first is another event.
+const REDIS_SLOT_MIGRATION: &[u64] =
+    &[raw::REDISMODULE_EVENT_CLUSTER_SLOT_MIGRATION, raw::REDISMODULE_EVENT_CLUSTER_SLOT_MIGRATION_TRIM];
+
 /// Subscribes `H` to all of them.
 pub(crate) fn subscribe<H: EventHandler>(context: &Context<'_>) -> bool {
+    let subscribe = |id| {
+        let event = raw::RedisModuleEvent { id, dataver: 1 };
+        // SAFETY: the context is live (rule 2 of `sys`), and the callback has the type asked for.
+        unsafe { api!(RedisModule_SubscribeToServerEvent(context.as_ptr(), event, Some(handle::<H>))) == 0 }
+    };
+    // An earlier server refuses these, and never moves slots in this way.
+    let of_slots = if is_valkey() { VALKEY_SLOT_MIGRATION } else { REDIS_SLOT_MIGRATION };
+    of_slots.iter().for_each(|id| _ = subscribe(*id));
     [
         raw::REDISMODULE_EVENT_REPLICATION_ROLE_CHANGED,
         raw::REDISMODULE_EVENT_REPLICA_CHANGE,
         raw::REDISMODULE_EVENT_LOADING,
+        raw::REDISMODULE_EVENT_REPL_ASYNC_LOAD,
         raw::REDISMODULE_EVENT_FORK_CHILD,
         raw::REDISMODULE_EVENT_PERSISTENCE,
         raw::REDISMODULE_EVENT_CONFIG,
@@ -71,11 +103,7 @@ pub(crate) fn subscribe<H: EventHandler>(context: &Context<'_>) -> bool {
         raw::REDISMODULE_EVENT_MODULE_CHANGE,
     ]
     .into_iter()
-    .all(|id| {
-        let event = raw::RedisModuleEvent { id, dataver: 1 };
-        // SAFETY: the context is live (rule 2 of `sys`), and the callback has the type asked for.
-        unsafe { api!(RedisModule_SubscribeToServerEvent(context.as_ptr(), event, Some(handle::<H>))) == 0 }
-    })
+    .all(subscribe)
 }
 
 unsafe extern "C" fn handle<H: EventHandler>(
@@ -111,6 +139,13 @@ unsafe fn read(event: raw::RedisModuleEvent, phase: u64, data: *const c_void) ->
             }
             _ => ServerEvent::LoadStarted, // there is one for each kind of file
         },
+        raw::REDISMODULE_EVENT_REPL_ASYNC_LOAD => match phase {
+            raw::REDISMODULE_SUBEVENT_REPL_ASYNC_LOAD_STARTED => ServerEvent::StagedLoadStarted,
+            raw::REDISMODULE_SUBEVENT_REPL_ASYNC_LOAD_COMPLETED => ServerEvent::StagedLoadCompleted,
+            _ => ServerEvent::StagedLoadAborted,
+        },
+        raw::REDISMODULE_EVENT_CLUSTER_SLOT_MIGRATION
+        | raw::REDISMODULE_EVENT_CLUSTER_SLOT_MIGRATION_TRIM => ServerEvent::SlotsMoved, // Valkey's is one of the two
         raw::REDISMODULE_EVENT_FORK_CHILD => match phase {
             raw::REDISMODULE_SUBEVENT_FORK_CHILD_BORN => ServerEvent::Forked,
             _ => ServerEvent::ForkEnded,

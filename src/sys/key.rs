@@ -61,7 +61,7 @@ impl<'a> Context<'a> {
 
     /// Closes the handles of this callback's keys before other code may run, if there is any.
     #[cold]
-    fn shelter_open_keys(&self) {
+    pub(super) fn shelter_open_keys(&self) {
         if other_modules::are_loaded() {
             open_keys::close_handles(self.main_thread(), self.outer_keys());
         }

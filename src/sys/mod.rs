@@ -14,11 +14,11 @@
 //!
 //! | files | what they wrap |
 //! |---|---|
-//! | `module`, `api`, `alloc`, `guard` | the module itself: loading, calls, memory, panics |
+//! | `module`, `product`, `api`, `alloc`, `guard` | the module itself: loading, servers, calls, memory, panics |
 //! | `main_thread`, `fork_locks` | threads and forks |
 //! | `command`, `command_docs`, `args`, `reply`, `user` | commands |
 //! | `context`, `clock`, `server_state`, `server_info`, `random`, `log` | what a callback can ask and say |
-//! | `key`, `open_keys`, `other_modules`, `replicate`, `write_refusal` | keys, and who hears of their changes |
+//! | `key`, `open_keys`, `other_modules`, `replicate`, `notify`, `write_refusal` | keys, and who hears of their changes |
 //! | `data_type`, `type_handle`, `aof_rewrite` | the types of keys, and files |
 //! | `blocked`, `timer`, `detached_context`, `owned_string` | what outlives a command |
 //! | `config`, `info`, `events` | `CONFIG`, `INFO`, server events |
@@ -49,9 +49,11 @@ pub(crate) mod key;
 pub(crate) mod log;
 pub(crate) mod main_thread;
 mod module;
+mod notify;
 mod open_keys;
 mod other_modules;
 pub(crate) mod owned_string;
+mod product;
 pub(crate) mod random;
 mod replicate;
 pub(crate) mod reply;

@@ -10,6 +10,7 @@ use super::args::Args;
 use super::context::{Context, with_context};
 use super::guard::guarded;
 use super::log::Level;
+use super::product::is_valkey;
 use super::{fork_locks, other_modules, owned_string};
 
 #[global_allocator]
@@ -50,6 +51,25 @@ unsafe extern "C" fn RedisModule_OnLoad(
     c_int::from(!loaded)
 }
 
+/// `VALKEYMODULE_OPTIONS_HANDLE_ATOMIC_SLOT_MIGRATION` of `valkeymodule.h`, from Valkey 9.0 on.
+const HANDLE_ATOMIC_SLOT_MIGRATION: u32 = 1 << 5;
+
+/// What the module says it can handle. `docs/DESIGN.md` lists how it does.
+///
+/// * A short read is an error of that load instead of the end of the server.
+/// * A key that was opened for writing is not announced as changed unless it was.
+/// * A replica may load its primary's copy while it still answers from what it held before.
+/// * On Valkey, slots may move as a whole.
+fn options() -> u32 {
+    let options = raw::REDISMODULE_OPTIONS_HANDLE_IO_ERRORS
+        | raw::REDISMODULE_OPTION_NO_IMPLICIT_SIGNAL_MODIFIED
+        | raw::REDISMODULE_OPTIONS_HANDLE_REPL_ASYNC_LOAD;
+    // SAFETY: rule 3 of `sys`: the call exists from 7.2 on, and is asked for here. It takes nothing.
+    let known = unsafe { raw::RedisModule_GetModuleOptionsAll.map_or(0, |all| all()) }.cast_unsigned();
+    let more = if is_valkey() { known & HANDLE_ATOMIC_SLOT_MIGRATION } else { 0 };
+    options | more
+}
+
 /// Loads the module, if the server is one that it can run on.
 fn load(context: &mut Context<'_>, args: Args<'_>) -> bool {
     if !is_complete() {
@@ -69,12 +89,8 @@ fn load(context: &mut Context<'_>, args: Args<'_>) -> bool {
         );
         return false;
     }
-    // With these options a short read is an error of that load instead of the end of the server. And a key that was opened for
-    // writing is not announced as changed unless it was.
-    let options =
-        raw::REDISMODULE_OPTIONS_HANDLE_IO_ERRORS | raw::REDISMODULE_OPTION_NO_IMPLICIT_SIGNAL_MODIFIED;
     // SAFETY: the context is live.
-    unsafe { api!(RedisModule_SetModuleOptions(context.as_ptr(), options.cast_signed())) }
+    unsafe { api!(RedisModule_SetModuleOptions(context.as_ptr(), options().cast_signed())) }
     if !fork_locks::load(context.main_thread()) {
         return false;
     }

@@ -53,6 +53,25 @@ impl Context<'_> {
         self.has_flags(raw::REDISMODULE_CTX_FLAGS_LOADING | raw::REDISMODULE_CTX_FLAGS_REPLICATED)
     }
 
+    /// Whether the command comes from the AOF that the server loads.
+    pub(crate) fn is_loading_aof(&self) -> bool {
+        const CLIENT_ID_AOF: u64 = u64::MAX; // of the server: the id of the client that runs the commands of an AOF
+        // SAFETY: the context is live (rule 2 of `sys`).
+        let id = unsafe { api!(RedisModule_GetClientId(self.as_ptr())) };
+        id == CLIENT_ID_AOF && self.has_flags(raw::REDISMODULE_CTX_FLAGS_LOADING)
+    }
+
+    /// Whether the command comes from this replica's primary, or from the AOF that the server loads.
+    pub(crate) fn is_obeying(&self) -> bool {
+        self.has_flags(raw::REDISMODULE_CTX_FLAGS_REPLICATED) || self.is_loading_aof()
+    }
+
+    /// Ends the server at once, as the server itself does if it cannot load its data. The reason should be in the log.
+    #[expect(clippy::unused_self, reason = "the context proves the main thread")]
+    pub(crate) fn end_server(&self) -> ! {
+        std::process::exit(1)
+    }
+
     /// Whether this process is a child that the server forked, with a copy of all its memory.
     pub(super) fn is_forked(&self) -> bool {
         self.has_flags(raw::REDISMODULE_CTX_FLAGS_IS_CHILD)

@@ -9,6 +9,7 @@ use rl_core::queue::{Ahead, Claims, Lane, Line, Place, Places, Wait};
 
 use super::clients::Clients;
 use super::room::{Again, Request, WaitingClient, any, now, with};
+use super::serve::refusal;
 use crate::sys::args::{Arg, Args};
 use crate::sys::blocked;
 use crate::sys::context::Context;
@@ -33,10 +34,13 @@ pub(crate) fn line_of<T>(
 
 /// Makes the client of a command wait. `keys` are the words that are its keys. It is not answered now.
 ///
+/// A server may refuse to block a client, as Valkey does if the client is subscribed to a channel. Such a request is
+/// answered at once, as without `WAIT`.
+///
 /// # Errors
 /// [`Fault::Busy`].
 pub(crate) fn join(
-    context: &Context<'_>,
+    context: &mut Context<'_>,
     reply: Reply<'_>,
     args: Args<'_>,
     keys: Range<usize>,
@@ -67,8 +71,8 @@ pub(crate) fn join(
     let client = match blocked::block::<Clients>(context, &request.user, reply) {
         Ok(client) => client,
         Err(reply) => {
-            reply.fault(Fault::Busy);
-            return Err(Fault::Busy);
+            refusal(context, args, &request, wait.lane)(reply);
+            return Ok(());
         }
     };
     let id = client.id();

@@ -45,10 +45,19 @@ pub(crate) fn hear(main_thread: MainThread<'_>, event: ServerEvent) {
             room.lines.mark_all(Some(first));
             room.lines.mark_all(Some(second));
         }),
-        ServerEvent::LoadEnded | ServerEvent::RoleChanged => {
-            with(main_thread, |room| room.lines.mark_all(None))
-        }
-        _ => {}
+        ServerEvent::LoadEnded
+        | ServerEvent::RoleChanged
+        | ServerEvent::StagedLoadCompleted
+        | ServerEvent::SlotsMoved => with(main_thread, |room| room.lines.mark_all(None)),
+        ServerEvent::ReplicaChanged
+        | ServerEvent::LoadStarted
+        | ServerEvent::StagedLoadStarted
+        | ServerEvent::StagedLoadAborted
+        | ServerEvent::Forked
+        | ServerEvent::ForkEnded
+        | ServerEvent::RewriteStarted
+        | ServerEvent::Saved
+        | ServerEvent::Configured => {}
     }
 }
 

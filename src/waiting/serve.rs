@@ -124,7 +124,7 @@ impl Server for Room<'_, '_> {
 
 /// What the server would answer if it refused the command before it runs.
 fn refused(context: &mut Context<'_>, args: Args<'_>, request: &Request) -> Option<Turn<Answer>> {
-    if !request.user.may_run(context, args) {
+    if !request.user.may_still_run(context, args, request.keys.clone()) {
         return Some(refuse(Fault::NoPermission));
     }
     let mut keys = request.keys.clone().filter_map(|at| args.get(at));

@@ -106,12 +106,15 @@ fn modules_have_categories(conn: &mut Conn) -> bool {
 #[test]
 fn effects_are_dangerous_and_limits_are_not() {
     let server = Server::start(&[]);
-    let mut conn = if modules_have_categories(&mut server.connect()) {
-        login(&server, "~* +@all -@dangerous")
-    } else {
-        login(&server, "~* +@all -@dangerous -rl.apply")
-    };
-    assert!(forbidden(&mut conn, "RL.APPLY k x"));
+    let effect = ["RL.APPLY", "k", "slide 2524608000000 1 5 60000"];
+    for rules in ["~* +@all -@admin", "~* +@all -@admin -@dangerous", "~* +@all -@dangerous"] {
+        let mut conn = login(&server, rules);
+        assert!(conn.call(&effect).error().starts_with("NOPERM"), "{rules}");
+        let script = "return redis.call('RL.APPLY', KEYS[1], 'slide 2524608000000 1 5 60000')";
+        assert!(conn.call(&["EVAL", script, "1", "k"]).is_error(), "{rules}");
+        assert_eq!(conn.ask("DBSIZE").int(), 0);
+    }
+    let mut conn = login(&server, "~* +@all -@dangerous");
     for line in
         ["RL.SLIDE s 5 60", "RL.WINDOW w 5 60", "RL.BUCKET b 5 1", "RL.PEEK s", "RL.REFUND s 1", "RL.INFO s"]
     {
@@ -120,6 +123,28 @@ fn effects_are_dangerous_and_limits_are_not() {
     for line in TAKES_OR_GIVES {
         assert!(!forbidden(&mut conn, line), "{line}");
     }
+}
+
+#[test]
+fn a_user_who_moves_data_may_be_given_effects() {
+    let server = Server::start(&[]);
+    let mut admin = server.connect();
+    let effect = "slide 2524608000000 1 5 60000";
+    if modules_have_categories(&mut admin) {
+        let mut conn = login(&server, "~* +@all -@dangerous +rl.apply");
+        conn.apply("k", effect);
+        return;
+    }
+    let mut conn = login(&server, "~* +rl.apply +replicaof");
+    conn.apply("k", effect);
+    let mut conn = login(&server, "~* +rl.apply");
+    let refused = conn.call(&["RL.APPLY", "k", effect]);
+    assert!(refused.error().starts_with("NOPERM RL.APPLY needs the right"), "{refused:?}");
+    admin.done("CONFIG SET rl.apply-from-clients yes");
+    conn.apply("k", effect);
+    admin.done("CONFIG SET rl.apply-from-clients auto");
+    assert!(conn.call(&["RL.APPLY", "k", effect]).is_error());
+    assert!(admin.ask("CONFIG SET rl.apply-from-clients no").is_error());
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The append-only file: nothing that was answered is lost, and loading the file charges nothing twice.
 
+use std::fs;
 use std::thread;
 
 use crate::common::load::{self, expiries, let_short_ones_expire};
@@ -174,4 +175,70 @@ fn loading_the_file_again_and_again_charges_nothing_twice() {
             assert_eq!(conn.ask(&format!("RL.PEEK {key}")).five()[..3], [1, 6, 4], "{key}");
         }
     }
+}
+
+/// Replaces a byte in the increment of a stopped server's file: the first byte of the argument that follows `before`.
+fn damage(server: &Server, before: &[u8], byte: u8) {
+    let dir = server.dir().join("appendonlydir");
+    let path = dir.join("appendonly.aof.1.incr.aof");
+    let mut file = fs::read(&path).unwrap();
+    let length = before.len() + file.windows(before.len()).position(|part| part == before).unwrap();
+    let end = file[length..].iter().position(|byte| *byte == b'\n').unwrap();
+    file[length + end + 1] = byte;
+    fs::write(path, file).unwrap();
+}
+
+#[test]
+fn a_file_with_an_effect_that_cannot_be_read_is_not_loaded() {
+    let mut server = Server::start(&ALWAYS);
+    let mut conn = server.connect();
+    conn.call(&[b"RL.SLIDE", b"k\xff\n" as &[u8], b"5", b"1d", b"COST", b"2"]);
+    conn.done("RL.SLIDE other 5 1d COST 2");
+    server.kill();
+    damage(&server, b"k\xff\n\r\n", 0xff);
+    let log = server.restart().expect_err("it starts with one admission lost");
+    assert!(
+        log.contains(
+            r"redis-rl: the append-only file has a command for k\xff\n that cannot be run: ERR effect"
+        ),
+        "{log}"
+    );
+    assert!(!log.contains("BUG REPORT") && log.contains("rl.aof-load-invalid"), "{log}");
+    server.crash_and_restart_with("rl.aof-load-invalid yes");
+    let mut conn = server.connect();
+    assert_eq!(conn.ask("RL.PEEK other").five()[..3], [1, 5, 3], "what can be read is there");
+    assert_eq!(conn.ask("DBSIZE").int(), 1);
+    assert!(server.log().contains("left out"), "{}", server.log());
+}
+
+#[test]
+fn an_effect_of_a_transaction_that_cannot_be_read_counts_as_well() {
+    let mut server = Server::start(&ALWAYS);
+    server.connect().multi(&["RL.SLIDE first 5 1d", "RL.SLIDE second 5 1d"]);
+    server.kill();
+    damage(&server, b"second\r\n", 0xff);
+    let log = server.restart().expect_err("it starts with one admission lost");
+    assert!(log.contains("the append-only file has a command for second that cannot be run"), "{log}");
+}
+
+#[test]
+fn a_file_with_a_policy_that_cannot_be_read_is_not_loaded() {
+    let mut server = Server::start(&ALWAYS);
+    let mut conn = server.connect();
+    conn.done("RL.POLICY SET p LIMIT a 5 1d");
+    conn.done("RL.POLICY SET other LIMIT a 5 1d");
+    server.kill();
+    damage(&server, b"SET\r\n$1\r\np\r\n", b'Q');
+    let log = server.restart().expect_err("it starts without a policy");
+    assert!(log.contains("the append-only file has a command for p that cannot be run"), "{log}");
+    server.crash_and_restart_with("rl.aof-load-invalid yes");
+    assert_eq!(server.connect().ask("RL.POLICY LIST").words(), ["other"]);
+}
+
+#[test]
+fn a_client_that_sends_what_cannot_be_read_ends_nothing() {
+    let server = Server::start(&ALWAYS);
+    let mut conn = server.connect();
+    assert!(conn.ask("RL.APPLY k x").is_error() && conn.ask("RL.POLICY SET p QIMIT a 5 1d").is_error());
+    server.assert_alive();
 }

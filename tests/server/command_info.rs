@@ -268,3 +268,18 @@ fn the_module_is_listed_under_its_name() {
     expected.sort_unstable();
     assert_eq!(commands, expected);
 }
+
+#[test]
+fn what_changes_with_time_alone_is_not_to_be_kept() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    for (name, expected) in [
+        ("RL.PEEK", &["nondeterministic_output"][..]),
+        ("RL.INFO", &["nondeterministic_output"]),
+        ("RL.TOP", &["nondeterministic_output"]),
+        ("RL.SLIDE", &[]),
+    ] {
+        let info = conn.ask(&format!("COMMAND INFO {name}"));
+        assert_eq!(info.list()[0].list()[7].words(), expected, "{name}");
+    }
+}

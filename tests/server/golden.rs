@@ -61,8 +61,12 @@ fn told(reply: &Value) -> Value {
     Value::Array(fields.chunks(2).filter(is_told).flatten().cloned().collect())
 }
 
-/// Whether a reply is the one expected, in which `*` stands for any word.
+/// Whether a reply is the one expected, in which `*` stands for any word. `WRONGTYPE` says more today than it did.
 fn is_as_expected(reply: &str, expected: &str) -> bool {
+    const WRONG_TYPE: &str = r"!WRONGTYPE\x20";
+    if expected.starts_with(WRONG_TYPE) {
+        return reply.starts_with(WRONG_TYPE);
+    }
     let (got, wanted): (Vec<_>, Vec<_>) = (reply.split(' ').collect(), expected.split(' ').collect());
     got.len() == wanted.len() && got.iter().zip(&wanted).all(|(got, wanted)| *wanted == "*" || got == wanted)
 }

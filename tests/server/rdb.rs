@@ -3,7 +3,7 @@
 use crate::common::clock::{ahead, now, wait_for_clock};
 use crate::common::load::{self, expiries, let_short_ones_expire};
 use crate::common::quota::{admission, slide, window};
-use crate::common::{Conn, Random, Server, Value};
+use crate::common::{Conn, Random, Server, Value, wait_until};
 
 /// Creates one key of each type with its clock ahead, and one with a dense log.
 fn fill(conn: &mut Conn) -> [&'static str; 5] {
@@ -117,4 +117,40 @@ fn equal_states_are_equal_bytes_however_they_came_about() {
     conn.apply("two", &format!("slide {begin} 2 5 1000"));
     assert_eq!(value_digest(&mut conn, "one"), value_digest(&mut conn, "two"));
     assert_eq!(conn.ask("DUMP one"), conn.ask("DUMP two"));
+}
+
+/// Makes a server without the module copy everything of the primary anew. Returns its log if it has ended.
+fn follow(primary: &Server, plain: &mut Server) -> Result<(), String> {
+    let mut conn = plain.connect();
+    conn.done(&format!("REPLICAOF 127.0.0.1 {}", primary.port()));
+    let mut ended = false;
+    wait_until("it follows, or has ended", || {
+        conn.send(&["INFO", "replication"]);
+        let told = conn.try_receive();
+        ended = told.is_err();
+        told.is_ok_and(|told| told.text().contains("master_link_status:up")) || ended
+    });
+    if ended {
+        return Err(plain.log());
+    }
+    conn.done("REPLICAOF NO ONE");
+    Ok(())
+}
+
+#[test]
+fn a_replica_without_the_module_follows_until_there_is_something_of_it() {
+    let primary = Server::start_tcp(&[]);
+    let mut conn = primary.connect();
+    conn.done("SET x y");
+    let mut plain = Server::start_without_module();
+    if conn.is_at_least(7, 2) {
+        assert_eq!(follow(&primary, &mut plain), Ok(()));
+        for line in ["RL.POLICY SET p LIMIT a 5 1d", "RL.POLICY DEL p", "RL.SLIDE k 5 1d", "DEL k"] {
+            conn.done(line);
+        }
+        assert_eq!(follow(&primary, &mut plain), Ok(()), "everything of the module is gone again");
+        conn.done("RL.POLICY SET p LIMIT a 5 1d");
+    }
+    let log = follow(&primary, &mut plain).unwrap_err();
+    assert!(log.contains("no matching module 'ratelimit'"), "{log}");
 }

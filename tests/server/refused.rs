@@ -6,7 +6,7 @@ use crate::common::conn::fill;
 
 #[test]
 fn another_type_or_another_algorithm_is_a_wrong_type() {
-    let server = Server::start(&[]);
+    let server = Server::start(&["rl.cl-throttle yes"]);
     let mut conn = server.connect();
     conn.done("SET string x");
     conn.done("RPUSH list x");
@@ -26,23 +26,46 @@ fn another_type_or_another_algorithm_is_a_wrong_type() {
             "RL.INFO ?",
         ] {
             let reply = conn.call(&fill(command, foreign));
-            assert!(reply.error().starts_with("WRONGTYPE "), "{command} with {foreign}: {reply:?}");
+            let text = "WRONGTYPE Operation against a key holding the wrong kind of value";
+            assert_eq!(reply.error(), text, "{command} with {foreign}");
         }
         for effect in ["slide 1 1 5 60", "window 1 1 5 60 0", "bucket 1 1 5 1 60", "refund 1 1"] {
             let reply = conn.call(&["RL.APPLY", foreign, effect]);
             assert!(reply.error().starts_with("WRONGTYPE "), "{effect} on {foreign}: {reply:?}");
         }
     }
-    for (command, others) in [
-        ("RL.SLIDE ? 5 1h", ["window", "bucket"]),
-        ("RL.WINDOW ? 5 3650d", ["slide", "bucket"]),
-        ("RL.BUCKET ? 5 1 1h", ["slide", "window"]),
+    conn.done("RL.QUOTA quota LIMIT a 5 1h");
+    let before_others = conn.digest();
+    for (command, effect, own) in [
+        ("RL.SLIDE ? 5 1h", "slide 1 1 5 60", "slide"),
+        ("RL.WINDOW ? 5 3650d", "window 1 1 5 60 0", "window"),
+        ("RL.BUCKET ? 5 1 1h", "bucket 1 1 5 1 60", "bucket"),
+        ("RL.QUOTA ? LIMIT a 5 1h", "", "quota"),
+        ("RL.SETTLE ? r", "", "quota"),
+        ("RL.CANCEL ? r", "", "quota"),
+        ("RL.RENEW ? r 60", "", "quota"),
+        ("CL.THROTTLE ? 4 1 60 0", "", "bucket"),
     ] {
-        for other in others {
+        for (other, held) in [
+            ("slide", "a sliding window"),
+            ("window", "a fixed window"),
+            ("bucket", "a token bucket"),
+            ("quota", "a quota"),
+        ] {
+            if other == own {
+                continue;
+            }
+            let text = format!("WRONGTYPE Operation against a key holding {held}");
             let reply = conn.call(&fill(command, other));
-            assert!(reply.error().starts_with("WRONGTYPE "), "{command} with {other}: {reply:?}");
+            assert_eq!(reply.error(), text, "{command} with {other}");
+            if !effect.is_empty() {
+                assert_eq!(conn.call(&["RL.APPLY", other, effect]).error(), text, "{effect} on {other}");
+            }
         }
     }
+    assert_eq!(conn.ask("RL.REFUND quota 1").error(), "WRONGTYPE Operation against a key holding a quota");
+    assert_eq!(conn.digest(), before_others);
+    conn.done("DEL quota");
     for command in ["GET", "LLEN", "HLEN", "INCR"] {
         assert!(conn.ask(&format!("{command} slide")).error().starts_with("WRONGTYPE "));
     }

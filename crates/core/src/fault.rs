@@ -125,8 +125,16 @@ faults! {
     Effect = c"ERR effect must be one that this module has written";
     /// Another module removed or replaced a key while a command was changing it.
     KeyChanged = c"TRYAGAIN another module changed the key meanwhile, please ask again";
-    /// The key holds another type, or a limit of another algorithm.
+    /// The key holds a type of the server's own, or of another module.
     WrongType = c"WRONGTYPE Operation against a key holding the wrong kind of value";
+    /// The key holds a sliding window, and the request is about something else.
+    HoldsSlide = c"WRONGTYPE Operation against a key holding a sliding window";
+    /// The key holds a fixed window, and the request is about something else.
+    HoldsWindow = c"WRONGTYPE Operation against a key holding a fixed window";
+    /// The key holds a token bucket, and the request is about something else.
+    HoldsBucket = c"WRONGTYPE Operation against a key holding a token bucket";
+    /// The key holds a quota, and the request is about one limit.
+    HoldsQuota = c"WRONGTYPE Operation against a key holding a quota";
 }
 
 /// The result of a function that can fail because of a client's input.

@@ -21,44 +21,44 @@ impl Value {
     /// Returns the state of one limit.
     ///
     /// # Errors
-    /// [`Fault::WrongType`] for a quota.
+    /// [`Fault::HoldsQuota`] for a quota.
     pub fn limit(&self) -> Result<&State> {
         match self {
             Self::Limit(state) => Ok(state),
-            Self::Quota(_) => Err(Fault::WrongType),
+            Self::Quota(_) => Err(Fault::HoldsQuota),
         }
     }
 
     /// Returns the state of one limit, for a change.
     ///
     /// # Errors
-    /// [`Fault::WrongType`] for a quota.
+    /// [`Fault::HoldsQuota`] for a quota.
     pub fn limit_mut(&mut self) -> Result<&mut State> {
         match self {
             Self::Limit(state) => Ok(state),
-            Self::Quota(_) => Err(Fault::WrongType),
+            Self::Quota(_) => Err(Fault::HoldsQuota),
         }
     }
 
     /// Returns the quota.
     ///
     /// # Errors
-    /// [`Fault::WrongType`] for one limit.
+    /// [`Fault::HoldsSlide`], [`Fault::HoldsWindow`] or [`Fault::HoldsBucket`] for one limit.
     pub fn quota(&self) -> Result<&Quota> {
         match self {
             Self::Quota(quota) => Ok(quota),
-            Self::Limit(_) => Err(Fault::WrongType),
+            Self::Limit(state) => Err(state.rule().kind().held()),
         }
     }
 
     /// Returns the quota, for a change.
     ///
     /// # Errors
-    /// [`Fault::WrongType`] for one limit.
+    /// [`Fault::HoldsSlide`], [`Fault::HoldsWindow`] or [`Fault::HoldsBucket`] for one limit.
     pub fn quota_mut(&mut self) -> Result<&mut Quota> {
         match self {
             Self::Quota(quota) => Ok(quota),
-            Self::Limit(_) => Err(Fault::WrongType),
+            Self::Limit(state) => Err(state.rule().kind().held()),
         }
     }
 

@@ -133,8 +133,8 @@ proptest! {
         let before = codec::encode(&state);
         let applied = LimitEffect::Admit { rule: other, at: at(TODAY), cost: 1 }.apply(&mut state);
         if other.algorithm() != rules[0].algorithm() {
-            prop_assert_eq!(applied, Err(Fault::WrongType));
-            prop_assert_eq!(state.decide(&other, 1, at(TODAY)), Err(Fault::WrongType));
+            prop_assert_eq!(applied, Err(rules[0].kind().held()));
+            prop_assert_eq!(state.decide(&other, 1, at(TODAY)), Err(rules[0].kind().held()));
             prop_assert_eq!(codec::encode(&state), before);
         } else {
             prop_assert!(applied.is_ok());

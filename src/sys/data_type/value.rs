@@ -31,6 +31,9 @@ pub(crate) trait Value: Clone + Send + 'static {
     /// Moves what it has on the heap.
     fn relocate(&mut self, mover: &mut impl Relocate);
 
+    /// What the auxiliary data of a file is, for a log line.
+    const AUX: &'static [u8];
+
     /// The auxiliary data of a file, before its keys; `None` if there is none.
     fn encode_aux(main_thread: MainThread<'_>) -> Option<Vec<u8>>;
     /// Takes over the auxiliary data of a file. Returns `false` if it is invalid. The bytes may be anything.

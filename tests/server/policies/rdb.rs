@@ -114,6 +114,7 @@ fn a_damaged_file_is_refused_and_does_no_harm() {
         let log = server.restart().expect_err(&format!("it takes damage {turn}"));
         assert!(!log.contains("BUG REPORT"), "{turn}: {log}");
         assert!(log.contains("AUX") || turn == damages.len() - 1, "{turn}: {log}");
+        assert!(log.contains("redis-rl: the policies that the file holds"), "{turn}: {log}");
     }
     fs::write(&path, whole).unwrap();
     server.restart().unwrap();

@@ -97,3 +97,75 @@ fn a_transaction_or_a_script_may_admit_waiters() {
     conn.call(&["EVAL", "return redis.call('RL.REFUND', KEYS[1], '1')", "1", "k"]);
     assert_no_waiters(&mut conn);
 }
+
+/// Whether the server blocks a client that is subscribed. Valkey does not.
+fn blocks_subscribers(conn: &mut Conn) -> bool {
+    conn.info("valkey_version").is_none()
+}
+
+/// Returns a client in RESP3 that has sent `line` and has received what the server answers to it.
+fn subscribed(server: &Server, line: &str) -> Conn {
+    let mut conn = server.connect();
+    conn.done("HELLO 3");
+    conn.done(line);
+    conn
+}
+
+#[test]
+fn where_the_server_does_not_block_a_subscriber() {
+    let (server, mut conn) = start();
+    for line in ["SUBSCRIBE x", "PSUBSCRIBE x*", "SSUBSCRIBE x"] {
+        for (_, request) in REQUESTS {
+            let mut subscriber = subscribed(&server, line);
+            let request = format!("{request} WAIT 1h PRIORITY HIGH");
+            if blocks_subscribers(&mut conn) {
+                assert!(Waiter::on(&server, subscriber, &request).waits(&mut conn), "{line}, {request}");
+                continue;
+            }
+            let (denied, errors) = (counted(&mut conn, "denied"), counted(&mut conn, "errors"));
+            assert_denied(&subscriber.ask(&request), &request);
+            assert_eq!(counted(&mut conn, "denied"), denied + 1, "{request}");
+            assert_eq!(counted(&mut conn, "errors"), errors, "{request}");
+            assert_eq!(subscriber.ask("PING").text(), "PONG", "{request}");
+            assert_no_waiters(&mut conn);
+        }
+    }
+}
+
+/// Returns the sum of the module's counters of decisions whose names end so.
+fn counted(conn: &mut Conn, what: &str) -> i64 {
+    let commands = ["slide", "window", "bucket", "quota", "mquota"];
+    commands.iter().map(|command| conn.info_number(&format!("rl_{command}_{what}"))).sum()
+}
+
+#[test]
+fn a_subscriber_that_is_denied_is_told_what_it_is_told_without_wait() {
+    let (server, mut conn) = start();
+    if blocks_subscribers(&mut conn) {
+        return;
+    }
+    let mut subscriber = subscribed(&server, "SUBSCRIBE x");
+    let _line = [WANT, "RL.SLIDE k 5 1d COST 3 WAIT 1h"].map(|want| {
+        conn.ask("RL.SLIDE k 5 1d COST 5");
+        Waiter::start(&server, want)
+    });
+    for cost in 1..=5 {
+        let plain = conn.ask(&format!("RL.SLIDE k 5 1d COST {cost}")).five();
+        let told = subscriber.ask(&format!("RL.SLIDE k 5 1d COST {cost} WAIT 1h")).five();
+        assert_eq!(told[..3], plain[..3]);
+        assert!(
+            (plain[3] - told[3]).abs() < 5_000 && (plain[4] - told[4]).abs() < 5_000,
+            "{plain:?} {told:?}"
+        );
+    }
+}
+
+#[test]
+fn a_client_that_monitors_may_touch_no_key() {
+    let (server, mut conn) = start();
+    let mut monitor = server.connect();
+    monitor.done("MONITOR");
+    let reply = monitor.ask("RL.SLIDE s 5 1d WAIT 1h");
+    assert!(reply.error().contains("can't interact with the keyspace"), "{reply:?}");
+    assert_no_waiters(&mut conn);
+}

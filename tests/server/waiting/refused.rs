@@ -32,6 +32,29 @@ fn a_user_without_the_right_any_more_charges_nothing() {
 }
 
 #[test]
+fn a_refusal_is_in_the_log_of_refusals() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    for (revoked, reason, object) in [
+        ("-rl.slide", "command", "RL.SLIDE"),
+        ("resetkeys ~other", "key", "k"),
+        ("resetkeys %R~k", "key", "k"),
+    ] {
+        conn.done("FLUSHALL");
+        conn.done(TAKE);
+        let theirs = Waiter::on(&server, login(&server), WANT);
+        conn.done("ACL LOG RESET");
+        conn.done(&format!("ACL SETUSER u {revoked}"));
+        conn.done("RL.REFUND k 1");
+        assert!(theirs.answer().error().starts_with("NOPERM "), "{revoked}");
+        let log = conn.ask("ACL LOG");
+        assert_eq!(log.list().len(), 1, "{revoked}: {log:?}");
+        let told = ["reason", "context", "object", "username"].map(|field| log.list()[0].get(field).text());
+        assert_eq!(told, [reason, "module", object, "u"], "{revoked}");
+    }
+}
+
+#[test]
 fn a_user_who_regains_the_right_is_admitted() {
     let server = Server::start(&[]);
     let mut conn = server.connect();

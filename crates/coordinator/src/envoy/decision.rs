@@ -120,7 +120,13 @@ pub(super) fn fault_status(fault: Fault) -> Status {
     let text = fault.text().to_str().unwrap_or_default();
     let text = text.split_once(' ').map_or(text, |(_, text)| text);
     match fault {
-        Fault::NoPolicy | Fault::NeedsReserve | Fault::WrongType => Status::failed_precondition(text),
+        Fault::NoPolicy
+        | Fault::NeedsReserve
+        | Fault::WrongType
+        | Fault::HoldsSlide
+        | Fault::HoldsWindow
+        | Fault::HoldsBucket
+        | Fault::HoldsQuota => Status::failed_precondition(text),
         Fault::NoPermission => Status::permission_denied("the back end refuses the command"),
         Fault::OutOfMemory | Fault::Reservations | Fault::Retired => Status::resource_exhausted(text),
         Fault::SlotMoves => Status::unavailable(text),

@@ -54,7 +54,11 @@ impl From<Fault> for Problem {
             Fault::Busy => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_waiters", detail(fault)).retry_after(1)
             }
-            Fault::WrongType => Self::new(
+            Fault::WrongType
+            | Fault::HoldsSlide
+            | Fault::HoldsWindow
+            | Fault::HoldsBucket
+            | Fault::HoldsQuota => Self::new(
                 StatusCode::CONFLICT,
                 "wrong_algorithm",
                 "the key holds a limit of another algorithm, or something else",

@@ -19,7 +19,7 @@ impl Effect<'_> {
     /// Applies it to the value of a key that exists.
     ///
     /// # Errors
-    /// [`crate::fault::Fault::WrongType`] if the value is of another kind. Nothing has changed then.
+    /// The fault of what the value holds ([`crate::limit::Kind::held`]) if it is of another kind. Nothing has changed then.
     #[inline(always)] // its kind is known where it is made
     pub fn apply(&self, value: &mut Value) -> Result<Expiry> {
         match self {

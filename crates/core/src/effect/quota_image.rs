@@ -129,7 +129,7 @@ impl<'a> Effect<'a> {
     /// Reads the effect of a quota as versions up to 0.1 wrote it.
     ///
     /// # Errors
-    /// [`Fault::Effect`] for other bytes, [`Fault::WrongType`] if the key holds one limit.
+    /// [`Fault::Effect`] for other bytes, [`Kind::held`](crate::limit::Kind::held) if the key holds one limit.
     pub fn decode_quota(bytes: &'a [u8], held: Option<&Value>) -> Result<Self> {
         let held = held.map(Value::quota).transpose()?;
         decode(bytes, held).map(Self::Quota).ok_or(Fault::Effect)

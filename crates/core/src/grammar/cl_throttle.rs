@@ -53,7 +53,7 @@ fn integer(word: &[u8]) -> Option<u64> {
 /// It is limited while more than the burst is used, which can happen after the burst was made smaller.
 ///
 /// # Errors
-/// [`Fault::WrongType`] if the key holds another algorithm.
+/// [`Fault::HoldsSlide`] or [`Fault::HoldsWindow`] if the key holds another algorithm.
 pub fn probe(held: Option<&State>, rule: &Rule, clock: At) -> Result<Decision> {
     let Some(state) = held else { return Ok(State::decide_new(rule, 0, clock)) };
     let decision = state.decide(rule, 0, clock)?;

@@ -31,7 +31,7 @@ impl LimitEffect {
     /// Applies it to a key that exists.
     ///
     /// # Errors
-    /// [`crate::fault::Fault::WrongType`]. Nothing has changed then.
+    /// [`crate::limit::Kind::held`] for another algorithm. Nothing has changed then.
     pub fn apply(&self, state: &mut State) -> Result<Expiry> {
         match self {
             Self::Admit { rule, at, cost } => state.charge(rule, *cost, *at),

@@ -53,6 +53,7 @@ pub mod state;
 pub mod window;
 
 pub use self::interned::{ParameterSetsLock, lock_parameter_sets, parameter_sets};
+use crate::fault::Fault;
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident = $name:literal, $command:literal;)*) => {
@@ -111,6 +112,22 @@ impl Kind {
     pub fn wanted() -> String {
         let [others @ .., last] = Self::ALL.map(|kind| format!("\"{}\"", kind.name()));
         format!("algorithm must be {} or {last}", others.join(", "))
+    }
+
+    /// The fault of a request about something else, for a key that holds this algorithm.
+    ///
+    /// ```
+    /// # use rl_core::limit::Kind;
+    /// let text = c"WRONGTYPE Operation against a key holding a token bucket";
+    /// assert_eq!(Kind::Bucket.held().text(), text);
+    /// ```
+    #[must_use]
+    pub const fn held(self) -> Fault {
+        match self {
+            Self::Slide => Fault::HoldsSlide,
+            Self::Window => Fault::HoldsWindow,
+            Self::Bucket => Fault::HoldsBucket,
+        }
     }
 
     /// Finds an algorithm by its name, in lower or upper case.

@@ -91,12 +91,12 @@ macro_rules! conversions {
         }
 
         impl<'a> TryFrom<&'a Rule> for &'a $rule {
-            /// [`Fault::WrongType`].
+            /// The fault of a key that holds this algorithm, and is asked by a rule of another.
             type Error = Fault;
 
             #[inline(always)] // for its caller, which knows the algorithm
             fn try_from(rule: &'a Rule) -> Result<Self> {
-                if let Rule::$variant(rule) = rule { Ok(rule) } else { Err(Fault::WrongType) }
+                if let Rule::$variant(rule) = rule { Ok(rule) } else { Err(Kind::$variant.held()) }
             }
         }
     )*};

@@ -29,7 +29,7 @@ pub use super::form::{Parts, Relocate};
 /// // A key has one algorithm.
 /// let refill = Decimal { mantissa: 1, scale: 0 };
 /// let bucket = Rule::from(BucketRule::new(10, refill, Span::from_ms(1_000)).unwrap());
-/// assert_eq!(state.decide(&bucket, 1, at), Err(Fault::WrongType));
+/// assert_eq!(state.decide(&bucket, 1, at), Err(Fault::HoldsSlide));
 /// # Ok::<(), Fault>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -51,7 +51,7 @@ impl State {
     /// Decides a request of `cost` under `rule` at `clock`, and changes nothing.
     ///
     /// # Errors
-    /// [`Fault::WrongType`](crate::fault::Fault::WrongType) if the key holds another algorithm.
+    /// [`Kind::held`](crate::limit::Kind::held) if the key holds another algorithm.
     #[inline(always)] // a decision is large: what returns it copies it
     pub fn decide(&self, rule: &Rule, cost: u64, clock: At) -> Result<Decision> {
         self.0.decide(rule, cost, clock)
@@ -81,7 +81,7 @@ impl State {
     /// Charges `cost` at `at` under `rule`, whether or not it fits: that was decided before.
     ///
     /// # Errors
-    /// [`Fault::WrongType`](crate::fault::Fault::WrongType); nothing has changed then.
+    /// [`Kind::held`](crate::limit::Kind::held) if the key holds another algorithm; nothing has changed then.
     #[inline(always)] // as `State::decide`: a quota charges several
     pub fn charge(&mut self, rule: &Rule, cost: u64, at: At) -> Result<Expiry> {
         self.0.charge(rule, cost, at)

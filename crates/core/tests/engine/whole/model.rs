@@ -78,7 +78,7 @@ impl Model {
     fn quota(&self, key: usize) -> Result<Option<(&oracle::Oracle, u64)>> {
         match self.keys.get(&key) {
             Some(Stored::Quota { oracle, last, .. }) => Ok(Some((oracle, *last))),
-            Some(Stored::Limit { .. }) => Err(Fault::WrongType),
+            Some(Stored::Limit { rule, .. }) => Err(rule.kind().held()),
             None => Ok(None),
         }
     }
@@ -104,7 +104,7 @@ impl Model {
             What::Limit { rule, cost } => {
                 let decide = |cost| match self.keys.get(&ask.keys[0]) {
                     Some(Stored::Limit { oracle, .. }) => Ok(oracle.decide(rule, cost, clock)),
-                    Some(Stored::Quota { .. }) => Err(Fault::WrongType),
+                    Some(Stored::Quota { .. }) => Err(Fault::HoldsQuota),
                     None => Ok(limits::Oracle::new(rule).decide(rule, cost, clock)),
                 };
                 let (row, standing) = (decide(*cost)?, decide(0)?);
@@ -204,7 +204,7 @@ impl Model {
     pub(crate) fn refund(&mut self, key: usize, cost: u64, clock: u64) -> Result<u64> {
         match self.keys.get_mut(&key) {
             None => Ok(0),
-            Some(Stored::Quota { .. }) => Err(Fault::WrongType),
+            Some(Stored::Quota { .. }) => Err(Fault::HoldsQuota),
             Some(Stored::Limit { rule, oracle }) => {
                 if cost > 0 {
                     oracle.refund(rule, cost, clock);
@@ -224,7 +224,7 @@ impl Model {
     ) -> Result<bool> {
         match self.keys.get_mut(&key) {
             None => Ok(false),
-            Some(Stored::Limit { .. }) => Err(Fault::WrongType),
+            Some(Stored::Limit { rule, .. }) => Err(rule.kind().held()),
             Some(Stored::Quota { oracle, last, .. }) => {
                 let now = clock.max(*last);
                 let is_open = oracle.is_open(id, now);
