@@ -4,14 +4,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use rl_core::fault::Fault;
-use rl_core::time::Span;
 use tokio::sync::watch;
 
-use crate::auth::Auth;
 use crate::backend::Backend;
 use crate::body_budget::BodyBudget;
 use crate::command::Command;
-use crate::config::Bounds;
+use crate::live::{Live, Settings};
 use crate::metrics::{Metrics, Outcome};
 use crate::on_error::OnError;
 use crate::reply::{Failure, Reply};
@@ -33,24 +31,14 @@ pub(crate) enum Answer {
 pub(crate) struct App {
     /// Keeps the limits.
     pub(crate) backend: Backend,
-    /// The tokens.
-    pub(crate) auth: Auth,
-    /// Whether there are no tokens and only this machine is served.
-    pub(crate) is_local: bool,
+    /// The settings in force.
+    pub(crate) live: Arc<Live>,
     /// The waiters.
     pub(crate) waiter_limits: Arc<WaiterLimits>,
     /// Prometheus metrics.
     pub(crate) metrics: Arc<Metrics>,
     /// The keys with the most requests.
     pub(crate) top_keys: TopKeys,
-    /// What `POST /allow` asks each time.
-    pub(crate) allow: Arc<Command>,
-    /// Limits on memory, connections and time.
-    pub(crate) bounds: Bounds,
-    /// What a request without `on_error` is answered while the back end is down.
-    pub(crate) on_error: OnError,
-    /// The longest window that clients may ask for.
-    pub(crate) max_window: Span,
     /// The memory for bodies that are being read.
     pub(crate) bodies: BodyBudget,
     /// Whether the program is ending.
@@ -58,10 +46,20 @@ pub(crate) struct App {
 }
 
 impl App {
+    /// The settings in force now. A request uses those of the moment it came.
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        self.live.get()
+    }
+
     /// Asks the back end, and waits if the request does.
-    pub(crate) async fn ask(&self, command: &Arc<Command>, on_error: Option<OnError>) -> Answer {
+    pub(crate) async fn ask(
+        &self,
+        settings: &Settings,
+        command: &Arc<Command>,
+        on_error: Option<OnError>,
+    ) -> Answer {
         let verb = command.verb();
-        if command.longest() > self.max_window {
+        if command.longest() > settings.max_window {
             self.metrics.count(verb, Outcome::Error);
             return Answer::Failure(Failure::Fault(Fault::MaxWindow));
         }
@@ -79,7 +77,7 @@ impl App {
                 };
                 (Answer::Reply(reply), outcome)
             }
-            Err(Failure::Down) if verb.decides() => match on_error.unwrap_or(self.on_error) {
+            Err(Failure::Down) if verb.decides() => match on_error.unwrap_or(settings.on_error) {
                 OnError::Allow => (Answer::Degraded(OnError::Allow), Outcome::DegradedAllow),
                 OnError::Deny => (Answer::Degraded(OnError::Deny), Outcome::DegradedDeny),
             },

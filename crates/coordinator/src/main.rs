@@ -8,6 +8,7 @@
 //! | `http/` | the HTTP interface |
 //! | `envoy/` | Envoy's rate limit service, over gRPC |
 //! | `auth.rs`, `body_budget.rs`, `on_error.rs` | what both interfaces use |
+//! | `live.rs`, `reload.rs` | the settings in force, and how SIGHUP replaces them |
 //! | `app.rs` | asks the back end and counts requests, for both interfaces |
 //! | `command.rs`, `reply.rs` | a request and its reply, for both interfaces and both back ends |
 //! | `backend/` | the back ends: limits in this process, or in a Redis server |
@@ -28,8 +29,10 @@ mod config;
 mod envoy;
 mod hex;
 mod http;
+mod live;
 mod metrics;
 mod on_error;
+mod reload;
 mod reply;
 mod run;
 mod server;

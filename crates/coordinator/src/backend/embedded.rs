@@ -10,7 +10,6 @@ use rl_core::queue::{Lane, Ticket};
 use rl_core::quota::costs::Costs;
 use rl_core::quota::limit::REQUESTS;
 use rl_core::quota::policies::Policies;
-use rl_core::quota::shape::Shape;
 use rl_core::time::{At, Span};
 use rl_core::value::Value;
 use tokio::sync::Notify;
@@ -32,7 +31,7 @@ pub(crate) struct Settings {
     /// The time after which a waiter rises one lane; `None` if it never does.
     pub(crate) aging: Option<Span>,
     /// The policies.
-    pub(crate) policies: Policies,
+    pub(crate) policies: Arc<Policies>,
 }
 
 /// The back end that keeps limits in this process.
@@ -40,7 +39,6 @@ pub(crate) struct Embedded {
     hasher: RandomState,
     shards: Vec<Arc<Part>>,
     room: Arc<Room>,
-    policies: Arc<Policies>,
     waiter_limits: Arc<WaiterLimits>,
 }
 
@@ -61,14 +59,14 @@ impl Embedded {
     /// A back end without keys.
     pub(crate) fn new(settings: Settings, waiter_limits: Arc<WaiterLimits>) -> Self {
         let Settings { max_keys, aging, policies } = settings;
-        let (room, policies) = (Arc::new(Room::new(max_keys)), Arc::new(policies));
+        let room = Arc::new(Room::new(max_keys));
         let shard = |_| {
             let memory = Memory::new(Arc::clone(&room), Arc::clone(&policies), make_id);
             let shard = Shard::new(memory, aging);
             Arc::new(Part { shard: Mutex::new(shard), wake: Notify::new() })
         };
         let shards = (0..SHARDS).map(shard).collect();
-        Self { hasher: RandomState::default(), shards, room, policies, waiter_limits }
+        Self { hasher: RandomState::default(), shards, room, waiter_limits }
     }
 
     /// Starts the tasks that serve the waiters. They run as long as the program.
@@ -131,9 +129,12 @@ impl Embedded {
         self.shards.get(at).cloned().ok_or(Failure::Strange)
     }
 
-    /// The limits of a policy.
-    pub(crate) fn policy(&self, name: &[u8]) -> Option<Arc<Shape>> {
-        self.policies.get(name).cloned()
+    /// Replaces the policies. Waiters are looked at again, by the new ones.
+    pub(crate) fn set_policies(&self, policies: &Arc<Policies>) {
+        for part in &self.shards {
+            part.lock().set_policies(Arc::clone(policies));
+            part.wake.notify_one();
+        }
     }
 
     /// The algorithm of a key, and its limits now.
@@ -234,7 +235,7 @@ mod tests {
     use crate::command::Verb;
 
     fn embedded() -> Embedded {
-        let settings = Settings { max_keys: 10, aging: None, policies: Policies::new() };
+        let settings = Settings { max_keys: 10, aging: None, policies: Arc::default() };
         Embedded::new(settings, WaiterLimits::new(10, 10))
     }
 

@@ -7,8 +7,6 @@ mod shard;
 
 use std::sync::Arc;
 
-use rl_core::quota::shape::Shape;
-
 pub(crate) use self::embedded::{Embedded, Settings};
 pub(crate) use self::redis::Redis;
 use crate::command::Command;
@@ -36,14 +34,6 @@ impl Backend {
         match self {
             Self::Embedded(embedded) => embedded.run(command).await,
             Self::Redis(redis) => redis.run(command).await,
-        }
-    }
-
-    /// The limits of a policy; `None` if they are not known here.
-    pub(crate) fn policy(&self, name: &[u8]) -> Option<Arc<Shape>> {
-        match self {
-            Self::Embedded(embedded) => embedded.policy(name),
-            Self::Redis(_) => None, // the server keeps them
         }
     }
 

@@ -11,6 +11,7 @@ use rl_core::engine::{Standing, Turn};
 use rl_core::fault::Fault;
 use rl_core::memory::{DB, Error, Memory};
 use rl_core::queue::{Lines, Place, Ticket, Waiter};
+use rl_core::quota::policies::Policies;
 use rl_core::time::{At, Span};
 use smallvec::smallvec;
 use tokio::sync::oneshot;
@@ -110,6 +111,12 @@ impl Shard {
         self.swept = now.steady;
         let Memory { keys, lines, .. } = &mut self.memory;
         keys.sweep(now.wall, BATCH, |key| lines.mark(DB, key));
+    }
+
+    /// Replaces the policies, and has all waiters looked at again.
+    pub(super) fn set_policies(&mut self, policies: Arc<Policies>) {
+        self.memory.policies = policies;
+        self.memory.lines.mark_all(None);
     }
 
     /// Removes a waiter whose client is gone.

@@ -29,6 +29,7 @@ Examples:
   rl-coordinator --config rl-coordinator.toml --check
       checks the configuration
 
+  SIGHUP reads the configuration, the policies and the certificates again.
   SIGTERM ends it: waiting requests are answered, and the snapshot is written.";
 
 /// Rate limits over HTTP, kept in memory or by a Redis server with the module redis-rl.

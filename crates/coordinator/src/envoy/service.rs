@@ -19,6 +19,7 @@ use crate::app::{Answer, App};
 use crate::auth::Access;
 use crate::clock::whole_seconds;
 use crate::command::Command;
+use crate::live::Settings;
 use crate::metrics::DescriptorOutcome;
 use crate::on_error::{DEGRADED, OnError};
 use crate::reply::{Failure, Reply};
@@ -33,7 +34,13 @@ const NO_RULE: &str = "none";
 /// The rate limit service.
 pub(super) struct Service {
     app: Arc<App>,
-    answering: Answering,
+}
+
+/// What a call is answered by: the settings of the moment it came.
+struct Call<'a> {
+    app: &'a App,
+    settings: &'a Settings,
+    answering: &'a Answering,
 }
 
 /// A descriptor that has been read.
@@ -60,11 +67,13 @@ enum Told {
 }
 
 impl Service {
-    /// The service with these rules.
-    pub(super) const fn new(app: Arc<App>, answering: Answering) -> Self {
-        Self { app, answering }
+    /// The service of this program.
+    pub(super) const fn new(app: Arc<App>) -> Self {
+        Self { app }
     }
+}
 
+impl Call<'_> {
     async fn decide(&self, access: &Access, request: &RateLimitRequest) -> Result<RateLimitResponse, Status> {
         let plans = self.read(access, request)?;
         let told = try_join_all(plans.iter().map(|plan| self.ask(plan))).await?;
@@ -191,7 +200,7 @@ impl Service {
     /// Asks the back end; `None` if it is down and `on_error` decides.
     async fn run(&self, command: &Arc<Command>) -> Result<Option<Reply>, Status> {
         let on_error = self.answering.on_error.unwrap_or(OnError::Deny); // only the metrics see it
-        match self.app.ask(command, Some(on_error)).await {
+        match self.app.ask(self.settings, command, Some(on_error)).await {
             Answer::Reply(reply) => Ok(Some(reply)),
             Answer::Degraded(_) | Answer::Failure(Failure::Down) => match self.answering.on_error {
                 None => Err(failure_status(Failure::Down)),
@@ -248,7 +257,12 @@ impl RateLimitService for Service {
     ) -> Result<Response<RateLimitResponse>, Status> {
         let access = request.extensions().get::<Access>().cloned();
         let access = access.ok_or_else(|| Status::unauthenticated("a token is needed"))?;
-        let response = self.decide(&access, request.get_ref()).await?;
+        let settings = request.extensions().get::<Arc<Settings>>().cloned();
+        let settings = settings.unwrap_or_else(|| self.app.settings());
+        let no_rules = || Status::unavailable("Envoy is not answered");
+        let answering = settings.envoy.as_ref().ok_or_else(no_rules)?;
+        let call = Call { app: &self.app, settings: &settings, answering };
+        let response = call.decide(&access, request.get_ref()).await?;
         let is_over = response.overall_code() == Code::OverLimit;
         self.app.metrics.call(if is_over { "over_limit" } else { "ok" });
         Ok(Response::new(response))

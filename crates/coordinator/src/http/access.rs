@@ -7,8 +7,8 @@ use hyper::http::uri::Authority;
 use hyper::{StatusCode, header};
 
 use super::problem::Problem;
-use crate::app::App;
 use crate::auth::Access;
+use crate::live::Settings;
 
 /// The error for a key that the token does not cover.
 pub(super) fn forbidden() -> Problem {
@@ -19,9 +19,9 @@ pub(super) fn forbidden() -> Problem {
 ///
 /// # Errors
 /// The request has no token, and needs one.
-pub(super) fn check_token(app: &App, head: &Parts) -> Result<Access, Problem> {
+pub(super) fn check_token(settings: &Settings, head: &Parts) -> Result<Access, Problem> {
     let given = head.headers.get(header::AUTHORIZATION).map(|value| value.as_bytes());
-    app.auth.check(given).ok_or_else(|| {
+    settings.auth.check(given).ok_or_else(|| {
         let detail = "a bearer token is needed: Authorization: Bearer ...";
         Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
     })
@@ -31,7 +31,7 @@ pub(super) fn check_token(app: &App, head: &Parts) -> Result<Access, Problem> {
 ///
 /// Without tokens, a page could also let its own name resolve to this machine. So only names of this machine are
 /// answered then.
-pub(super) fn check_origin(app: &App, head: &Parts) -> Result<(), Problem> {
+pub(super) fn check_origin(settings: &Settings, head: &Parts) -> Result<(), Problem> {
     let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let host = host.or_else(|| head.uri.authority().map(Authority::as_str));
     let is_own = head.headers.get(header::ORIGIN).is_none_or(|origin| {
@@ -43,7 +43,7 @@ pub(super) fn check_origin(app: &App, head: &Parts) -> Result<(), Problem> {
         let detail = "pages of other sites may not ask";
         return Err(Problem::new(StatusCode::FORBIDDEN, "other_origin", detail));
     }
-    if app.is_local && !host.is_none_or(is_this_machine) {
+    if settings.is_local && !host.is_none_or(is_this_machine) {
         let detail = "without tokens only names of this machine are answered to: localhost, or an address";
         return Err(Problem::new(StatusCode::FORBIDDEN, "other_host", detail));
     }

@@ -8,9 +8,10 @@ use serde::Serialize;
 use super::fields;
 use super::problem::Problem;
 use super::response::{Response, json};
-use crate::app::{Answer, App};
+use crate::app::Answer;
 use crate::clock::whole_seconds;
 use crate::command::Command;
+use crate::live::Settings;
 use crate::on_error::{self, OnError};
 use crate::reply::{Failure, Quota, Reply, Row};
 
@@ -120,7 +121,7 @@ impl<'a> From<&'a (String, Row)> for QuotaLimitAnswer<'a> {
 }
 
 /// The response to a command.
-pub(super) fn respond(app: &App, command: &Command, answer: Answer) -> Response {
+pub(super) fn respond(settings: &Settings, command: &Command, answer: Answer) -> Response {
     let reply = match answer {
         Answer::Reply(reply) => reply,
         Answer::Failure(failure) => return Problem::from(failure).into_response(),
@@ -149,7 +150,7 @@ pub(super) fn respond(app: &App, command: &Command, answer: Answer) -> Response 
     if let Some(value) = fields::rate_limit(&reply) {
         headers.insert(fields::RATE_LIMIT, value);
     }
-    if let Some(value) = fields::rate_limit_policy(app, command) {
+    if let Some(value) = fields::rate_limit_policy(settings, command) {
         headers.insert(fields::RATE_LIMIT_POLICY, value);
     }
     response

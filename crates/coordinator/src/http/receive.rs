@@ -8,16 +8,19 @@ use hyper::body::{Body as _, Bytes, Incoming};
 
 use super::problem::Problem;
 use crate::app::App;
+use crate::live::Settings;
 
 /// Reads a whole body.
 ///
 /// # Errors
 /// The bound that it exceeds, or that it was cut off.
-pub(super) async fn receive(app: &App, body: Incoming) -> Result<Bytes, Problem> {
+pub(super) async fn receive(app: &App, settings: &Settings, body: Incoming) -> Result<Bytes, Problem> {
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
-    match tokio::time::timeout(app.bounds.read_timeout.0, collect(app, body)).await {
+    match tokio::time::timeout(settings.bounds.read_timeout.0, collect(app, settings.bounds.body_bytes, body))
+        .await
+    {
         Ok(result) => result,
         Err(_) => {
             let detail = "the body did not come in time";
@@ -26,8 +29,7 @@ pub(super) async fn receive(app: &App, body: Incoming) -> Result<Bytes, Problem>
     }
 }
 
-async fn collect(app: &App, mut body: Incoming) -> Result<Bytes, Problem> {
-    let max = app.bounds.body_bytes;
+async fn collect(app: &App, max: usize, mut body: Incoming) -> Result<Bytes, Problem> {
     if body.size_hint().lower() > u64::try_from(max).unwrap_or(u64::MAX) {
         return Err(too_large(max));
     }

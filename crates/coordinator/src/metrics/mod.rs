@@ -59,6 +59,8 @@ pub(crate) struct Metrics {
     watchers: Gauge,
     saved: Gauge,
     save_errors: Counter,
+    reloads: Counter,
+    reload_errors: Counter,
     /// Admitted, denied, and neither.
     totals: [AtomicU64; 3],
 }
@@ -123,6 +125,12 @@ impl Metrics {
                 "When the last snapshot was written, in ms since 1970",
             ),
             save_errors: added(add, "snapshot_errors", "Snapshots that could not be written"),
+            reloads: added(add, "reloads", "How often the configuration was read again"),
+            reload_errors: added(
+                add,
+                "reload_errors",
+                "How often the old configuration stayed in force because of a mistake in the new one",
+            ),
             totals: Default::default(),
             registry,
         }
@@ -190,6 +198,11 @@ impl Metrics {
         } else {
             self.save_errors.inc();
         }
+    }
+
+    /// Counts a configuration that was read again, or had a mistake.
+    pub(crate) fn reloaded(&self, is_in_force: bool) {
+        (if is_in_force { &self.reloads } else { &self.reload_errors }).inc();
     }
 
     /// All counts, as the text that Prometheus reads.

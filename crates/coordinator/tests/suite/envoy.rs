@@ -320,6 +320,21 @@ fn other_machines_are_served_only_with_a_token_or_a_certificate() {
 }
 
 #[test]
+fn rules_are_read_again_and_what_is_counted_stays() {
+    let coordinator = Coordinator::start(RULES, &[]);
+    let envoy = Envoy::of(&coordinator);
+    for code in [Limited::Ok, Limited::Ok, Limited::OverLimit] {
+        is(&envoy.user("x").unwrap(), code);
+    }
+    assert!(!coordinator.reload(&RULES.replace("limit = 2", "limit = \"3\"")));
+    is(&envoy.user("x").unwrap(), Limited::OverLimit);
+    assert!(coordinator.reload(&RULES.replace("limit = 2", "limit = 3")), "{}", coordinator.log());
+    for code in [Limited::Ok, Limited::OverLimit] {
+        is(&envoy.user("x").unwrap(), code);
+    }
+}
+
+#[test]
 fn a_rule_that_is_wrong_is_named() {
     let user = "domain = \"d\"\ndescriptor = [{ key = \"user\" }]\n";
     for (rule, why) in [

@@ -25,6 +25,7 @@ mod golden;
 mod hostile;
 mod oracle;
 mod recipe;
+mod reload;
 mod same;
 mod servers;
 mod waiting;

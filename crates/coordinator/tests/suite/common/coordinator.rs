@@ -135,6 +135,23 @@ impl Coordinator {
         assert!(sent.success());
     }
 
+    /// Writes this configuration, sends SIGHUP, and waits until it is in force (`true`) or refused.
+    pub fn reload(&self, config: &str) -> bool {
+        let count = |log: &str| {
+            ["the configuration was read again", "the old configuration stays in force"]
+                .map(|line| log.matches(line).count())
+        };
+        fs::write(self.dir.join("config.toml"), config).unwrap();
+        let before = count(&self.log());
+        self.signal("-HUP");
+        let mut after = before;
+        wait_until("it has read its configuration again", || {
+            after = count(&self.log());
+            after != before
+        });
+        after[0] > before[0]
+    }
+
     /// Sends SIGTERM, and waits until it has ended.
     pub fn end(&mut self) -> ExitStatus {
         self.signal("-TERM");
