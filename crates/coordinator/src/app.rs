@@ -14,6 +14,7 @@ use crate::metrics::{Metrics, Outcome};
 use crate::on_error::OnError;
 use crate::reply::{Failure, Reply};
 use crate::top_keys::TopKeys;
+use crate::undecided::{Cause, CauseLog};
 use crate::waiter_limits::WaiterLimits;
 
 /// The answer to a command.
@@ -23,8 +24,8 @@ pub(crate) enum Answer {
     Reply(Reply),
     /// An error.
     Failure(Failure),
-    /// The back end is down, and `on_error` has decided.
-    Degraded(OnError),
+    /// The back end could not decide, and `on_error` has.
+    Degraded(OnError, Failure),
 }
 
 /// The running program.
@@ -41,6 +42,8 @@ pub(crate) struct App {
     pub(crate) top_keys: TopKeys,
     /// The memory for bodies that are being read.
     pub(crate) bodies: BodyBudget,
+    /// Why requests could not be decided.
+    pub(crate) causes: CauseLog,
     /// Whether the program is ending.
     pub(crate) ending: watch::Receiver<bool>,
 }
@@ -77,11 +80,22 @@ impl App {
                 };
                 (Answer::Reply(reply), outcome)
             }
-            Err(Failure::Down) if verb.decides() => match on_error.unwrap_or(settings.on_error) {
-                OnError::Allow => (Answer::Degraded(OnError::Allow), Outcome::DegradedAllow),
-                OnError::Deny => (Answer::Degraded(OnError::Deny), Outcome::DegradedDeny),
-            },
-            Err(failure) => (Answer::Failure(failure), Outcome::Error),
+            Err(failure) => {
+                let cause = Cause::of(failure);
+                let on_error = on_error.unwrap_or(settings.on_error);
+                let (answer, outcome) = match (cause.filter(|_| verb.decides()), on_error) {
+                    (Some(_), OnError::Allow) => {
+                        (Answer::Degraded(on_error, failure), Outcome::DegradedAllow)
+                    }
+                    (Some(_), OnError::Deny) => (Answer::Degraded(on_error, failure), Outcome::DegradedDeny),
+                    (None, OnError::Allow | OnError::Deny) => (Answer::Failure(failure), Outcome::Error),
+                };
+                if let Some(cause) = cause {
+                    self.metrics.undecided(cause);
+                    self.causes.note(cause, outcome.name());
+                }
+                (answer, outcome)
+            }
         };
         self.metrics.count(verb, outcome);
         if matches!(outcome, Outcome::Admitted | Outcome::Denied) {

@@ -7,7 +7,8 @@
 //! | `server/` | connections: their number, their times, TLS |
 //! | `http/` | the HTTP interface |
 //! | `envoy/` | Envoy's rate limit service, over gRPC |
-//! | `auth.rs`, `body_budget.rs`, `on_error.rs` | what both interfaces use |
+//! | `auth.rs`, `body_budget.rs` | what both interfaces use |
+//! | `on_error.rs`, `undecided.rs` | requests that cannot be decided |
 //! | `live.rs`, `reload.rs` | the settings in force, and how SIGHUP replaces them |
 //! | `app.rs` | asks the back end and counts requests, for both interfaces |
 //! | `command.rs`, `reply.rs` | a request and its reply, for both interfaces and both back ends |
@@ -38,6 +39,7 @@ mod run;
 mod server;
 mod snapshot;
 mod top_keys;
+mod undecided;
 mod waiter_limits;
 
 use std::process::ExitCode;

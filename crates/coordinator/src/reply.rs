@@ -61,6 +61,12 @@ pub(crate) enum Failure {
     Full,
     /// The back end cannot be reached, or did not answer in time.
     Down,
+    /// The back end wants another user or password.
+    NotAuthenticated,
+    /// The back end lacks the module.
+    NoModule,
+    /// The back end is a replica.
+    ReadOnly,
     /// The back end gave a reply that this program does not know.
     Strange,
 }

@@ -22,6 +22,7 @@ use crate::reload::{self, Fixed};
 use crate::server::{Server, file_limit};
 use crate::snapshot;
 use crate::top_keys::TopKeys;
+use crate::undecided::CauseLog;
 use crate::waiter_limits::WaiterLimits;
 
 /// The most connections in the system's queue that are not accepted yet.
@@ -107,6 +108,7 @@ async fn serve(
         metrics: Arc::clone(&metrics),
         top_keys: TopKeys::new(),
         bodies: BodyBudget::new(bounds.bodies_bytes),
+        causes: CauseLog::default(),
         ending: ending.clone(),
     });
     let saver = saved

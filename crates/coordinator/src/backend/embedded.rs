@@ -110,12 +110,7 @@ impl Embedded {
         if result != Err(Failure::Full) {
             return result;
         }
-        for part in &self.shards {
-            part.lock().memory.keys.sweep(Now::read().wall, usize::MAX, |_| ());
-            if !self.room.is_full() {
-                break;
-            }
-        }
+        self.sweep_if_full();
         let busy = || Err(rl_core::fault::Fault::Busy); // the second time it may not wait
         match self.part(command.key())?.lock().come(command, Now::read(), busy) {
             Come::Answer(result) => result,
@@ -158,6 +153,25 @@ impl Embedded {
     /// The number of keys.
     pub(crate) fn keys(&self) -> usize {
         self.room.taken()
+    }
+
+    /// Whether there is room for new keys.
+    ///
+    /// # Errors
+    /// [`Failure::Full`]
+    pub(crate) fn is_ready(&self) -> core::result::Result<(), Failure> {
+        self.sweep_if_full();
+        if self.room.is_full() { Err(Failure::Full) } else { Ok(()) }
+    }
+
+    /// If there is no room for a new key, removes expired keys.
+    fn sweep_if_full(&self) {
+        for part in &self.shards {
+            if !self.room.is_full() {
+                break;
+            }
+            part.lock().memory.keys.sweep(Now::read().wall, usize::MAX, |_| ());
+        }
     }
 
     /// Answers all waiters. From now on no request waits.

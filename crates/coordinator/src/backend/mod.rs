@@ -10,7 +10,7 @@ use std::sync::Arc;
 pub(crate) use self::embedded::{Embedded, Settings};
 pub(crate) use self::redis::Redis;
 use crate::command::Command;
-use crate::reply;
+use crate::reply::{self, Failure};
 
 /// The back end of the program.
 pub(crate) enum Backend {
@@ -61,11 +61,14 @@ impl Backend {
         }
     }
 
-    /// Whether it answers now.
-    pub(crate) async fn is_up(&self) -> bool {
+    /// Whether it decides requests now.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub(crate) async fn is_ready(&self) -> Result<(), Failure> {
         match self {
-            Self::Embedded(_) => true,
-            Self::Redis(redis) => redis.is_up().await,
+            Self::Embedded(embedded) => embedded.is_ready(),
+            Self::Redis(redis) => redis.is_ready().await,
         }
     }
 

@@ -7,6 +7,7 @@ use tonic::Status;
 use super::proto::envoy::service::ratelimit::v3::rate_limit_response::rate_limit::Unit;
 use super::proto::envoy::service::ratelimit::v3::rate_limit_response::{Code, DescriptorStatus, RateLimit};
 use crate::reply::{Failure, Reply, Row};
+use crate::undecided::Cause;
 
 /// The decision about one descriptor.
 #[derive(Clone, Debug)]
@@ -107,11 +108,17 @@ fn duration(ms: u64) -> Duration {
 
 /// The error of a call. For Envoy it is a failure of the service, and its own `failure_mode_deny` decides.
 pub(super) fn failure_status(failure: Failure) -> Status {
-    match failure {
-        Failure::Down => Status::unavailable("the back end does not answer"),
-        Failure::Full => Status::resource_exhausted("there are as many keys as this server may hold"),
-        Failure::Strange => Status::internal("the back end gives no answer that is understood"),
-        Failure::Fault(fault) => fault_status(fault),
+    let cause = match (Cause::of(failure), failure) {
+        (None, Failure::Fault(fault)) => return fault_status(fault),
+        (cause, _) => cause.unwrap_or(Cause::Strange), // all but faults have one
+    };
+    match cause {
+        Cause::Down | Cause::NotAuthenticated | Cause::ReadOnly | Cause::NoModule | Cause::SlotMoves => {
+            Status::unavailable(cause.text())
+        }
+        Cause::NotPermitted => Status::permission_denied(cause.text()),
+        Cause::OutOfMemory | Cause::TooManyKeys => Status::resource_exhausted(cause.text()),
+        Cause::Strange => Status::internal(cause.text()),
     }
 }
 
@@ -121,9 +128,7 @@ pub(super) fn fault_status(fault: Fault) -> Status {
     let text = text.split_once(' ').map_or(text, |(_, text)| text);
     match fault {
         Fault::NoPolicy | Fault::NeedsReserve | Fault::WrongType => Status::failed_precondition(text),
-        Fault::NoPermission => Status::permission_denied("the back end refuses the command"),
-        Fault::OutOfMemory | Fault::Reservations | Fault::Retired => Status::resource_exhausted(text),
-        Fault::SlotMoves => Status::unavailable(text),
+        Fault::Reservations | Fault::Retired => Status::resource_exhausted(text),
         _ => Status::invalid_argument(text),
     }
 }

@@ -23,6 +23,7 @@ use crate::live::Settings;
 use crate::metrics::DescriptorOutcome;
 use crate::on_error::{DEGRADED, OnError};
 use crate::reply::{Failure, Reply};
+use crate::undecided::Cause;
 
 /// The most descriptors of a call.
 const DESCRIPTORS_MAX: usize = 64;
@@ -62,7 +63,7 @@ enum Step {
 /// The result for one descriptor.
 enum Told {
     Decided(DescriptorDecision),
-    /// The back end is down, and `on_error` decides.
+    /// The back end could not decide, and `on_error` does.
     Degraded,
 }
 
@@ -197,16 +198,15 @@ impl Call<'_> {
         Ok(Told::Decided(decision))
     }
 
-    /// Asks the back end; `None` if it is down and `on_error` decides.
+    /// Asks the back end; `None` if it could not decide, and `on_error` does.
     async fn run(&self, command: &Arc<Command>) -> Result<Option<Reply>, Status> {
         let on_error = self.answering.on_error.unwrap_or(OnError::Deny); // only the metrics see it
         match self.app.ask(self.settings, command, Some(on_error)).await {
             Answer::Reply(reply) => Ok(Some(reply)),
-            Answer::Degraded(_) | Answer::Failure(Failure::Down) => match self.answering.on_error {
-                None => Err(failure_status(Failure::Down)),
-                Some(_) => Ok(None),
-            },
-            Answer::Failure(failure) => Err(failure_status(failure)),
+            Answer::Degraded(_, failure) | Answer::Failure(failure) => {
+                let is_decided = self.answering.on_error.is_some() && Cause::of(failure).is_some();
+                if is_decided { Ok(None) } else { Err(failure_status(failure)) }
+            }
         }
     }
 

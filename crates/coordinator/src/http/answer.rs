@@ -96,7 +96,7 @@ pub(super) struct RemainingAnswer {
     remaining: u64,
 }
 
-/// The back end is down. The request is allowed and counted nowhere, as was asked for.
+/// The back end could not decide. The request is allowed and counted nowhere, as was asked for.
 #[derive(Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub(super) struct DegradedAnswer {
@@ -125,7 +125,7 @@ pub(super) fn respond(settings: &Settings, command: &Command, answer: Answer) ->
     let reply = match answer {
         Answer::Reply(reply) => reply,
         Answer::Failure(failure) => return Problem::from(failure).into_response(),
-        Answer::Degraded(on_error) => return degraded(on_error),
+        Answer::Degraded(on_error, failure) => return degraded(on_error, failure),
     };
     let status = status(command, &reply);
     let mut response = match &reply {
@@ -156,13 +156,13 @@ pub(super) fn respond(settings: &Settings, command: &Command, answer: Answer) ->
     response
 }
 
-/// The response while the back end is down, if `on_error` has decided.
-fn degraded(on_error: OnError) -> Response {
+/// The response to a request that the back end could not decide.
+fn degraded(on_error: OnError, failure: Failure) -> Response {
     let mut response = match on_error {
         OnError::Allow => json(StatusCode::OK, JSON, &DegradedAnswer { allowed: true, degraded: true }),
         OnError::Deny => {
-            let mut problem = Problem::from(Failure::Down);
-            problem.detail = "the back end does not answer, so the request is denied".into();
+            let mut problem = Problem::from(failure);
+            problem.detail = format!("{}, so the request is denied", problem.detail).into();
             problem.is_decision = true;
             problem.into_response()
         }

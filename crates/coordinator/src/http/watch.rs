@@ -119,7 +119,7 @@ async fn event(app: &App, access: &Access) -> Event {
     let [admitted, denied, errors] = app.metrics.totals();
     let busiest = app.top_keys.busiest(KEYS, |key| access.sees(key));
     let mut fill = Vec::new();
-    let up = app.backend.is_up().await;
+    let up = app.backend.is_ready().await.is_ok();
     if up {
         for (key, _) in &busiest {
             if let Some((kind, reply)) = app.backend.fill(key).await {

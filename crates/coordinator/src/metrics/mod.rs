@@ -16,6 +16,7 @@ use prometheus_client::registry::{Metric, Registry};
 pub(crate) use self::outcome::{DescriptorOutcome, Outcome};
 use crate::clock;
 use crate::command::Verb;
+use crate::undecided::Cause;
 
 /// The labels of `rl_requests`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -43,11 +44,18 @@ struct DescriptorLabels {
     outcome: &'static str,
 }
 
+/// The label of `rl_undecided`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CauseLabel {
+    cause: &'static str,
+}
+
 /// All counts of the program.
 pub(crate) struct Metrics {
     registry: Registry,
     /// In the order of [`Verb::ALL`]; of each command the counters of its outcomes.
     requests: Vec<(Verb, Vec<(Outcome, Counter)>)>,
+    undecided: Family<CauseLabel, Counter>,
     refused: Family<RefusedLabel, Counter>,
     calls: Family<CallLabel, Counter>,
     descriptors: Family<DescriptorLabels, Counter>,
@@ -97,10 +105,18 @@ impl Metrics {
             (verb, outcomes.map(counter).collect())
         };
         let requests = Verb::ALL.into_iter().map(counters).collect();
+        let undecided = added(&mut registry, "undecided", "Requests that could not be decided, by cause");
+        for cause in Cause::ALL {
+            Family::<CauseLabel, Counter>::get_or_create_owned(
+                &undecided,
+                &CauseLabel { cause: cause.name() },
+            );
+        }
         let histogram = || Histogram::new(exponential_buckets(0.000_1, 4.0, 10));
         let add = &mut registry;
         Self {
             requests,
+            undecided,
             refused: added(
                 add,
                 "http_refused",
@@ -116,7 +132,7 @@ impl Metrics {
             ),
             waiting: added(add, "waiting", "Waiters"),
             keys: added(add, "keys", "Keys in memory"),
-            up: added(add, "backend_up", "Whether the back end answers"),
+            up: added(add, "backend_up", "Whether the back end decides requests"),
             connections: added(add, "connections", "Open connections"),
             watchers: added(add, "watchers", "Streams of /v1/watch"),
             saved: added(
@@ -150,6 +166,11 @@ impl Metrics {
             Outcome::Answered => 0,
             Outcome::Error | Outcome::DegradedAllow | Outcome::DegradedDeny => errors.fetch_add(1, Relaxed),
         };
+    }
+
+    /// Counts a request that could not be decided.
+    pub(crate) fn undecided(&self, cause: Cause) {
+        self.undecided.get_or_create(&CauseLabel { cause: cause.name() }).inc();
     }
 
     /// Counts a request that was refused before any limit was asked.

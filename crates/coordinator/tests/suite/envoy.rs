@@ -222,6 +222,14 @@ fn while_the_back_end_is_down_it_says_so_or_what_it_was_told_to() {
             }
             (answer, code) => panic!("{answer:?} {code:?}"),
         }
+        // So it is while the server answers, but cannot decide.
+        let server = crate::common::Server::start_tcp(&["user default on nopass ~* +@all -rl.slide"]);
+        let url = format!("redis://127.0.0.1:{}", server.port());
+        let refused = Coordinator::start(&config, &["--redis", &url]);
+        match Envoy::of(&refused).user("x") {
+            Ok(answer) => is(&answer, code.unwrap()),
+            Err(status) => assert_eq!((status.code(), code), (Code::PermissionDenied, None)),
+        }
         let metrics = coordinator.client().get("/metrics").text();
         let counted = match word {
             "" => "rl_envoy_calls_total{outcome=\"error\"} 1".to_owned(),

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use redis::{Cmd, RedisError, Value};
+use redis::{Cmd, RedisError, RedisResult, Value};
 use rl_core::fault::Fault;
 use rl_core::queue::{Lane, Wait};
 use tokio::sync::{Semaphore, watch};
@@ -25,10 +25,19 @@ use crate::clock;
 use crate::command::Command;
 use crate::config::RedisSettings;
 use crate::reply::{Failure, Reply, Result};
+use crate::undecided::Cause;
 use crate::waiter_limits::WaiterLimits;
 
 /// The time between two attempts to connect.
 const PAUSE: Duration = Duration::from_millis(250);
+
+/// Requests for admission that change nothing. A user may be permitted some of these commands only.
+const PROBES: [&[&str]; 4] = [
+    &["RL.SLIDE", "rl-coordinator:ready", "1", "1", "COST", "0"],
+    &["RL.QUOTA", "rl-coordinator:ready", "LIMIT", "a", "1", "1", "COST", "requests", "0"],
+    &["RL.WINDOW", "rl-coordinator:ready", "1", "1", "COST", "0"],
+    &["RL.BUCKET", "rl-coordinator:ready", "1", "1", "1", "COST", "0"],
+];
 
 /// A Redis or Valkey server.
 pub(crate) struct Redis {
@@ -50,8 +59,8 @@ struct Shared {
     link: Option<Link>,
     /// The number of connections so far. It tells this one from its successor.
     number: u64,
-    /// When the last attempt to connect failed.
-    failed: Option<Instant>,
+    /// When the last attempt to connect failed, and why.
+    failed: Option<(Instant, Failure)>,
 }
 
 impl Redis {
@@ -112,6 +121,11 @@ impl Redis {
 
     /// Asks on the shared connection.
     async fn ask(&self, words: &Cmd) -> std::result::Result<Value, Failure> {
+        self.try_ask(words).await?.map_err(|error| reply::failure(&error))
+    }
+
+    /// The same, with the server's error. Fails if the server cannot be reached.
+    async fn try_ask(&self, words: &Cmd) -> std::result::Result<RedisResult<Value>, Failure> {
         let (mut link, number) = self.link().await?;
         let result = link.ask(words).await;
         if let Err(error) = &result
@@ -119,7 +133,7 @@ impl Redis {
         {
             self.drop_link(number, error);
         }
-        result.map_err(|error| reply::failure(&error))
+        Ok(result)
     }
 
     /// The shared connection. Connects if there is none.
@@ -143,9 +157,11 @@ impl Redis {
                 Ok((link, shared.number))
             }
             Err(error) => {
-                shared.failed = Some(Instant::now());
+                let is_refused = error.as_ref().map(reply::failure) == Some(Failure::NotAuthenticated);
+                let failure = if is_refused { Failure::NotAuthenticated } else { Failure::Down };
+                shared.failed = Some((Instant::now(), failure));
                 self.note(false, error.as_ref());
-                Err(Failure::Down)
+                Err(failure)
             }
         }
     }
@@ -155,7 +171,7 @@ impl Redis {
         let shared = self.shared();
         match (&shared.link, shared.failed) {
             (Some(link), _) => Ok(Some((link.clone(), shared.number))),
-            (None, Some(at)) if at.elapsed() < PAUSE => Err(Failure::Down),
+            (None, Some((at, failure))) if at.elapsed() < PAUSE => Err(failure),
             (None, _) => Ok(None),
         }
     }
@@ -217,7 +233,7 @@ impl Redis {
     }
 
     /// Keeps the connection for the next request that waits.
-    fn done(&self, command: &Command, link: Link, result: redis::RedisResult<Value>) -> Result {
+    fn done(&self, command: &Command, link: Link, result: RedisResult<Value>) -> Result {
         match result {
             Ok(value) => {
                 self.idle().push(link); // bounded by the number of requests that wait at a time
@@ -245,11 +261,25 @@ impl Redis {
         Some((algorithm, reply))
     }
 
-    /// Whether the server answers and has the module.
-    pub(crate) async fn is_up(&self) -> bool {
-        let mut help = redis::cmd("RL.POLICY");
-        help.arg("HELP");
-        matches!(self.ask(&help).await, Ok(_) | Err(Failure::Fault(Fault::NoPermission)))
+    /// Whether the server decides. It is asked for a cost of 0, which changes nothing.
+    ///
+    /// # Errors
+    /// Why no request can be decided.
+    pub(crate) async fn is_ready(&self) -> std::result::Result<(), Failure> {
+        const NOT_PERMITTED: Failure = Failure::Fault(Fault::NoPermission);
+        for probe in PROBES {
+            let probe = words(probe.iter().map(|word| word.as_bytes()));
+            let failure = match self.try_ask(&probe).await? {
+                Err(error) if !reply::is_about_key(&error) => reply::failure(&error),
+                Ok(_) | Err(_) => return Ok(()),
+            };
+            match Cause::of(failure) {
+                Some(_) if failure == NOT_PERMITTED => {} // another command may be permitted
+                Some(_) => return Err(failure),
+                None => return Ok(()), // the key holds something else, so the command was run
+            }
+        }
+        Err(NOT_PERMITTED)
     }
 
     /// Answers all waiters. From now on no request waits.

@@ -147,7 +147,8 @@ fn health() -> Value {
 }
 
 fn ready() -> Value {
-    let unavailable = problem("The back end is down, or the program ends.");
+    let unavailable =
+        problem("No request, or no new key, can be decided: the detail says why. Or the program ends.");
     json!({
         "operationId": "readyz",
         "security": [],
