@@ -18,7 +18,7 @@ type Result<T> = std::result::Result<T, (&'static str, String)>;
 /// How calls are answered.
 #[derive(Debug)]
 pub(crate) struct Answering {
-    /// The decision while the back end is down; `None`: an error, so that Envoy decides.
+    /// The decision if a call cannot be decided; `None`: an error, so that Envoy decides.
     pub(super) on_error: Option<OnError>,
     /// Adds header fields with the limit to answers.
     pub(super) response_headers: bool,
@@ -73,11 +73,14 @@ fn add(
     let limit = limit(settings, max_window, policies)?;
     let entries: Vec<_> = descriptor.iter().map(|entry| (entry.key.clone(), entry.value.clone())).collect();
     let name = name.clone().unwrap_or_else(|| default_name(domain, &entries));
-    if rules.add(domain, &entries, Rule { name, limit, shadow_mode: *shadow_mode }) {
-        Ok(())
-    } else {
-        Err(("descriptor", "another rule is for the same descriptor".into()))
+    let has_name = rules.has_name(&name);
+    if !rules.add(domain, &entries, Rule { name, limit, shadow_mode: *shadow_mode }) {
+        return Err(("descriptor", "another rule is for the same descriptor".into()));
     }
+    if has_name {
+        return Err(("name", "another rule has this name".into())); // their metrics would be one
+    }
+    Ok(())
 }
 
 /// `shop/path=/checkout/remote_address`

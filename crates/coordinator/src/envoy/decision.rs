@@ -1,5 +1,7 @@
 //! The decision about one descriptor: a reply of the back end in Envoy's terms.
 
+use std::cmp::Reverse;
+
 use prost_types::Duration;
 use rl_core::fault::Fault;
 use tonic::Status;
@@ -49,11 +51,7 @@ impl DescriptorDecision {
     /// The decision for this many hits. With `counted`, they are counted whatever the reply says. With 0 hits, the
     /// descriptor is over its limit if nothing remains. `None` if the reply is not one to a request for admission.
     pub(super) fn new(reply: &Reply, name: &str, unit: Unit, hits: u64, counted: bool) -> Option<Self> {
-        let row = match reply {
-            Reply::Limit(row) => *row,
-            Reply::Quota(quota) => quota.limits.iter().map(|(_, row)| *row).min_by_key(nearest)?,
-            Reply::Done(_) | Reply::Remaining(_) | Reply::None => return None,
-        };
+        let row = nearest_row(reply)?;
         let (is_over, remaining) = match (hits, counted) {
             (0, _) => (row.remaining == 0, row.remaining),
             (_, true) => (row.remaining < hits, row.remaining.saturating_sub(hits)),
@@ -74,9 +72,13 @@ impl DescriptorDecision {
         Some(decision)
     }
 
-    /// Takes the time until it is admitted from this reply.
+    /// Takes the time until it is admitted from this reply, and the limit that blocks for so long.
     pub(super) fn set_retry(&mut self, reply: &Reply) {
         self.retry_after_ms = u64::try_from(reply.retry_after_ms()).ok().filter(|ms| *ms > 0);
+        if let (Some(row), Some(limit)) = (nearest_row(reply), &mut self.status.current_limit) {
+            limit.requests_per_unit = saturate(row.limit);
+            self.status.duration_until_reset = Some(duration(row.reset_after_ms));
+        }
     }
 
     /// Admits it although it is over its limit.
@@ -85,9 +87,23 @@ impl DescriptorDecision {
         (self.is_over, self.retry_after_ms) = (false, None);
     }
 
-    /// How near it is to its limit, for comparison: over the limit first, then by what remains. `None` without a limit.
-    pub(super) fn distance(&self) -> Option<(bool, u32)> {
-        self.status.current_limit.as_ref().map(|_| (!self.is_over, self.status.limit_remaining))
+    /// How near it is to its limit, for comparison: over the limit first, then the one that is over it for longest, then by
+    /// what remains. `None` without a limit.
+    pub(super) fn distance(&self) -> Option<(bool, Reverse<u64>, u32)> {
+        let time = if self.is_over { self.retry_after_ms.unwrap_or(u64::MAX) } else { 0 };
+        self.status
+            .current_limit
+            .as_ref()
+            .map(|_| (!self.is_over, Reverse(time), self.status.limit_remaining))
+    }
+}
+
+/// The limit of a reply that Envoy is told about; `None` if the reply has none.
+fn nearest_row(reply: &Reply) -> Option<Row> {
+    match reply {
+        Reply::Limit(row) => Some(*row),
+        Reply::Quota(quota) => quota.limits.iter().map(|(_, row)| *row).min_by_key(nearest),
+        Reply::Done(_) | Reply::Remaining(_) | Reply::None => None,
     }
 }
 

@@ -7,6 +7,7 @@
 //! | `rule_limit.rs` | the limit of a rule, as a command |
 //! | `key.rs` | the key of a descriptor |
 //! | `service.rs`, `decision.rs` | a call, and the decision about each descriptor |
+//! | `fields.rs` | header fields for Envoy's clients |
 //! | `access.rs`, `metered_body.rs` | who may call, and how much at a time |
 //! | `health.rs` | gRPC's health check |
 //! | `proto.rs` | the code that is generated from `proto/` |
@@ -18,6 +19,7 @@
 mod access;
 pub(crate) mod configure;
 mod decision;
+mod fields;
 mod health;
 mod key;
 mod metered_body;
