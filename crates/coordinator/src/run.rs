@@ -86,7 +86,11 @@ async fn serve(
             (Backend::Embedded(Arc::clone(&limits)), Some(limits))
         }
     };
-    let saved = limits.zip(config.snapshot.clone());
+    let snapshot = config.snapshot.map(|snapshot| {
+        let path = snapshot::resolve(&snapshot.path)?;
+        Ok::<_, String>(SnapshotSettings { path, ..snapshot })
+    });
+    let saved = limits.zip(snapshot.transpose()?);
     let lock = saved.as_ref().map(|(_, SnapshotSettings { path, .. })| snapshot::lock(path)).transpose()?;
     match (&saved, backend.kind()) {
         (Some((limits, SnapshotSettings { path, .. })), _) => {

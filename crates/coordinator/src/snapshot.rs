@@ -24,6 +24,28 @@ const MAGIC: &[u8] = b"rl-coordinator snapshot 1\n";
 const END: u32 = u32::MAX;
 const HASH: usize = 32;
 
+/// The file that a path leads to, through all links. A second path to the same file must not have a lock of its own, and a
+/// link must not be replaced with a file.
+///
+/// # Errors
+/// The system's error, for the operator.
+pub(crate) fn resolve(path: &Path) -> Result<PathBuf, String> {
+    const LINKS_MAX: usize = 40; // as Linux follows them
+    let mut file = path.to_owned();
+    for _ in 0..LINKS_MAX {
+        let Ok(target) = fs::read_link(&file) else { break };
+        file = directory(&file).join(target);
+    }
+    let name = file.file_name().ok_or_else(|| format!("{}: this names no file", path.display()))?;
+    let directory = fs::canonicalize(directory(&file));
+    Ok(directory.map_err(|error| format!("{}: {error}", path.display()))?.join(name))
+}
+
+/// The directory of a file.
+fn directory(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Locks the snapshot for this process, until the returned file is dropped or the process ends. Two processes with the
 /// same snapshot would each admit up to the limit, and the last one to end would discard what the other has counted.
 ///
@@ -45,10 +67,21 @@ pub(crate) fn lock(path: &Path) -> Result<File, String> {
 /// Writes all keys, and returns how many there are.
 ///
 /// # Errors
-/// The system's error.
+/// The system's error. The file is the old one then, and the unfinished new one is removed: it would keep a full disk full.
 pub(crate) fn write(path: &Path, limits: &Embedded) -> io::Result<u64> {
     let beside = with_suffix(path, ".new");
-    let file = private().truncate(true).open(&beside)?;
+    let count = write_new(&beside, limits).and_then(|count| fs::rename(&beside, path).map(|()| count));
+    if count.is_err() {
+        let _ = fs::remove_file(&beside); // there may be none
+        return count;
+    }
+    File::open(directory(path))?.sync_all()?; // it holds the name, so it is synced as well
+    count
+}
+
+/// Writes and syncs a new file.
+fn write_new(path: &Path, limits: &Embedded) -> io::Result<u64> {
+    let file = private().truncate(true).open(path)?;
     let mut writer = Hashing { file: BufWriter::new(file), hash: Sha256::new() };
     writer.write_all(MAGIC)?;
     let (mut count, mut result) = (0_u64, Ok(()));
@@ -64,10 +97,6 @@ pub(crate) fn write(path: &Path, limits: &Embedded) -> io::Result<u64> {
     let Hashing { mut file, hash } = writer;
     file.write_all(&hash.finalize())?;
     file.into_inner()?.sync_all()?;
-    fs::rename(&beside, path)?;
-    // The directory holds the name, so it is synced as well.
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(directory)?.sync_all()?;
     Ok(count)
 }
 

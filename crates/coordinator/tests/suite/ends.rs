@@ -96,6 +96,40 @@ fn two_do_not_share_a_snapshot() {
     first.restart();
 }
 
+#[test]
+fn a_link_to_a_snapshot_has_no_lock_of_its_own_and_stays_a_link() {
+    let config = "[snapshot]\npath = \"limits\"\ninterval = \"1h\"\n";
+    let mut first = Coordinator::start(config, &[]);
+    use_some(&mut first.client());
+    let other = folder();
+    let link = other.join("limits");
+    std::os::unix::fs::symlink(first.dir().join("limits"), &link).unwrap();
+    let said = Coordinator::try_start(&other, config, &[]).err().expect("it does not start");
+    assert!(said.contains("another rl-coordinator uses this snapshot"), "{said}");
+    assert!(first.end().success());
+    let mut second = Coordinator::start_in(&other, config, &[]);
+    is_all_there(&mut second.client());
+    assert!(second.end().success());
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    first.restart();
+    assert_eq!(remaining(&mut first.client(), "slide"), 93);
+}
+
+#[test]
+fn a_full_disk_is_left_as_it_was() {
+    let coordinator = Coordinator::start("[snapshot]\npath = \"limits\"\ninterval = \"50ms\"\n", &[]);
+    use_some(&mut coordinator.client());
+    is_saved(&coordinator);
+    // Writes to this device fail as those to a full disk.
+    let unfinished = coordinator.dir().join("limits.new");
+    wait_until("it is not being written", || std::os::unix::fs::symlink("/dev/full", &unfinished).is_ok());
+    let mut client = coordinator.client();
+    let failed = |text: &str| !text.contains("rl_snapshot_errors_total 0\n");
+    wait_until("a snapshot fails", || failed(&client.get("/metrics").text()));
+    assert!(coordinator.log().contains("the snapshot could not be written"));
+    is_saved(&coordinator); // what was unfinished is gone, so the next one is written
+}
+
 /// Waits for two snapshots: the second one started after everything that was answered until now.
 fn is_saved(coordinator: &Coordinator) {
     let written = || fs::metadata(coordinator.dir().join("limits")).and_then(|file| file.modified()).ok();
