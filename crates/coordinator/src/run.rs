@@ -9,6 +9,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::app::App;
 use crate::backend::{self, Backend, Embedded, Redis};
@@ -19,6 +20,7 @@ use crate::http::Http;
 use crate::live::{Live, Settings};
 use crate::metrics::Metrics;
 use crate::reload::{self, Fixed};
+use crate::server::underway::Underway;
 use crate::server::{Server, file_limit};
 use crate::snapshot;
 use crate::top_keys::TopKeys;
@@ -27,6 +29,9 @@ use crate::waiter_limits::WaiterLimits;
 
 /// The most connections in the system's queue that are not accepted yet.
 const BACKLOG: u32 = 4_096;
+
+/// The time for clients to take answers after the last request has ended. After it, connections are closed.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// Runs the program until a signal ends it.
 ///
@@ -120,15 +125,16 @@ async fn serve(
         .map(|(limits, settings)| tokio::spawn(save(settings, limits, Arc::clone(&metrics), ending.clone())));
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     tracing::info!(backend = app.backend.kind(), "listening on {scheme}://{address}");
-    let mut serving = JoinSet::new();
+    let (mut serving, underway) = (JoinSet::new(), Arc::new(Underway::default()));
     if let Some(listener) = envoy {
         let address = listener.local_addr().map_err(|error| error.to_string())?;
         tracing::info!("Envoy is answered on {scheme}://{address}");
-        let (live, metrics) = (Arc::clone(&live), Arc::clone(&metrics));
-        let server = Server { interface: Envoy::new(&app), live, metrics };
+        let (live, metrics, underway) = (Arc::clone(&live), Arc::clone(&metrics), Arc::clone(&underway));
+        let server = Server { interface: Envoy::new(&app), live, metrics, underway };
         serving.spawn(server.run(listener, ending.clone()));
     }
-    let server = Server { interface: Http(Arc::clone(&app)), live, metrics };
+    let (interface, open) = (Http(Arc::clone(&app)), Arc::clone(&underway));
+    let server = Server { interface, live: Arc::clone(&live), metrics, underway: open };
     serving.spawn(server.run(listener, ending));
     let failed = loop {
         tokio::select! {
@@ -147,14 +153,24 @@ async fn serve(
     tracing::info!("ending: waiting requests are answered");
     end.send_replace(true);
     app.backend.close();
-    while serving.join_next().await.is_some() {}
+    let most = live.get().bounds.shutdown_timeout.0;
+    if timeout(most, underway.none()).await.is_err() {
+        tracing::warn!("cut the requests that did not end in time");
+    }
     if let (Some(saver), Some((limits, SnapshotSettings { path, .. }))) = (saver, saved) {
         let _ = saver.await; // it finishes what it writes before the last snapshot starts
-        limits.seal(); // connections that were cut may still ask
-        let keys = snapshot::write(&path, &limits).map_err(|error| format!("{}: {error}", path.display()))?;
+        limits.seal(); // requests that were cut, or have just come, may still ask
+        let written = tokio::task::spawn_blocking(move || {
+            snapshot::write(&path, &limits).map_err(|error| format!("{}: {error}", path.display()))
+        });
+        let keys = written.await.map_err(|error| error.to_string())??;
         tracing::info!(keys, "limits were saved");
     }
-    drop(lock);
+    drop(lock); // the next process may start, whatever the connections still do
+    let all_end = async { while serving.join_next().await.is_some() {} };
+    if timeout(most.min(LINGER), all_end).await.is_err() {
+        tracing::info!("closed the connections of clients that said nothing, or did not read");
+    }
     if failed { Err("it could not serve any more".into()) } else { Ok(()) }
 }
 

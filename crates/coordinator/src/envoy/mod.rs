@@ -73,7 +73,7 @@ impl Envoy {
 
     /// Calls the service that the path names.
     async fn call(mut self, settings: Arc<Settings>, head: Parts, body: Incoming) -> Response<Body> {
-        let body = MeteredBody::new(body, self.app.bodies.share());
+        let body = MeteredBody::new(body, self.app.bodies.share(), self.app.ending.clone());
         let called = match head.uri.path().strip_prefix('/').and_then(|path| path.split_once('/')) {
             Some((rate_limit_service_server::SERVICE_NAME, _)) => {
                 self.should_rate_limit(settings, head, body).await

@@ -5,10 +5,12 @@ use std::mem;
 use http_body_util::BodyExt as _;
 use hyper::StatusCode;
 use hyper::body::{Body as _, Bytes, Incoming};
+use tokio::time::timeout;
 
 use super::problem::Problem;
 use crate::app::App;
 use crate::live::Settings;
+use crate::server::underway::no_more;
 
 /// Reads a whole body.
 ///
@@ -18,9 +20,16 @@ pub(super) async fn receive(app: &App, settings: &Settings, body: Incoming) -> R
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
-    match tokio::time::timeout(settings.bounds.read_timeout.0, collect(app, settings.bounds.body_bytes, body))
-        .await
-    {
+    let max = settings.bounds.body_bytes;
+    let collected = tokio::select! {
+        biased;
+        collected = timeout(settings.bounds.read_timeout.0, collect(app, max, body)) => collected,
+        () = no_more(app.ending.clone()) => {
+            let (status, code) = (StatusCode::SERVICE_UNAVAILABLE, "ending");
+            return Err(Problem::new(status, code, "the server ends").retry_after(1));
+        }
+    };
+    match collected {
         Ok(result) => result,
         Err(_) => {
             let detail = "the body did not come in time";

@@ -4,9 +4,11 @@
 //! |---|---|
 //! | `tls.rs` | TLS for clients |
 //! | `file_limit.rs` | the system's limit on open files |
+//! | `underway.rs` | the requests that are being answered |
 
 pub(crate) mod file_limit;
 pub(crate) mod tls;
+pub(crate) mod underway;
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -26,6 +28,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 use tokio_io_timeout::TimeoutStream;
 
+use self::underway::Underway;
 use crate::config::Bounds;
 use crate::live::Live;
 use crate::metrics::Metrics;
@@ -57,10 +60,12 @@ pub(crate) struct Server<I> {
     pub(crate) live: Arc<Live>,
     /// Counts open connections.
     pub(crate) metrics: Arc<Metrics>,
+    /// Counts requests.
+    pub(crate) underway: Arc<Underway>,
 }
 
 impl<I: Interface> Server<I> {
-    /// Accepts connections until the program ends, then waits for open requests to end.
+    /// Accepts connections until the program ends, then waits for them to end.
     pub(crate) async fn run(self, listener: TcpListener, mut ending: watch::Receiver<bool>) {
         let places = Arc::new(Semaphore::new(self.live.get().bounds.connections));
         let graceful = GracefulShutdown::new();
@@ -91,9 +96,7 @@ impl<I: Interface> Server<I> {
             }
         }
         drop(listener);
-        if timeout(self.live.get().bounds.shutdown_timeout.0, graceful.shutdown()).await.is_err() {
-            tracing::warn!("cut the connections that did not end in time");
-        }
+        graceful.shutdown().await;
     }
 
     async fn connection(&self, stream: TcpStream, watcher: Watcher) -> io::Result<()> {
@@ -112,10 +115,13 @@ impl<I: Interface> Server<I> {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let interface = self.interface.clone();
+        let (interface, underway) = (self.interface.clone(), Arc::clone(&self.underway));
         let service = service_fn(move |request| {
-            let interface = interface.clone();
-            async move { Ok::<_, Infallible>(interface.answer(request).await) }
+            let (interface, counted) = (interface.clone(), underway.enter());
+            async move {
+                let _counted = counted;
+                Ok::<_, Infallible>(interface.answer(request).await)
+            }
         });
         // A write that makes no progress for this long fails: a client that stops reading must not hold its connection.
         let mut stream = TimeoutStream::new(stream);

@@ -130,6 +130,30 @@ fn a_full_disk_is_left_as_it_was() {
     is_saved(&coordinator); // what was unfinished is gone, so the next one is written
 }
 
+#[test]
+fn a_client_that_says_nothing_does_not_delay_the_end() {
+    let config = "[snapshot]\npath = \"limits\"\ninterval = \"1h\"\n[envoy]\nlisten = \"127.0.0.1:0\"\n";
+    let mut coordinator = Coordinator::start(config, &[]);
+    use_some(&mut coordinator.client());
+    let head = "POST /v1/slide HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
+    let preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    let ports = [coordinator.port, crate::envoy::port(&coordinator)];
+    let say = |port: u16, said: &str| {
+        let mut client = Client::to(port);
+        client.send_bytes(said.as_bytes());
+        client
+    };
+    let body = format!("{head}Content-Length: 50\r\n\r\n{{");
+    let said = ["", "PR", head, &body, preface];
+    let silent: Vec<Client> = ports.iter().flat_map(|port| said.map(|said| say(*port, said))).collect();
+    coordinator.client().ask("POST", "/allow", "").status(200); // they have been accepted
+    let (status, took) = timed(|| coordinator.end());
+    assert!(status.success() && took.as_secs() < 4, "{took:?}");
+    drop(silent);
+    coordinator.restart();
+    is_all_there(&mut coordinator.client());
+}
+
 /// Waits for two snapshots: the second one started after everything that was answered until now.
 fn is_saved(coordinator: &Coordinator) {
     let written = || fs::metadata(coordinator.dir().join("limits")).and_then(|file| file.modified()).ok();

@@ -75,7 +75,7 @@ impl Envoy {
 }
 
 /// The port for Envoy.
-fn port(coordinator: &Coordinator) -> u16 {
+pub fn port(coordinator: &Coordinator) -> u16 {
     let mut port = None;
     wait_until("it listens to Envoy", || {
         let log = coordinator.log();
