@@ -2,7 +2,8 @@
 //! whole.
 //!
 //! ```text
-//! rl-coordinator snapshot 1\n
+//! rl-coordinator snapshot 2\n
+//! now u64                                                 the clock of limits when the file was begun, since version 2
 //! (length u32, key, expires u64, length u32, value)*     lengths and instants in little-endian order
 //! 0xffff_ffff, count u64, SHA-256 of all before it
 //! ```
@@ -18,9 +19,11 @@ use rustix::fs::{FlockOperation, flock};
 use sha2::{Digest as _, Sha256};
 
 use crate::backend::Embedded;
-use crate::clock::Now;
+use crate::clock::{self, Now};
 
-const MAGIC: &[u8] = b"rl-coordinator snapshot 1\n";
+const MAGIC: &[u8] = b"rl-coordinator snapshot 2\n";
+/// The first version has no instant.
+const MAGIC_1: &[u8] = b"rl-coordinator snapshot 1\n";
 const END: u32 = u32::MAX;
 const HASH: usize = 32;
 
@@ -84,6 +87,7 @@ fn write_new(path: &Path, limits: &Embedded) -> io::Result<u64> {
     let file = private().truncate(true).open(path)?;
     let mut writer = Hashing { file: BufWriter::new(file), hash: Sha256::new() };
     writer.write_all(MAGIC)?;
+    writer.write_all(&Now::read().wall.ms().to_le_bytes())?;
     let (mut count, mut result) = (0_u64, Ok(()));
     limits.each(records, |(records, more)| {
         count = count.saturating_add(more);
@@ -167,17 +171,26 @@ pub(crate) fn restore(path: &Path, limits: &Embedded) -> Result<u64, String> {
             path.display()
         )
     };
-    let records = checked(&bytes).ok_or_else(|| damaged("this is no snapshot, or one that is damaged"))?;
+    let (begun, records) =
+        checked(&bytes).ok_or_else(|| damaged("this is no snapshot, or one that is damaged"))?;
+    clock::not_before(begun);
     read(records, limits).map_err(damaged)
 }
 
-/// The records of a file; `None` if its checksum is wrong.
-fn checked(bytes: &[u8]) -> Option<&[u8]> {
+/// When a file was begun, and its records; `None` if its checksum is wrong.
+fn checked(bytes: &[u8]) -> Option<(At, &[u8])> {
     let (all, sum) = bytes.split_at_checked(bytes.len().checked_sub(HASH)?)?;
     if *Sha256::digest(all) != *sum {
         return None;
     }
-    all.strip_prefix(MAGIC)
+    match (all.strip_prefix(MAGIC), all.strip_prefix(MAGIC_1)) {
+        (Some(mut rest), _) => {
+            let begun = u64::from_le_bytes(take(&mut rest)?);
+            Some((At::MIN.plus(Span::from_ms(begun)), rest))
+        }
+        (None, Some(records)) => Some((At::MIN, records)),
+        (None, None) => None,
+    }
 }
 
 fn read(mut bytes: &[u8], limits: &Embedded) -> Result<u64, &'static str> {

@@ -62,6 +62,7 @@ pub(crate) struct Metrics {
     seconds: Histogram,
     waiting: Gauge,
     keys: Gauge,
+    clock_step: Gauge,
     up: Gauge,
     connections: Gauge,
     watchers: Gauge,
@@ -132,6 +133,11 @@ impl Metrics {
             ),
             waiting: added(add, "waiting", "Waiters"),
             keys: added(add, "keys", "Keys in memory"),
+            clock_step: added(
+                add,
+                "clock_step_ms",
+                "How far the system's clock is ahead of the clock of the limits in memory",
+            ),
             up: added(add, "backend_up", "Whether the back end decides requests"),
             connections: added(add, "connections", "Open connections"),
             watchers: added(add, "watchers", "Streams of /v1/watch"),
@@ -231,6 +237,7 @@ impl Metrics {
         let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         self.waiting.set(number(waiting));
         self.keys.set(number(keys));
+        self.clock_step.set(clock::step_ms());
         self.up.set(i64::from(up));
         let mut text = String::new();
         let _ = encode(&mut text, &self.registry); // a String never fails

@@ -17,6 +17,7 @@ mod common;
 
 mod answers;
 mod auth;
+mod clock;
 mod degraded;
 mod docs;
 mod ends;
