@@ -89,7 +89,7 @@ fn write_new(path: &Path, limits: &Embedded) -> io::Result<u64> {
     writer.write_all(MAGIC)?;
     writer.write_all(&Now::read().wall.ms().to_le_bytes())?;
     let (mut count, mut result) = (0_u64, Ok(()));
-    limits.each(records, |(records, more)| {
+    limits.each(record, |records, more| {
         count = count.saturating_add(more);
         if result.is_ok() {
             result = writer.write_all(&records);
@@ -104,16 +104,11 @@ fn write_new(path: &Path, limits: &Embedded) -> io::Result<u64> {
     Ok(count)
 }
 
-/// The records of keys, and how many there are.
-fn records(keys: &mut dyn Iterator<Item = (&[u8], &Value, At)>) -> (Vec<u8>, u64) {
-    let (mut records, mut count) = (Vec::new(), 0_u64);
-    for (key, value, expires) in keys {
-        push(&mut records, key);
-        records.extend(expires.ms().to_le_bytes());
-        push(&mut records, &value.encode());
-        count = count.saturating_add(1);
-    }
-    (records, count)
+/// Adds the record of a key.
+fn record(records: &mut Vec<u8>, key: &[u8], value: &Value, expires: At) {
+    push(records, key);
+    records.extend(expires.ms().to_le_bytes());
+    push(records, &value.encode());
 }
 
 /// The path of a file beside the snapshot: `.new` for the next one, `.lock` for the lock.

@@ -1,5 +1,7 @@
 //! The limits in this process. Each key belongs to one of many shards; a shard is locked for one decision at a time.
 
+mod slices;
+
 use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -20,8 +22,12 @@ use crate::command::Command;
 use crate::reply::{self, Failure, Reply};
 use crate::waiter_limits::WaiterLimits;
 
-/// The number of shards. There are more than processors, so that two threads seldom need the same one.
-const SHARDS: usize = 64;
+/// The least number of shards. There are more than processors, so that two threads seldom need the same one.
+const SHARDS_MIN: usize = 64;
+/// The most shards. Each has a task.
+const SHARDS_MAX: usize = 4_096;
+/// The keys of a full shard, so that it is locked briefly by what looks at all of its keys.
+const SHARD_KEYS: usize = 512;
 
 /// The settings of this back end.
 #[derive(Debug)]
@@ -65,7 +71,8 @@ impl Embedded {
             let shard = Shard::new(memory, aging);
             Arc::new(Part { shard: Mutex::new(shard), wake: Notify::new() })
         };
-        let shards = (0..SHARDS).map(shard).collect();
+        let shards = max_keys.div_ceil(SHARD_KEYS).clamp(SHARDS_MIN, SHARDS_MAX);
+        let shards = (0..shards).map(shard).collect();
         Self { hasher: RandomState::default(), shards, room, waiter_limits }
     }
 
@@ -191,18 +198,6 @@ impl Embedded {
     /// Adds a key from a snapshot; `false` if there is no room for it.
     pub(crate) fn put(&self, key: &[u8], value: Value, expires: At) -> bool {
         self.part(key).is_ok_and(|part| part.lock().memory.keys.insert(key.into(), value, expires))
-    }
-
-    /// Calls `look` with the keys of each shard, and `then` with each result. A shard is locked only during `look`.
-    pub(crate) fn each<T>(
-        &self,
-        look: impl Fn(&mut dyn Iterator<Item = (&[u8], &Value, At)>) -> T,
-        mut then: impl FnMut(T),
-    ) {
-        for part in &self.shards {
-            let seen = look(&mut part.lock().memory.keys.iter(Now::read().wall));
-            then(seen);
-        }
     }
 }
 
