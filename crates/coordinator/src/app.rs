@@ -54,6 +54,20 @@ impl App {
         self.live.get()
     }
 
+    /// Deletes a key. Returns whether there was one.
+    ///
+    /// # Errors
+    /// Why it could not be deleted.
+    pub(crate) async fn delete(&self, key: &[u8]) -> Result<bool, Failure> {
+        let deleted = self.backend.delete(key).await;
+        if let Some(cause) = deleted.as_ref().err().and_then(|failure| Cause::of(*failure)) {
+            self.metrics.undecided(cause);
+            self.causes.note(cause, Outcome::Error.name());
+        }
+        self.metrics.deleted(*deleted.as_ref().unwrap_or(&false));
+        deleted
+    }
+
     /// Asks the back end, and waits if the request does.
     pub(crate) async fn ask(
         &self,

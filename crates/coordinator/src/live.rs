@@ -8,7 +8,7 @@ use rl_core::quota::policies::Policies;
 use rl_core::time::Span;
 use tokio_rustls::TlsAcceptor;
 
-use crate::auth::Auth;
+use crate::auth::{Auth, Token};
 use crate::command::Command;
 use crate::config::{Bounds, Config};
 use crate::envoy::configure::Answering;
@@ -33,6 +33,8 @@ pub(crate) struct Settings {
     pub(crate) policies: Arc<Policies>,
     /// The rules for Envoy, if Envoy is answered.
     pub(crate) envoy: Option<Answering>,
+    /// The tokens with their bounds of keys.
+    pub(crate) tokens: Vec<Token>,
     /// Set if clients use TLS.
     pub(crate) tls: Option<TlsAcceptor>,
 }
@@ -56,6 +58,7 @@ impl Settings {
             max_window: config.max_window,
             policies: Arc::clone(&config.policies),
             envoy: envoy.map_err(|wrong| config.locate(wrong))?,
+            tokens: config.tokens.clone(),
             tls: config.tls.as_ref().map(tls::acceptor).transpose()?,
         })
     }

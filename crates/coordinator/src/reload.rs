@@ -5,13 +5,13 @@ use std::sync::Arc;
 use rl_core::quota::policies::Policies;
 
 use crate::app::App;
-use crate::backend::Backend;
+use crate::backend::{Backend, KeyBounds};
 use crate::config::{Args, Config, Wrong};
 use crate::live::Settings;
 
 /// The settings that are read only when the program starts, as text for comparison.
 #[derive(Debug)]
-pub(crate) struct Fixed([(&'static str, String); 13]);
+pub(crate) struct Fixed([(&'static str, String); 12]);
 
 impl Fixed {
     /// These settings of a configuration.
@@ -26,7 +26,6 @@ impl Fixed {
             ("snapshot.path", format!("{:?}", snapshot.map(|snapshot| &snapshot.path))),
             ("snapshot.interval", format!("{:?}", snapshot.map(|snapshot| snapshot.interval))),
             ("redis", format!("{redis:?}")),
-            ("bounds.keys", bounds.keys.to_string()),
             ("bounds.bodies_bytes", bounds.bodies_bytes.to_string()),
             ("bounds.connections", bounds.connections.to_string()),
             ("bounds.waiters", bounds.waiters.to_string()),
@@ -60,6 +59,7 @@ pub(crate) async fn reload(app: &App, args: &Args, fixed: &Arc<Fixed>) -> Result
         Backend::Embedded(embedded) => {
             // Requests that came before may still name a policy that goes, so both are there for a moment.
             let new = Arc::clone(&settings.policies);
+            embedded.set_key_bounds(KeyBounds::new(settings.bounds.keys, &settings.tokens));
             embedded.set_policies(&both(&old.policies, &new));
             app.live.replace(settings);
             embedded.set_policies(&new);

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::app::App;
-use crate::backend::{self, Backend, Embedded, Redis};
+use crate::backend::{self, Backend, Embedded, KeyBounds, Redis};
 use crate::body_budget::BodyBudget;
 use crate::config::{Args, Config, LogFormat, SnapshotSettings};
 use crate::envoy::Envoy;
@@ -86,7 +86,8 @@ async fn serve(
     let (backend, limits) = match &config.redis {
         Some(redis) => (Backend::Redis(Box::new(Redis::new(redis, Arc::clone(&waiter_limits))?)), None),
         None => {
-            let settings = backend::Settings { max_keys: bounds.keys, aging, policies };
+            let key_bounds = KeyBounds::new(bounds.keys, &config.tokens);
+            let settings = backend::Settings { max_keys: bounds.keys, key_bounds, aging, policies };
             let limits = Arc::new(Embedded::new(settings, Arc::clone(&waiter_limits)));
             (Backend::Embedded(Arc::clone(&limits)), Some(limits))
         }

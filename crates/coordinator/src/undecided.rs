@@ -32,13 +32,15 @@ pub(crate) enum Cause {
     SlotMoves,
     /// There is no room for another key.
     TooManyKeys,
+    /// There is no room for another key of the token.
+    TooManyTokenKeys,
     /// The back end gave a reply that this program does not know.
     Strange,
 }
 
 impl Cause {
     /// All causes, in the order of the metrics.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Down,
         Self::NotAuthenticated,
         Self::NotPermitted,
@@ -47,6 +49,7 @@ impl Cause {
         Self::OutOfMemory,
         Self::SlotMoves,
         Self::TooManyKeys,
+        Self::TooManyTokenKeys,
         Self::Strange,
     ];
 
@@ -57,7 +60,8 @@ impl Cause {
             Failure::NotAuthenticated => Some(Self::NotAuthenticated),
             Failure::NoModule => Some(Self::NoModule),
             Failure::ReadOnly => Some(Self::ReadOnly),
-            Failure::Full => Some(Self::TooManyKeys),
+            Failure::Full { .. } => Some(Self::TooManyKeys),
+            Failure::TokenFull => Some(Self::TooManyTokenKeys),
             Failure::Strange => Some(Self::Strange),
             Failure::Fault(fault) => Self::of_fault(fault),
         }
@@ -84,6 +88,7 @@ impl Cause {
             Self::OutOfMemory => "oom",
             Self::SlotMoves => "slot_moves",
             Self::TooManyKeys => "too_many_keys",
+            Self::TooManyTokenKeys => "too_many_token_keys",
             Self::Strange => "strange",
         }
     }
@@ -98,6 +103,7 @@ impl Cause {
             Self::ReadOnly => "the back end is a replica, which cannot count",
             Self::OutOfMemory => "the back end is out of memory",
             Self::SlotMoves => "the key is moving to another node",
+            Self::TooManyTokenKeys => "there are as many keys as a token of this prefix may have",
             Self::TooManyKeys => "there are as many keys as this server may hold",
             Self::Strange => "the back end gives no answer that is understood",
         }

@@ -1,8 +1,10 @@
 //! The limits in this process. Each key belongs to one of many shards; a shard is locked for one decision at a time.
 
+mod room;
 mod slices;
 
 use std::hash::BuildHasher;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use foldhash::quality::RandomState;
@@ -12,10 +14,11 @@ use rl_core::queue::{Lane, Ticket};
 use rl_core::quota::costs::Costs;
 use rl_core::quota::limit::REQUESTS;
 use rl_core::quota::policies::Policies;
-use rl_core::time::{At, Span};
+use rl_core::time::Span;
 use rl_core::value::Value;
 use tokio::sync::Notify;
 
+use super::key_bounds::KeyBounds;
 use super::shard::{Come, Shard};
 use crate::clock::{self, Now};
 use crate::command::Command;
@@ -32,8 +35,10 @@ const SHARD_KEYS: usize = 512;
 /// The settings of this back end.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    /// The most keys.
+    /// The number of keys for which there are shards.
     pub(crate) max_keys: usize,
+    /// How many keys there may be.
+    pub(crate) key_bounds: KeyBounds,
     /// The time after which a waiter rises one lane; `None` if it never does.
     pub(crate) aging: Option<Span>,
     /// The policies.
@@ -45,6 +50,9 @@ pub(crate) struct Embedded {
     hasher: RandomState,
     shards: Vec<Arc<Part>>,
     room: Arc<Room>,
+    key_bounds: Mutex<Arc<KeyBounds>>,
+    /// When expired keys were last removed from all shards, on the steady clock.
+    swept: AtomicU64,
     waiter_limits: Arc<WaiterLimits>,
 }
 
@@ -64,16 +72,23 @@ impl Part {
 impl Embedded {
     /// A back end without keys.
     pub(crate) fn new(settings: Settings, waiter_limits: Arc<WaiterLimits>) -> Self {
-        let Settings { max_keys, aging, policies } = settings;
-        let room = Arc::new(Room::new(max_keys));
+        let Settings { max_keys, key_bounds, aging, policies } = settings;
+        let (room, key_bounds) = (Arc::new(Room::new(usize::MAX)), Arc::new(key_bounds)); // the room only counts
         let shard = |_| {
             let memory = Memory::new(Arc::clone(&room), Arc::clone(&policies), make_id);
-            let shard = Shard::new(memory, aging);
+            let shard = Shard::new(memory, Arc::clone(&room), Arc::clone(&key_bounds), aging);
             Arc::new(Part { shard: Mutex::new(shard), wake: Notify::new() })
         };
         let shards = max_keys.div_ceil(SHARD_KEYS).clamp(SHARDS_MIN, SHARDS_MAX);
         let shards = (0..shards).map(shard).collect();
-        Self { hasher: RandomState::default(), shards, room, waiter_limits }
+        Self {
+            hasher: RandomState::default(),
+            shards,
+            room,
+            key_bounds: Mutex::new(key_bounds),
+            swept: AtomicU64::new(0),
+            waiter_limits,
+        }
     }
 
     /// Starts the tasks that serve the waiters. They run as long as the program.
@@ -109,19 +124,6 @@ impl Embedded {
                 drop(counted);
                 result
             }
-        }
-    }
-
-    /// If there was no room for a new key, removes expired keys from all shards and asks once more.
-    fn make_room(&self, result: reply::Result, command: &Arc<Command>) -> reply::Result {
-        if result != Err(Failure::Full) {
-            return result;
-        }
-        self.sweep_if_full();
-        let busy = || Err(rl_core::fault::Fault::Busy); // the second time it may not wait
-        match self.part(command.key())?.lock().come(command, Now::read(), busy) {
-            Come::Answer(result) => result,
-            Come::Waits(..) => Err(Failure::Full),
         }
     }
 
@@ -162,25 +164,6 @@ impl Embedded {
         self.room.taken()
     }
 
-    /// Whether there is room for new keys.
-    ///
-    /// # Errors
-    /// [`Failure::Full`]
-    pub(crate) fn is_ready(&self) -> core::result::Result<(), Failure> {
-        self.sweep_if_full();
-        if self.room.is_full() { Err(Failure::Full) } else { Ok(()) }
-    }
-
-    /// If there is no room for a new key, removes expired keys.
-    fn sweep_if_full(&self) {
-        for part in &self.shards {
-            if !self.room.is_full() {
-                break;
-            }
-            part.lock().memory.keys.sweep(Now::read().wall, usize::MAX, |_| ());
-        }
-    }
-
     /// Answers all waiters. From now on no request waits.
     pub(crate) fn close(&self) {
         for part in &self.shards {
@@ -193,11 +176,6 @@ impl Embedded {
         for part in &self.shards {
             part.lock().seal();
         }
-    }
-
-    /// Adds a key from a snapshot; `false` if there is no room for it.
-    pub(crate) fn put(&self, key: &[u8], value: Value, expires: At) -> bool {
-        self.part(key).is_ok_and(|part| part.lock().memory.keys.insert(key.into(), value, expires))
     }
 }
 
@@ -244,7 +222,12 @@ mod tests {
     use crate::command::Verb;
 
     fn embedded() -> Embedded {
-        let settings = Settings { max_keys: 10, aging: None, policies: Arc::default() };
+        let settings = Settings {
+            max_keys: 10,
+            key_bounds: KeyBounds::new(10, &[]),
+            aging: None,
+            policies: Arc::default(),
+        };
         Embedded::new(settings, WaiterLimits::new(10, 10))
     }
 

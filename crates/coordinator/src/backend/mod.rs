@@ -2,12 +2,14 @@
 //! [`reply::Result`].
 
 mod embedded;
+mod key_bounds;
 mod redis;
 mod shard;
 
 use std::sync::Arc;
 
 pub(crate) use self::embedded::{Embedded, Settings};
+pub(crate) use self::key_bounds::KeyBounds;
 pub(crate) use self::redis::Redis;
 use crate::command::Command;
 use crate::reply::{self, Failure};
@@ -34,6 +36,17 @@ impl Backend {
         match self {
             Self::Embedded(embedded) => embedded.run(command).await,
             Self::Redis(redis) => redis.run(command).await,
+        }
+    }
+
+    /// Deletes a key. Returns whether there was one.
+    ///
+    /// # Errors
+    /// Why it could not be deleted.
+    pub(crate) async fn delete(&self, key: &[u8]) -> Result<bool, Failure> {
+        match self {
+            Self::Embedded(embedded) => embedded.delete(key),
+            Self::Redis(redis) => redis.delete(key).await,
         }
     }
 

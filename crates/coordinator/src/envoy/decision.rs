@@ -133,7 +133,9 @@ pub(super) fn failure_status(failure: Failure) -> Status {
             Status::unavailable(cause.text())
         }
         Cause::NotPermitted => Status::permission_denied(cause.text()),
-        Cause::OutOfMemory | Cause::TooManyKeys => Status::resource_exhausted(cause.text()),
+        Cause::OutOfMemory | Cause::TooManyKeys | Cause::TooManyTokenKeys => {
+            Status::resource_exhausted(cause.text())
+        }
         Cause::Strange => Status::internal(cause.text()),
     }
 }

@@ -85,7 +85,7 @@ struct QuotaLimitAnswer<'a> {
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Done", deny_unknown_fields)]
 pub(super) struct DoneAnswer {
-    done: bool,
+    pub(super) done: bool,
 }
 
 /// What remains after a refund.

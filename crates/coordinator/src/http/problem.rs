@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::response::{Response, json};
+use crate::clock::whole_seconds;
 use crate::reply::Failure;
 use crate::undecided::Cause;
 
@@ -88,7 +89,8 @@ impl From<Cause> for Problem {
             Cause::ReadOnly => unavailable("back_end_read_only"),
             Cause::OutOfMemory => unavailable("out_of_memory"),
             Cause::SlotMoves => unavailable("slot_moves"),
-            Cause::TooManyKeys => unavailable("too_many_keys"),
+            Cause::TooManyKeys => Self { retry_after: None, ..unavailable("too_many_keys") },
+            Cause::TooManyTokenKeys => Self { retry_after: None, ..unavailable("too_many_token_keys") },
             Cause::Strange => wrong("back_end_strange"),
         }
     }
@@ -97,11 +99,15 @@ impl From<Cause> for Problem {
 impl From<Failure> for Problem {
     fn from(failure: Failure) -> Self {
         match (Cause::of(failure), failure) {
+            (Some(cause), Failure::Full { retry_after_ms: Some(ms) }) => {
+                Self::from(cause).retry_after(whole_seconds(ms).max(1))
+            }
             (Some(cause), _) => cause.into(),
             (None, Failure::Fault(fault)) => fault.into(),
             (
                 None,
-                Failure::Full
+                Failure::Full { .. }
+                | Failure::TokenFull
                 | Failure::Down
                 | Failure::NotAuthenticated
                 | Failure::NoModule

@@ -10,7 +10,7 @@ use hyper::{Method, Request, StatusCode};
 use super::access::{check_origin, check_token};
 use super::problem::Problem;
 use super::response::{Response, empty, text};
-use super::{allow, ask, openapi, page, state, watch};
+use super::{allow, ask, delete, openapi, page, state, watch};
 use crate::app::App;
 use crate::command::Verb;
 use crate::live::Settings;
@@ -19,6 +19,8 @@ use crate::live::Settings;
 enum Route {
     Allow,
     Ask(Verb),
+    /// A key, as it is written in the path.
+    Key(String),
     Watch,
     Metrics,
     Healthy,
@@ -36,6 +38,7 @@ impl Route {
             "/healthz" => Self::Healthy,
             "/readyz" => Self::Ready,
             "/openapi.json" => Self::OpenApi,
+            _ if path.starts_with(delete::PATH) => Self::Key(path.split_at(delete::PATH.len()).1.to_owned()),
             _ => match path.strip_prefix("/v1/") {
                 Some(name) => Self::Ask(Verb::ALL.into_iter().find(|verb| verb.name() == name)?),
                 None => Self::Page(page::find(path)?),
@@ -47,6 +50,7 @@ impl Route {
     const fn methods(&self) -> &'static str {
         match self {
             Self::Allow | Self::Ask(_) => "POST",
+            Self::Key(_) => "DELETE",
             Self::Watch | Self::Metrics | Self::Healthy | Self::Ready | Self::OpenApi | Self::Page(_) => {
                 "GET,HEAD"
             }
@@ -95,6 +99,7 @@ async fn route(
             drop(head);
             ask::ask(app, settings, verb, &access, body).await
         }
+        Route::Key(key) => delete::delete(app, &check_token(settings, &head)?, &key).await,
         Route::Watch => Ok(watch::watch(app, settings, check_token(settings, &head)?)),
         Route::Metrics => Ok(state::metrics(app, &check_token(settings, &head)?).await),
         Route::Healthy => Ok(text(StatusCode::OK, page::TEXT, "ok\n")),

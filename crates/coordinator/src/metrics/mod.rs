@@ -62,6 +62,7 @@ pub(crate) struct Metrics {
     seconds: Histogram,
     waiting: Gauge,
     keys: Gauge,
+    deleted: Counter,
     clock_step: Gauge,
     up: Gauge,
     connections: Gauge,
@@ -133,6 +134,7 @@ impl Metrics {
             ),
             waiting: added(add, "waiting", "Waiters"),
             keys: added(add, "keys", "Keys in memory"),
+            deleted: added(add, "deleted_keys", "Keys that were deleted by DELETE /v1/keys"),
             clock_step: added(
                 add,
                 "clock_step_ms",
@@ -216,6 +218,13 @@ impl Metrics {
     pub(crate) fn watch(&self, max: i64) -> Option<impl Drop + use<>> {
         let (counted, before) = Counted::new(&self.watchers);
         (before < max).then_some(counted)
+    }
+
+    /// Counts a key that was deleted, if it was.
+    pub(crate) fn deleted(&self, is_deleted: bool) {
+        if is_deleted {
+            self.deleted.inc();
+        }
     }
 
     /// Counts a snapshot that was written, or could not be.

@@ -24,6 +24,7 @@ mod ends;
 mod envoy;
 mod golden;
 mod hostile;
+mod keys;
 mod oracle;
 mod recipe;
 mod reload;

@@ -82,8 +82,8 @@ fn a_mistake_leaves_the_old_settings_in_force_and_is_named() {
             ["bad.pem", "no certificate"],
         ),
         (
-            "[allow]\nlimit = 9\n[bounds]\nkeys = 5\n".to_owned(),
-            ["line 4, bounds.keys", "restart the program"],
+            "[allow]\nlimit = 9\n[bounds]\nwaiters = 5\n".to_owned(),
+            ["line 4, bounds.waiters", "restart the program"],
         ),
         (format!("[allow]\nlimit = 9\n[envoy]\n{rule}"), ["line 3, envoy.listen", "restart the program"]),
     ] {

@@ -54,14 +54,19 @@ mod tests {
     use std::thread;
     use std::time::{Duration, Instant};
 
-    use super::super::Settings;
+    use super::super::{KeyBounds, Settings};
     use super::*;
     use crate::command::{Command, Verb};
     use crate::waiter_limits::WaiterLimits;
 
     #[test]
     fn a_snapshot_locks_a_few_keys_at_a_time() {
-        let settings = Settings { max_keys: 600_000, aging: None, policies: Arc::default() };
+        let settings = Settings {
+            max_keys: 600_000,
+            key_bounds: KeyBounds::new(600_000, &[]),
+            aging: None,
+            policies: Arc::default(),
+        };
         let limits = Embedded::new(settings, WaiterLimits::new(10, 10));
         let slide = Arc::new(Command::new(Verb::Slide, ["first", "2", "1h"], []).unwrap());
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -69,7 +74,7 @@ mod tests {
         let first = limits.part(b"first").unwrap();
         let value = first.lock().memory.keys.get(b"first", Now::read().wall).cloned().unwrap();
         for key in 1..600_000_u32 {
-            assert!(limits.put(&key.to_le_bytes(), value.clone(), At::MAX));
+            limits.put(&key.to_le_bytes(), value.clone(), At::MAX);
         }
         // How long a request may have to wait, in the best of some rounds: other programs run as well.
         let round = || {

@@ -8,6 +8,7 @@
 //!
 //! While the server is down, one request tries to connect every 250 ms. The others fail at once.
 
+mod ready;
 mod reply;
 mod source;
 
@@ -25,19 +26,10 @@ use crate::clock;
 use crate::command::Command;
 use crate::config::RedisSettings;
 use crate::reply::{Failure, Reply, Result};
-use crate::undecided::Cause;
 use crate::waiter_limits::WaiterLimits;
 
 /// The time between two attempts to connect.
 const PAUSE: Duration = Duration::from_millis(250);
-
-/// Requests for admission that change nothing. A user may be permitted some of these commands only.
-const PROBES: [&[&str]; 4] = [
-    &["RL.SLIDE", "rl-coordinator:ready", "1", "1", "COST", "0"],
-    &["RL.QUOTA", "rl-coordinator:ready", "LIMIT", "a", "1", "1", "COST", "requests", "0"],
-    &["RL.WINDOW", "rl-coordinator:ready", "1", "1", "COST", "0"],
-    &["RL.BUCKET", "rl-coordinator:ready", "1", "1", "1", "COST", "0"],
-];
 
 /// A Redis or Valkey server.
 pub(crate) struct Redis {
@@ -261,25 +253,23 @@ impl Redis {
         Some((algorithm, reply))
     }
 
-    /// Whether the server decides. It is asked for a cost of 0, which changes nothing.
+    /// Deletes a key that holds limits. Returns whether there was one.
     ///
     /// # Errors
-    /// Why no request can be decided.
-    pub(crate) async fn is_ready(&self) -> std::result::Result<(), Failure> {
-        const NOT_PERMITTED: Failure = Failure::Fault(Fault::NoPermission);
-        for probe in PROBES {
-            let probe = words(probe.iter().map(|word| word.as_bytes()));
-            let failure = match self.try_ask(&probe).await? {
-                Err(error) if !reply::is_about_key(&error) => reply::failure(&error),
-                Ok(_) | Err(_) => return Ok(()),
-            };
-            match Cause::of(failure) {
-                Some(_) if failure == NOT_PERMITTED => {} // another command may be permitted
-                Some(_) => return Err(failure),
-                None => return Ok(()), // the key holds something else, so the command was run
-            }
+    /// [`Fault::WrongType`] for a key of another type, which is left alone.
+    pub(crate) async fn delete(&self, key: &[u8]) -> std::result::Result<bool, Failure> {
+        let mut kind = redis::cmd("TYPE");
+        match self.ask(kind.arg(key)).await? {
+            Value::SimpleString(kind) if kind == "ratelimit" => {}
+            Value::SimpleString(kind) if kind == "none" => return Ok(false),
+            Value::SimpleString(_) => return Err(Fault::WrongType.into()),
+            _ => return Err(Failure::Strange),
         }
-        Err(NOT_PERMITTED)
+        let mut delete = redis::cmd("DEL");
+        match self.ask(delete.arg(key)).await? {
+            Value::Int(deleted) => Ok(deleted > 0),
+            _ => Err(Failure::Strange),
+        }
     }
 
     /// Answers all waiters. From now on no request waits.

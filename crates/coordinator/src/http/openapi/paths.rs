@@ -10,6 +10,7 @@ pub(super) fn paths() -> Map<String, Value> {
     let commands = Verb::ALL.map(|verb| (format!("/v1/{}", verb.name()), json!({ "post": command(verb) })));
     let others = [
         ("/allow", json!({ "post": allow() })),
+        ("/v1/keys/{key}", json!({ "delete": delete() })),
         ("/v1/watch", json!({ "get": watch() })),
         ("/metrics", json!({ "get": metrics() })),
         ("/healthz", json!({ "get": health() })),
@@ -108,6 +109,20 @@ fn allow() -> Value {
     json!({
         "operationId": "allow",
         "summary": "One limit for all callers: status 200 whether or not it is allowed. The body is ignored",
+        "responses": responses
+    })
+}
+
+fn delete() -> Value {
+    let mut responses = errors(&["400", "401", "403", "409", "502", "503"]);
+    responses.insert("200".to_owned(), answer("Whether there was such a key.", &["Done"]));
+    json!({
+        "operationId": "delete",
+        "summary": "Deletes a key and what is counted in it",
+        "parameters": [{
+            "name": "key", "in": "path", "required": true,
+            "schema": { "type": "string", "minLength": 1, "maxLength": 1024 }
+        }],
         "responses": responses
     })
 }
