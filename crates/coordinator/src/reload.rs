@@ -6,7 +6,7 @@ use rl_core::quota::policies::Policies;
 
 use crate::app::App;
 use crate::backend::{Backend, KeyBounds};
-use crate::config::{Args, Config, Wrong};
+use crate::config::{Args, Bounds, Config, Wrong};
 use crate::live::Settings;
 
 /// The settings that are read only when the program starts, as text for comparison.
@@ -42,31 +42,33 @@ impl Fixed {
     }
 }
 
-/// Reads everything again, and puts it in force.
+/// Reads everything again, and puts it in force. The threads that answer requests do none of this.
 ///
 /// # Errors
 /// What is wrong, for the operator. The settings in force have not changed then.
-pub(crate) async fn reload(app: &App, args: &Args, fixed: &Arc<Fixed>) -> Result<(), String> {
-    let (args, fixed) = (args.clone(), Arc::clone(fixed));
-    let read = tokio::task::spawn_blocking(move || read(&args, &fixed)).await;
-    let settings = read.map_err(|error| error.to_string())??;
+pub(crate) async fn reload(app: &Arc<App>, args: &Args, fixed: &Arc<Fixed>) -> Result<(), String> {
+    let (app, args, fixed) = (Arc::clone(app), args.clone(), Arc::clone(fixed));
+    let done =
+        tokio::task::spawn_blocking(move || read(&args, &fixed).map(|settings| put_in_force(&app, settings)));
+    done.await.map_err(|error| error.to_string())?
+}
+
+fn put_in_force(app: &App, settings: Settings) {
     let old = app.settings();
-    let settings = Settings {
-        bounds: crate::config::Bounds { connections: old.bounds.connections, ..settings.bounds.clone() },
-        ..settings
-    };
+    // The system may have allowed fewer connections than are configured.
+    let bounds = Bounds { connections: old.bounds.connections, ..settings.bounds.clone() };
+    let settings = Settings { bounds, ..settings };
     match &app.backend {
         Backend::Embedded(embedded) => {
+            embedded.set_key_bounds(KeyBounds::new(settings.bounds.keys, &settings.tokens));
             // Requests that came before may still name a policy that goes, so both are there for a moment.
             let new = Arc::clone(&settings.policies);
-            embedded.set_key_bounds(KeyBounds::new(settings.bounds.keys, &settings.tokens));
             embedded.set_policies(&both(&old.policies, &new));
             app.live.replace(settings);
             embedded.set_policies(&new);
         }
         Backend::Redis(_) => app.live.replace(settings), // the server keeps the policies
     }
-    Ok(())
 }
 
 fn read(args: &Args, fixed: &Fixed) -> Result<Settings, String> {

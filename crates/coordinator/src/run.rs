@@ -60,7 +60,7 @@ pub(crate) fn run(args: &Args) -> Result<(), String> {
         builder.worker_threads(threads);
     }
     let runtime = builder.enable_all().build().map_err(|error| error.to_string())?;
-    let reload = async |app: &App| reload::reload(app, args, &fixed).await;
+    let reload = async |app: &Arc<App>| reload::reload(app, args, &fixed).await;
     runtime.block_on(serve(config, settings, reload))
 }
 
@@ -75,7 +75,7 @@ fn log(format: LogFormat) {
 async fn serve(
     config: Config,
     settings: Settings,
-    reload: impl AsyncFn(&App) -> Result<(), String>,
+    reload: impl AsyncFn(&Arc<App>) -> Result<(), String>,
 ) -> Result<(), String> {
     let Config { listen, policies, aging, bounds, .. } = config;
     let mut ends = pin!(end_signal()?);
