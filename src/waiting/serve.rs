@@ -29,8 +29,7 @@ pub(super) fn wake(context: &mut Context<'_>, (): ()) {
     let _serving = Serving::begin(main_thread);
     // While clients are paused nothing may be written, so that nobody is admitted.
     let may_write = context.may_replicate();
-    let until = Instant::now() + SLICE;
-    serve::serve(&mut Room { context, until }, may_write);
+    serve::serve(&mut Room { context, began: Instant::now() }, may_write);
     if !may_write {
         with(main_thread, |room| room.not_before = now().plus(AGAIN));
     }
@@ -58,8 +57,8 @@ impl Drop for Serving<'_> {
 /// The room, as the engine serves it.
 struct Room<'s, 'c> {
     context: &'s mut Context<'c>,
-    /// When other clients have the server again.
-    until: Instant,
+    /// When it began to serve.
+    began: Instant,
 }
 
 impl Server for Room<'_, '_> {
@@ -80,7 +79,7 @@ impl Server for Room<'_, '_> {
     }
 
     fn has_time(&self) -> bool {
-        Instant::now() < self.until
+        self.began.elapsed() < SLICE
     }
 
     fn request(waiter: &WaitingClient) -> Option<Arc<Request>> {

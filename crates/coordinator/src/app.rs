@@ -4,18 +4,17 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use rl_core::fault::Fault;
-use rl_core::time::Span;
 use tokio::sync::watch;
 
-use crate::auth::Auth;
 use crate::backend::Backend;
 use crate::body_budget::BodyBudget;
 use crate::command::Command;
-use crate::config::Bounds;
+use crate::live::{Live, Settings};
 use crate::metrics::{Metrics, Outcome};
 use crate::on_error::OnError;
 use crate::reply::{Failure, Reply};
 use crate::top_keys::TopKeys;
+use crate::undecided::{Cause, CauseLog};
 use crate::waiter_limits::WaiterLimits;
 
 /// The answer to a command.
@@ -25,43 +24,59 @@ pub(crate) enum Answer {
     Reply(Reply),
     /// An error.
     Failure(Failure),
-    /// The back end is down, and `on_error` has decided.
-    Degraded(OnError),
+    /// The back end could not decide, and `on_error` has.
+    Degraded(OnError, Failure),
 }
 
 /// The running program.
 pub(crate) struct App {
     /// Keeps the limits.
     pub(crate) backend: Backend,
-    /// The tokens.
-    pub(crate) auth: Auth,
-    /// Whether there are no tokens and only this machine is served.
-    pub(crate) is_local: bool,
+    /// The settings in force.
+    pub(crate) live: Arc<Live>,
     /// The waiters.
     pub(crate) waiter_limits: Arc<WaiterLimits>,
     /// Prometheus metrics.
     pub(crate) metrics: Arc<Metrics>,
     /// The keys with the most requests.
     pub(crate) top_keys: TopKeys,
-    /// What `POST /allow` asks each time.
-    pub(crate) allow: Arc<Command>,
-    /// Limits on memory, connections and time.
-    pub(crate) bounds: Bounds,
-    /// What a request without `on_error` is answered while the back end is down.
-    pub(crate) on_error: OnError,
-    /// The longest window that clients may ask for.
-    pub(crate) max_window: Span,
     /// The memory for bodies that are being read.
     pub(crate) bodies: BodyBudget,
+    /// Why requests could not be decided.
+    pub(crate) causes: CauseLog,
     /// Whether the program is ending.
     pub(crate) ending: watch::Receiver<bool>,
 }
 
 impl App {
+    /// The settings in force now. A request uses those of the moment it came.
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        self.live.get()
+    }
+
+    /// Deletes a key. Returns whether there was one.
+    ///
+    /// # Errors
+    /// Why it could not be deleted.
+    pub(crate) async fn delete(&self, key: &[u8]) -> Result<bool, Failure> {
+        let deleted = self.backend.delete(key).await;
+        if let Some(cause) = deleted.as_ref().err().and_then(|failure| Cause::of(*failure)) {
+            self.metrics.undecided(cause);
+            self.causes.note(cause, Outcome::Error.name());
+        }
+        self.metrics.deleted(*deleted.as_ref().unwrap_or(&false));
+        deleted
+    }
+
     /// Asks the back end, and waits if the request does.
-    pub(crate) async fn ask(&self, command: &Arc<Command>, on_error: Option<OnError>) -> Answer {
+    pub(crate) async fn ask(
+        &self,
+        settings: &Settings,
+        command: &Arc<Command>,
+        on_error: Option<OnError>,
+    ) -> Answer {
         let verb = command.verb();
-        if command.longest() > self.max_window {
+        if command.longest() > settings.max_window {
             self.metrics.count(verb, Outcome::Error);
             return Answer::Failure(Failure::Fault(Fault::MaxWindow));
         }
@@ -79,11 +94,22 @@ impl App {
                 };
                 (Answer::Reply(reply), outcome)
             }
-            Err(Failure::Down) if verb.decides() => match on_error.unwrap_or(self.on_error) {
-                OnError::Allow => (Answer::Degraded(OnError::Allow), Outcome::DegradedAllow),
-                OnError::Deny => (Answer::Degraded(OnError::Deny), Outcome::DegradedDeny),
-            },
-            Err(failure) => (Answer::Failure(failure), Outcome::Error),
+            Err(failure) => {
+                let cause = Cause::of(failure);
+                let on_error = on_error.unwrap_or(settings.on_error);
+                let (answer, outcome) = match (cause.filter(|_| verb.decides()), on_error) {
+                    (Some(_), OnError::Allow) => {
+                        (Answer::Degraded(on_error, failure), Outcome::DegradedAllow)
+                    }
+                    (Some(_), OnError::Deny) => (Answer::Degraded(on_error, failure), Outcome::DegradedDeny),
+                    (None, OnError::Allow | OnError::Deny) => (Answer::Failure(failure), Outcome::Error),
+                };
+                if let Some(cause) = cause {
+                    self.metrics.undecided(cause);
+                    self.causes.note(cause, outcome.name());
+                }
+                (answer, outcome)
+            }
         };
         self.metrics.count(verb, outcome);
         if matches!(outcome, Outcome::Admitted | Outcome::Denied) {

@@ -18,6 +18,8 @@ pub(crate) struct Token {
     pub(crate) hash: Hash,
     /// The prefixes of the keys that it covers; all keys if there is none.
     pub(crate) prefixes: Vec<String>,
+    /// The most keys in memory that begin so; `None` for a share of `bounds.keys`.
+    pub(crate) keys: Option<usize>,
 }
 
 /// The keys that a client may ask about.

@@ -1,17 +1,29 @@
-//! The two clocks. Limits count by the wall clock; waits are timed by a steady clock, which never steps.
+//! The clocks. Limits and waits run on a steady clock, which never steps.
+//!
+//! Limits count in ms since 1970, so that windows are aligned to the calendar and a snapshot outlives the process. That
+//! count is taken from the system's clock once, when the program starts, and then advances with the steady clock. If it
+//! followed a step back by an hour, keys would stay locked for an hour; if it followed a step forward, everything that is
+//! counted would expire at once. So it follows neither. [`not_before`] keeps it from starting before a snapshot.
 
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime};
 
 use rl_core::time::{At, Span};
 
 /// When the program started, which is 0 on the steady clock.
-static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
+static STARTED: LazyLock<Instant> = LazyLock::new(|| {
+    WALL_AT_START.store(at(since_1970()).ms(), Relaxed);
+    Instant::now()
+});
+
+/// When the program started, in ms since 1970.
+static WALL_AT_START: AtomicU64 = AtomicU64::new(0);
 
 /// One instant on both clocks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Now {
-    /// The wall clock, in ms since 1970.
+    /// The clock of limits, in ms since 1970. It does not follow steps of the system's clock.
     pub(crate) wall: At,
     /// The steady clock, in ms since the program started.
     pub(crate) steady: At,
@@ -20,8 +32,8 @@ pub(crate) struct Now {
 impl Now {
     /// Reads both clocks.
     pub(crate) fn read() -> Self {
-        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Self { wall: at(since_1970), steady: at(STARTED.elapsed()) }
+        let steady = at(STARTED.elapsed());
+        Self { wall: steady.plus(Span::from_ms(WALL_AT_START.load(Relaxed))), steady }
     }
 }
 
@@ -54,9 +66,26 @@ pub(crate) const fn whole_seconds(ms: u64) -> u64 {
     ms.div_ceil(1_000)
 }
 
-/// Milliseconds since 1970.
+/// Milliseconds since 1970, by the system's clock.
 pub(crate) fn unix_ms() -> u64 {
-    Now::read().wall.ms()
+    at(since_1970()).ms()
+}
+
+/// How far the system's clock is ahead of the clock of limits, in ms.
+pub(crate) fn step_ms() -> i64 {
+    let signed = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
+    signed(unix_ms()).saturating_sub(signed(Now::read().wall.ms()))
+}
+
+/// Sets the clock of limits forward to this instant, if it is before it: a snapshot counts by the clock of the process that
+/// wrote it. Must be called before anything is decided.
+pub(crate) fn not_before(at: At) {
+    let ahead = at.since(Now::read().wall);
+    WALL_AT_START.fetch_add(ahead.ms(), Relaxed);
+}
+
+fn since_1970() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
 /// Starts the steady clock.

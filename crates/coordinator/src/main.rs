@@ -7,7 +7,9 @@
 //! | `server/` | connections: their number, their times, TLS |
 //! | `http/` | the HTTP interface |
 //! | `envoy/` | Envoy's rate limit service, over gRPC |
-//! | `auth.rs`, `body_budget.rs`, `on_error.rs` | what both interfaces use |
+//! | `auth.rs`, `body_budget.rs` | what both interfaces use |
+//! | `on_error.rs`, `undecided.rs` | requests that cannot be decided |
+//! | `live.rs`, `reload.rs` | the settings in force, and how SIGHUP replaces them |
 //! | `app.rs` | asks the back end and counts requests, for both interfaces |
 //! | `command.rs`, `reply.rs` | a request and its reply, for both interfaces and both back ends |
 //! | `backend/` | the back ends: limits in this process, or in a Redis server |
@@ -28,13 +30,16 @@ mod config;
 mod envoy;
 mod hex;
 mod http;
+mod live;
 mod metrics;
 mod on_error;
+mod reload;
 mod reply;
 mod run;
 mod server;
 mod snapshot;
 mod top_keys;
+mod undecided;
 mod waiter_limits;
 
 use std::process::ExitCode;

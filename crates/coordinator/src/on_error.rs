@@ -1,4 +1,4 @@
-//! What a request for admission is answered while the back end is down: the setting `on_error`.
+//! What a request for admission is answered if it cannot be decided: the setting `on_error`.
 
 use clap::ValueEnum;
 use serde::Deserialize;
@@ -6,7 +6,7 @@ use serde::Deserialize;
 /// The HTTP and gRPC header field that marks such an answer; its value is [`OnError::name`].
 pub(crate) const DEGRADED: &str = "rl-degraded";
 
-/// The answer to a request for admission while the back end is down.
+/// The answer to a request for admission that cannot be decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum OnError {

@@ -58,9 +58,20 @@ pub(crate) enum Failure {
     /// The command is wrong, or does not fit the key.
     Fault(Fault),
     /// There are too many keys.
-    Full,
+    Full {
+        /// The ms until a key may expire, if that is known.
+        retry_after_ms: Option<u64>,
+    },
+    /// There are too many keys of one token.
+    TokenFull,
     /// The back end cannot be reached, or did not answer in time.
     Down,
+    /// The back end wants another user or password.
+    NotAuthenticated,
+    /// The back end lacks the module.
+    NoModule,
+    /// The back end is a replica.
+    ReadOnly,
     /// The back end gave a reply that this program does not know.
     Strange,
 }
@@ -78,7 +89,7 @@ impl From<memory::Error> for Failure {
     fn from(error: memory::Error) -> Self {
         match error {
             memory::Error::Fault(fault) => Self::Fault(fault),
-            memory::Error::Full => Self::Full,
+            memory::Error::Full => Self::Full { retry_after_ms: None },
             memory::Error::NoId => Self::Strange,
         }
     }

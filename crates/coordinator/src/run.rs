@@ -1,6 +1,7 @@
-//! The life of the program: it starts, serves, and ends on a signal.
+//! The life of the program: it starts, serves, reads its settings again on SIGHUP, and ends on another signal.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,23 +9,29 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::app::App;
-use crate::auth::Auth;
-use crate::backend::{Backend, Embedded, Redis, Settings};
+use crate::backend::{self, Backend, Embedded, KeyBounds, Redis};
 use crate::body_budget::BodyBudget;
 use crate::config::{Args, Config, LogFormat, SnapshotSettings};
-use crate::envoy::{Answering, Envoy};
+use crate::envoy::Envoy;
 use crate::http::Http;
+use crate::live::{Live, Settings};
 use crate::metrics::Metrics;
-use crate::server::Server;
-use crate::server::{file_limit, tls};
+use crate::reload::{self, Fixed};
+use crate::server::underway::Underway;
+use crate::server::{Server, file_limit};
 use crate::snapshot;
 use crate::top_keys::TopKeys;
+use crate::undecided::CauseLog;
 use crate::waiter_limits::WaiterLimits;
 
 /// The most connections in the system's queue that are not accepted yet.
 const BACKLOG: u32 = 4_096;
+
+/// The time for clients to take answers after the last request has ended. After it, connections are closed.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// Runs the program until a signal ends it.
 ///
@@ -32,14 +39,17 @@ const BACKLOG: u32 = 4_096;
 /// Why it cannot serve, for the operator.
 pub(crate) fn run(args: &Args) -> Result<(), String> {
     let mut config = Config::read(args)?;
-    let envoy = answering(&config)?;
+    let settings = Settings::new(&config)?;
     if args.check {
-        check(&config)?;
+        let redis = config.redis.as_ref();
+        redis.map(|redis| Redis::new(redis, WaiterLimits::new(0, 0))).transpose()?;
         println!("the configuration is right");
         return Ok(());
     }
     log(config.log);
+    let fixed = Arc::new(Fixed::of(&config));
     file_limit::raise(&mut config);
+    let settings = Settings { bounds: config.bounds.clone(), ..settings };
     let threads = config.threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from));
     let mut builder = match threads {
         // One thread needs no queue that others can reach.
@@ -50,22 +60,8 @@ pub(crate) fn run(args: &Args) -> Result<(), String> {
         builder.worker_threads(threads);
     }
     let runtime = builder.enable_all().build().map_err(|error| error.to_string())?;
-    runtime.block_on(serve(config, envoy))
-}
-
-/// The rules for Envoy. With Redis, the policies are that server's, and names of policies are not checked.
-fn answering(config: &Config) -> Result<Option<Answering>, String> {
-    let policies = config.redis.is_none().then_some(&config.policies);
-    let answering = |settings| Answering::new(settings, config.max_window, policies);
-    config.envoy.as_ref().map(answering).transpose()
-}
-
-/// Checks what is otherwise read when it is used: addresses and certificates.
-fn check(config: &Config) -> Result<(), String> {
-    let redis = config.redis.as_ref();
-    redis.map(|redis| Redis::new(redis, WaiterLimits::new(0, 0))).transpose()?;
-    config.tls.as_ref().map(tls::acceptor).transpose()?;
-    Ok(())
+    let reload = async |app: &Arc<App>| reload::reload(app, args, &fixed).await;
+    runtime.block_on(serve(config, settings, reload))
 }
 
 fn log(format: LogFormat) {
@@ -76,21 +72,31 @@ fn log(format: LogFormat) {
     }
 }
 
-async fn serve(config: Config, answering: Option<Answering>) -> Result<(), String> {
-    let Config { listen, policies, on_error, max_window, aging, allow, bounds, tokens, .. } = config;
-    let ends = end_signal()?;
+async fn serve(
+    config: Config,
+    settings: Settings,
+    reload: impl AsyncFn(&Arc<App>) -> Result<(), String>,
+) -> Result<(), String> {
+    let Config { listen, policies, aging, bounds, .. } = config;
+    let mut ends = pin!(end_signal()?);
+    let mut hangup = signal(SignalKind::hangup()).map_err(|error| error.to_string())?;
     let waiter_limits = WaiterLimits::new(bounds.waiters, bounds.waiters_per_key);
     let metrics = Arc::new(Metrics::new());
     let (end, ending) = watch::channel(false);
     let (backend, limits) = match &config.redis {
         Some(redis) => (Backend::Redis(Box::new(Redis::new(redis, Arc::clone(&waiter_limits))?)), None),
         None => {
-            let settings = Settings { max_keys: bounds.keys, aging, policies };
+            let key_bounds = KeyBounds::new(bounds.keys, &config.tokens);
+            let settings = backend::Settings { max_keys: bounds.keys, key_bounds, aging, policies };
             let limits = Arc::new(Embedded::new(settings, Arc::clone(&waiter_limits)));
             (Backend::Embedded(Arc::clone(&limits)), Some(limits))
         }
     };
-    let saved = limits.zip(config.snapshot.clone());
+    let snapshot = config.snapshot.map(|snapshot| {
+        let path = snapshot::resolve(&snapshot.path)?;
+        Ok::<_, String>(SnapshotSettings { path, ..snapshot })
+    });
+    let saved = limits.zip(snapshot.transpose()?);
     let lock = saved.as_ref().map(|(_, SnapshotSettings { path, .. })| snapshot::lock(path)).transpose()?;
     match (&saved, backend.kind()) {
         (Some((limits, SnapshotSettings { path, .. })), _) => {
@@ -100,62 +106,72 @@ async fn serve(config: Config, answering: Option<Answering>) -> Result<(), Strin
         (None, "embedded") => tracing::info!("limits are in memory only: see --snapshot"),
         (None, _) => {}
     }
-    let acceptor = config.tls.as_ref().map(tls::acceptor).transpose()?;
     let listener = bind(listen)?;
-    let envoy = match config.envoy.zip(answering) {
-        Some((settings, answering)) => Some((bind(settings.listen)?, answering)),
-        None => None,
-    };
+    let envoy = config.envoy.map(|envoy| bind(envoy.listen)).transpose()?;
+    let scheme = if settings.tls.is_some() { "https" } else { "http" };
     backend.start();
+    let live = Live::new(settings);
     let app = Arc::new(App {
         backend,
-        is_local: listen.ip().is_loopback() && tokens.is_empty(),
-        auth: Auth::new(tokens),
+        live: Arc::clone(&live),
         waiter_limits,
         metrics: Arc::clone(&metrics),
         top_keys: TopKeys::new(),
-        allow,
         bodies: BodyBudget::new(bounds.bodies_bytes),
-        bounds: bounds.clone(),
-        on_error,
-        max_window,
+        causes: CauseLog::default(),
         ending: ending.clone(),
     });
     let saver = saved
         .clone()
         .map(|(limits, settings)| tokio::spawn(save(settings, limits, Arc::clone(&metrics), ending.clone())));
     let address = listener.local_addr().map_err(|error| error.to_string())?;
-    let scheme = if acceptor.is_some() { "https" } else { "http" };
     tracing::info!(backend = app.backend.kind(), "listening on {scheme}://{address}");
-    let mut serving = JoinSet::new();
-    if let Some((listener, answering)) = envoy {
+    let (mut serving, underway) = (JoinSet::new(), Arc::new(Underway::default()));
+    if let Some(listener) = envoy {
         let address = listener.local_addr().map_err(|error| error.to_string())?;
         tracing::info!("Envoy is answered on {scheme}://{address}");
-        let server = Server {
-            interface: Envoy::new(&app, answering),
-            bounds: bounds.clone(),
-            tls: acceptor.clone(),
-            metrics: Arc::clone(&metrics),
-        };
+        let (live, metrics, underway) = (Arc::clone(&live), Arc::clone(&metrics), Arc::clone(&underway));
+        let server = Server { interface: Envoy::new(&app), live, metrics, underway };
         serving.spawn(server.run(listener, ending.clone()));
     }
-    let server = Server { interface: Http(Arc::clone(&app)), bounds, tls: acceptor, metrics };
+    let (interface, open) = (Http(Arc::clone(&app)), Arc::clone(&underway));
+    let server = Server { interface, live: Arc::clone(&live), metrics, underway: open };
     serving.spawn(server.run(listener, ending));
-    let failed = tokio::select! {
-        () = ends => false,
-        _ = serving.join_next() => true, // it has panicked, and that was logged
+    let failed = loop {
+        tokio::select! {
+            () = &mut ends => break false,
+            _ = serving.join_next() => break true, // it has panicked, and that was logged
+            _ = hangup.recv() => {
+                let done = reload(&app).await;
+                app.metrics.reloaded(done.is_ok());
+                match done {
+                    Ok(()) => tracing::info!("the configuration was read again, and is in force"),
+                    Err(wrong) => tracing::error!("the old configuration stays in force: {wrong}"),
+                }
+            }
+        }
     };
     tracing::info!("ending: waiting requests are answered");
     end.send_replace(true);
     app.backend.close();
-    while serving.join_next().await.is_some() {}
+    let most = live.get().bounds.shutdown_timeout.0;
+    if timeout(most, underway.none()).await.is_err() {
+        tracing::warn!("cut the requests that did not end in time");
+    }
     if let (Some(saver), Some((limits, SnapshotSettings { path, .. }))) = (saver, saved) {
         let _ = saver.await; // it finishes what it writes before the last snapshot starts
-        limits.seal(); // connections that were cut may still ask
-        let keys = snapshot::write(&path, &limits).map_err(|error| format!("{}: {error}", path.display()))?;
+        limits.seal(); // requests that were cut, or have just come, may still ask
+        let written = tokio::task::spawn_blocking(move || {
+            snapshot::write(&path, &limits).map_err(|error| format!("{}: {error}", path.display()))
+        });
+        let keys = written.await.map_err(|error| error.to_string())??;
         tracing::info!(keys, "limits were saved");
     }
-    drop(lock);
+    drop(lock); // the next process may start, whatever the connections still do
+    let all_end = async { while serving.join_next().await.is_some() {} };
+    if timeout(most.min(LINGER), all_end).await.is_err() {
+        tracing::info!("closed the connections of clients that said nothing, or did not read");
+    }
     if failed { Err("it could not serve any more".into()) } else { Ok(()) }
 }
 
@@ -171,16 +187,14 @@ fn bind(listen: SocketAddr) -> Result<TcpListener, String> {
     bound().map_err(|error: std::io::Error| format!("{listen}: {error}"))
 }
 
-/// Catches SIGTERM, SIGINT and SIGHUP from now on; the future waits for one of them.
+/// Catches SIGTERM and SIGINT from now on; the future waits for one of them.
 fn end_signal() -> Result<impl Future<Output = ()>, String> {
     let of = |kind| signal(kind).map_err(|error| error.to_string());
     let (mut terminate, mut interrupt) = (of(SignalKind::terminate())?, of(SignalKind::interrupt())?);
-    let mut hangup = of(SignalKind::hangup())?;
     Ok(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
-            _ = hangup.recv() => {}
         }
     })
 }

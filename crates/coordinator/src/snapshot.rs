@@ -2,7 +2,8 @@
 //! whole.
 //!
 //! ```text
-//! rl-coordinator snapshot 1\n
+//! rl-coordinator snapshot 2\n
+//! now u64                                                 the clock of limits when the file was begun, since version 2
 //! (length u32, key, expires u64, length u32, value)*     lengths and instants in little-endian order
 //! 0xffff_ffff, count u64, SHA-256 of all before it
 //! ```
@@ -18,11 +19,35 @@ use rustix::fs::{FlockOperation, flock};
 use sha2::{Digest as _, Sha256};
 
 use crate::backend::Embedded;
-use crate::clock::Now;
+use crate::clock::{self, Now};
 
-const MAGIC: &[u8] = b"rl-coordinator snapshot 1\n";
+const MAGIC: &[u8] = b"rl-coordinator snapshot 2\n";
+/// The first version has no instant.
+const MAGIC_1: &[u8] = b"rl-coordinator snapshot 1\n";
 const END: u32 = u32::MAX;
 const HASH: usize = 32;
+
+/// The file that a path leads to, through all links. A second path to the same file must not have a lock of its own, and a
+/// link must not be replaced with a file.
+///
+/// # Errors
+/// The system's error, for the operator.
+pub(crate) fn resolve(path: &Path) -> Result<PathBuf, String> {
+    const LINKS_MAX: usize = 40; // as Linux follows them
+    let mut file = path.to_owned();
+    for _ in 0..LINKS_MAX {
+        let Ok(target) = fs::read_link(&file) else { break };
+        file = directory(&file).join(target);
+    }
+    let name = file.file_name().ok_or_else(|| format!("{}: this names no file", path.display()))?;
+    let directory = fs::canonicalize(directory(&file));
+    Ok(directory.map_err(|error| format!("{}: {error}", path.display()))?.join(name))
+}
+
+/// The directory of a file.
+fn directory(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
 
 /// Locks the snapshot for this process, until the returned file is dropped or the process ends. Two processes with the
 /// same snapshot would each admit up to the limit, and the last one to end would discard what the other has counted.
@@ -45,14 +70,26 @@ pub(crate) fn lock(path: &Path) -> Result<File, String> {
 /// Writes all keys, and returns how many there are.
 ///
 /// # Errors
-/// The system's error.
+/// The system's error. The file is the old one then, and the unfinished new one is removed: it would keep a full disk full.
 pub(crate) fn write(path: &Path, limits: &Embedded) -> io::Result<u64> {
     let beside = with_suffix(path, ".new");
-    let file = private().truncate(true).open(&beside)?;
+    let count = write_new(&beside, limits).and_then(|count| fs::rename(&beside, path).map(|()| count));
+    if count.is_err() {
+        let _ = fs::remove_file(&beside); // there may be none
+        return count;
+    }
+    File::open(directory(path))?.sync_all()?; // it holds the name, so it is synced as well
+    count
+}
+
+/// Writes and syncs a new file.
+fn write_new(path: &Path, limits: &Embedded) -> io::Result<u64> {
+    let file = private().truncate(true).open(path)?;
     let mut writer = Hashing { file: BufWriter::new(file), hash: Sha256::new() };
     writer.write_all(MAGIC)?;
+    writer.write_all(&Now::read().wall.ms().to_le_bytes())?;
     let (mut count, mut result) = (0_u64, Ok(()));
-    limits.each(records, |(records, more)| {
+    limits.each(record, |records, more| {
         count = count.saturating_add(more);
         if result.is_ok() {
             result = writer.write_all(&records);
@@ -64,23 +101,14 @@ pub(crate) fn write(path: &Path, limits: &Embedded) -> io::Result<u64> {
     let Hashing { mut file, hash } = writer;
     file.write_all(&hash.finalize())?;
     file.into_inner()?.sync_all()?;
-    fs::rename(&beside, path)?;
-    // The directory holds the name, so it is synced as well.
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(directory)?.sync_all()?;
     Ok(count)
 }
 
-/// The records of keys, and how many there are.
-fn records(keys: &mut dyn Iterator<Item = (&[u8], &Value, At)>) -> (Vec<u8>, u64) {
-    let (mut records, mut count) = (Vec::new(), 0_u64);
-    for (key, value, expires) in keys {
-        push(&mut records, key);
-        records.extend(expires.ms().to_le_bytes());
-        push(&mut records, &value.encode());
-        count = count.saturating_add(1);
-    }
-    (records, count)
+/// Adds the record of a key.
+fn record(records: &mut Vec<u8>, key: &[u8], value: &Value, expires: At) {
+    push(records, key);
+    records.extend(expires.ms().to_le_bytes());
+    push(records, &value.encode());
 }
 
 /// The path of a file beside the snapshot: `.new` for the next one, `.lock` for the lock.
@@ -138,17 +166,26 @@ pub(crate) fn restore(path: &Path, limits: &Embedded) -> Result<u64, String> {
             path.display()
         )
     };
-    let records = checked(&bytes).ok_or_else(|| damaged("this is no snapshot, or one that is damaged"))?;
+    let (begun, records) =
+        checked(&bytes).ok_or_else(|| damaged("this is no snapshot, or one that is damaged"))?;
+    clock::not_before(begun);
     read(records, limits).map_err(damaged)
 }
 
-/// The records of a file; `None` if its checksum is wrong.
-fn checked(bytes: &[u8]) -> Option<&[u8]> {
+/// When a file was begun, and its records; `None` if its checksum is wrong.
+fn checked(bytes: &[u8]) -> Option<(At, &[u8])> {
     let (all, sum) = bytes.split_at_checked(bytes.len().checked_sub(HASH)?)?;
     if *Sha256::digest(all) != *sum {
         return None;
     }
-    all.strip_prefix(MAGIC)
+    match (all.strip_prefix(MAGIC), all.strip_prefix(MAGIC_1)) {
+        (Some(mut rest), _) => {
+            let begun = u64::from_le_bytes(take(&mut rest)?);
+            Some((At::MIN.plus(Span::from_ms(begun)), rest))
+        }
+        (None, Some(records)) => Some((At::MIN, records)),
+        (None, None) => None,
+    }
 }
 
 fn read(mut bytes: &[u8], limits: &Embedded) -> Result<u64, &'static str> {
@@ -173,9 +210,7 @@ fn read(mut bytes: &[u8], limits: &Embedded) -> Result<u64, &'static str> {
         let expires = At::MIN.plus(Span::from_ms(expires));
         count = count.saturating_add(1);
         if expires >= clock {
-            if !limits.put(key, value, expires) {
-                return Err("it holds more keys than bounds.keys allows");
-            }
+            limits.put(key, value, expires);
             kept = kept.saturating_add(1);
         }
     }

@@ -1,6 +1,10 @@
 //! The limits in this process. Each key belongs to one of many shards; a shard is locked for one decision at a time.
 
+mod room;
+mod slices;
+
 use std::hash::BuildHasher;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use foldhash::quality::RandomState;
@@ -10,29 +14,35 @@ use rl_core::queue::{Lane, Ticket};
 use rl_core::quota::costs::Costs;
 use rl_core::quota::limit::REQUESTS;
 use rl_core::quota::policies::Policies;
-use rl_core::quota::shape::Shape;
-use rl_core::time::{At, Span};
+use rl_core::time::Span;
 use rl_core::value::Value;
 use tokio::sync::Notify;
 
+use super::key_bounds::KeyBounds;
 use super::shard::{Come, Shard};
 use crate::clock::{self, Now};
 use crate::command::Command;
 use crate::reply::{self, Failure, Reply};
 use crate::waiter_limits::WaiterLimits;
 
-/// The number of shards. There are more than processors, so that two threads seldom need the same one.
-const SHARDS: usize = 64;
+/// The least number of shards. There are more than processors, so that two threads seldom need the same one.
+const SHARDS_MIN: usize = 64;
+/// The most shards. Each has a task.
+const SHARDS_MAX: usize = 4_096;
+/// The keys of a full shard, so that it is locked briefly by what looks at all of its keys.
+const SHARD_KEYS: usize = 512;
 
 /// The settings of this back end.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    /// The most keys.
+    /// The number of keys for which there are shards.
     pub(crate) max_keys: usize,
+    /// How many keys there may be.
+    pub(crate) key_bounds: KeyBounds,
     /// The time after which a waiter rises one lane; `None` if it never does.
     pub(crate) aging: Option<Span>,
     /// The policies.
-    pub(crate) policies: Policies,
+    pub(crate) policies: Arc<Policies>,
 }
 
 /// The back end that keeps limits in this process.
@@ -40,7 +50,9 @@ pub(crate) struct Embedded {
     hasher: RandomState,
     shards: Vec<Arc<Part>>,
     room: Arc<Room>,
-    policies: Arc<Policies>,
+    key_bounds: Mutex<Arc<KeyBounds>>,
+    /// When expired keys were last removed from all shards, on the steady clock.
+    swept: AtomicU64,
     waiter_limits: Arc<WaiterLimits>,
 }
 
@@ -60,15 +72,23 @@ impl Part {
 impl Embedded {
     /// A back end without keys.
     pub(crate) fn new(settings: Settings, waiter_limits: Arc<WaiterLimits>) -> Self {
-        let Settings { max_keys, aging, policies } = settings;
-        let (room, policies) = (Arc::new(Room::new(max_keys)), Arc::new(policies));
+        let Settings { max_keys, key_bounds, aging, policies } = settings;
+        let (room, key_bounds) = (Arc::new(Room::new(usize::MAX)), Arc::new(key_bounds)); // the room only counts
         let shard = |_| {
             let memory = Memory::new(Arc::clone(&room), Arc::clone(&policies), make_id);
-            let shard = Shard::new(memory, aging);
+            let shard = Shard::new(memory, Arc::clone(&room), Arc::clone(&key_bounds), aging);
             Arc::new(Part { shard: Mutex::new(shard), wake: Notify::new() })
         };
-        let shards = (0..SHARDS).map(shard).collect();
-        Self { hasher: RandomState::default(), shards, room, policies, waiter_limits }
+        let shards = max_keys.div_ceil(SHARD_KEYS).clamp(SHARDS_MIN, SHARDS_MAX);
+        let shards = (0..shards).map(shard).collect();
+        Self {
+            hasher: RandomState::default(),
+            shards,
+            room,
+            key_bounds: Mutex::new(key_bounds),
+            swept: AtomicU64::new(0),
+            waiter_limits,
+        }
     }
 
     /// Starts the tasks that serve the waiters. They run as long as the program.
@@ -107,33 +127,18 @@ impl Embedded {
         }
     }
 
-    /// If there was no room for a new key, removes expired keys from all shards and asks once more.
-    fn make_room(&self, result: reply::Result, command: &Arc<Command>) -> reply::Result {
-        if result != Err(Failure::Full) {
-            return result;
-        }
-        for part in &self.shards {
-            part.lock().memory.keys.sweep(Now::read().wall, usize::MAX, |_| ());
-            if !self.room.is_full() {
-                break;
-            }
-        }
-        let busy = || Err(rl_core::fault::Fault::Busy); // the second time it may not wait
-        match self.part(command.key())?.lock().come(command, Now::read(), busy) {
-            Come::Answer(result) => result,
-            Come::Waits(..) => Err(Failure::Full),
-        }
-    }
-
     fn part(&self, key: &[u8]) -> core::result::Result<Arc<Part>, Failure> {
         let hash = usize::try_from(self.hasher.hash_one(key) & 0xffff).unwrap_or(0);
         let at = hash.checked_rem(self.shards.len()).unwrap_or(0);
         self.shards.get(at).cloned().ok_or(Failure::Strange)
     }
 
-    /// The limits of a policy.
-    pub(crate) fn policy(&self, name: &[u8]) -> Option<Arc<Shape>> {
-        self.policies.get(name).cloned()
+    /// Replaces the policies. Waiters are looked at again, by the new ones.
+    pub(crate) fn set_policies(&self, policies: &Arc<Policies>) {
+        for part in &self.shards {
+            part.lock().set_policies(Arc::clone(policies));
+            part.wake.notify_one();
+        }
     }
 
     /// The algorithm of a key, and its limits now.
@@ -170,23 +175,6 @@ impl Embedded {
     pub(crate) fn seal(&self) {
         for part in &self.shards {
             part.lock().seal();
-        }
-    }
-
-    /// Adds a key from a snapshot; `false` if there is no room for it.
-    pub(crate) fn put(&self, key: &[u8], value: Value, expires: At) -> bool {
-        self.part(key).is_ok_and(|part| part.lock().memory.keys.insert(key.into(), value, expires))
-    }
-
-    /// Calls `look` with the keys of each shard, and `then` with each result. A shard is locked only during `look`.
-    pub(crate) fn each<T>(
-        &self,
-        look: impl Fn(&mut dyn Iterator<Item = (&[u8], &Value, At)>) -> T,
-        mut then: impl FnMut(T),
-    ) {
-        for part in &self.shards {
-            let seen = look(&mut part.lock().memory.keys.iter(Now::read().wall));
-            then(seen);
         }
     }
 }
@@ -235,7 +223,12 @@ mod tests {
     use rl_core::limit::Kind;
 
     fn embedded() -> Embedded {
-        let settings = Settings { max_keys: 10, aging: None, policies: Policies::new() };
+        let settings = Settings {
+            max_keys: 10,
+            key_bounds: KeyBounds::new(10, &[]),
+            aging: None,
+            policies: Arc::default(),
+        };
         Embedded::new(settings, WaiterLimits::new(10, 10))
     }
 

@@ -2,17 +2,17 @@
 //! [`reply::Result`].
 
 mod embedded;
+mod key_bounds;
 mod redis;
 mod shard;
 
 use std::sync::Arc;
 
-use rl_core::quota::shape::Shape;
-
 pub(crate) use self::embedded::{Embedded, Settings};
+pub(crate) use self::key_bounds::KeyBounds;
 pub(crate) use self::redis::Redis;
 use crate::command::Command;
-use crate::reply;
+use crate::reply::{self, Failure};
 
 /// The back end of the program.
 pub(crate) enum Backend {
@@ -39,11 +39,14 @@ impl Backend {
         }
     }
 
-    /// The limits of a policy; `None` if they are not known here.
-    pub(crate) fn policy(&self, name: &[u8]) -> Option<Arc<Shape>> {
+    /// Deletes a key. Returns whether there was one.
+    ///
+    /// # Errors
+    /// Why it could not be deleted.
+    pub(crate) async fn delete(&self, key: &[u8]) -> Result<bool, Failure> {
         match self {
-            Self::Embedded(embedded) => embedded.policy(name),
-            Self::Redis(_) => None, // the server keeps them
+            Self::Embedded(embedded) => embedded.delete(key),
+            Self::Redis(redis) => redis.delete(key).await,
         }
     }
 
@@ -71,11 +74,14 @@ impl Backend {
         }
     }
 
-    /// Whether it answers now.
-    pub(crate) async fn is_up(&self) -> bool {
+    /// Whether it decides requests now.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub(crate) async fn is_ready(&self) -> Result<(), Failure> {
         match self {
-            Self::Embedded(_) => true,
-            Self::Redis(redis) => redis.is_up().await,
+            Self::Embedded(embedded) => embedded.is_ready(),
+            Self::Redis(redis) => redis.is_ready().await,
         }
     }
 

@@ -3,6 +3,8 @@
 //! The engine decides and serves. This is its host: a [`Memory`], with a channel to each waiter. Where the module has the
 //! server's timer, a task sleeps until there is something to do, and then calls [`Shard::serve`].
 
+mod keys;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,12 +12,14 @@ use rl_core::engine::run::{Reply, run};
 use rl_core::engine::serve::{self, Served, Server};
 use rl_core::engine::{Standing, Turn};
 use rl_core::fault::Fault;
-use rl_core::memory::{DB, Error, Memory};
+use rl_core::memory::{DB, Error, Memory, Room};
 use rl_core::queue::{Lines, Place, Ticket, Waiter};
+use rl_core::quota::policies::Policies;
 use rl_core::time::{At, Span};
 use smallvec::smallvec;
 use tokio::sync::oneshot;
 
+use super::key_bounds::KeyBounds;
 use crate::clock::Now;
 use crate::command::Command;
 use crate::reply::{self, Failure};
@@ -33,13 +37,18 @@ const SWEEP_AT_LAST: Span = Span::from_ms(30_000);
 /// Some of the keys, and the requests that wait for them.
 pub(super) struct Shard {
     pub(super) memory: Memory<Waiting>,
+    /// Counts the keys of all shards.
+    room: Arc<Room>,
+    bounds: Arc<KeyBounds>,
+    /// The number of keys that were deleted since the keys were put in order.
+    deletions: usize,
     /// Whether nothing is decided any more.
     is_sealed: bool,
     /// Whether the task sleeps until it is woken: there was nothing at all to do.
     pub(super) is_idle: bool,
     swept: At,
-    /// When others have the shard again.
-    until: Instant,
+    /// When it last began to serve.
+    began: Instant,
 }
 
 /// A request that waits, and how it is answered.
@@ -58,9 +67,15 @@ pub(super) enum Come {
 
 impl Shard {
     /// A shard in which nothing is used and nobody waits.
-    pub(super) fn new(mut memory: Memory<Waiting>, aging: Option<Span>) -> Self {
+    pub(super) fn new(
+        mut memory: Memory<Waiting>,
+        room: Arc<Room>,
+        bounds: Arc<KeyBounds>,
+        aging: Option<Span>,
+    ) -> Self {
         memory.lines.set_aging(aging);
-        Self { memory, is_sealed: false, is_idle: true, swept: At::MIN, until: Instant::now() }
+        let (swept, began) = (At::MIN, Instant::now());
+        Self { memory, room, bounds, deletions: 0, is_sealed: false, is_idle: true, swept, began }
     }
 
     /// Runs a request that has just come. If it is to wait, `enter` says whether it may.
@@ -72,6 +87,9 @@ impl Shard {
     ) -> Come {
         if self.is_sealed {
             return Come::Answer(Err(Failure::Down));
+        }
+        if let Some(answer) = self.without_room(command, now) {
+            return Come::Answer(answer);
         }
         let wait = command.wait().unwrap_or_default();
         let claims = match self.run(command, Standing::Newcomer(wait.lane), now) {
@@ -90,13 +108,18 @@ impl Shard {
     }
 
     fn run(&mut self, command: &Command, standing: Standing, now: Now) -> Result<Turn<Reply>, Error> {
+        let is_new = self.bounds.counts() && !self.has(command.key());
         let mut host = self.memory.at(now.into());
-        command.with_request(|request| run(&mut host, &[command.key()], request, standing))
+        let turn = command.with_request(|request| run(&mut host, &[command.key()], request, standing));
+        if is_new && self.has(command.key()) {
+            self.bounds.made(command.key());
+        }
+        turn
     }
 
     /// Does some of what there is to do. Returns when there is more, on the steady clock.
     pub(super) fn serve(&mut self) -> Option<At> {
-        self.until = Instant::now() + SLICE;
+        self.began = Instant::now();
         serve::serve(self, true);
         let now = Now::read();
         self.sweep(now);
@@ -114,8 +137,13 @@ impl Shard {
             return;
         }
         self.swept = now.steady;
-        let Memory { keys, lines, .. } = &mut self.memory;
-        keys.sweep(now.wall, BATCH, |key| lines.mark(DB, key));
+        self.remove_expired(now.wall, BATCH);
+    }
+
+    /// Replaces the policies, and has all waiters looked at again.
+    pub(super) fn set_policies(&mut self, policies: Arc<Policies>) {
+        self.memory.policies = policies;
+        self.memory.lines.mark_all(None);
     }
 
     /// Removes a waiter whose client is gone.
@@ -129,6 +157,11 @@ impl Shard {
         while let Some(ticket) = self.memory.lines.overdue(At::MAX) {
             serve::end(self, ticket);
         }
+    }
+
+    /// Whether nothing is decided any more.
+    pub(super) const fn is_sealed(&self) -> bool {
+        self.is_sealed
     }
 
     /// Decides nothing from now on: what is answered after this would be in no snapshot.
@@ -155,7 +188,7 @@ impl Server for Shard {
     }
 
     fn has_time(&self) -> bool {
-        Instant::now() < self.until
+        self.began.elapsed() < SLICE
     }
 
     fn request(waiter: &Waiting) -> Option<Arc<Command>> {

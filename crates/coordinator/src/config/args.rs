@@ -29,6 +29,7 @@ Examples:
   rl-coordinator --config rl-coordinator.toml --check
       checks the configuration
 
+  SIGHUP reads the configuration, the policies and the certificates again.
   SIGTERM ends it: waiting requests are answered, and the snapshot is written.";
 
 /// Rate limits over HTTP, kept in memory or by a Redis server with the module redis-rl.
@@ -53,7 +54,7 @@ pub(crate) struct Args {
     /// How often the limits are saved [default: 10s].
     #[arg(long, value_name = "DURATION")]
     pub(crate) snapshot_interval: Option<String>,
-    /// The answer to requests without on_error while the back end is down [default: deny].
+    /// The answer to requests without on_error that cannot be decided [default: deny].
     #[arg(long, value_enum)]
     pub(crate) on_error: Option<OnError>,
     /// Serves other machines without a token or a certificate: any client that reaches the port can use up every

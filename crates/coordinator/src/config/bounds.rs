@@ -32,7 +32,7 @@ pub(crate) struct Bounds {
     pub(crate) read_timeout: ConfigDuration,
     /// How long a write may make no progress because the client does not read.
     pub(crate) write_timeout: ConfigDuration,
-    /// The time for the requests that are in progress when the program ends.
+    /// The time for the requests that are being answered when the program ends.
     pub(crate) shutdown_timeout: ConfigDuration,
 }
 

@@ -26,7 +26,7 @@ pub(crate) struct EnvoySettings {
     /// The address of Envoy's port.
     #[serde(default = "EnvoySettings::listen")]
     pub(crate) listen: SocketAddr,
-    /// The answer to calls while the back end is down.
+    /// The answer to calls that cannot be decided.
     #[serde(default)]
     pub(crate) on_error: EnvoyOnError,
     /// Adds header fields with the limit to answers, for Envoy's own clients.
@@ -89,7 +89,7 @@ pub(crate) struct RuleSettings {
     pub(crate) overdraw: bool,
 }
 
-/// One entry of a rule's descriptor. Without a value it matches any.
+/// One entry of a rule's descriptor. Without a value it matches any; a value may end with `*`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EntrySettings {

@@ -5,14 +5,18 @@
 //! | `args.rs` | the command line |
 //! | `file.rs` | the TOML file and its smaller sections |
 //! | `bounds.rs`, `envoy.rs`, `token.rs` | the sections `[bounds]`, `[envoy]` and `[[token]]` |
+//! | `check.rs` | settings that would be useless or unsafe |
 //! | `duration.rs` | durations, spelled as in commands |
+//! | `wrong.rs` | a mistake, with its line and field |
 
 mod args;
 mod bounds;
+mod check;
 mod duration;
 mod envoy;
 mod file;
 mod token;
+mod wrong;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -33,19 +37,20 @@ pub(crate) use self::envoy::{EnvoySettings, RuleSettings};
 use self::file::{AllowSection, File};
 pub(crate) use self::file::{RedisSettings, TlsSettings};
 use self::token::TokenSection;
+pub(crate) use self::wrong::Wrong;
 use crate::auth::Token;
 use crate::command::{Command, Verb};
 use crate::on_error::OnError;
 
-/// Errors are texts for the operator.
-type Result<T> = std::result::Result<T, String>;
+/// Errors are for the operator.
+type Result<T> = std::result::Result<T, Wrong>;
 
 /// Everything the program is set to.
 #[derive(Debug)]
 pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) threads: Option<usize>,
-    pub(crate) policies: Policies,
+    pub(crate) policies: Arc<Policies>,
     pub(crate) on_error: OnError,
     pub(crate) max_window: Span,
     pub(crate) aging: Option<Span>,
@@ -59,6 +64,15 @@ pub(crate) struct Config {
     pub(crate) envoy: Option<EnvoySettings>,
     pub(crate) log: LogFormat,
     pub(crate) insecure_bind_anyway: bool,
+    /// The file, for the lines of later mistakes.
+    source: Option<Source>,
+}
+
+/// A configuration file and its text.
+#[derive(Debug)]
+struct Source {
+    path: PathBuf,
+    text: String,
 }
 
 /// Where and how often the limits are saved.
@@ -72,16 +86,24 @@ impl Config {
     /// Reads the command line, and the file that it names.
     ///
     /// # Errors
-    /// What is wrong, and in which file.
-    pub(crate) fn read(args: &Args) -> Result<Self> {
-        let file = match &args.config {
-            Some(path) => {
-                let text = text(path)?;
-                toml::from_str::<File>(&text).map_err(|error| format!("{}: {error}", path.display()))?
-            }
-            None => File::default(),
+    /// What is wrong, and in which file, line and field.
+    pub(crate) fn read(args: &Args) -> std::result::Result<Self, String> {
+        let Some(path) = &args.config else {
+            return Self::new(args, File::default()).map_err(|wrong| wrong.located("").text(""));
         };
-        Self::new(args, file)
+        let (name, text) = (path.display().to_string(), text(path)?);
+        let file = toml::from_str::<File>(&text);
+        let file = file.map_err(|error| Wrong::of_toml(&error, &text).text(&name))?;
+        let config = Self::new(args, file).map_err(|wrong| wrong.located(&text).text(&name))?;
+        Ok(Self { source: Some(Source { path: path.clone(), text }), ..config })
+    }
+
+    /// A mistake that was found later, with its line.
+    pub(crate) fn locate(&self, wrong: Wrong) -> String {
+        match &self.source {
+            Some(Source { path, text }) => wrong.located(text).text(&path.display().to_string()),
+            None => wrong.located("").text(""),
+        }
     }
 
     fn new(args: &Args, file: File) -> Result<Self> {
@@ -105,30 +127,35 @@ impl Config {
             None => Policies::new(),
         };
         if redis.is_some() && !policies.is_empty() {
-            return Err(
-                "with Redis the policies are that server's own: RL.POLICY SET, or its load argument".into()
-            );
+            let why = "with Redis the policies are that server's own: RL.POLICY SET, or its load argument";
+            return Err(Wrong::at("policies", why));
         }
         if redis.is_some() && path.is_some() {
-            return Err("with Redis there is nothing to save here: the limits are in that server".into());
+            let why = "with Redis there is nothing to save here: the limits are in that server";
+            return Err(Wrong::at("snapshot", why));
         }
         if redis.is_some() && file.lane_aging.is_some() {
-            return Err("with Redis the waiters are in that server: set rl.lane-aging there".into());
+            let why = "with Redis the waiters are in that server: set rl.lane-aging there";
+            return Err(Wrong::at("lane_aging", why));
         }
-        let tokens: Vec<Token> = file.token.into_iter().map(TokenSection::read).collect::<Result<_>>()?;
+        let token = |(at, token): (usize, TokenSection)| {
+            token.read().map_err(|why| Wrong::at(format!("token.{at}"), why))
+        };
+        let tokens: Vec<Token> = file.token.into_iter().enumerate().map(token).collect::<Result<_>>()?;
         let are_same =
-            |(at, one): (usize, &Token)| tokens.iter().take(at).any(|other| other.hash == one.hash);
-        if tokens.iter().enumerate().any(are_same) {
-            return Err("[[token]]: a token is there twice; it can have one list of prefixes only".into());
+            |(at, one): &(usize, &Token)| tokens.iter().take(*at).any(|other| other.hash == one.hash);
+        if let Some((at, _)) = tokens.iter().enumerate().find(are_same) {
+            let why = "[[token]]: a token is there twice; it can have one list of prefixes only";
+            return Err(Wrong::at(format!("token.{at}"), why));
         }
         let allow = allow(&file.allow)?;
         if allow.longest() > max_window {
-            return Err("[allow]: the window is longer than max_window".into());
+            return Err(Wrong::at("allow.window", "[allow]: the window is longer than max_window"));
         }
         let config = Self {
             listen: args.listen.or(file.listen).unwrap_or_else(|| (Ipv4Addr::LOCALHOST, 8765).into()),
             threads: file.threads.filter(|threads| *threads > 0),
-            policies,
+            policies: Arc::new(policies),
             on_error: args.on_error.or(file.on_error).unwrap_or(OnError::Deny),
             max_window,
             aging: file.lane_aging.map(ConfigDuration::span),
@@ -141,51 +168,15 @@ impl Config {
             envoy: file.envoy,
             log: args.log.or(file.log).unwrap_or_default(),
             insecure_bind_anyway: args.insecure_bind_anyway || file.insecure_bind_anyway,
+            source: None,
         };
         config.is_in_bounds()?;
         config.is_safe()?;
         Ok(config)
     }
-
-    /// Checks numbers: with 0 the program would be useless, and some have an upper limit.
-    fn is_in_bounds(&self) -> Result<()> {
-        const MANY: usize = 10_000_000;
-        let Bounds { connections, keys, body_bytes, .. } = self.bounds;
-        let wait_connections = self.redis.as_ref().map_or(0, |redis| redis.wait_connections);
-        let threads = self.threads.unwrap_or(1);
-        let all = [
-            ("bounds.connections", connections, 1..=MANY),
-            ("bounds.keys", keys, 1..=usize::MAX),
-            ("bounds.body_bytes", body_bytes, 1..=usize::MAX),
-            ("redis.wait_connections", wait_connections, 0..=MANY),
-            ("threads", threads, 1..=1_024),
-        ];
-        match all.iter().find(|(_, value, range)| !range.contains(value)) {
-            None => Ok(()),
-            Some((name, _, range)) if *range.end() == usize::MAX => Err(format!("{name} must be 1 or more")),
-            Some((name, _, range)) => Err(format!("{name} must be {} to {}", range.start(), range.end())),
-        }
-    }
-
-    /// Refuses to serve other machines without a token or a certificate: any client could use up every limit.
-    fn is_safe(&self) -> Result<()> {
-        let needs_certificate = self.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
-        if needs_certificate || !self.tokens.is_empty() || self.insecure_bind_anyway {
-            return Ok(());
-        }
-        let envoy = self.envoy.as_ref().map(|envoy| envoy.listen);
-        let is_elsewhere = |listen: &SocketAddr| !listen.ip().is_loopback();
-        match std::iter::once(self.listen).chain(envoy).find(is_elsewhere) {
-            None => Ok(()),
-            Some(listen) => Err(format!(
-                "listening on {listen} serves other machines, and nobody would need a token or a certificate: \
-                 add [[token]] or tls.client_ca to the configuration, or --insecure-bind-anyway"
-            )),
-        }
-    }
 }
 
-fn text(path: &Path) -> Result<String> {
+fn text(path: &Path) -> std::result::Result<String, String> {
     std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
 }
 
@@ -207,7 +198,8 @@ fn allow(section: &AllowSection) -> Result<Arc<Command>> {
     let AllowSection { key, limit, window } = section;
     let limit = limit.to_string();
     let command = Command::new(Verb::Limit(Kind::Slide), [key, &limit, window], []);
-    let command = command.map_err(|fault| format!("[allow]: {}", fault.text().to_string_lossy()))?;
+    let command = command
+        .map_err(|fault| Wrong::at("allow", format!("[allow]: {}", fault.text().to_string_lossy())))?;
     Ok(Arc::new(command))
 }
 
@@ -255,7 +247,7 @@ mod tests {
     fn nonsensical_settings_are_refused() {
         let token = "[[token]]\nname = \"a\"\ntoken = \"0123456789abcdef\"\n";
         let redis = "[redis]\nurl = \"redis://a\"\n";
-        let wrong = |text: &str| config(text, &[]).unwrap_err();
+        let wrong = |text: &str| config(text, &[]).unwrap_err().why().to_owned();
         assert!(wrong(&format!("{token}{token}prefixes = [\"x:\"]\n")).contains("twice"));
         assert!(wrong("max_window = \"10s\"\n").starts_with("[allow]"));
         assert!(wrong(&format!("lane_aging = \"1s\"\n{redis}")).contains("rl.lane-aging"));

@@ -21,6 +21,7 @@ pub(super) struct TokenSection {
     file: Option<PathBuf>,
     #[serde(default)]
     prefixes: Vec<String>,
+    keys: Option<usize>,
 }
 
 impl TokenSection {
@@ -29,7 +30,7 @@ impl TokenSection {
     /// # Errors
     /// What is wrong, for the operator.
     pub(super) fn read(self) -> Result<Token, String> {
-        let Self { name, sha256, token, file, prefixes } = self;
+        let Self { name, sha256, token, file, prefixes, keys } = self;
         let wrong = |why: &str| format!("[[token]] {name}: {why}");
         let hash = match (sha256, token, file) {
             (Some(digits), None, None) => {
@@ -49,7 +50,13 @@ impl TokenSection {
         if prefixes.iter().any(String::is_empty) {
             return Err(wrong("a prefix must not be empty: without prefixes the token is for all keys"));
         }
-        Ok(Token { hash, prefixes })
+        if keys.is_some() && prefixes.is_empty() {
+            return Err(wrong("keys goes with prefixes only: bounds.keys is for all keys"));
+        }
+        if keys == Some(0) {
+            return Err(wrong("keys must be 1 or more"));
+        }
+        Ok(Token { hash, prefixes, keys })
     }
 }
 

@@ -7,6 +7,7 @@ use tonic::body::Body;
 
 use crate::app::App;
 use crate::auth::Access;
+use crate::live::Settings;
 
 /// The refusal of a request that is not gRPC.
 ///
@@ -29,9 +30,9 @@ pub(super) fn not_a_call(app: &App, head: &Parts) -> Option<Response<Body>> {
 ///
 /// # Errors
 /// The call has no token, and needs one.
-pub(super) fn check_token(app: &App, head: &Parts) -> Result<Access, Status> {
+pub(super) fn check_token(app: &App, settings: &Settings, head: &Parts) -> Result<Access, Status> {
     let given = head.headers.get(header::AUTHORIZATION).map(|value| value.as_bytes());
-    app.auth.check(given).ok_or_else(|| {
+    settings.auth.check(given).ok_or_else(|| {
         app.metrics.refuse("unauthorized");
         Status::unauthenticated("a bearer token is needed in the metadata authorization")
     })

@@ -10,16 +10,16 @@ use super::proto::envoy::service::ratelimit::v3::rate_limit_response::rate_limit
 use super::rule_limit::{CommandTemplate, RuleLimit, unit};
 use super::rules::{ENTRIES_MAX, Rule, Rules};
 use crate::command::Verb;
-use crate::config::{EnvoySettings, RuleSettings};
+use crate::config::{EnvoySettings, RuleSettings, Wrong};
 use crate::on_error::OnError;
 
-/// Errors are texts for the operator.
-type Result<T> = std::result::Result<T, String>;
+/// Errors are the field of a rule and a text for the operator.
+type Result<T> = std::result::Result<T, (&'static str, String)>;
 
 /// How calls are answered.
 #[derive(Debug)]
 pub(crate) struct Answering {
-    /// The decision while the back end is down; `None`: an error, so that Envoy decides.
+    /// The decision if a call cannot be decided; `None`: an error, so that Envoy decides.
     pub(super) on_error: Option<OnError>,
     /// Adds header fields with the limit to answers.
     pub(super) response_headers: bool,
@@ -36,12 +36,16 @@ impl Answering {
         settings: &EnvoySettings,
         max_window: Span,
         policies: Option<&Policies>,
-    ) -> Result<Self> {
+    ) -> std::result::Result<Self, Wrong> {
         let mut rules = Rules::default();
         for (index, rule) in settings.rule.iter().enumerate() {
             let number = index.saturating_add(1);
             let added = add(&mut rules, rule, max_window, policies);
-            added.map_err(|wrong| format!("[[envoy.rule]] number {number}: {wrong}"))?;
+            added.map_err(|(field, wrong)| {
+                let path = format!("envoy.rule.{index}.{field}");
+                let path = path.trim_end_matches('.');
+                Wrong::at(path, format!("[[envoy.rule]] number {number}: {wrong}"))
+            })?;
         }
         Ok(Self {
             on_error: settings.on_error.decision(),
@@ -59,22 +63,25 @@ fn add(
 ) -> Result<()> {
     let RuleSettings { domain, descriptor, name, shadow_mode, .. } = settings;
     if domain.is_empty() {
-        return Err("domain must not be empty".into());
+        return Err(("domain", "domain must not be empty".into()));
     }
     if !(1..=ENTRIES_MAX).contains(&descriptor.len()) {
-        return Err(format!("descriptor must have 1 to {ENTRIES_MAX} entries"));
+        return Err(("descriptor", format!("descriptor must have 1 to {ENTRIES_MAX} entries")));
     }
     if descriptor.iter().any(|entry| entry.key.is_empty()) {
-        return Err("the key of an entry must not be empty".into());
+        return Err(("descriptor", "the key of an entry must not be empty".into()));
     }
     let limit = limit(settings, max_window, policies)?;
     let entries: Vec<_> = descriptor.iter().map(|entry| (entry.key.clone(), entry.value.clone())).collect();
     let name = name.clone().unwrap_or_else(|| default_name(domain, &entries));
-    if rules.add(domain, &entries, Rule { name, limit, shadow_mode: *shadow_mode }) {
-        Ok(())
-    } else {
-        Err("another rule is for the same descriptor".into())
+    let has_name = rules.has_name(&name);
+    if !rules.add(domain, &entries, Rule { name, limit, shadow_mode: *shadow_mode }) {
+        return Err(("descriptor", "another rule is for the same descriptor".into()));
     }
+    if has_name {
+        return Err(("name", "another rule has this name".into())); // their metrics would be one
+    }
+    Ok(())
 }
 
 /// `shop/path=/checkout/remote_address`
@@ -91,36 +98,39 @@ fn limit(settings: &RuleSettings, max_window: Span, policies: Option<&Policies>)
         (None, None, true) if !has_window => Ok(RuleLimit::Unlimited),
         (None, Some(policy), false) if !has_window => of_policy(policy, policies, settings.overdraw),
         (Some(limit), None, false) => of_window(settings, limit, max_window),
-        _ => Err("it must have one of: limit and window, policy, unlimited = true".into()),
+        _ => Err(("", "it must have one of: limit and window, policy, unlimited = true".into())),
     }
 }
 
 fn of_policy(policy: &str, policies: Option<&Policies>, overdraw: bool) -> Result<RuleLimit> {
     if let Some(policies) = policies {
-        let shape = policies.get(policy.as_bytes()).ok_or("there is no such policy")?;
+        let no_policy = || ("policy", "there is no such policy".to_owned());
+        let shape = policies.get(policy.as_bytes()).ok_or_else(no_policy)?;
         if shape.counts_reservations() {
-            return Err("Envoy makes no reservations, so the policy must have no inflight limit".into());
+            let why = "Envoy makes no reservations, so the policy must have no inflight limit";
+            return Err(("policy", why.into()));
         }
     }
     let words = [b"POLICY", policy.as_bytes()].map(Into::into).to_vec();
     let template = CommandTemplate::new(Verb::Quota, "quota", words, Unit::Unknown, overdraw);
-    template.map(RuleLimit::Asked).map_err(text)
+    template.map(RuleLimit::Asked).map_err(|fault| ("policy", text(fault)))
 }
 
 fn of_window(settings: &RuleSettings, limit: u64, max_window: Span) -> Result<RuleLimit> {
     let RuleSettings { offset, overdraw, .. } = settings;
-    let window = settings.window.as_deref().ok_or("it must have a window, such as \"1m\"")?;
+    let no_window = || ("window", "it must have a window, such as \"1m\"".to_owned());
+    let window = settings.window.as_deref().ok_or_else(no_window)?;
     let algorithm = settings.algorithm.unwrap_or(Kind::Slide);
     if offset.is_some() && algorithm != Kind::Window {
-        return Err("offset goes with algorithm = \"window\" only".into());
+        return Err(("offset", "offset goes with algorithm = \"window\" only".into()));
     }
     if settings.capacity.is_some() && algorithm != Kind::Bucket {
-        return Err("capacity goes with algorithm = \"bucket\" only".into());
+        return Err(("capacity", "capacity goes with algorithm = \"bucket\" only".into()));
     }
     let is_month = window == "1mo" && algorithm == Kind::Window;
     let span = if is_month { Span::from_ms(0) } else { span(window)? };
     if span > max_window {
-        return Err("the window is longer than max_window".into());
+        return Err(("window", "the window is longer than max_window".into()));
     }
     let capacity = settings.capacity.unwrap_or(limit);
     let unit = if is_month {
@@ -146,11 +156,25 @@ fn of_window(settings: &RuleSettings, limit: u64, max_window: Span) -> Result<Ru
     }
     let words = words.into_iter().map(|word| word.as_bytes().into()).collect();
     let verb = if *overdraw { Verb::Quota } else { Verb::Limit(algorithm) };
-    CommandTemplate::new(verb, verb.name(), words, unit, *overdraw).map(RuleLimit::Asked).map_err(text)
+    let template = CommandTemplate::new(verb, verb.name(), words, unit, *overdraw);
+    template.map(RuleLimit::Asked).map_err(|fault| (field(fault), text(fault)))
 }
 
 fn span(window: &str) -> Result<Span> {
-    number::duration(window.as_bytes(), Fault::Window).map_err(text)
+    number::duration(window.as_bytes(), Fault::Window).map_err(|fault| ("window", text(fault)))
+}
+
+/// The field that a fault of a command is about; empty for the whole rule.
+fn field(fault: Fault) -> &'static str {
+    if fault == Fault::Offset {
+        "offset"
+    } else if fault == Fault::Capacity {
+        "capacity"
+    } else if [Fault::Limit, Fault::Refill].contains(&fault) {
+        "limit"
+    } else {
+        ""
+    }
 }
 
 fn text(fault: Fault) -> String {

@@ -1,5 +1,7 @@
 //! The decision about one descriptor: a reply of the back end in Envoy's terms.
 
+use std::cmp::Reverse;
+
 use prost_types::Duration;
 use rl_core::fault::Fault;
 use tonic::Status;
@@ -7,6 +9,7 @@ use tonic::Status;
 use super::proto::envoy::service::ratelimit::v3::rate_limit_response::rate_limit::Unit;
 use super::proto::envoy::service::ratelimit::v3::rate_limit_response::{Code, DescriptorStatus, RateLimit};
 use crate::reply::{Failure, Reply, Row};
+use crate::undecided::Cause;
 
 /// The decision about one descriptor.
 #[derive(Clone, Debug)]
@@ -48,11 +51,7 @@ impl DescriptorDecision {
     /// The decision for this many hits. With `counted`, they are counted whatever the reply says. With 0 hits, the
     /// descriptor is over its limit if nothing remains. `None` if the reply is not one to a request for admission.
     pub(super) fn new(reply: &Reply, name: &str, unit: Unit, hits: u64, counted: bool) -> Option<Self> {
-        let row = match reply {
-            Reply::Limit(row) => *row,
-            Reply::Quota(quota) => quota.limits.iter().map(|(_, row)| *row).min_by_key(nearest)?,
-            Reply::Done(_) | Reply::Remaining(_) | Reply::None => return None,
-        };
+        let row = nearest_row(reply)?;
         let (is_over, remaining) = match (hits, counted) {
             (0, _) => (row.remaining == 0, row.remaining),
             (_, true) => (row.remaining < hits, row.remaining.saturating_sub(hits)),
@@ -73,9 +72,13 @@ impl DescriptorDecision {
         Some(decision)
     }
 
-    /// Takes the time until it is admitted from this reply.
+    /// Takes the time until it is admitted from this reply, and the limit that blocks for so long.
     pub(super) fn set_retry(&mut self, reply: &Reply) {
         self.retry_after_ms = u64::try_from(reply.retry_after_ms()).ok().filter(|ms| *ms > 0);
+        if let (Some(row), Some(limit)) = (nearest_row(reply), &mut self.status.current_limit) {
+            limit.requests_per_unit = saturate(row.limit);
+            self.status.duration_until_reset = Some(duration(row.reset_after_ms));
+        }
     }
 
     /// Admits it although it is over its limit.
@@ -84,9 +87,23 @@ impl DescriptorDecision {
         (self.is_over, self.retry_after_ms) = (false, None);
     }
 
-    /// How near it is to its limit, for comparison: over the limit first, then by what remains. `None` without a limit.
-    pub(super) fn distance(&self) -> Option<(bool, u32)> {
-        self.status.current_limit.as_ref().map(|_| (!self.is_over, self.status.limit_remaining))
+    /// How near it is to its limit, for comparison: over the limit first, then the one that is over it for longest, then by
+    /// what remains. `None` without a limit.
+    pub(super) fn distance(&self) -> Option<(bool, Reverse<u64>, u32)> {
+        let time = if self.is_over { self.retry_after_ms.unwrap_or(u64::MAX) } else { 0 };
+        self.status
+            .current_limit
+            .as_ref()
+            .map(|_| (!self.is_over, Reverse(time), self.status.limit_remaining))
+    }
+}
+
+/// The limit of a reply that Envoy is told about; `None` if the reply has none.
+fn nearest_row(reply: &Reply) -> Option<Row> {
+    match reply {
+        Reply::Limit(row) => Some(*row),
+        Reply::Quota(quota) => quota.limits.iter().map(|(_, row)| *row).min_by_key(nearest),
+        Reply::Done(_) | Reply::Remaining(_) | Reply::None => None,
     }
 }
 
@@ -107,11 +124,19 @@ fn duration(ms: u64) -> Duration {
 
 /// The error of a call. For Envoy it is a failure of the service, and its own `failure_mode_deny` decides.
 pub(super) fn failure_status(failure: Failure) -> Status {
-    match failure {
-        Failure::Down => Status::unavailable("the back end does not answer"),
-        Failure::Full => Status::resource_exhausted("there are as many keys as this server may hold"),
-        Failure::Strange => Status::internal("the back end gives no answer that is understood"),
-        Failure::Fault(fault) => fault_status(fault),
+    let cause = match (Cause::of(failure), failure) {
+        (None, Failure::Fault(fault)) => return fault_status(fault),
+        (cause, _) => cause.unwrap_or(Cause::Strange), // all but faults have one
+    };
+    match cause {
+        Cause::Down | Cause::NotAuthenticated | Cause::ReadOnly | Cause::NoModule | Cause::SlotMoves => {
+            Status::unavailable(cause.text())
+        }
+        Cause::NotPermitted => Status::permission_denied(cause.text()),
+        Cause::OutOfMemory | Cause::TooManyKeys | Cause::TooManyTokenKeys => {
+            Status::resource_exhausted(cause.text())
+        }
+        Cause::Strange => Status::internal(cause.text()),
     }
 }
 
@@ -127,9 +152,7 @@ pub(super) fn fault_status(fault: Fault) -> Status {
         | Fault::HoldsWindow
         | Fault::HoldsBucket
         | Fault::HoldsQuota => Status::failed_precondition(text),
-        Fault::NoPermission => Status::permission_denied("the back end refuses the command"),
-        Fault::OutOfMemory | Fault::Reservations | Fault::Retired => Status::resource_exhausted(text),
-        Fault::SlotMoves => Status::unavailable(text),
+        Fault::Reservations | Fault::Retired => Status::resource_exhausted(text),
         _ => Status::invalid_argument(text),
     }
 }

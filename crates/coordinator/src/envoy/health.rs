@@ -35,7 +35,7 @@ impl health_server::Health for Health {
             return Err(Status::not_found("there is no such service"));
         }
         let ends = *self.app.ending.borrow();
-        let is_serving = !ends && self.app.backend.is_up().await;
+        let is_serving = !ends && self.app.backend.is_ready().await.is_ok();
         let status = if is_serving { ServingStatus::Serving } else { ServingStatus::NotServing };
         Ok(Response::new(HealthCheckResponse { status: status.into() }))
     }

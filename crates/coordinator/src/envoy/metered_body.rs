@@ -5,20 +5,26 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use hyper::body::{Body, Bytes, Frame, Incoming};
+use tokio::sync::watch;
 use tonic::Status;
 
 use crate::body_budget::BodyShare;
+use crate::server::underway::no_more;
 
-/// A body that fails when the budget is used up. Its share lasts until it is dropped.
+/// A body that fails when the budget is used up, or when it does not come to its end while the program ends. Its share
+/// lasts until it is dropped.
 pub(super) struct MeteredBody {
     body: Incoming,
     share: BodyShare,
+    ending: watch::Receiver<bool>,
+    /// Made when the body is first waited for.
+    no_more: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
 impl MeteredBody {
     /// A body that takes its bytes from this share.
-    pub(super) const fn new(body: Incoming, share: BodyShare) -> Self {
-        Self { body, share }
+    pub(super) const fn new(body: Incoming, share: BodyShare, ending: watch::Receiver<bool>) -> Self {
+        Self { body, share, ending, no_more: None }
     }
 }
 
@@ -30,7 +36,12 @@ impl Body for MeteredBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        let frame = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+        let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else {
+            let Self { ending, no_more: known, .. } = &mut *self;
+            ready!(known.get_or_insert_with(|| Box::pin(no_more(ending.clone()))).as_mut().poll(cx));
+            return Poll::Ready(Some(Err(Status::unavailable("the server ends").into())));
+        };
+        let frame = match frame {
             Some(Ok(frame)) => frame,
             Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
             None => return Poll::Ready(None),

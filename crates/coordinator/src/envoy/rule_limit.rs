@@ -83,6 +83,19 @@ impl CommandTemplate {
         Command::new(Verb::Settle, words, [])
     }
 
+    /// The command that gives these hits back; `None` if the limit takes nothing back.
+    ///
+    /// # Errors
+    /// [`Fault::Refund`].
+    pub(super) fn refund(&self, command: &Command, hits: u64) -> Result<Option<Command>> {
+        match self.verb {
+            Verb::Limit(_) => {
+                Command::new(Verb::Refund, [command.key(), hits.to_string().as_bytes()], []).map(Some)
+            }
+            Verb::Quota | Verb::Peek | Verb::Refund | Verb::Settle | Verb::Cancel | Verb::Renew => Ok(None),
+        }
+    }
+
     /// The command that says when the key of [`command`](Self::command) will admit these hits.
     ///
     /// # Errors

@@ -8,8 +8,9 @@ use tonic::{Request, Response, Status};
 
 use super::configure::Answering;
 use super::decision::{DescriptorDecision, failure_status, fault_status};
-use super::proto::envoy::config::core::v3::HeaderValue;
+use super::fields::{add_fields, field};
 use super::proto::envoy::extensions::common::ratelimit::v3::RateLimitDescriptor;
+use super::proto::envoy::service::ratelimit::v3::rate_limit_response::rate_limit::Unit;
 use super::proto::envoy::service::ratelimit::v3::rate_limit_response::{Code, DescriptorStatus};
 use super::proto::envoy::service::ratelimit::v3::rate_limit_service_server::RateLimitService;
 use super::proto::envoy::service::ratelimit::v3::{RateLimitRequest, RateLimitResponse};
@@ -17,11 +18,12 @@ use super::rule_limit::{CommandTemplate, RuleLimit, of_override};
 use super::rules::{ENTRIES_MAX, Rule};
 use crate::app::{Answer, App};
 use crate::auth::Access;
-use crate::clock::whole_seconds;
 use crate::command::Command;
+use crate::live::Settings;
 use crate::metrics::DescriptorOutcome;
 use crate::on_error::{DEGRADED, OnError};
 use crate::reply::{Failure, Reply};
+use crate::undecided::Cause;
 
 /// The most descriptors of a call.
 const DESCRIPTORS_MAX: usize = 64;
@@ -33,7 +35,13 @@ const NO_RULE: &str = "none";
 /// The rate limit service.
 pub(super) struct Service {
     app: Arc<App>,
-    answering: Answering,
+}
+
+/// What a call is answered by: the settings of the moment it came.
+struct Call<'a> {
+    app: &'a App,
+    settings: &'a Settings,
+    answering: &'a Answering,
 }
 
 /// A descriptor that has been read.
@@ -50,21 +58,25 @@ enum Step {
     Decided(DescriptorDecision),
     /// Ask the back end for this many hits.
     Ask(Arc<Command>, CommandTemplate, u64),
+    /// Give hits back with the first command. The second one asks what remains.
+    Refund(Arc<Command>, Arc<Command>, Unit),
 }
 
 /// The result for one descriptor.
 enum Told {
     Decided(DescriptorDecision),
-    /// The back end is down, and `on_error` decides.
+    /// The back end could not decide, and `on_error` does.
     Degraded,
 }
 
 impl Service {
-    /// The service with these rules.
-    pub(super) const fn new(app: Arc<App>, answering: Answering) -> Self {
-        Self { app, answering }
+    /// The service of this program.
+    pub(super) const fn new(app: Arc<App>) -> Self {
+        Self { app }
     }
+}
 
+impl Call<'_> {
     async fn decide(&self, access: &Access, request: &RateLimitRequest) -> Result<RateLimitResponse, Status> {
         let plans = self.read(access, request)?;
         let told = try_join_all(plans.iter().map(|plan| self.ask(plan))).await?;
@@ -92,7 +104,7 @@ impl Service {
             }
             response.statuses.push(status);
         }
-        self.add_headers(&mut response, &decisions);
+        add_fields(&mut response.response_headers_to_add, &decisions, self.answering.response_headers);
         Ok(response)
     }
 
@@ -117,7 +129,7 @@ impl Service {
         descriptor: &RateLimitDescriptor,
         hits: u64,
     ) -> Result<Plan<'_>, Status> {
-        let RateLimitDescriptor { entries, limit, hits_addend } = descriptor;
+        let RateLimitDescriptor { entries, limit, hits_addend, is_negative_hits } = descriptor;
         if !(1..=ENTRIES_MAX).contains(&entries.len()) {
             let wanted = format!("a descriptor must have 1 to {ENTRIES_MAX} entries");
             return Err(Status::invalid_argument(wanted));
@@ -141,12 +153,21 @@ impl Service {
         };
         let step = match limit {
             RuleLimit::Unlimited => Step::Decided(DescriptorDecision::free()),
+            RuleLimit::Nothing(_) if *is_negative_hits => Step::Decided(DescriptorDecision::free()),
             RuleLimit::Nothing(unit) => Step::Decided(DescriptorDecision::nothing(rule, *unit)),
             RuleLimit::Asked(template) => {
                 let hits = hits_addend.unwrap_or(hits);
-                let command = template.command(domain, entries, hits).map_err(fault_status)?;
+                let asked = if *is_negative_hits { 0 } else { hits };
+                let command = template.command(domain, entries, asked).map_err(fault_status)?;
                 if !access.sees(command.key()) {
                     return Err(Status::permission_denied("this token is for keys that begin otherwise"));
+                }
+                if *is_negative_hits {
+                    let refund = template.refund(&command, hits).map_err(fault_status)?;
+                    let none = "a limit with policy or overdraw takes no hits back";
+                    let refund = refund.ok_or_else(|| Status::failed_precondition(none))?;
+                    let step = Step::Refund(Arc::new(refund), Arc::new(command), template.unit);
+                    return Ok(Plan { rule, shadow_mode, step });
                 }
                 if template.overdraw {
                     // Checks the second command before the first one counts anything.
@@ -162,6 +183,7 @@ impl Service {
         let (command, template, hits) = match &plan.step {
             Step::Decided(decision) => return Ok(Told::Decided(decision.clone())),
             Step::Ask(command, template, hits) => (command, template, *hits),
+            Step::Refund(refund, command, unit) => return self.refund(plan, refund, command, *unit).await,
         };
         let Some(reply) = self.run(command).await? else { return Ok(Told::Degraded) };
         if template.overdraw && hits > 0 {
@@ -188,16 +210,33 @@ impl Service {
         Ok(Told::Decided(decision))
     }
 
-    /// Asks the back end; `None` if it is down and `on_error` decides.
+    /// Gives hits back. The descriptor is within its limit, whatever remains.
+    async fn refund(
+        &self,
+        plan: &Plan<'_>,
+        refund: &Arc<Command>,
+        command: &Arc<Command>,
+        unit: Unit,
+    ) -> Result<Told, Status> {
+        if self.run(refund).await?.is_none() {
+            return Ok(Told::Degraded);
+        }
+        let Some(reply) = self.run(command).await? else { return Ok(Told::Degraded) };
+        let decision = DescriptorDecision::new(&reply, plan.rule, unit, 0, false);
+        let mut decision = decision.ok_or_else(|| failure_status(Failure::Strange))?;
+        decision.admit();
+        Ok(Told::Decided(decision))
+    }
+
+    /// Asks the back end; `None` if it could not decide, and `on_error` does.
     async fn run(&self, command: &Arc<Command>) -> Result<Option<Reply>, Status> {
         let on_error = self.answering.on_error.unwrap_or(OnError::Deny); // only the metrics see it
-        match self.app.ask(command, Some(on_error)).await {
+        match self.app.ask(self.settings, command, Some(on_error)).await {
             Answer::Reply(reply) => Ok(Some(reply)),
-            Answer::Degraded(_) | Answer::Failure(Failure::Down) => match self.answering.on_error {
-                None => Err(failure_status(Failure::Down)),
-                Some(_) => Ok(None),
-            },
-            Answer::Failure(failure) => Err(failure_status(failure)),
+            Answer::Degraded(_, failure) | Answer::Failure(failure) => {
+                let is_decided = self.answering.on_error.is_some() && Cause::of(failure).is_some();
+                if is_decided { Ok(None) } else { Err(failure_status(failure)) }
+            }
         }
     }
 
@@ -214,30 +253,6 @@ impl Service {
         }
         (DescriptorStatus { code: code.into(), ..Default::default() }, outcome)
     }
-
-    /// Adds header fields for Envoy's client.
-    fn add_headers(&self, response: &mut RateLimitResponse, decisions: &[DescriptorDecision]) {
-        let fields = &mut response.response_headers_to_add;
-        if let Some(ms) = decisions.iter().filter_map(|decision| decision.retry_after_ms).max() {
-            fields.push(field("retry-after", &whole_seconds(ms).to_string()));
-        }
-        if !self.answering.response_headers {
-            return;
-        }
-        let limited = decisions.iter().filter_map(|decision| decision.distance().zip(Some(&decision.status)));
-        let Some((_, status)) = limited.min_by_key(|(distance, _)| *distance) else { return };
-        let limit = status.current_limit.as_ref().map_or(0, |limit| limit.requests_per_unit);
-        let reset = status.duration_until_reset.as_ref().map_or(0, |time| {
-            time.seconds.saturating_add(i64::from(time.nanos > 0)) // rounded up
-        });
-        fields.push(field("ratelimit-limit", &limit.to_string()));
-        fields.push(field("ratelimit-remaining", &status.limit_remaining.to_string()));
-        fields.push(field("ratelimit-reset", &reset.to_string()));
-    }
-}
-
-fn field(key: &str, value: &str) -> HeaderValue {
-    HeaderValue { key: key.to_owned(), value: value.to_owned() }
 }
 
 #[tonic::async_trait]
@@ -248,7 +263,12 @@ impl RateLimitService for Service {
     ) -> Result<Response<RateLimitResponse>, Status> {
         let access = request.extensions().get::<Access>().cloned();
         let access = access.ok_or_else(|| Status::unauthenticated("a token is needed"))?;
-        let response = self.decide(&access, request.get_ref()).await?;
+        let settings = request.extensions().get::<Arc<Settings>>().cloned();
+        let settings = settings.unwrap_or_else(|| self.app.settings());
+        let no_rules = || Status::unavailable("Envoy is not answered");
+        let answering = settings.envoy.as_ref().ok_or_else(no_rules)?;
+        let call = Call { app: &self.app, settings: &settings, answering };
+        let response = call.decide(&access, request.get_ref()).await?;
         let is_over = response.overall_code() == Code::OverLimit;
         self.app.metrics.call(if is_over { "over_limit" } else { "ok" });
         Ok(Response::new(response))

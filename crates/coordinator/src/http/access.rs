@@ -4,11 +4,11 @@ use std::net::IpAddr;
 
 use hyper::http::request::Parts;
 use hyper::http::uri::Authority;
-use hyper::{StatusCode, header};
+use hyper::{StatusCode, Version, header};
 
 use super::problem::Problem;
-use crate::app::App;
 use crate::auth::Access;
+use crate::live::Settings;
 
 /// The error for a key that the token does not cover.
 pub(super) fn forbidden() -> Problem {
@@ -19,9 +19,9 @@ pub(super) fn forbidden() -> Problem {
 ///
 /// # Errors
 /// The request has no token, and needs one.
-pub(super) fn check_token(app: &App, head: &Parts) -> Result<Access, Problem> {
+pub(super) fn check_token(settings: &Settings, head: &Parts) -> Result<Access, Problem> {
     let given = head.headers.get(header::AUTHORIZATION).map(|value| value.as_bytes());
-    app.auth.check(given).ok_or_else(|| {
+    settings.auth.check(given).ok_or_else(|| {
         let detail = "a bearer token is needed: Authorization: Bearer ...";
         Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
     })
@@ -31,9 +31,8 @@ pub(super) fn check_token(app: &App, head: &Parts) -> Result<Access, Problem> {
 ///
 /// Without tokens, a page could also let its own name resolve to this machine. So only names of this machine are
 /// answered then.
-pub(super) fn check_origin(app: &App, head: &Parts) -> Result<(), Problem> {
-    let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let host = host.or_else(|| head.uri.authority().map(Authority::as_str));
+pub(super) fn check_origin(settings: &Settings, head: &Parts) -> Result<(), Problem> {
+    let host = host(head)?;
     let is_own = head.headers.get(header::ORIGIN).is_none_or(|origin| {
         let origin = origin.to_str().unwrap_or_default();
         let bare = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
@@ -43,11 +42,29 @@ pub(super) fn check_origin(app: &App, head: &Parts) -> Result<(), Problem> {
         let detail = "pages of other sites may not ask";
         return Err(Problem::new(StatusCode::FORBIDDEN, "other_origin", detail));
     }
-    if app.is_local && !host.is_none_or(is_this_machine) {
+    if settings.is_local && !host.is_none_or(is_this_machine) {
         let detail = "without tokens only names of this machine are answered to: localhost, or an address";
         return Err(Problem::new(StatusCode::FORBIDDEN, "other_host", detail));
     }
     Ok(())
+}
+
+/// The name under which the client has asked; `None` if HTTP/1.0 gives none.
+///
+/// # Errors
+/// The request has several names, or none although its version needs one (RFC 9112, 3.2). A proxy may have checked another
+/// name than the one that would be read here.
+fn host(head: &Parts) -> Result<Option<&str>, Problem> {
+    let detail = "the request must have one header field Host";
+    let wrong = || Problem::new(StatusCode::BAD_REQUEST, "invalid_host", detail);
+    let mut hosts = head.headers.get_all(header::HOST).iter();
+    let (host, authority) = (hosts.next(), head.uri.authority().map(Authority::as_str));
+    let is_missing = host.is_none() && head.version == Version::HTTP_11; // HTTP/2 has an authority instead
+    if is_missing || hosts.next().is_some() {
+        return Err(wrong());
+    }
+    let host = host.map(|host| host.to_str().map_err(|_| wrong())).transpose()?;
+    Ok(host.or(authority))
 }
 
 /// Whether a `Host` is an address, or `localhost`.

@@ -13,20 +13,26 @@ use super::response::{Response, text};
 use super::text::Text;
 use crate::app::{Answer, App};
 use crate::auth::Access;
+use crate::live::Settings;
 use crate::reply::{Reply, Row};
 
 /// Answers a request. The body is read, so that the connection can be used again, but its contents do not matter.
 ///
 /// # Errors
 /// Why it is refused before the limit is asked.
-pub(super) async fn allow(app: &App, access: &Access, body: Incoming) -> Result<Response, Problem> {
-    receive(app, body).await?;
-    if !access.sees(app.allow.key()) {
+pub(super) async fn allow(
+    app: &App,
+    settings: &Settings,
+    access: &Access,
+    body: Incoming,
+) -> Result<Response, Problem> {
+    receive(app, settings, body).await?;
+    if !access.sees(settings.allow.key()) {
         return Err(forbidden());
     }
-    Ok(match app.ask(&app.allow, None).await {
+    Ok(match app.ask(settings, &settings.allow, None).await {
         Answer::Reply(Reply::Limit(row)) => text(StatusCode::OK, JSON, AllowAnswer::from(row).text()),
-        other => answer::respond(app, &app.allow, other),
+        other => answer::respond(settings, &settings.allow, other),
     })
 }
 

@@ -8,9 +8,10 @@ use serde::Serialize;
 use super::fields;
 use super::problem::Problem;
 use super::response::{Response, json};
-use crate::app::{Answer, App};
+use crate::app::Answer;
 use crate::clock::whole_seconds;
 use crate::command::Command;
+use crate::live::Settings;
 use crate::on_error::{self, OnError};
 use crate::reply::{Failure, Quota, Reply, Row};
 
@@ -84,7 +85,7 @@ struct QuotaLimitAnswer<'a> {
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Done", deny_unknown_fields)]
 pub(super) struct DoneAnswer {
-    done: bool,
+    pub(super) done: bool,
 }
 
 /// What remains after a refund.
@@ -95,7 +96,7 @@ pub(super) struct RemainingAnswer {
     remaining: u64,
 }
 
-/// The back end is down. The request is allowed and counted nowhere, as was asked for.
+/// The back end could not decide. The request is allowed and counted nowhere, as was asked for.
 #[derive(Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub(super) struct DegradedAnswer {
@@ -120,11 +121,11 @@ impl<'a> From<&'a (String, Row)> for QuotaLimitAnswer<'a> {
 }
 
 /// The response to a command.
-pub(super) fn respond(app: &App, command: &Command, answer: Answer) -> Response {
+pub(super) fn respond(settings: &Settings, command: &Command, answer: Answer) -> Response {
     let reply = match answer {
         Answer::Reply(reply) => reply,
         Answer::Failure(failure) => return Problem::from(failure).into_response(),
-        Answer::Degraded(on_error) => return degraded(on_error),
+        Answer::Degraded(on_error, failure) => return degraded(on_error, failure),
     };
     let status = status(command, &reply);
     let mut response = match &reply {
@@ -149,19 +150,19 @@ pub(super) fn respond(app: &App, command: &Command, answer: Answer) -> Response 
     if let Some(value) = fields::rate_limit(&reply) {
         headers.insert(fields::RATE_LIMIT, value);
     }
-    if let Some(value) = fields::rate_limit_policy(app, command) {
+    if let Some(value) = fields::rate_limit_policy(settings, command) {
         headers.insert(fields::RATE_LIMIT_POLICY, value);
     }
     response
 }
 
-/// The response while the back end is down, if `on_error` has decided.
-fn degraded(on_error: OnError) -> Response {
+/// The response to a request that the back end could not decide.
+fn degraded(on_error: OnError, failure: Failure) -> Response {
     let mut response = match on_error {
         OnError::Allow => json(StatusCode::OK, JSON, &DegradedAnswer { allowed: true, degraded: true }),
         OnError::Deny => {
-            let mut problem = Problem::from(Failure::Down);
-            problem.detail = "the back end does not answer, so the request is denied".into();
+            let mut problem = Problem::from(failure);
+            problem.detail = format!("{}, so the request is denied", problem.detail).into();
             problem.is_decision = true;
             problem.into_response()
         }

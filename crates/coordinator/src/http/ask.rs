@@ -13,6 +13,7 @@ use super::{answer, body};
 use crate::app::App;
 use crate::auth::Access;
 use crate::command::Verb;
+use crate::live::Settings;
 
 /// Answers a request for this command.
 ///
@@ -20,21 +21,22 @@ use crate::command::Verb;
 /// Why it is refused before any limit is asked.
 pub(super) async fn ask(
     app: &App,
+    settings: &Settings,
     verb: Verb,
     access: &Access,
     incoming: Incoming,
 ) -> Result<Response, Problem> {
     let (command, on_error) = {
-        let bytes = receive(app, incoming).await?;
+        let bytes = receive(app, settings, incoming).await?;
         let (mut command, on_error) = body::read(verb, &bytes)?;
-        command.at_most(app.bounds.wait.span());
+        command.at_most(settings.bounds.wait.span());
         (Arc::new(command), on_error)
     };
     if !access.sees(command.key()) {
         return Err(forbidden());
     }
-    let answer = app.ask(&command, on_error).await;
-    Ok(answer::respond(app, &command, answer))
+    let answer = app.ask(settings, &command, on_error).await;
+    Ok(answer::respond(settings, &command, answer))
 }
 
 /// Refuses a body that is not sent as JSON: a page of another site can make a browser send text, but not JSON.

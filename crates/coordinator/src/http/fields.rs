@@ -8,9 +8,9 @@ use rl_core::quota::limit::{Limit, Measure, REQUESTS};
 use rl_core::quota::shape::Shape;
 
 use super::text::Text;
-use crate::app::App;
 use crate::clock::whole_seconds;
 use crate::command::Command;
+use crate::live::Settings;
 use crate::reply::{Reply, Row};
 
 pub(super) const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -36,14 +36,14 @@ pub(super) fn rate_limit(reply: &Reply) -> Option<HeaderValue> {
 }
 
 /// `RateLimit-Policy: "rpm";q=1000;w=60`: the limit, and its window in seconds. `None` if the limits are not known here.
-pub(super) fn rate_limit_policy(app: &App, command: &Command) -> Option<HeaderValue> {
+pub(super) fn rate_limit_policy(settings: &Settings, command: &Command) -> Option<HeaderValue> {
     let mut text = Text::new();
     command.with_request(|request| match request {
         Request::Limit(request) => push_policy(&mut text, "default", REQUESTS, &Measure::Rate(request.rule)),
         Request::Quota(Ask { limits: Limits::Known { shape, .. }, .. }) => push_policies(&mut text, shape),
         Request::Quota(Ask { limits: Limits::Policy { name, .. }, .. }) => {
-            if let Some(shape) = app.backend.policy(name) {
-                push_policies(&mut text, &shape);
+            if let Some(shape) = settings.policies.get(name) {
+                push_policies(&mut text, shape);
             }
         }
         Request::Peek(_)

@@ -8,7 +8,7 @@
 //! | `body/` | a JSON body as a command |
 //! | `answer.rs`, `fields.rs` | answers to commands, and their header fields |
 //! | `response.rs`, `problem.rs`, `text.rs` | responses, errors, and texts with numbers |
-//! | `allow.rs` | `POST /allow` |
+//! | `allow.rs`, `delete.rs` | `POST /allow`, `DELETE /v1/keys/…` |
 //! | `watch.rs`, `page.rs` | `GET /v1/watch`, and the page that shows it |
 //! | `state.rs`, `openapi/` | `GET /metrics`, `/readyz`, `/openapi.json` |
 //!
@@ -20,6 +20,7 @@ mod allow;
 mod answer;
 mod ask;
 mod body;
+mod delete;
 mod fields;
 mod openapi;
 mod page;

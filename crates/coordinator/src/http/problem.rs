@@ -9,7 +9,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::response::{Response, json};
+use crate::clock::whole_seconds;
 use crate::reply::Failure;
+use crate::undecided::Cause;
 
 /// An error.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,41 +76,48 @@ impl From<Fault> for Problem {
                 "the key holds one limit, so cost must be an integer",
             ),
             Fault::MaxWindow => Self::request("window or period is longer than this server allows"),
-            Fault::NoPermission => {
-                Self::new(StatusCode::BAD_GATEWAY, "back_end_refuses", "the back end refuses the command")
-            }
-            Fault::OutOfMemory => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "out_of_memory", "the back end is out of memory")
-                    .retry_after(1)
-            }
-            Fault::SlotMoves => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "slot_moves", "the key is moving to another node")
-                    .retry_after(1)
-            }
             _ => Self::request(detail(fault)),
+        }
+    }
+}
+
+impl From<Cause> for Problem {
+    fn from(cause: Cause) -> Self {
+        let wrong = |code| Self::new(StatusCode::BAD_GATEWAY, code, cause.text());
+        let unavailable =
+            |code| Self::new(StatusCode::SERVICE_UNAVAILABLE, code, cause.text()).retry_after(1);
+        match cause {
+            Cause::Down => unavailable("back_end_down"),
+            Cause::NotAuthenticated | Cause::NotPermitted => wrong("back_end_refuses"),
+            Cause::NoModule => wrong("back_end_without_module"),
+            Cause::ReadOnly => unavailable("back_end_read_only"),
+            Cause::OutOfMemory => unavailable("out_of_memory"),
+            Cause::SlotMoves => unavailable("slot_moves"),
+            Cause::TooManyKeys => Self { retry_after: None, ..unavailable("too_many_keys") },
+            Cause::TooManyTokenKeys => Self { retry_after: None, ..unavailable("too_many_token_keys") },
+            Cause::Strange => wrong("back_end_strange"),
         }
     }
 }
 
 impl From<Failure> for Problem {
     fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Fault(fault) => fault.into(),
-            Failure::Full => Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "too_many_keys",
-                "there are as many keys as this server may hold",
-            )
-            .retry_after(1),
-            Failure::Down => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "back_end_down", "the back end does not answer")
-                    .retry_after(1)
+        match (Cause::of(failure), failure) {
+            (Some(cause), Failure::Full { retry_after_ms: Some(ms) }) => {
+                Self::from(cause).retry_after(whole_seconds(ms).max(1))
             }
-            Failure::Strange => Self::new(
-                StatusCode::BAD_GATEWAY,
-                "back_end_strange",
-                "the back end gives no answer that is understood; is the module loaded?",
-            ),
+            (Some(cause), _) => cause.into(),
+            (None, Failure::Fault(fault)) => fault.into(),
+            (
+                None,
+                Failure::Full { .. }
+                | Failure::TokenFull
+                | Failure::Down
+                | Failure::NotAuthenticated
+                | Failure::NoModule
+                | Failure::ReadOnly
+                | Failure::Strange,
+            ) => Cause::Strange.into(), // they have a cause
         }
     }
 }

@@ -5,19 +5,31 @@ use std::mem;
 use http_body_util::BodyExt as _;
 use hyper::StatusCode;
 use hyper::body::{Body as _, Bytes, Incoming};
+use tokio::time::timeout;
 
 use super::problem::Problem;
 use crate::app::App;
+use crate::live::Settings;
+use crate::server::underway::no_more;
 
 /// Reads a whole body.
 ///
 /// # Errors
 /// The bound that it exceeds, or that it was cut off.
-pub(super) async fn receive(app: &App, body: Incoming) -> Result<Bytes, Problem> {
+pub(super) async fn receive(app: &App, settings: &Settings, body: Incoming) -> Result<Bytes, Problem> {
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
-    match tokio::time::timeout(app.bounds.read_timeout.0, collect(app, body)).await {
+    let max = settings.bounds.body_bytes;
+    let collected = tokio::select! {
+        biased;
+        collected = timeout(settings.bounds.read_timeout.0, collect(app, max, body)) => collected,
+        () = no_more(app.ending.clone()) => {
+            let (status, code) = (StatusCode::SERVICE_UNAVAILABLE, "ending");
+            return Err(Problem::new(status, code, "the server ends").retry_after(1));
+        }
+    };
+    match collected {
         Ok(result) => result,
         Err(_) => {
             let detail = "the body did not come in time";
@@ -26,8 +38,7 @@ pub(super) async fn receive(app: &App, body: Incoming) -> Result<Bytes, Problem>
     }
 }
 
-async fn collect(app: &App, mut body: Incoming) -> Result<Bytes, Problem> {
-    let max = app.bounds.body_bytes;
+async fn collect(app: &App, max: usize, mut body: Incoming) -> Result<Bytes, Problem> {
     if body.size_hint().lower() > u64::try_from(max).unwrap_or(u64::MAX) {
         return Err(too_large(max));
     }

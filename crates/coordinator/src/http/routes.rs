@@ -10,14 +10,17 @@ use hyper::{Method, Request, StatusCode};
 use super::access::{check_origin, check_token};
 use super::problem::Problem;
 use super::response::{Response, empty, text};
-use super::{allow, ask, openapi, page, state, watch};
+use super::{allow, ask, delete, openapi, page, state, watch};
 use crate::app::App;
 use crate::command::Verb;
+use crate::live::Settings;
 
 /// A path that is answered.
 enum Route {
     Allow,
     Ask(Verb),
+    /// A key, as it is written in the path.
+    Key(String),
     Watch,
     Metrics,
     Healthy,
@@ -35,6 +38,7 @@ impl Route {
             "/healthz" => Self::Healthy,
             "/readyz" => Self::Ready,
             "/openapi.json" => Self::OpenApi,
+            _ if path.starts_with(delete::PATH) => Self::Key(path.split_at(delete::PATH.len()).1.to_owned()),
             _ => match path.strip_prefix("/v1/") {
                 Some(name) => Self::Ask(Verb::all().find(|verb| verb.name() == name)?),
                 None => Self::Page(page::find(path)?),
@@ -46,6 +50,7 @@ impl Route {
     const fn methods(&self) -> &'static str {
         match self {
             Self::Allow | Self::Ask(_) => "POST",
+            Self::Key(_) => "DELETE",
             Self::Watch | Self::Metrics | Self::Healthy | Self::Ready | Self::OpenApi | Self::Page(_) => {
                 "GET,HEAD"
             }
@@ -57,7 +62,7 @@ impl Route {
 pub(super) async fn answer(app: &Arc<App>, request: Request<Incoming>) -> Response {
     let (head, body) = request.into_parts();
     let is_head = head.method == Method::HEAD;
-    let response = match route(app, head, body).await {
+    let response = match route(app, &app.settings(), head, body).await {
         Ok(response) => response,
         Err(problem) => {
             app.metrics.refuse(problem.code);
@@ -68,8 +73,13 @@ pub(super) async fn answer(app: &Arc<App>, request: Request<Incoming>) -> Respon
 }
 
 /// Answers a request, or says why it is refused before any limit is asked.
-async fn route(app: &Arc<App>, head: Parts, body: Incoming) -> Result<Response, Problem> {
-    check_origin(app, &head)?;
+async fn route(
+    app: &Arc<App>,
+    settings: &Settings,
+    head: Parts,
+    body: Incoming,
+) -> Result<Response, Problem> {
+    check_origin(settings, &head)?;
     let Some(route) = Route::find(head.uri.path()) else {
         let problem = Problem::new(StatusCode::NOT_FOUND, "not_found", "there is no such path");
         return Ok(problem.into_response());
@@ -79,18 +89,19 @@ async fn route(app: &Arc<App>, head: Parts, body: Incoming) -> Result<Response, 
     }
     match route {
         Route::Allow => {
-            let access = check_token(app, &head)?;
+            let access = check_token(settings, &head)?;
             drop(head); // so are the bytes that it borrows, while the request waits
-            allow::allow(app, &access, body).await
+            allow::allow(app, settings, &access, body).await
         }
         Route::Ask(verb) => {
-            let access = check_token(app, &head)?;
+            let access = check_token(settings, &head)?;
             ask::check_type(&head.headers)?;
             drop(head);
-            ask::ask(app, verb, &access, body).await
+            ask::ask(app, settings, verb, &access, body).await
         }
-        Route::Watch => Ok(watch::watch(app, check_token(app, &head)?)),
-        Route::Metrics => Ok(state::metrics(app, &check_token(app, &head)?).await),
+        Route::Key(key) => delete::delete(app, &check_token(settings, &head)?, &key).await,
+        Route::Watch => Ok(watch::watch(app, settings, check_token(settings, &head)?)),
+        Route::Metrics => Ok(state::metrics(app, &check_token(settings, &head)?).await),
         Route::Healthy => Ok(text(StatusCode::OK, page::TEXT, "ok\n")),
         Route::Ready => Ok(state::ready(app).await),
         Route::OpenApi => Ok(openapi::answer()),

@@ -8,7 +8,6 @@ use super::problem::Problem;
 use super::response::{Response, text};
 use crate::app::App;
 use crate::auth::Access;
-use crate::reply::Failure;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -17,7 +16,7 @@ pub(super) async fn metrics(app: &App, access: &Access) -> Response {
     if !access.sees_all() {
         return forbidden().into_response();
     }
-    let is_up = app.backend.is_up().await;
+    let is_up = app.backend.is_ready().await.is_ok();
     text(StatusCode::OK, OPEN_METRICS, app.metrics.text(app.waiter_limits.len(), app.backend.keys(), is_up))
 }
 
@@ -26,10 +25,12 @@ pub(super) async fn ready(app: &App) -> Response {
     if *app.ending.borrow() {
         return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "ending", "the server ends").into_response();
     }
-    if app.backend.is_up().await {
-        return text(StatusCode::OK, page::TEXT, "ok\n");
+    match app.backend.is_ready().await {
+        Ok(()) => text(StatusCode::OK, page::TEXT, "ok\n"),
+        Err(failure) => {
+            let mut problem = Problem::from(failure);
+            problem.status = StatusCode::SERVICE_UNAVAILABLE; // also where a request gets 502
+            problem.into_response()
+        }
     }
-    let mut problem = Problem::from(Failure::Down);
-    problem.detail = "the back end does not answer, or has not the module".into();
-    problem.into_response()
 }

@@ -22,6 +22,7 @@ use super::response::{Response, no_store, stream};
 use crate::app::App;
 use crate::auth::Access;
 use crate::clock;
+use crate::live::Settings;
 use crate::reply::{Reply, Row};
 
 /// The most keys in a list.
@@ -86,8 +87,8 @@ struct KeyWaiters {
 }
 
 /// Answers with the stream.
-pub(super) fn watch(app: &Arc<App>, access: Access) -> Response {
-    let Some(counted) = app.metrics.watch(app.bounds.watchers) else {
+pub(super) fn watch(app: &Arc<App>, settings: &Settings, access: Access) -> Response {
+    let Some(counted) = app.metrics.watch(settings.bounds.watchers) else {
         let (status, code) = (StatusCode::SERVICE_UNAVAILABLE, "too_many_watchers");
         return Problem::new(status, code, "as many watch as this server allows").into_response();
     };
@@ -118,7 +119,7 @@ async fn event(app: &App, access: &Access) -> Event {
     let [admitted, denied, errors] = app.metrics.totals();
     let busiest = app.top_keys.busiest(KEYS, |key| access.sees(key));
     let mut fill = Vec::new();
-    let up = app.backend.is_up().await;
+    let up = app.backend.is_ready().await.is_ok();
     if up {
         for (key, _) in &busiest {
             if let Some((kind, reply)) = app.backend.fill(key).await {

@@ -16,6 +16,7 @@ use prometheus_client::registry::{Metric, Registry};
 pub(crate) use self::outcome::{DescriptorOutcome, Outcome};
 use crate::clock;
 use crate::command::Verb;
+use crate::undecided::Cause;
 
 /// The labels of `rl_requests`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -43,22 +44,33 @@ struct DescriptorLabels {
     outcome: &'static str,
 }
 
+/// The label of `rl_undecided`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CauseLabel {
+    cause: &'static str,
+}
+
 /// All counts of the program.
 pub(crate) struct Metrics {
     registry: Registry,
     /// In the order of [`Verb::all`]; of each command the counters of its outcomes.
     requests: Vec<(Verb, Vec<(Outcome, Counter)>)>,
+    undecided: Family<CauseLabel, Counter>,
     refused: Family<RefusedLabel, Counter>,
     calls: Family<CallLabel, Counter>,
     descriptors: Family<DescriptorLabels, Counter>,
     seconds: Histogram,
     waiting: Gauge,
     keys: Gauge,
+    deleted: Counter,
+    clock_step: Gauge,
     up: Gauge,
     connections: Gauge,
     watchers: Gauge,
     saved: Gauge,
     save_errors: Counter,
+    reloads: Counter,
+    reload_errors: Counter,
     /// Admitted, denied, and neither.
     totals: [AtomicU64; 3],
 }
@@ -95,10 +107,18 @@ impl Metrics {
             (verb, outcomes.map(counter).collect())
         };
         let requests = Verb::all().map(counters).collect();
+        let undecided = added(&mut registry, "undecided", "Requests that could not be decided, by cause");
+        for cause in Cause::ALL {
+            Family::<CauseLabel, Counter>::get_or_create_owned(
+                &undecided,
+                &CauseLabel { cause: cause.name() },
+            );
+        }
         let histogram = || Histogram::new(exponential_buckets(0.000_1, 4.0, 10));
         let add = &mut registry;
         Self {
             requests,
+            undecided,
             refused: added(
                 add,
                 "http_refused",
@@ -114,7 +134,13 @@ impl Metrics {
             ),
             waiting: added(add, "waiting", "Waiters"),
             keys: added(add, "keys", "Keys in memory"),
-            up: added(add, "backend_up", "Whether the back end answers"),
+            deleted: added(add, "deleted_keys", "Keys that were deleted by DELETE /v1/keys"),
+            clock_step: added(
+                add,
+                "clock_step_ms",
+                "How far the system's clock is ahead of the clock of the limits in memory",
+            ),
+            up: added(add, "backend_up", "Whether the back end decides requests"),
             connections: added(add, "connections", "Open connections"),
             watchers: added(add, "watchers", "Streams of /v1/watch"),
             saved: added(
@@ -123,6 +149,12 @@ impl Metrics {
                 "When the last snapshot was written, in ms since 1970",
             ),
             save_errors: added(add, "snapshot_errors", "Snapshots that could not be written"),
+            reloads: added(add, "reloads", "How often the configuration was read again"),
+            reload_errors: added(
+                add,
+                "reload_errors",
+                "How often the old configuration stayed in force because of a mistake in the new one",
+            ),
             totals: Default::default(),
             registry,
         }
@@ -142,6 +174,11 @@ impl Metrics {
             Outcome::Answered => 0,
             Outcome::Error | Outcome::DegradedAllow | Outcome::DegradedDeny => errors.fetch_add(1, Relaxed),
         };
+    }
+
+    /// Counts a request that could not be decided.
+    pub(crate) fn undecided(&self, cause: Cause) {
+        self.undecided.get_or_create(&CauseLabel { cause: cause.name() }).inc();
     }
 
     /// Counts a request that was refused before any limit was asked.
@@ -183,6 +220,13 @@ impl Metrics {
         (before < max).then_some(counted)
     }
 
+    /// Counts a key that was deleted, if it was.
+    pub(crate) fn deleted(&self, is_deleted: bool) {
+        if is_deleted {
+            self.deleted.inc();
+        }
+    }
+
     /// Counts a snapshot that was written, or could not be.
     pub(crate) fn saved(&self, is_written: bool) {
         if is_written {
@@ -192,11 +236,17 @@ impl Metrics {
         }
     }
 
+    /// Counts a configuration that was read again, or had a mistake.
+    pub(crate) fn reloaded(&self, is_in_force: bool) {
+        (if is_in_force { &self.reloads } else { &self.reload_errors }).inc();
+    }
+
     /// All counts, as the text that Prometheus reads.
     pub(crate) fn text(&self, waiting: usize, keys: usize, up: bool) -> String {
         let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         self.waiting.set(number(waiting));
         self.keys.set(number(keys));
+        self.clock_step.set(clock::step_ms());
         self.up.set(i64::from(up));
         let mut text = String::new();
         let _ = encode(&mut text, &self.registry); // a String never fails

@@ -23,7 +23,7 @@ impl Outcome {
         [Self::Admitted, Self::Denied, Self::Answered, Self::Error, Self::DegradedAllow, Self::DegradedDeny];
 
     /// Its name in metrics.
-    pub(super) const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Admitted => "admitted",
             Self::Denied => "denied",

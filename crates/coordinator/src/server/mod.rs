@@ -4,9 +4,11 @@
 //! |---|---|
 //! | `tls.rs` | TLS for clients |
 //! | `file_limit.rs` | the system's limit on open files |
+//! | `underway.rs` | the requests that are being answered |
 
 pub(crate) mod file_limit;
 pub(crate) mod tls;
+pub(crate) mod underway;
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -25,9 +27,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 use tokio_io_timeout::TimeoutStream;
-use tokio_rustls::TlsAcceptor;
 
+use self::underway::Underway;
 use crate::config::Bounds;
+use crate::live::Live;
 use crate::metrics::Metrics;
 
 /// The largest head of a request, in bytes.
@@ -53,18 +56,18 @@ pub(crate) trait Interface: Clone + Send + Sync + 'static {
 pub(crate) struct Server<I> {
     /// What answers its requests.
     pub(crate) interface: I,
-    /// Limits on connections and their times.
-    pub(crate) bounds: Bounds,
-    /// Set if the port uses TLS.
-    pub(crate) tls: Option<TlsAcceptor>,
+    /// The settings in force. A connection keeps those of its beginning.
+    pub(crate) live: Arc<Live>,
     /// Counts open connections.
     pub(crate) metrics: Arc<Metrics>,
+    /// Counts requests.
+    pub(crate) underway: Arc<Underway>,
 }
 
 impl<I: Interface> Server<I> {
-    /// Accepts connections until the program ends, then waits for open requests to end.
+    /// Accepts connections until the program ends, then waits for them to end.
     pub(crate) async fn run(self, listener: TcpListener, mut ending: watch::Receiver<bool>) {
-        let places = Arc::new(Semaphore::new(self.bounds.connections));
+        let places = Arc::new(Semaphore::new(self.live.get().bounds.connections));
         let graceful = GracefulShutdown::new();
         loop {
             // Without a free place, connections stay in the system's own queue.
@@ -93,35 +96,38 @@ impl<I: Interface> Server<I> {
             }
         }
         drop(listener);
-        if timeout(self.bounds.shutdown_timeout.0, graceful.shutdown()).await.is_err() {
-            tracing::warn!("cut the connections that did not end in time");
-        }
+        graceful.shutdown().await;
     }
 
     async fn connection(&self, stream: TcpStream, watcher: Watcher) -> io::Result<()> {
-        let Some(acceptor) = &self.tls else {
-            let is_http2 = timeout(self.bounds.header_timeout.0, begins_http2(&stream)).await??;
-            return self.http(stream, is_http2, watcher).await;
+        let settings = self.live.get();
+        let bounds = &settings.bounds;
+        let Some(acceptor) = &settings.tls else {
+            let is_http2 = timeout(bounds.header_timeout.0, begins_http2(&stream)).await??;
+            return self.http(stream, is_http2, bounds, watcher).await;
         };
-        let stream = timeout(self.bounds.header_timeout.0, acceptor.accept(stream)).await??;
+        let stream = timeout(bounds.header_timeout.0, acceptor.accept(stream)).await??;
         let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        self.http(stream, is_http2, watcher).await
+        self.http(stream, is_http2, bounds, watcher).await
     }
 
-    async fn http<S>(&self, stream: S, is_http2: bool, watcher: Watcher) -> io::Result<()>
+    async fn http<S>(&self, stream: S, is_http2: bool, bounds: &Bounds, watcher: Watcher) -> io::Result<()>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let interface = self.interface.clone();
+        let (interface, underway) = (self.interface.clone(), Arc::clone(&self.underway));
         let service = service_fn(move |request| {
-            let interface = interface.clone();
-            async move { Ok::<_, Infallible>(interface.answer(request).await) }
+            let (interface, counted) = (interface.clone(), underway.enter());
+            async move {
+                let _counted = counted;
+                Ok::<_, Infallible>(interface.answer(request).await)
+            }
         });
         // A write that makes no progress for this long fails: a client that stops reading must not hold its connection.
         let mut stream = TimeoutStream::new(stream);
-        stream.set_write_timeout(Some(self.bounds.write_timeout.0));
+        stream.set_write_timeout(Some(bounds.write_timeout.0));
         let stream = TokioIo::new(Box::pin(stream));
-        let idle = self.bounds.header_timeout.0;
+        let idle = bounds.header_timeout.0;
         let served = if is_http2 {
             let mut builder = http2::Builder::new(TokioExecutor::new());
             builder

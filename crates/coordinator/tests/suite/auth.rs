@@ -136,6 +136,35 @@ fn pages_of_other_sites_may_not_ask() {
 }
 
 #[test]
+fn a_request_has_one_host() {
+    on_each(&tokens(), |coordinator| {
+        for (version, hosts, status) in [
+            ("1.1", "", 400),
+            ("1.1", "Host: localhost\r\nHost: localhost\r\n", 400),
+            ("1.1", "Host: evil.example\r\nHost: localhost\r\n", 400),
+            ("1.1", "Host: \u{e9}\r\n", 400),
+            ("1.0", "Host: localhost\r\nHost: localhost\r\n", 400),
+            ("1.1", "Host: localhost\r\n", 200),
+            ("1.0", "", 200),
+        ] {
+            for (method, path) in [("POST", "/allow"), ("GET", "/healthz")] {
+                let mut client = coordinator.client();
+                let token = format!("Authorization: Bearer {ALL}\r\n");
+                let head =
+                    format!("{method} {path} HTTP/{version}\r\n{hosts}{token}Content-Length: 0\r\n\r\n");
+                client.send_bytes(head.as_bytes());
+                let answer = client.receive().status(status);
+                if status == 400 {
+                    answer.problem(400, "invalid_host");
+                }
+            }
+        }
+        let metrics = coordinator.client().with_token(ALL).get("/metrics").text();
+        assert!(metrics.contains("rl_http_refused_total{reason=\"invalid_host\"} 10\n"), "{metrics}");
+    });
+}
+
+#[test]
 fn a_client_certificate_is_required_if_an_authority_is_set() {
     let dir = folder();
     let script = r#"

@@ -38,14 +38,12 @@ fn a_requested_end_loses_nothing() {
     assert!(coordinator.end().success());
     coordinator.restart();
     is_all_there(&mut coordinator.client());
-    // Other signals that end it lose nothing either.
-    for (left, signal) in [(92, "-INT"), (91, "-HUP")] {
-        coordinator.client().v1("slide", &json!({"key": "slide", "limit": 100, "window": "1h"})).status(200);
-        coordinator.signal(signal);
-        assert!(coordinator.ended().success());
-        coordinator.restart();
-        assert_eq!(remaining(&mut coordinator.client(), "slide"), left);
-    }
+    // Another signal that ends it loses nothing either.
+    coordinator.client().v1("slide", &json!({"key": "slide", "limit": 100, "window": "1h"})).status(200);
+    coordinator.signal("-INT");
+    assert!(coordinator.ended().success());
+    coordinator.restart();
+    assert_eq!(remaining(&mut coordinator.client(), "slide"), 92);
 }
 
 #[test]
@@ -96,6 +94,64 @@ fn two_do_not_share_a_snapshot() {
     // After kill -9 the next process starts as well.
     first.kill();
     first.restart();
+}
+
+#[test]
+fn a_link_to_a_snapshot_has_no_lock_of_its_own_and_stays_a_link() {
+    let config = "[snapshot]\npath = \"limits\"\ninterval = \"1h\"\n";
+    let mut first = Coordinator::start(config, &[]);
+    use_some(&mut first.client());
+    let other = folder();
+    let link = other.join("limits");
+    std::os::unix::fs::symlink(first.dir().join("limits"), &link).unwrap();
+    let said = Coordinator::try_start(&other, config, &[]).err().expect("it does not start");
+    assert!(said.contains("another rl-coordinator uses this snapshot"), "{said}");
+    assert!(first.end().success());
+    let mut second = Coordinator::start_in(&other, config, &[]);
+    is_all_there(&mut second.client());
+    assert!(second.end().success());
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    first.restart();
+    assert_eq!(remaining(&mut first.client(), "slide"), 93);
+}
+
+#[test]
+fn a_full_disk_is_left_as_it_was() {
+    let coordinator = Coordinator::start("[snapshot]\npath = \"limits\"\ninterval = \"50ms\"\n", &[]);
+    use_some(&mut coordinator.client());
+    is_saved(&coordinator);
+    // Writes to this device fail as those to a full disk.
+    let unfinished = coordinator.dir().join("limits.new");
+    wait_until("it is not being written", || std::os::unix::fs::symlink("/dev/full", &unfinished).is_ok());
+    let mut client = coordinator.client();
+    let failed = |text: &str| !text.contains("rl_snapshot_errors_total 0\n");
+    wait_until("a snapshot fails", || failed(&client.get("/metrics").text()));
+    assert!(coordinator.log().contains("the snapshot could not be written"));
+    is_saved(&coordinator); // what was unfinished is gone, so the next one is written
+}
+
+#[test]
+fn a_client_that_says_nothing_does_not_delay_the_end() {
+    let config = "[snapshot]\npath = \"limits\"\ninterval = \"1h\"\n[envoy]\nlisten = \"127.0.0.1:0\"\n";
+    let mut coordinator = Coordinator::start(config, &[]);
+    use_some(&mut coordinator.client());
+    let head = "POST /v1/slide HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
+    let preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    let ports = [coordinator.port, crate::envoy::port(&coordinator)];
+    let say = |port: u16, said: &str| {
+        let mut client = Client::to(port);
+        client.send_bytes(said.as_bytes());
+        client
+    };
+    let body = format!("{head}Content-Length: 50\r\n\r\n{{");
+    let said = ["", "PR", head, &body, preface];
+    let silent: Vec<Client> = ports.iter().flat_map(|port| said.map(|said| say(*port, said))).collect();
+    coordinator.client().ask("POST", "/allow", "").status(200); // they have been accepted
+    let (status, took) = timed(|| coordinator.end());
+    assert!(status.success() && took.as_secs() < 4, "{took:?}");
+    drop(silent);
+    coordinator.restart();
+    is_all_there(&mut coordinator.client());
 }
 
 /// Waits for two snapshots: the second one started after everything that was answered until now.

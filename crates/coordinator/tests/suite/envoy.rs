@@ -75,7 +75,7 @@ impl Envoy {
 }
 
 /// The port for Envoy.
-fn port(coordinator: &Coordinator) -> u16 {
+pub fn port(coordinator: &Coordinator) -> u16 {
     let mut port = None;
     wait_until("it listens to Envoy", || {
         let log = coordinator.log();
@@ -222,6 +222,14 @@ fn while_the_back_end_is_down_it_answers_as_configured() {
             }
             (answer, code) => panic!("{answer:?} {code:?}"),
         }
+        // So it is while the server answers, but cannot decide.
+        let server = crate::common::Server::start_tcp(&["user default on nopass ~* +@all -rl.slide"]);
+        let url = format!("redis://127.0.0.1:{}", server.port());
+        let refused = Coordinator::start(&config, &["--redis", &url]);
+        match Envoy::of(&refused).user("x") {
+            Ok(answer) => is(&answer, code.unwrap()),
+            Err(status) => assert_eq!((status.code(), code), (Code::PermissionDenied, None)),
+        }
         let metrics = coordinator.client().get("/metrics").text();
         let counted = match word {
             "" => "rl_envoy_calls_total{outcome=\"error\"} 1".to_owned(),
@@ -319,6 +327,106 @@ fn other_machines_are_served_only_with_a_token_or_a_certificate() {
     assert_eq!(status.code(), Code::Unauthenticated);
 }
 
+/// Runs a test on each back end.
+fn on_each(config: &str, test: impl Fn(&Envoy)) {
+    crate::common::on_each(config, |coordinator| test(&Envoy::of(coordinator)));
+}
+
+#[test]
+fn a_value_that_ends_with_a_star_is_a_beginning() {
+    let rules = RULES.replace("{ key = \"user\" }", "{ key = \"user\", value = \"foo*\" }");
+    on_each(&rules, |envoy| {
+        for code in [Limited::Ok, Limited::Ok, Limited::OverLimit] {
+            for user in ["foo1", "foo2", "foo", "foo*"] {
+                is(&envoy.user(user).unwrap(), code); // each value is counted apart
+            }
+            is(&envoy.user("fo").unwrap(), Limited::Ok);
+        }
+    });
+}
+
+#[test]
+fn negative_hits_are_given_back() {
+    let overdraw = "[[envoy.rule]]\ndomain = \"shop\"\ndescriptor = [{ key = \"bytes\" }]\nlimit = 100\n\
+                    window = \"1h\"\noverdraw = true\n";
+    on_each(&format!("{RULES}{overdraw}"), |envoy| {
+        let back = |hits| RateLimitDescriptor { hits_addend: hits, is_negative_hits: true, ..of("x") };
+        for code in [Limited::Ok, Limited::Ok, Limited::OverLimit] {
+            is(&envoy.user("x").unwrap(), code);
+        }
+        let answer = envoy.ask(request(vec![back(None)])).unwrap();
+        is(&answer, Limited::Ok);
+        assert_eq!(answer.statuses[0].limit_remaining, 1, "{answer:?}");
+        assert_eq!(answer.statuses[0].current_limit.as_ref().unwrap().name, "per-user");
+        for code in [Limited::Ok, Limited::OverLimit] {
+            is(&envoy.user("x").unwrap(), code);
+        }
+        // Never more than was used.
+        let answer = envoy.ask(request(vec![back(Some(1_000))])).unwrap();
+        assert_eq!(answer.statuses[0].limit_remaining, 2, "{answer:?}");
+        is(
+            &envoy.ask(request(vec![RateLimitDescriptor { is_negative_hits: true, ..of("new") }])).unwrap(),
+            Limited::Ok,
+        );
+        assert_eq!(envoy.user("new").unwrap().statuses[0].limit_remaining, 1);
+        let entry = Entry { key: "bytes".to_owned(), value: "x".to_owned() };
+        let bytes =
+            RateLimitDescriptor { entries: vec![entry], is_negative_hits: true, ..Default::default() };
+        envoy.refuses(request(vec![bytes]), Code::FailedPrecondition);
+    });
+}
+
+#[test]
+fn all_header_fields_are_about_one_limit() {
+    let rule = |user: &str, limit: &str| {
+        format!(
+            "[[envoy.rule]]\ndomain = \"shop\"\ndescriptor = [{{ key = \"user\", value = \"{user}\" }}]\n{limit}\n"
+        )
+    };
+    let rules = [
+        rule("minute", "limit = 1\nwindow = \"1m\""),
+        rule("hour", "limit = 1\nwindow = \"1h\""),
+        rule("never", "limit = 0\nwindow = \"1h\""),
+    ];
+    let config =
+        format!("{}{}", RULES.replace("[envoy]", "[envoy]\nresponse_headers = true"), rules.concat());
+    on_each(&config, |envoy| {
+        let fields = |users: &[&str]| {
+            let answer = envoy.ask(request(users.iter().map(|user| of(user)).collect())).unwrap();
+            let field = |name: &str| {
+                let fields = &answer.response_headers_to_add;
+                fields.iter().find(|field| field.key == name).map(|field| field.value.parse::<u64>().unwrap())
+            };
+            ["retry-after", "ratelimit-limit", "ratelimit-reset"].map(field)
+        };
+        assert_eq!(fields(&["minute", "hour"]), [None, Some(1), Some(60)]);
+        for users in [["minute", "hour"], ["hour", "minute"]] {
+            let [retry, limit, reset] = fields(&users);
+            assert!(
+                retry > Some(3_500) && retry == reset && limit == Some(1),
+                "{retry:?} {limit:?} {reset:?}"
+            );
+        }
+        // It is never admitted, so no time is told.
+        assert_eq!(fields(&["minute", "never"]), [None, Some(0), Some(0)]);
+    });
+}
+
+#[test]
+fn rules_are_read_again_and_what_is_counted_stays() {
+    let coordinator = Coordinator::start(RULES, &[]);
+    let envoy = Envoy::of(&coordinator);
+    for code in [Limited::Ok, Limited::Ok, Limited::OverLimit] {
+        is(&envoy.user("x").unwrap(), code);
+    }
+    assert!(!coordinator.reload(&RULES.replace("limit = 2", "limit = \"3\"")));
+    is(&envoy.user("x").unwrap(), Limited::OverLimit);
+    assert!(coordinator.reload(&RULES.replace("limit = 2", "limit = 3")), "{}", coordinator.log());
+    for code in [Limited::Ok, Limited::OverLimit] {
+        is(&envoy.user("x").unwrap(), code);
+    }
+}
+
 #[test]
 fn a_rule_that_is_wrong_is_named() {
     let user = "domain = \"d\"\ndescriptor = [{ key = \"user\" }]\n";
@@ -351,7 +459,14 @@ fn a_rule_that_is_wrong_is_named() {
         ),
         (
             format!("{user}unlimited = true\n[[envoy.rule]]\n{user}limit = 0\nwindow = \"1s\"\n"),
-            "number 2: another rule",
+            "line 10, envoy.rule.1.descriptor: [[envoy.rule]] number 2: another rule is for the same",
+        ),
+        (
+            format!(
+                "{user}name = \"n\"\nunlimited = true\n[[envoy.rule]]\n{}name = \"n\"\nunlimited = true\n",
+                user.replace("user", "other")
+            ),
+            "line 12, envoy.rule.1.name: [[envoy.rule]] number 2: another rule has this name",
         ),
     ] {
         let config =

@@ -17,14 +17,17 @@ mod common;
 
 mod answers;
 mod auth;
+mod clock;
 mod degraded;
 mod docs;
 mod ends;
 mod envoy;
 mod golden;
 mod hostile;
+mod keys;
 mod oracle;
 mod recipe;
+mod reload;
 mod same;
 mod servers;
 mod waiting;

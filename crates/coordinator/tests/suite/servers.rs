@@ -43,7 +43,7 @@ fn a_server_with_a_password_and_a_user() {
     let wrong = format!("redis://limits:no@127.0.0.1:{}", redis.port());
     let coordinator = Coordinator::start("", &["--redis", &wrong]);
     let slide = json!({"key": "a", "limit": 1, "window": 1});
-    coordinator.client().v1("slide", &slide).problem(503, "back_end_down");
+    coordinator.client().v1("slide", &slide).problem(502, "back_end_refuses");
     assert!(!coordinator.log().contains("s3cret"));
 }
 
@@ -80,11 +80,11 @@ fn a_server_on_a_socket_and_one_without_the_module() {
     let redis = Server::start(&[]);
     works(&Coordinator::start("", &["--redis", &socket(&redis)]), &["a"]);
     let bare = Server::start_without_module();
-    let coordinator = Coordinator::start("on_error = \"allow\"", &["--redis", &socket(&bare)]);
+    let coordinator = Coordinator::start("", &["--redis", &socket(&bare)]);
     let mut client = coordinator.client();
-    let answer = client.ask("POST", "/allow", "").problem(502, "back_end_strange");
-    assert!(answer.json()["detail"].as_str().unwrap().ends_with("is the module loaded?"));
-    client.get("/readyz").problem(503, "back_end_down");
+    let answer = client.ask("POST", "/allow", "").problem(502, "back_end_without_module");
+    assert!(answer.json()["detail"].as_str().unwrap().starts_with("the back end lacks the module"));
+    client.get("/readyz").problem(503, "back_end_without_module");
     assert!(client.get("/metrics").text().contains("rl_backend_up 0\n"));
 }
 

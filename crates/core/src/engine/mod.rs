@@ -34,12 +34,13 @@
 //! # Ok::<(), Error>(())
 //! ```
 //!
-//! - [`host`]: what a host lends
+//! - [`host`]: what a host lends; `asked`: a key that a request to quotas asks
 //! - [`limit`], [`quota`], [`peek`], [`refund`], [`reservation`]: the steps of each kind of request
 //! - [`turn`]: what becomes of a request; [`serve`]: serves the lines
 //! - [`forecast`]: what a request is told that must queue
 //! - [`run`]: all kinds of requests, for a host that does not tell them apart
 
+mod asked;
 pub mod forecast;
 pub mod host;
 pub mod limit;

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+pub use super::asked::Asked;
+use super::asked::open;
 use super::forecast::{self, Stands};
 use super::host::{self, Host, Line, MadeId};
 use super::turn::{Standing, Turn};
@@ -14,24 +16,10 @@ use crate::grammar::ask::{Ask, Limits};
 use crate::grammar::quota::KEYS_MAX;
 use crate::grammar::terms::Reserve;
 use crate::limit::decision::Retry;
-use crate::queue::{Claim, Claims, QuotaClaim};
+use crate::queue::{Claim, Claims};
 use crate::quota::decide::{self, Demand, QuotaDecision};
 use crate::quota::effect::{Admission, QuotaEffect, Reserved};
-use crate::quota::limit::PerLimit;
-use crate::quota::shape::Shape;
 use crate::time::Span;
-
-/// A key of a request, and what its limits say.
-pub struct Asked<H: Host> {
-    /// Its name.
-    pub name: H::Name,
-    key: H::Key,
-    /// The limits that it is asked for.
-    pub shape: Arc<Shape>,
-    costs: PerLimit<u64>,
-    /// What they say.
-    pub decision: QuotaDecision,
-}
 
 /// What became of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,62 +98,6 @@ pub fn many<'r, H: Host, R>(
         host.refresh(&mut asked.key);
     }
     turn(host, &mut asked, opened, reserve, wants_to_wait, standing, finish)
-}
-
-impl<H: Host> Asked<H> {
-    /// Whether its key changes if the request is admitted.
-    fn changes(&self, ttl: Option<Span>) -> bool {
-        ttl.is_some() || self.costs.iter().any(|cost| *cost > 0)
-    }
-
-    /// What it takes if it is admitted.
-    fn claim(&self, ttl: Option<Span>) -> QuotaClaim {
-        QuotaClaim { shape: Arc::clone(&self.shape), costs: self.costs.clone(), ttl }
-    }
-}
-
-/// A key that was opened, what is asked of it, and the answer of then if the reservation that is asked for is open.
-type Opened<H> = (<H as Host>::Key, Arc<Shape>, PerLimit<u64>, Option<Box<QuotaDecision>>);
-
-/// Opens a key.
-///
-/// If the reservation that is asked for is open there, the answer of then stands, whatever became of the policy and of
-/// the host's settings since.
-#[inline(always)] // what it returns is large
-fn open<H: Host>(
-    host: &mut H,
-    name: H::Name,
-    limits: Limits<'_>,
-    reserve: Option<Reserve<'_>>,
-) -> Result<Opened<H>, H::Error> {
-    let key = host.open(name);
-    if let Some(id) = reserve.and_then(|reserve| reserve.id)
-        && let Some((shape, decision)) = repeated(host, &key, id)
-    {
-        return Ok((key, shape, PerLimit::new(), Some(decision)));
-    }
-    let (shape, costs) = match limits {
-        Limits::Known { shape, costs } => (shape, costs),
-        Limits::Policy { name, costs } => {
-            let shape = host.policy(name).ok_or(Fault::NoPolicy)?;
-            let costs = costs.by_limit(&shape);
-            (shape, costs)
-        }
-    };
-    if shape.policy().is_none() && shape.longest() > host.max_window() {
-        return Err(Fault::MaxWindow.into());
-    }
-    Ok((key, shape, costs, None))
-}
-
-/// What was answered to the request with this id, if it is open on a key.
-#[cold]
-fn repeated<H: Host>(host: &H, key: &H::Key, id: &[u8]) -> Option<(Arc<Shape>, Box<QuotaDecision>)> {
-    let held = host::quota(host.value(key).ok()?).ok()??;
-    let clock = host.clock();
-    let reservation = held.reservations()?.get(id, held.now(clock))?;
-    let (shape, decision) = decide::repeated(held, reservation, clock);
-    Some((shape, Box::new(decision)))
 }
 
 #[inline(always)] // what it is given and gives is large

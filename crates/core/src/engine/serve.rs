@@ -122,9 +122,10 @@ pub trait Server {
 ///
 /// Nobody is admitted unless `may_admit`: while the host may not write, only times run out.
 pub fn serve<S: Server>(server: &mut S, may_admit: bool) {
-    while may_admit {
+    loop {
         let now = server.steady();
-        let Some(place) = server.lines(|lines| lines.marked(now)) else { break };
+        let marked = if may_admit { server.lines(|lines| lines.marked(now)) } else { None };
+        let Some(place) = marked else { break };
         look(server, &place);
         if !server.has_time() {
             break; // but one whose time is over is told so, however much there is to do

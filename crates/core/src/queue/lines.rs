@@ -6,6 +6,8 @@
 //! timer, set for [`Lines::next`], and an idle host does no work.
 //!
 //! All instants here are of a clock that never steps.
+//!
+//! Over 300 lines: each change keeps the same six indexes in step.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Bound;

@@ -8,6 +8,7 @@
 //!
 //! While the server is down, one request tries to connect every 250 ms. The others fail at once.
 
+mod ready;
 mod reply;
 mod source;
 
@@ -15,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use redis::{Cmd, RedisError, Value};
+use redis::{Cmd, RedisError, RedisResult, Value};
 use rl_core::fault::Fault;
 use rl_core::queue::{Lane, Wait};
 use tokio::sync::{Semaphore, watch};
@@ -50,8 +51,8 @@ struct Shared {
     link: Option<Link>,
     /// The number of connections so far. It tells this one from its successor.
     number: u64,
-    /// When the last attempt to connect failed.
-    failed: Option<Instant>,
+    /// When the last attempt to connect failed, and why.
+    failed: Option<(Instant, Failure)>,
 }
 
 impl Redis {
@@ -112,6 +113,11 @@ impl Redis {
 
     /// Asks on the shared connection.
     async fn ask(&self, words: &Cmd) -> std::result::Result<Value, Failure> {
+        self.try_ask(words).await?.map_err(|error| reply::failure(&error))
+    }
+
+    /// The same, with the server's error. Fails if the server cannot be reached.
+    async fn try_ask(&self, words: &Cmd) -> std::result::Result<RedisResult<Value>, Failure> {
         let (mut link, number) = self.link().await?;
         let result = link.ask(words).await;
         if let Err(error) = &result
@@ -119,7 +125,7 @@ impl Redis {
         {
             self.drop_link(number, error);
         }
-        result.map_err(|error| reply::failure(&error))
+        Ok(result)
     }
 
     /// The shared connection. Connects if there is none.
@@ -143,9 +149,11 @@ impl Redis {
                 Ok((link, shared.number))
             }
             Err(error) => {
-                shared.failed = Some(Instant::now());
+                let is_refused = error.as_ref().map(reply::failure) == Some(Failure::NotAuthenticated);
+                let failure = if is_refused { Failure::NotAuthenticated } else { Failure::Down };
+                shared.failed = Some((Instant::now(), failure));
                 self.note(false, error.as_ref());
-                Err(Failure::Down)
+                Err(failure)
             }
         }
     }
@@ -155,7 +163,7 @@ impl Redis {
         let shared = self.shared();
         match (&shared.link, shared.failed) {
             (Some(link), _) => Ok(Some((link.clone(), shared.number))),
-            (None, Some(at)) if at.elapsed() < PAUSE => Err(Failure::Down),
+            (None, Some((at, failure))) if at.elapsed() < PAUSE => Err(failure),
             (None, _) => Ok(None),
         }
     }
@@ -217,7 +225,7 @@ impl Redis {
     }
 
     /// Keeps the connection for the next request that waits.
-    fn done(&self, command: &Command, link: Link, result: redis::RedisResult<Value>) -> Result {
+    fn done(&self, command: &Command, link: Link, result: RedisResult<Value>) -> Result {
         match result {
             Ok(value) => {
                 self.idle().push(link); // bounded by the number of requests that wait at a time
@@ -245,11 +253,23 @@ impl Redis {
         Some((algorithm, reply))
     }
 
-    /// Whether the server answers and has the module.
-    pub(crate) async fn is_up(&self) -> bool {
-        let mut help = redis::cmd("RL.POLICY");
-        help.arg("HELP");
-        matches!(self.ask(&help).await, Ok(_) | Err(Failure::Fault(Fault::NoPermission)))
+    /// Deletes a key that holds limits. Returns whether there was one.
+    ///
+    /// # Errors
+    /// [`Fault::WrongType`] for a key of another type, which is left alone.
+    pub(crate) async fn delete(&self, key: &[u8]) -> std::result::Result<bool, Failure> {
+        let mut kind = redis::cmd("TYPE");
+        match self.ask(kind.arg(key)).await? {
+            Value::SimpleString(kind) if kind == "ratelimit" => {}
+            Value::SimpleString(kind) if kind == "none" => return Ok(false),
+            Value::SimpleString(_) => return Err(Fault::WrongType.into()),
+            _ => return Err(Failure::Strange),
+        }
+        let mut delete = redis::cmd("DEL");
+        match self.ask(delete.arg(key)).await? {
+            Value::Int(deleted) => Ok(deleted > 0),
+            _ => Err(Failure::Strange),
+        }
     }
 
     /// Answers all waiters. From now on no request waits.

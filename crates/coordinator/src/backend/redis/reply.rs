@@ -113,6 +113,11 @@ pub(super) fn failure(error: &RedisError) -> Failure {
         return Failure::Fault(*fault);
     }
     match (error.kind(), code) {
+        (ErrorKind::AuthenticationFailed, _) | (_, "NOAUTH" | "WRONGPASS") => Failure::NotAuthenticated,
+        (_, "READONLY") => Failure::ReadOnly,
+        (_, "ERR") if error.detail().is_some_and(|detail| detail.starts_with("unknown command")) => {
+            Failure::NoModule
+        }
         (_, "NOPERM") => Failure::Fault(Fault::NoPermission),
         (_, "OOM") => Failure::Fault(Fault::OutOfMemory),
         (_, "RLBUSY") => Failure::Fault(Fault::Busy),
@@ -123,6 +128,12 @@ pub(super) fn failure(error: &RedisError) -> Failure {
         (ErrorKind::UnexpectedReturnType | ErrorKind::Parse, _) => Failure::Strange,
         _ => Failure::Down,
     }
+}
+
+/// Whether the user may run the command, but not on this key.
+pub(super) fn is_about_key(error: &RedisError) -> bool {
+    // "No permissions to access a key", or "… to access one of the keys used as arguments"
+    error.code() == Some("NOPERM") && error.detail().is_some_and(|detail| detail.contains("to access"))
 }
 
 /// Whether the connection is broken, or leads to the wrong server.

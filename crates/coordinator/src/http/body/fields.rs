@@ -131,11 +131,11 @@ fields! {
         ],
         "description": "The lane to wait in. Upper case is accepted, too."
     };
-    /// What a request is answered while the back end is down.
+    /// What a request is answered if it cannot be decided.
     OnErrorField as "OnError" = {
         "type": "string",
         "enum": ["allow", "deny"],
-        "description": "The answer while the back end is down. If it is not given, the server's setting decides."
+        "description": "The answer if the request cannot be decided. If it is not given, the server's setting decides."
     };
     /// The id of a reservation.
     Id as "Id" = {

@@ -16,7 +16,7 @@ pub(super) struct Words<'a> {
     pub(super) request: SmallVec<[Word<'a>; 12]>,
     /// The words that say that it waits.
     pub(super) wait: SmallVec<[Word<'a>; 4]>,
-    /// What it is answered while the back end is down, if it says so.
+    /// What it is answered if it cannot be decided, if it says so.
     pub(super) on_error: Option<OnError>,
 }
 

@@ -11,6 +11,7 @@ pub(super) fn paths() -> Map<String, Value> {
     let commands = Verb::all().map(|verb| (format!("/v1/{}", verb.name()), json!({ "post": command(verb) })));
     let others = [
         ("/allow", json!({ "post": allow() })),
+        ("/v1/keys/{key}", json!({ "delete": delete() })),
         ("/v1/watch", json!({ "get": watch() })),
         ("/metrics", json!({ "get": metrics() })),
         ("/healthz", json!({ "get": health() })),
@@ -103,6 +104,20 @@ fn allow() -> Value {
     })
 }
 
+fn delete() -> Value {
+    let mut responses = errors(&["400", "401", "403", "409", "502", "503"]);
+    responses.insert("200".to_owned(), answer("Whether there was such a key.", &["Done"]));
+    json!({
+        "operationId": "delete",
+        "summary": "Deletes a key and what is counted in it",
+        "parameters": [{
+            "name": "key", "in": "path", "required": true,
+            "schema": { "type": "string", "minLength": 1, "maxLength": 1024 }
+        }],
+        "responses": responses
+    })
+}
+
 fn watch() -> Value {
     json!({
         "operationId": "watch",
@@ -138,7 +153,8 @@ fn health() -> Value {
 }
 
 fn ready() -> Value {
-    let unavailable = problem("The back end is down, or the program ends.");
+    let unavailable =
+        problem("No request, or no new key, can be decided: the detail says why. Or the program ends.");
     json!({
         "operationId": "readyz",
         "security": [],

@@ -12,7 +12,7 @@ const ERRORS: [(&str, &str); 10] = [
     ("409", "The key holds something else, or there is no such policy."),
     ("413", "The body is too large."),
     ("415", "The body is not sent as JSON."),
-    ("502", "The back end gives an answer that is not understood."),
+    ("502", "The back end refuses the command, lacks the module, or gives an answer that is not understood."),
     ("503", "Too many requests wait, there are too many keys, or the back end is down."),
 ];
 
@@ -29,7 +29,7 @@ pub(super) fn headers() -> Value {
         },
         "Retry-After": { "description": "Whole seconds, rounded up.", "schema": { "type": "integer" } },
         "Rl-Degraded": {
-            "description": "The back end is down: how the request was decided.",
+            "description": "The back end could not decide: how the request was decided.",
             "schema": { "type": "string", "enum": ["allow", "deny"] }
         }
     })
@@ -39,8 +39,10 @@ pub(super) fn headers() -> Value {
 pub(super) fn responses() -> Map<String, Value> {
     let mut all: Map<String, Value> =
         ERRORS.into_iter().map(|(status, description)| (status.to_owned(), problem(description))).collect();
-    if let Some(unavailable) = all.get_mut("503") {
-        *unavailable = with_headers(unavailable.take(), &["Retry-After", "Rl-Degraded"]);
+    for (status, headers) in [("502", &["Rl-Degraded"][..]), ("503", &["Retry-After", "Rl-Degraded"])] {
+        if let Some(response) = all.get_mut(status) {
+            *response = with_headers(response.take(), headers);
+        }
     }
     all
 }

@@ -20,6 +20,7 @@ pub struct Coordinator {
     log: Arc<Mutex<Vec<String>>>,
     reader: Option<thread::JoinHandle<()>>,
     arguments: Vec<String>,
+    variables: Vec<(String, String)>,
     dir: PathBuf,
     /// The Redis server that it asks.
     pub redis: Option<Server>,
@@ -57,19 +58,30 @@ impl Coordinator {
 
     /// Starts it, or returns its log if it does not start.
     pub fn try_start(dir: &Path, config: &str, arguments: &[&str]) -> Result<Self, String> {
+        Self::try_start_with(dir, config, arguments, &[])
+    }
+
+    /// The same with these environment variables.
+    pub fn try_start_with(
+        dir: &Path,
+        config: &str,
+        arguments: &[&str],
+        variables: &[(String, String)],
+    ) -> Result<Self, String> {
         fs::write(dir.join("config.toml"), config).unwrap();
         let mut all = vec!["--config".to_owned(), "config.toml".to_owned()];
         if !arguments.contains(&"--listen") {
             all.extend(["--listen".to_owned(), "127.0.0.1:0".to_owned()]);
         }
         all.extend(arguments.iter().map(|&argument| argument.to_owned()));
-        let (child, log, reader) = spawn(dir, &all);
+        let (child, log, reader) = spawn(dir, &all, variables);
         let mut this = Self {
             child,
             port: 0,
             log,
             reader: Some(reader),
             arguments: all,
+            variables: variables.to_vec(),
             dir: dir.to_owned(),
             redis: None,
         };
@@ -135,6 +147,23 @@ impl Coordinator {
         assert!(sent.success());
     }
 
+    /// Writes this configuration, sends SIGHUP, and waits until it is in force (`true`) or refused.
+    pub fn reload(&self, config: &str) -> bool {
+        let count = |log: &str| {
+            ["the configuration was read again", "the old configuration stays in force"]
+                .map(|line| log.matches(line).count())
+        };
+        fs::write(self.dir.join("config.toml"), config).unwrap();
+        let before = count(&self.log());
+        self.signal("-HUP");
+        let mut after = before;
+        wait_until("it has read its configuration again", || {
+            after = count(&self.log());
+            after != before
+        });
+        after[0] > before[0]
+    }
+
     /// Sends SIGTERM, and waits until it has ended.
     pub fn end(&mut self) -> ExitStatus {
         self.signal("-TERM");
@@ -154,7 +183,7 @@ impl Coordinator {
     /// Starts it again in its folder.
     #[track_caller]
     pub fn restart(&mut self) {
-        let (child, log, reader) = spawn(&self.dir, &self.arguments);
+        let (child, log, reader) = spawn(&self.dir, &self.arguments, &self.variables);
         (self.child, self.log, self.reader) = (child, log, Some(reader));
         self.port = 0;
         self.listens().unwrap_or_else(|log| panic!("it does not start again: {log}"));
@@ -187,9 +216,14 @@ pub fn folder() -> PathBuf {
 }
 
 /// The process, its log, and the thread that reads the log.
-fn spawn(dir: &Path, arguments: &[String]) -> (Child, Arc<Mutex<Vec<String>>>, thread::JoinHandle<()>) {
+fn spawn(
+    dir: &Path,
+    arguments: &[String],
+    variables: &[(String, String)],
+) -> (Child, Arc<Mutex<Vec<String>>>, thread::JoinHandle<()>) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_rl-coordinator"))
         .args(arguments)
+        .envs(variables.iter().cloned())
         .current_dir(dir)
         .stdin(Stdio::null())
         .stdout(Stdio::null())

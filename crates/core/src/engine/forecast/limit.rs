@@ -1,7 +1,7 @@
 //! The forecast for a request to one limit.
 
 use super::course::{Course, Waits, Work, play};
-use super::{Stands, later};
+use super::stands::{Stands, later};
 use crate::grammar::limit::Request;
 use crate::limit::decision::{Decision, Retry};
 use crate::limit::rule::Rule;

@@ -21,25 +21,11 @@
 mod course;
 mod limit;
 mod quota;
+mod stands;
 
 pub use self::limit::limit;
 pub use self::quota::quota;
-use crate::limit::decision::{Retry, wait_ms};
-use crate::time::At;
+pub use self::stands::Stands;
 
 /// How many waiters are let go on before a request. If more stand there, it takes longer than it is told.
 pub const AHEAD_MAX: usize = 64;
-
-/// How a request stands when it is told when to come again.
-#[derive(Clone, Debug)]
-pub enum Stands<D> {
-    /// It came now and was decided so. It stands behind the waiters of its lane and higher ones.
-    Decided(D),
-    /// It leaves the line, and takes nothing even if its limits would admit it.
-    Leaves,
-}
-
-/// The retry of a request that is admitted at `then`.
-fn later(clock: At, then: Option<At>) -> Retry {
-    then.map_or(Retry::Never, |then| Retry::After(wait_ms(clock, then).max(1)))
-}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::course::{Course, Waits, Work, play};
-use super::{Stands, later};
+use super::stands::{Stands, later};
 use crate::limit::decision::{Decision, Retry};
 use crate::limit::rule::Rule;
 use crate::limit::state::State;
