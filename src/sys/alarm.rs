@@ -5,8 +5,9 @@
 
 use std::ffi::{c_int, c_void};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::ptr::{null_mut, without_provenance_mut};
+use std::ptr::null_mut;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use redis_module::raw;
 use rl_core::time::Span;
@@ -42,14 +43,14 @@ impl Alarm {
 
     /// Sets the alarm to ring after `delay`, and no longer when it was to ring before.
     pub(crate) fn set(&self, _: MainThread<'_>, delay: Span) {
-        let ms = delay.ms().max(1); // zero would turn it off
+        let delay = Duration::from_millis(delay.ms().max(1)); // zero would turn it off
         let time = libc::timespec {
-            tv_sec: libc::time_t::try_from(ms / 1_000).unwrap_or(libc::time_t::MAX),
-            tv_nsec: libc::c_long::try_from(ms % 1_000 * 1_000_000).unwrap_or(0),
+            tv_sec: libc::time_t::try_from(delay.as_secs()).unwrap_or(libc::time_t::MAX),
+            tv_nsec: libc::c_long::from(delay.subsec_nanos()),
         };
         let once = libc::itimerspec { it_interval: libc::timespec { tv_sec: 0, tv_nsec: 0 }, it_value: time };
         // SAFETY: the file is a timer and open. The structure lives until the call returns, which wants no other back.
-        unsafe { libc::timerfd_settime(self.0.as_raw_fd(), 0, &raw const once, without_provenance_mut(0)) };
+        unsafe { libc::timerfd_settime(self.0.as_raw_fd(), 0, &raw const once, null_mut()) };
     }
 }
 
