@@ -30,7 +30,11 @@ loadmodule $1
 # rl.max-window 3650d
 # rl.max-waiters 100000
 # rl.max-waiters-per-key 10000
+# rl.cl-throttle no
 # rl.lane-aging off
+# rl.near-percent 80
+# rl.apply-from-clients auto
+# rl.aof-load-invalid no
 END
 }
 
@@ -39,7 +43,7 @@ tarball() {
   name=redis-rl-$version-$(uname -s | tr '[:upper:]' '[:lower:]')-$(uname -m)
   folder=$work/$name
   mkdir "$folder"
-  cp "$work/${module##*/}" README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE examples/policies.toml "$folder"
+  cp "$work/${module##*/}" README.md CHANGELOG.md SECURITY.md LICENSE-MIT LICENSE-APACHE examples/policies.toml "$folder"
   cp -r docs "$folder"
   sed 's|\./target/release/|./|' redis.conf >"$folder/redis.conf"
   find "$folder" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
@@ -57,7 +61,7 @@ deb() {
   install -D -m 755 "$work/${module##*/}" "$root$path"
   install -d "$root/etc/redis" "$root/DEBIAN" "$root/usr/share/doc/redis-rl"
   snippet "$path" >"$root/etc/redis/redis-rl.conf"
-  cp README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE examples/policies.toml "$root/usr/share/doc/redis-rl"
+  cp README.md CHANGELOG.md SECURITY.md LICENSE-MIT LICENSE-APACHE examples/policies.toml "$root/usr/share/doc/redis-rl"
   echo /etc/redis/redis-rl.conf >"$root/DEBIAN/conffiles"
   install -m 755 packaging/deb/postinst packaging/deb/prerm "$root/DEBIAN"
   cat >"$root/DEBIAN/control" <<END
