@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rl_core::engine::forecast::AHEAD_MAX;
 use rl_core::fault::{Fault, Result};
-use rl_core::queue::{Ahead, Claims, Lane, Line, Place, Places, Wait};
+use rl_core::queue::{Ahead, Claims, Lane, Line, Places, Wait};
 
 use super::clients::Clients;
 use super::room::{Again, Request, WaitingClient, any, now, with};
@@ -49,18 +49,18 @@ pub(crate) fn join(
     again: Again,
 ) -> Result<()> {
     let db = context.db();
-    let place = |at| Some(Place { db, key: args.get(at)?.bytes().into() });
-    let places: Places = keys.clone().filter_map(place).collect();
-    let busy = with(context.main_thread(), |room| {
+    let names = || keys.clone().filter_map(|at| args.get(at));
+    let places = with(context.main_thread(), |room| {
         let (most, per_key) = settings::waiters_at_most();
-        let claimed = claims.iter().filter_map(|(key, _)| places.get(*key));
-        let is_full = |place: &Place| room.lines.line(db, &place.key).map_or(0, Line::len) >= per_key;
-        room.lines.len() >= most || claimed.into_iter().any(is_full)
+        let mut claimed = claims.iter().filter_map(|(key, _)| names().nth(*key));
+        let is_full = |key: Arg<'_>| room.lines.line(db, key.bytes()).map_or(0, Line::len) >= per_key;
+        let busy = room.lines.len() >= most || claimed.any(is_full);
+        (!busy).then(|| names().map(|key| room.lines.place(db, key.bytes())).collect::<Places>())
     });
-    if busy {
+    if places.is_none() {
         metrics::BUSY.count();
     }
-    let Some(user) = context.may_block().filter(|_| !busy) else {
+    let Some((user, places)) = context.may_block().zip(places) else {
         // The engine has asked whether it may block.
         reply.fault(Fault::Busy);
         return Err(Fault::Busy);

@@ -194,3 +194,38 @@ fn values_survive_active_defragmentation() {
     conn.done("FLUSHALL");
     server.assert_alive();
 }
+
+#[test]
+fn the_table_of_parameter_sets_stays_small_whatever_keys_hold() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    let before = conn.info_number("used_memory");
+    for first in (0..300_000).step_by(1_000) {
+        for nth in first..first + 1_000 {
+            conn.send(&words(&format!("RL.BUCKET k{nth} {} 1 1d", nth + 1)));
+        }
+        conn.flush().unwrap();
+        for nth in first..first + 1_000 {
+            let reply = conn.receive();
+            let remaining: i64 = nth;
+            assert_eq!((reply.list()[0].int(), reply.list()[2].int()), (1, remaining));
+        }
+    }
+    assert_eq!(conn.ask("RL.PEEK k299999").list()[1].int(), 300_000);
+    conn.done("FLUSHALL");
+    settles_at(&mut conn, before + 5_000_000);
+}
+
+#[test]
+fn memory_usage_counts_the_limits_of_a_key_that_has_its_own() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    let before = conn.info_number("used_memory");
+    for key in 0..500 {
+        let limits: String = (0..16).map(|nth| format!(" LIMIT l{nth} {} 1d BUCKET 5", key + 10)).collect();
+        assert_eq!(conn.ask(&format!("RL.QUOTA k{key}{limits}")).list()[0].int(), 1);
+    }
+    let taken = conn.info_number("used_memory") - before;
+    let told: i64 = (0..500).map(|key| conn.ask(&format!("MEMORY USAGE k{key}")).int()).sum();
+    assert!(told * 10 >= taken * 7 && told <= taken * 12 / 10, "{told} of {taken} bytes");
+}

@@ -101,7 +101,7 @@ impl Shard {
             return Come::Answer(Err(fault.into()));
         }
         let (answer, told) = oneshot::channel();
-        let places = smallvec![Place { db: DB, key: command.key().into() }];
+        let places = smallvec![self.memory.lines.place(DB, command.key())];
         let waiting = Waiting { command: Arc::clone(command), answer };
         let ticket = self.memory.lines.join(places, claims, wait.lane, now.steady, wait.time, waiting);
         Come::Waits(ticket, told)

@@ -1,8 +1,9 @@
 //! Parameter sets, each stored once: a key holds a three-byte handle instead of thirty bytes.
 //!
 //! A server has millions of keys and a handful of parameter sets. A handle counts as a reference;
-//! when the last one goes its slot is used again, so that no stream of odd parameters grows the
-//! table beyond what keys have held at one time. Lookups by handle take no lock and no hash: slots live in
+//! when the last one goes its slot is used again. The table never holds more than [`SETS_MAX`] sets. A key
+//! with one more stores its parameters itself, so that a stream of odd parameters costs memory only while
+//! their keys live, and the table stays small and fast. Lookups by handle take no lock and no hash: slots live in
 //! chunks that never move, their words are atomics. Handles are dropped on the server's
 //! background threads too, where big key spaces are freed.
 
@@ -30,8 +31,9 @@ pub(crate) struct Handle<M> {
 
 const CHUNK_BITS: u32 = 10; // 40 KB, little to make at once
 const CHUNK: u32 = 1 << CHUNK_BITS;
-const SLOTS: u32 = 1 << 24; // as many as three bytes tell apart
-const CHUNKS: usize = (SLOTS / CHUNK) as usize;
+/// How many sets are stored at most. Their slots take 2.6 MB, and three bytes tell them apart.
+const SETS_MAX: u32 = 1 << 16;
+const CHUNKS: usize = (SETS_MAX / CHUNK) as usize;
 
 static TABLE: [OnceLock<Box<[Slot]>>; CHUNKS] = [const { OnceLock::new() }; CHUNKS];
 static INDEX: Mutex<Index> = Mutex::new(Index { ids: BTreeMap::new(), vacant: Vec::new(), used: 0 });
@@ -54,7 +56,7 @@ struct Index {
 }
 
 impl<M: Intern> Handle<M> {
-    /// A reference to `rule`. `None` where sixteen million other sets are in use.
+    /// A reference to `rule`. `None` if [`SETS_MAX`] other sets are in use.
     pub(crate) fn new(rule: M) -> Option<Self> {
         let words = rule.to_words();
         let mut index = lock();
@@ -118,7 +120,7 @@ impl Index {
     fn store(&mut self, words: ParamWords) -> Option<u32> {
         let id = match self.vacant.pop() {
             Some(id) => id,
-            None if self.used < SLOTS => {
+            None if self.used < SETS_MAX => {
                 let id = self.used;
                 self.used = id.saturating_add(1);
                 let (chunk, _) = place(id);

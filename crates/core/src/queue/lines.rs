@@ -92,6 +92,13 @@ impl<W> Lines<W> {
         self.lines.get(&db)?.get(key)
     }
 
+    /// Returns the place of a key. It shares the name with the line of the key, if anyone waits there.
+    #[must_use]
+    pub fn place(&self, db: i32, key: &[u8]) -> Place {
+        let known = self.lines.get(&db).and_then(|lines| lines.get_key_value(key));
+        Place { db, key: known.map_or_else(|| key.into(), |(key, _)| Arc::clone(key)) }
+    }
+
     /// Returns a waiter.
     #[must_use]
     pub fn get(&self, ticket: Ticket) -> Option<&Waiter<W>> {

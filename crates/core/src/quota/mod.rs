@@ -170,7 +170,10 @@ impl Quota {
             let retired = size_of::<Limit>().saturating_mul(more.retired.capacity());
             size_of::<More>().saturating_add(retired).saturating_add(more.reservations.heap_bytes())
         });
-        size_of_val(&*self.states).saturating_add(states).saturating_add(more)
+        // Keys share their shapes. A shape of this key alone counts as this key's.
+        let sharers = Arc::strong_count(&self.shape);
+        let shape = self.shape.heap_bytes().checked_div(sharers).unwrap_or(0);
+        [size_of_val(&*self.states), states, more, shape].into_iter().fold(0, usize::saturating_add)
     }
 
     /// Returns the approximate number of allocations.

@@ -69,6 +69,18 @@ impl Shape {
         (rest.is_empty() && *shape.bytes == *bytes).then_some(shape)
     }
 
+    /// Returns the memory that it takes, in bytes, with its place among all shapes.
+    pub(super) fn heap_bytes(&self) -> usize {
+        let limits = size_of_val(&*self.limits);
+        let names = self.limits.iter().map(|limit| {
+            limit.name.as_bytes().len().max(16).saturating_add(limit.unit.as_bytes().len().max(16))
+        });
+        // Its bytes have two reference counts, and so has it. A map node is about two thirds full.
+        let place = size_of::<(Arc<[u8]>, Weak<Self>)>().saturating_mul(3) / 2;
+        let fixed = [size_of::<Self>(), 32, limits, self.bytes.len(), place];
+        fixed.into_iter().chain(names).fold(0, usize::saturating_add)
+    }
+
     fn share(policy: Option<Name>, limits: Box<[Limit]>) -> Arc<Self> {
         let image = Image {
             policy: policy.as_ref().map(Name::as_bytes),

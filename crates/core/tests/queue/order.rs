@@ -62,3 +62,17 @@ fn a_waiter_that_rises_while_its_line_is_served_is_next() {
     assert_eq!(waiting.marked(at(11)), Some(place.clone()));
     assert_eq!(waiting.turn(&place, at(11)), Some(low));
 }
+
+/// A name may be long, and each waiter of its key has it.
+#[test]
+fn waiters_of_a_key_share_its_name() {
+    let mut waiting = Lines::<()>::default();
+    let mut join = || {
+        let place = waiting.place(0, b"k");
+        let places = std::iter::once(place.clone()).collect();
+        waiting.join(places, claims(&[0], 1), Lane::Normal, at(0), span(1_000), ());
+        place.key
+    };
+    let (first, second) = (join(), join());
+    assert!(std::sync::Arc::ptr_eq(&first, &second));
+}
