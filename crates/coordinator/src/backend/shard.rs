@@ -13,7 +13,7 @@ use rl_core::engine::serve::{self, Served, Server};
 use rl_core::engine::{Standing, Turn};
 use rl_core::fault::Fault;
 use rl_core::memory::{DB, Error, Memory, Room};
-use rl_core::queue::{Lines, Place, Ticket, Waiter};
+use rl_core::queue::{Lines, Ticket, Waiter};
 use rl_core::quota::policies::Policies;
 use rl_core::time::{At, Span};
 use smallvec::smallvec;
