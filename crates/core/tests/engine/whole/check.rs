@@ -133,7 +133,8 @@ fn forecast(play: &Play, ask: &Ask, answers: &Answers) -> Option<Retry> {
     };
     let is_as_it_came = |waiter: &Waiter| waiter.policies == naive.policies || !waiter.ask.names_policy();
     let is_alone = line.iter().all(|waiter| waiter.ask.keys.len() == 1 && is_as_it_came(waiter));
-    if naive.aging.is_some() || repeats || !is_alone {
+    // Waiters of lower lanes may be served before it comes again: `forecast_limit.rs` says when exactly.
+    if naive.aging.is_some() || repeats || !is_alone || naive.has_lower(key, ask.lane) {
         return None;
     }
     if is_never(answers) {
