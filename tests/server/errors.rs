@@ -43,24 +43,24 @@ fn taken(conn: &mut Conn, template: &str, values: &[&str]) {
 }
 
 #[test]
-fn a_limit_is_an_integer_from_1_to_the_largest_exact_one() {
+fn a_limit_is_an_integer_from_0_to_the_largest_exact_one() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
     for command in ["RL.SLIDE k ? 60", "RL.WINDOW k ? 60"] {
-        taken(&mut conn, command, &["1", "10", MOST]);
-        let error = "ERR limit must be an integer from 1 to 9007199254740991";
-        refused(&mut conn, command, &["0", TOO_MANY, "1.5", "18446744073709551617"], error);
+        taken(&mut conn, command, &["0", "1", "10", MOST]);
+        let error = "ERR limit must be an integer from 0 to 9007199254740991";
+        refused(&mut conn, command, &["-1", TOO_MANY, "1.5", "18446744073709551617"], error);
         refused(&mut conn, command, &NO_NUMBERS, error);
     }
 }
 
 #[test]
-fn a_capacity_is_an_integer_from_1_to_the_largest_exact_one() {
+fn a_capacity_is_an_integer_from_0_to_the_largest_exact_one() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
-    taken(&mut conn, "RL.BUCKET k ? 1", &["1", MOST]);
-    let error = "ERR capacity must be an integer from 1 to 9007199254740991";
-    refused(&mut conn, "RL.BUCKET k ? 1", &["0", TOO_MANY, "1.5"], error);
+    taken(&mut conn, "RL.BUCKET k ? 1", &["0", "1", MOST]);
+    let error = "ERR capacity must be an integer from 0 to 9007199254740991";
+    refused(&mut conn, "RL.BUCKET k ? 1", &["-1", TOO_MANY, "1.5"], error);
     refused(&mut conn, "RL.BUCKET k ? 1", &NO_NUMBERS, error);
 }
 

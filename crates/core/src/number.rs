@@ -25,12 +25,12 @@ pub fn count(text: &[u8]) -> Option<u64> {
     (value <= COUNT_MAX && !padded).then_some(value)
 }
 
-/// Parses a limit or a capacity: an integer from 1 to 2^53 - 1.
+/// Parses a limit or a capacity: an integer from 0 to 2^53 - 1. A limit of 0 admits nobody.
 ///
 /// # Errors
 /// `fault`, which names the argument.
 pub fn limit(text: &[u8], fault: Fault) -> Result<u64> {
-    count(text).filter(|&limit| limit > 0).ok_or(fault)
+    count(text).ok_or(fault)
 }
 
 /// Parses a duration from 1 ms to 3650 d: `60`, `0.25`, `250ms`, `5m`, `1.5h`, `1d`.
@@ -229,7 +229,8 @@ mod tests {
         for text in ["", "9007199254740992", "01", "-1", "+1", "1.0", "18446744073709551616", "1 "] {
             assert_eq!(count(text.as_bytes()), None, "{text:?}");
         }
-        assert_eq!(limit(b"0", Fault::Limit), Err(Fault::Limit));
+        assert_eq!(limit(b"0", Fault::Limit), Ok(0));
+        assert_eq!(limit(b"-1", Fault::Limit), Err(Fault::Limit));
     }
 
     #[test]

@@ -44,8 +44,8 @@ fields! {
         "maxLength": 1024,
         "description": "The name of a limit or quota. A token may be for keys with some prefixes only."
     };
-    /// An amount of at least 1, such as a limit.
-    Amount as "Amount" = { "type": "integer", "minimum": 1, "maximum": 9_007_199_254_740_991_u64 };
+    /// A limit or a capacity. 0 admits nobody.
+    Amount as "Amount" = { "type": "integer", "minimum": 0, "maximum": 9_007_199_254_740_991_u64 };
     /// What a request costs.
     Cost as "Cost" = {
         "type": "integer",

@@ -20,7 +20,7 @@ use crate::words::{Words, required};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct WindowRule {
-    /// The most cost in one window, `1..=2^53-1`.
+    /// The most cost in one window, `0..=2^53-1`.
     pub limit: u64,
     /// The length of a window.
     pub length: Length,
