@@ -88,7 +88,7 @@ fields! {
                 "pattern": "^([1-9][0-9]{0,10}ms|[1-9][0-9]{0,7}s?|[1-9][0-9]{0,5}m|[1-9][0-9]{0,3}h|[1-9][0-9]{0,2}d|[1-9][0-9]?w|1mo)$"
             }
         ],
-        "description": "A duration, or 1mo: a calendar month in UTC.",
+        "description": "A duration, or 1mo: a calendar month in UTC. A window of 1w begins on Monday, UTC.",
         "examples": ["1d", "1mo"]
     };
     /// The offset of such a window.
