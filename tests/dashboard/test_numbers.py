@@ -62,7 +62,7 @@ def test_totals_top_keys_and_rates_match_the_requests(server, visit):
 def test_errors_are_counted(server, visit):
     page = visit(server.url)
     expect(page.locator("#errors")).to_have_text("0")
-    status, _ = server.post("/v1/slide", {"key": "k", "limit": 0, "window": "1h"})
+    status, _ = server.post("/v1/slide", {"key": "k", "limit": -1, "window": "1h"})
     assert status == 400
     expect(page.locator("#errors")).to_have_text("1")
     expect(page.locator("#admitted")).to_have_text("0")

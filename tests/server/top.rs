@@ -62,7 +62,7 @@ fn every_command_that_decides_counts() {
         pairs(&[("m:1", 2), ("b", 1), ("q", 1), ("s", 1), ("t", 1), ("w", 1)])
     );
     // Invalid requests, commands without a decision and repeated requests do not count either.
-    for line in ["RL.SLIDE x 0 1", "RL.PEEK b", "RL.REFUND b 1", "RL.INFO b"] {
+    for line in ["RL.SLIDE x -1 1", "RL.PEEK b", "RL.REFUND b 1", "RL.INFO b"] {
         conn.ask(line);
     }
     (0..3).for_each(|_| drop(conn.ask("RL.QUOTA r LIMIT l 9 1d RESERVE 60 ID same")));

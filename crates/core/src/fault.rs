@@ -26,9 +26,9 @@ macro_rules! faults {
 
 faults! {
     /// `limit` is not an integer in range.
-    Limit = c"ERR limit must be an integer from 1 to 9007199254740991";
+    Limit = c"ERR limit must be an integer from 0 to 9007199254740991";
     /// `capacity` is not an integer in range.
-    Capacity = c"ERR capacity must be an integer from 1 to 9007199254740991";
+    Capacity = c"ERR capacity must be an integer from 0 to 9007199254740991";
     /// `COST` is not an integer in range.
     Cost = c"ERR cost must be an integer from 0 to 9007199254740991";
     /// The amount of a refund is not an integer in range.

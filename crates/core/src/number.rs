@@ -1,6 +1,6 @@
 //! Parses the numbers and durations that clients write.
 //!
-//! Values are exact: no float, no rounding and no overflow.
+//! Values are exact: no float and no overflow. Only a duration is rounded, to the nearest millisecond.
 
 use crate::fault::{Fault, Result};
 use crate::time::Span;
@@ -25,18 +25,21 @@ pub fn count(text: &[u8]) -> Option<u64> {
     (value <= COUNT_MAX && !padded).then_some(value)
 }
 
-/// Parses a limit or a capacity: an integer from 1 to 2^53 - 1.
+/// Parses a limit or a capacity: an integer from 0 to 2^53 - 1. A limit of 0 admits nobody.
 ///
 /// # Errors
 /// `fault`, which names the argument.
 pub fn limit(text: &[u8], fault: Fault) -> Result<u64> {
-    count(text).filter(|&limit| limit > 0).ok_or(fault)
+    count(text).ok_or(fault)
 }
 
-/// Parses a duration from 1 ms to 3650 d: `60`, `0.25`, `250ms`, `5m`, `1.5h`, `1d`.
+/// Parses a duration from 1 ms to 3650 d: `60`, `0.25`, `250ms`, `5m`, `1.5h`, `1d`, `1w`.
+///
+/// A fraction finer than a millisecond, such as scripts print for a double (`59.99999999999999`), is rounded to the
+/// nearest millisecond, half up. The bounds are those of the rounded duration.
 ///
 /// # Errors
-/// `fault`, which names the argument. A duration that is not a whole number of milliseconds is an error too.
+/// `fault`, which names the argument. A text of more than 64 bytes is an error too.
 pub fn duration(text: &[u8], fault: Fault) -> Result<Span> {
     span(text).filter(|span| span.ms() > 0).ok_or(fault)
 }
@@ -74,23 +77,38 @@ fn span(text: &[u8]) -> Option<Span> {
         [number @ .., b'm'] => (number, 60_000),
         [number @ .., b'h'] => (number, 3_600_000),
         [number @ .., b'd'] => (number, 86_400_000),
+        [number @ .., b'w'] => (number, 604_800_000),
         [number @ .., b's'] | number => (number, 1_000),
     };
     // Nearly every call has a whole number.
     let ms = match digits(number) {
         Some(whole) => whole.checked_mul(unit)?,
-        None => {
-            let decimal = Decimal::parse(number)?;
-            let scaled = u128::from(decimal.mantissa).checked_mul(u128::from(unit))?;
-            let divisor = u128::from(power_of_ten(decimal.scale)?);
-            if scaled.checked_rem(divisor)? != 0 {
-                return None; // a fraction of a millisecond
-            }
-            u64::try_from(scaled.checked_div(divisor)?).ok()?
-        }
+        None => rounded(number, unit)?,
     };
     let span = Span::from_ms(ms);
     (span <= Span::MAX).then_some(span)
+}
+
+/// The most bytes of a duration with a fraction: more than any program prints for a double.
+const DURATION_BYTES: usize = 64;
+
+/// Parses a number with a fraction and returns it times `unit`, rounded to the nearest integer, half up.
+#[cold]
+fn rounded(text: &[u8], unit: u64) -> Option<u64> {
+    let point = text.iter().position(|byte| *byte == b'.')?;
+    let (whole, rest) = text.split_at_checked(point)?;
+    let fraction = rest.get(1..)?;
+    let is_fraction = !fraction.is_empty() && fraction.iter().all(u8::is_ascii_digit);
+    if !is_fraction || text.len() > DURATION_BYTES {
+        return None;
+    }
+    // Twice the fraction, rounded down, digit by digit from the last: to round down at each digit is the same as to
+    // round down once. So is half of that plus a half.
+    let twice = unit.checked_mul(2)?;
+    let digit = |byte: &u8| u64::from(byte.wrapping_sub(b'0')).saturating_mul(twice); // at most 2^34
+    let doubled =
+        fraction.iter().rev().fold(0_u64, |below, byte| digit(byte).saturating_add(below).div_euclid(10));
+    digits(whole)?.checked_mul(unit)?.checked_add(doubled.div_ceil(2))
 }
 
 /// Parses at most 19 digits and nothing else.
@@ -171,10 +189,38 @@ mod tests {
             ("0.0005m", 30),
             ("1.0", 1_000),
             ("315360000", 315_360_000_000),
-            ("0.0000000115740740740740d", 0),
+            ("1w", 604_800_000),
+            ("521w", 315_100_800_000),
+            ("0.5w", 302_400_000),
         ] {
             assert_eq!(ms(text), (expected > 0).then_some(expected), "{text}");
         }
+    }
+
+    #[test]
+    fn a_fraction_rounds_to_the_nearest_millisecond() {
+        for (text, expected) in [
+            ("0.10000000000000001", 100),
+            ("59.99999999999999", 60_000),
+            ("0.30000000000000004", 300),
+            ("0.1000000000000000055511151231257827021181583404541015625", 100),
+            ("0.0000000115740740740740d", 1),
+            ("0.0005", 1),
+            ("0.0014999999999999999999999999999999999999999", 1),
+            ("1.5ms", 2),
+            ("1.4999ms", 1),
+            ("315360000.0004999", 315_360_000_000),
+            ("3649.999999999999999d", 315_360_000_000),
+        ] {
+            assert_eq!(ms(text), Some(expected), "{text}");
+        }
+        for text in ["0.0004999", "0.49999ms", "315360000.0005", "521.5w", &format!("0.{}1", "0".repeat(64))]
+        {
+            assert_eq!(ms(text), None, "{text}");
+        }
+        assert_eq!(offset(b"-0.0005"), Ok(-1));
+        assert_eq!(offset(b"-0.0004"), Ok(0));
+        assert_eq!(offset(b"-1w"), Ok(-604_800_000));
     }
 
     #[test]
@@ -194,10 +240,13 @@ mod tests {
             "1S",
             "1M",
             "1mo",
-            "1w",
+            "1W",
+            "522w",
+            "w",
             "ms",
-            "0.0005",
-            "1.5ms",
+            "1.w",
+            "0.1 ",
+            "0.-1",
             "3651d",
             "315360001",
             "99999999999999999999",
@@ -229,7 +278,8 @@ mod tests {
         for text in ["", "9007199254740992", "01", "-1", "+1", "1.0", "18446744073709551616", "1 "] {
             assert_eq!(count(text.as_bytes()), None, "{text:?}");
         }
-        assert_eq!(limit(b"0", Fault::Limit), Err(Fault::Limit));
+        assert_eq!(limit(b"0", Fault::Limit), Ok(0));
+        assert_eq!(limit(b"-1", Fault::Limit), Err(Fault::Limit));
     }
 
     #[test]

@@ -65,7 +65,7 @@ fn play(
         let rule = BucketRule::new(capacity, rule.refill(), rule.period()).unwrap();
         clock = step.clock(clock, stride(&rule), true);
         if refunds && step.pick >= 220 {
-            let cost = step.raw % capacity + 1;
+            let cost = step.raw % capacity.max(1) + 1;
             key.refund(cost, clock);
             oracle.refund(&rule, cost, clock);
         } else {

@@ -47,7 +47,7 @@ fn the_strategies_make_rules_of_each_algorithm() {
 fn decide(primary: Option<&State>, rule: &Rule, step: &Step, clock: u64) -> Option<LimitEffect> {
     if step.pick >= 220 {
         let at = primary?.refundable(at(clock))?;
-        return Some(LimitEffect::Refund { at, cost: step.raw % rule_limit(rule) + 1 });
+        return Some(LimitEffect::Refund { at, cost: step.raw % rule_limit(rule).max(1) + 1 });
     }
     let cost = step.cost(rule_limit(rule));
     let decision = match primary {

@@ -35,7 +35,7 @@ fn play(rules: &[SlideRule], history: &[Step], begin: u64, refunds: bool) -> Adm
         let rule = rules[usize::from(step.pick) % rules.len()];
         clock = step.clock(clock, rule.window.ms(), true);
         if refunds && step.pick >= 220 {
-            let cost = step.raw % rule.limit + 1;
+            let cost = step.raw % rule.limit.max(1) + 1;
             key.refund(cost, clock);
             oracle.refund(cost, clock);
         } else {

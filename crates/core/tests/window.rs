@@ -52,7 +52,7 @@ fn play(rule: WindowRule, limits: &[u64], history: &[Step], begin: u64, refunds:
         let rule = WindowRule { limit: limits[usize::from(step.pick) % limits.len()], ..rule };
         clock = step.clock(clock, stride(&rule), true);
         if refunds && step.pick >= 220 {
-            let cost = step.raw % rule.limit + 1;
+            let cost = step.raw % rule.limit.max(1) + 1;
             key.refund(cost, clock);
             oracle.refund(&rule, cost, clock);
         } else {

@@ -97,7 +97,7 @@ fn info_lists_them_once_in_a_section_of_their_own() {
 fn calls_and_errors_are_counted() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
-    for line in ["SET p LIMIT a 5 60", "GET p", "LIST", "HELP", "DEL p", "SET p LIMIT a 0 60"] {
+    for line in ["SET p LIMIT a 5 60", "GET p", "LIST", "HELP", "DEL p", "SET p LIMIT a -1 60"] {
         conn.ask(&format!("RL.POLICY {line}"));
     }
     assert_eq!(conn.info_number("rl_policy_calls"), 6);

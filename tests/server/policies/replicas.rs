@@ -42,7 +42,7 @@ fn a_change_without_effect_is_not_sent() {
     let before = first.offset();
     fill(&mut first);
     first.done("RL.POLICY DEL nobody");
-    assert!(first.ask("RL.POLICY SET p LIMIT a 0 60").is_error());
+    assert!(first.ask("RL.POLICY SET p LIMIT a -1 60").is_error());
     assert_eq!(first.offset(), before);
 }
 

@@ -136,7 +136,7 @@ fn a_request_that_is_wrong_does_not_wait() {
         ("RL.QUOTA q POLICY none WAIT 1h", "ERR no such policy"),
         ("RL.QUOTA q LIMIT a 5 INFLIGHT WAIT 1h", "ERR"),
         ("RL.MQUOTA 2 q q POLICY p p WAIT 1h", "ERR"),
-        ("RL.SLIDE k 0 1d WAIT 1h", "ERR limit"),
+        ("RL.SLIDE k -1 1d WAIT 1h", "ERR limit"),
     ] {
         assert!(conn.ask(line).error().starts_with(error), "{line}");
     }

@@ -106,16 +106,16 @@ fn errors_are_problems_in_the_same_words() {
         let slide = |body: serde_json::Value| ("slide", body);
         for ((command, body), detail) in [
             (
-                slide(json!({"key": "k", "limit": 0, "window": 60})),
-                "limit must be an integer from 1 to 9007199254740991",
+                slide(json!({"key": "k", "limit": -1, "window": 60})),
+                "limit must be an integer from 0 to 9007199254740991",
             ),
             (
                 slide(json!({"key": "k", "limit": 1.5, "window": 60})),
-                "limit must be an integer from 1 to 9007199254740991",
+                "limit must be an integer from 0 to 9007199254740991",
             ),
             (
                 slide(json!({"key": "k", "limit": "1", "window": 60})),
-                "limit must be an integer from 1 to 9007199254740991",
+                "limit must be an integer from 0 to 9007199254740991",
             ),
             (
                 slide(json!({"key": "k", "limit": 1, "window": "COST"})),
@@ -244,7 +244,8 @@ fn policies_have_names_here_and_there() {
 #[test]
 fn a_wrong_file_is_refused_with_its_line() {
     let dir = crate::common::coordinator::folder();
-    std::fs::write(dir.join("policies.toml"), "\n[policy.chat]\nrpm = { limit = 0, window = 60 }\n").unwrap();
+    std::fs::write(dir.join("policies.toml"), "\n[policy.chat]\nrpm = { limit = -1, window = 60 }\n")
+        .unwrap();
     for (config, wanted) in [
         ("policies = \"policies.toml\"", "policies.toml: line 3, policy.chat.rpm.limit: limit must be"),
         ("lisen = \"127.0.0.1:1\"", "unknown field `lisen`"),

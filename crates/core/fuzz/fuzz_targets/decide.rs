@@ -53,7 +53,7 @@ fuzz_target!(|input: Input| {
         clock = clock.saturating_add_signed(i64::from(operation.time / scale)).min(At::MAX.ms());
         let limit = common::rule_limit(&rule);
         if operation.refund {
-            let cost = operation.cost % limit + 1;
+            let cost = operation.cost % limit.max(1) + 1;
             key.refund(cost, clock);
             oracle.refund(&rule, cost, clock);
             continue;
@@ -71,7 +71,7 @@ fuzz_target!(|input: Input| {
 /// Makes two rules that age in the same way. Only the windows of a log may differ.
 fn rules(input: &Input) -> Option<[Rule; 2]> {
     let most = if input.small { 64 } else { COUNT_MAX };
-    let limits = input.limits.map(|limit| limit % most + 1);
+    let limits = input.limits.map(|limit| limit % most);
     let span = |ms: u64| Span::from_ms(ms % if input.small { 64 } else { Span::MAX.ms() } + 1);
     Some(match input.kind {
         Kind::Slide { windows: [first, second] } => [(limits[0], first), (limits[1], second)]

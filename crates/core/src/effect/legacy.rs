@@ -38,7 +38,7 @@ fn limit(text: &[u8]) -> Option<LimitEffect> {
     if verb == b"refund" {
         return words.next().is_none().then_some(LimitEffect::Refund { at, cost });
     }
-    let limit = number::limit(words.next()?, Fault::Effect).ok()?;
+    let limit = number::count(words.next()?).filter(|limit| *limit > 0)?;
     let rule = match verb {
         b"slide" => Rule::Slide(SlideRule { limit, window: span(words.next()?)? }),
         b"window" => {

@@ -263,7 +263,7 @@ impl Entry<'_> {
         Slip { at: self.at, field: join(&self.path, name), why: format!("{name} is missing") }
     }
 
-    /// Reads an integer from 1 to 2^53 - 1.
+    /// Reads an integer from 0 to 2^53 - 1.
     fn count(&self, fault: Fault) -> Read<u64> {
         let text = self.integer().unwrap_or_default();
         number::limit(text.as_bytes(), fault).map_err(|fault| self.fault(fault))

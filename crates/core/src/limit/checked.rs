@@ -5,7 +5,7 @@ use crate::time::{At, Span};
 
 /// Returns a limit or capacity, or `None` if no command takes it.
 pub(crate) fn count(value: u64) -> Option<u64> {
-    (1..=COUNT_MAX).contains(&value).then_some(value)
+    (value <= COUNT_MAX).then_some(value)
 }
 
 /// Returns a window or period, or `None` if no command takes it.

@@ -7,10 +7,14 @@
 //!
 //! With more than two rules, the one that remembers longest is kept beside the one in force. Both take
 //! over what a third one counted, which errs towards denying.
+//!
+//! Two windows of one length that begin at different times overlap. A request is then also held to the other
+//! window, until it ends (see [`super::counted`]). So a change of the offset admits no second limit.
 
 use super::algorithm::{AlgorithmState, Amendment, COST_MAX};
 use super::checked;
-use super::decision::{Decision, Expiry, Retry, wait_ms};
+use super::counted::{Counted, Moment, Overlap};
+use super::decision::{Decision, Expiry, wait_ms};
 use super::meter::{Meter, Usage, amount, converted};
 use crate::time::At;
 
@@ -56,27 +60,16 @@ impl<M: Meter> AlgorithmState for Counter<M> {
     #[inline(always)] // as in `State::decide`
     fn decide(&self, rule: &M, cost: u64, clock: At) -> Decision {
         let at = self.now(clock);
-        let now = rule.moment(at);
-        let used = self.used(rule, now);
-        let full = amount(rule, rule.quota());
-        let wanted = used.saturating_add(amount(rule, cost));
-        let context = Context { rule, at, now, clock };
-        if wanted <= full || cost == 0 {
-            return context.decision(wanted, true, Retry::Now);
-        }
-        let retry = if cost > rule.quota() {
-            Retry::Never
-        } else {
-            Retry::After(wait_ms(clock, rule.gone(now, wanted.saturating_sub(full))).max(1))
-        };
-        context.decision(used, false, retry)
+        let moment = Moment { rule, at, now: rule.moment(at), clock };
+        moment.decide(self.counted(rule, at, moment.now), cost)
     }
 
     fn peek(&self, cost: u64, clock: At) -> Decision {
-        let Decision { allowed, retry, at, .. } = self.decide(&self.rule, cost, clock);
-        let now = self.rule.moment(at);
-        let used = self.rule.aged(self.usage, now);
-        Context { rule: &self.rule, at, now, clock }.decision(used, allowed, retry)
+        let (rule, at) = (&self.rule, self.now(clock));
+        let moment = Moment { rule, at, now: rule.moment(at), clock };
+        let counted = self.counted(rule, at, moment.now);
+        let Decision { allowed, retry, .. } = moment.decide(counted, cost);
+        moment.decision(counted, allowed, retry)
     }
 
     #[inline]
@@ -133,8 +126,8 @@ impl<M: Meter> AlgorithmState for Counter<M> {
     }
 
     fn used_cost(&self, now: At) -> u64 {
-        let used = self.rule.aged(self.usage, self.rule.moment(now)).div_ceil(u128::from(self.rule.unit()));
-        u64::try_from(used).unwrap_or(u64::MAX)
+        let used = self.counted(&self.rule, now, self.rule.moment(now)).most();
+        u64::try_from(used.div_ceil(u128::from(self.rule.unit()))).unwrap_or(u64::MAX)
     }
 
     fn missing(&self, at: At) -> Option<u128> {
@@ -218,6 +211,24 @@ impl<M: Meter> Counter<M> {
         }
     }
 
+    /// Returns all that counts for a request under `rule` at `at`, of which `now` is the moment.
+    #[inline(always)] // for its result, which is large
+    fn counted(&self, rule: &M, at: At, now: M::Moment) -> Counted {
+        if self.before.is_none() && rule.ages_alike(&self.rule) {
+            return Counted { used: rule.aged(self.usage, now), overlap: None };
+        }
+        Counted { used: self.used(rule, now), overlap: self.overlap(rule, at) }
+    }
+
+    /// Returns what the window of the rule that is counted beside `rule` has admitted, if it overlaps at `at`.
+    #[cold]
+    fn overlap(&self, rule: &M, at: At) -> Option<Overlap> {
+        let Before { rule: other, usage, until } = self.beside(rule, at)?;
+        let last_use = until.cutoff(other.memory()).unwrap_or(At::MIN);
+        let until = other.overlaps(rule, last_use).filter(|until| *until > at)?;
+        Some(Overlap { amount: converted(&other, usage, rule).amount, until })
+    }
+
     /// Returns what is used under `rule` at `now`, a moment of the same rule.
     #[inline]
     fn used(&self, rule: &M, now: M::Moment) -> u128 {
@@ -235,30 +246,6 @@ impl<M: Meter> Counter<M> {
         let taken_over = |from: &M, usage: Usage| rule.aged(converted(from, usage, rule), now);
         let others = self.before.map_or(0, |before| taken_over(&before.rule, before.usage));
         taken_over(&self.rule, self.usage).max(others)
-    }
-}
-
-/// What a decision is made from, beside the cost.
-struct Context<'a, M: Meter> {
-    rule: &'a M,
-    at: At,
-    now: M::Moment,
-    clock: At,
-}
-
-impl<M: Meter> Context<'_, M> {
-    /// Makes a decision after which `used` counts.
-    #[inline]
-    fn decision(&self, used: u128, allowed: bool, retry: Retry) -> Decision {
-        let Self { rule, at, now, clock } = *self;
-        let room = amount(rule, rule.quota()).saturating_sub(used);
-        let unit = rule.unit();
-        let remaining = match u64::try_from(room) {
-            Ok(room) => room.checked_div(unit).unwrap_or(0), // a unit is never 0
-            Err(_) => u64::try_from(room.checked_div(u128::from(unit)).unwrap_or(0)).unwrap_or(u64::MAX),
-        };
-        let reset_after_ms = if used == 0 { 0 } else { wait_ms(clock, rule.gone(now, used)) };
-        Decision { allowed, limit: rule.quota(), remaining, retry, reset_after_ms, at }
     }
 }
 

@@ -42,6 +42,10 @@ pub trait Meter: Algorithm {
     /// Returns whether all of `usage` stops to count at the same instant as anything charged now.
     fn goes_together(&self, usage: Usage, now: Self::Moment) -> bool;
 
+    /// Returns the end of the window that contains `last_use`, if windows of `other` are as long but begin at other
+    /// times. What this rule has admitted counts under `other`, too, until then.
+    fn overlaps(&self, other: &Self, last_use: At) -> Option<At>;
+
     /// Returns the longest time in which a full amount stops to count.
     fn memory(&self) -> Span;
 }

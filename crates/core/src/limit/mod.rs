@@ -40,6 +40,7 @@ pub mod bucket;
 pub(crate) mod checked;
 pub mod codec;
 mod compact;
+mod counted;
 pub mod counter;
 pub mod decimal_text;
 pub mod decision;

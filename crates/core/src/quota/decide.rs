@@ -242,8 +242,10 @@ impl<'a> View<'a> {
             (Retry::Now, limit.saturating_sub(used))
         } else {
             let excess = usize::try_from(used.saturating_sub(limit)).unwrap_or(usize::MAX);
-            let frees = held.frees(excess, self.now).unwrap_or(self.now);
-            (Retry::After(wait_ms(self.clock, frees).max(1)), limit.saturating_sub(used.saturating_sub(1)))
+            let frees = || held.frees(excess, self.now).unwrap_or(self.now);
+            let retry =
+                if limit == 0 { Retry::Never } else { Retry::After(wait_ms(self.clock, frees()).max(1)) };
+            (retry, limit.saturating_sub(used.saturating_sub(1)))
         };
         let own = ttl.filter(|_| allowed).map(|ttl| self.now.plus(ttl));
         let last = held.end().filter(|_| open > 0).max(own);

@@ -35,7 +35,7 @@ pub type PerLimit<T> = SmallVec<[T; 4]>;
 pub enum Measure {
     /// Counts cost over time.
     Rate(Rule),
-    /// The most reservations that may be open at one time, `1..=2^53-1`.
+    /// The most reservations that may be open at one time, `0..=2^53-1`.
     InFlight(u64),
 }
 

@@ -49,12 +49,15 @@ fn limit(effect: Effect<'_>) -> Result<LimitEffect> {
     }
 }
 
-/// Writes the old text of an effect. Returns `None` for a newer algorithm, whose effects never were text.
+/// Writes the old text of an effect. Returns `None` for a newer algorithm or a limit of 0, whose effects never were text.
 pub(crate) fn old_text(effect: &LimitEffect) -> Option<String> {
     let (rule, at, cost) = match effect {
         LimitEffect::Admit { rule, at, cost } => (rule, at.ms(), cost),
         LimitEffect::Refund { at, cost } => return Some(format!("refund {} {cost}", at.ms())),
     };
+    if rule.quota() == 0 {
+        return None;
+    }
     Some(if let Rule::Slide(rule) = rule {
         format!("slide {at} {cost} {} {}", rule.limit, rule.window.ms())
     } else if let Rule::Window(rule) = rule {

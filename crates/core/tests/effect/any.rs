@@ -28,7 +28,7 @@ fn measures() -> impl Strategy<Value = Measure> {
     // The refill of a quota's bucket is an integer.
     let rate = any_rule()
         .prop_filter("a fraction", |rule| !matches!(rule, Rule::Bucket(rule) if rule.refill().scale > 0));
-    prop_oneof![4 => rate.prop_map(Measure::Rate), 1 => (1..=COUNT_MAX).prop_map(Measure::InFlight)]
+    prop_oneof![4 => rate.prop_map(Measure::Rate), 1 => (0..=COUNT_MAX).prop_map(Measure::InFlight)]
 }
 
 pub(crate) fn any_shape() -> impl Strategy<Value = Arc<Shape>> {

@@ -6,11 +6,16 @@ use rl_core::grammar::policy_file;
 use crate::common::cases;
 use crate::{FILE, any_rule, read, set};
 
+/// A limit or a capacity.
+fn amount() -> impl Strategy<Value = u64> {
+    prop_oneof![9 => 0_u64..1 << 53, 1 => Just(0)]
+}
+
 /// A limit as a file writes it and as a command writes it.
 fn any_limit() -> impl Strategy<Value = (String, String)> {
     let duration = prop_oneof!["[1-9][0-9]{0,4}(ms|s|m)", "[1-9][0-9]?[hd]", "[1-9]\\.25"];
     let unit = prop_oneof![Just("requests".to_owned()), "[A-Za-z0-9_.:-]{1,12}"];
-    (1_u64..1 << 53, duration, unit, 0..4, 1_u64..1 << 53, -9_999_i64..9_999).prop_map(
+    (amount(), duration, unit, 0..4, amount(), -9_999_i64..9_999).prop_map(
         |(limit, duration, unit, algorithm, capacity, offset)| {
             let file = format!("limit = {limit}, window = \"{duration}\", unit = \"{unit}\"");
             let command = format!("{limit} {duration} UNIT {unit}");

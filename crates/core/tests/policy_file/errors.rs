@@ -22,7 +22,6 @@ fn limit(says: &str) -> String {
 #[test]
 fn a_wrong_limit_has_the_error_text_of_the_command() {
     for (says, key, fault) in [
-        ("limit = 0, window = 1", "limit", Fault::Limit),
         ("limit = -1, window = 1", "limit", Fault::Limit),
         ("limit = 9007199254740992, window = 1", "limit", Fault::Limit),
         ("limit = 99999999999999999999999, window = 1", "limit", Fault::Limit),
@@ -43,12 +42,12 @@ fn a_wrong_limit_has_the_error_text_of_the_command() {
         ("limit = 5, window = 1, algorithm = \"window\", offset = \"x\"", "offset", Fault::Offset),
         ("limit = 5, window = 1, algorithm = \"window\", offset = true", "offset", Fault::Offset),
         ("limit = 5, window = 1, algorithm = \"window\", offset = \"3651d\"", "offset", Fault::Offset),
-        ("limit = 5, window = 1, algorithm = \"bucket\", capacity = 0", "capacity", Fault::Capacity),
+        ("limit = 5, window = 1, algorithm = \"bucket\", capacity = -1", "capacity", Fault::Capacity),
         ("limit = 5, window = 1, algorithm = \"bucket\", capacity = \"5\"", "capacity", Fault::Capacity),
         ("limit = 5, window = 1, unit = \"\"", "unit", Fault::UnitName),
         ("limit = 5, window = 1, unit = \"a b\"", "unit", Fault::UnitName),
         ("limit = 5, window = 1, unit = 5", "unit", Fault::UnitName),
-        ("inflight = 0", "inflight", Fault::Limit),
+        ("inflight = -1", "inflight", Fault::Limit),
         ("inflight = \"20\"", "inflight", Fault::Limit),
     ] {
         let wrong = wrong(&limit(says));

@@ -33,7 +33,7 @@ pub(crate) fn measures() -> impl Strategy<Value = Measure> {
         2 => slide_rules().prop_map(Measure::Rate),
         2 => window_rules().prop_map(Measure::Rate),
         3 => bucket_rules().prop_map(Measure::Rate),
-        1 => prop_oneof![4 => 1_u64..6, 1 => limits()].prop_map(Measure::InFlight),
+        1 => prop_oneof![4 => 0_u64..6, 1 => limits()].prop_map(Measure::InFlight),
     ]
 }
 

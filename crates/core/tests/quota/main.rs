@@ -30,3 +30,4 @@ mod shapes;
 mod sound;
 mod states;
 mod words;
+mod zero;

@@ -94,6 +94,8 @@ impl Oracle {
         let allowed = ttl.is_none() || open_at(&ends, now) < limit;
         let retry = if allowed {
             Retry::Now
+        } else if limit == 0 {
+            Retry::Never
         } else {
             Retry::After(ends.iter().filter(|end| open_at(&ends, **end) < limit).min().unwrap() - clock)
         };

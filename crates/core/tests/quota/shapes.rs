@@ -143,3 +143,15 @@ fn a_name_that_counts_reservations_for_a_while_still_knows_what_it_counted_over_
     assert_eq!(key.left(&rate, 2), [0]);
     assert_eq!(key.left(&in_flight, 2), [9, 999]);
 }
+
+#[test]
+fn a_denied_request_does_not_bring_its_limits_into_force() {
+    let (wide, narrow) =
+        (limits("LIMIT a 10 60 UNIT tokens"), limits("LIMIT a 3 60 UNIT tokens LIMIT b 5 1d"));
+    let mut key = Key::default();
+    assert_eq!(key.take(&wide, 5, None, 0), [5]);
+    assert!(!key.ask(&narrow, 1, None, 1).allowed());
+    assert_eq!(key.quota().unwrap().shape(), &wide);
+    assert_eq!(key.take(&narrow, 0, None, 2), [0, 4]);
+    assert_eq!(key.quota().unwrap().shape(), &narrow);
+}

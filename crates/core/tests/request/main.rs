@@ -14,3 +14,4 @@ mod common;
 
 mod any_words;
 mod commands;
+mod durations;

@@ -44,8 +44,8 @@ fields! {
         "maxLength": 1024,
         "description": "The name of a limit or quota. A token may be for keys with some prefixes only."
     };
-    /// An amount of at least 1, such as a limit.
-    Amount as "Amount" = { "type": "integer", "minimum": 1, "maximum": 9_007_199_254_740_991_u64 };
+    /// A limit or a capacity. 0 admits nobody.
+    Amount as "Amount" = { "type": "integer", "minimum": 0, "maximum": 9_007_199_254_740_991_u64 };
     /// What a request costs.
     Cost as "Cost" = {
         "type": "integer",
@@ -73,10 +73,10 @@ fields! {
             { "type": "integer", "minimum": 1, "maximum": 315_360_000 },
             {
                 "type": "string",
-                "pattern": "^([1-9][0-9]{0,10}ms|[1-9][0-9]{0,7}s?|[1-9][0-9]{0,5}m|[1-9][0-9]{0,3}h|[1-9][0-9]{0,2}d)$"
+                "pattern": "^([1-9][0-9]{0,10}ms|[1-9][0-9]{0,7}s?|[1-9][0-9]{0,5}m|[1-9][0-9]{0,3}h|[1-9][0-9]{0,2}d|[1-9][0-9]?w)$"
             }
         ],
-        "description": "Seconds, or a number with a unit: 250ms, 60s, 5m, 1h, 1d; from 1ms to 3650d. A string may have decimals, such as 0.25 or 1.5h.",
+        "description": "Seconds, or a number with a unit: 250ms, 60s, 5m, 1h, 1d, 1w; from 1ms to 3650d. A string may have decimals, such as 0.25 or 1.5h, and is rounded to the nearest millisecond.",
         "examples": ["60s", 60, "250ms"]
     };
     /// The length of a window that is aligned to the clock.
@@ -85,10 +85,10 @@ fields! {
             { "type": "integer", "minimum": 1, "maximum": 315_360_000 },
             {
                 "type": "string",
-                "pattern": "^([1-9][0-9]{0,10}ms|[1-9][0-9]{0,7}s?|[1-9][0-9]{0,5}m|[1-9][0-9]{0,3}h|[1-9][0-9]{0,2}d|1mo)$"
+                "pattern": "^([1-9][0-9]{0,10}ms|[1-9][0-9]{0,7}s?|[1-9][0-9]{0,5}m|[1-9][0-9]{0,3}h|[1-9][0-9]{0,2}d|[1-9][0-9]?w|1mo)$"
             }
         ],
-        "description": "A duration, or 1mo: a calendar month in UTC.",
+        "description": "A duration, or 1mo: a calendar month in UTC. A window of 1w begins on Monday, UTC.",
         "examples": ["1d", "1mo"]
     };
     /// The offset of such a window.
@@ -97,7 +97,7 @@ fields! {
             { "type": "integer", "minimum": -315_360_000, "maximum": 315_360_000 },
             {
                 "type": "string",
-                "pattern": "^-?([1-9][0-9]{0,10}ms|[1-9][0-9]{0,7}s?|[1-9][0-9]{0,5}m|[1-9][0-9]{0,3}h|[1-9][0-9]{0,2}d)$"
+                "pattern": "^-?([1-9][0-9]{0,10}ms|[1-9][0-9]{0,7}s?|[1-9][0-9]{0,5}m|[1-9][0-9]{0,3}h|[1-9][0-9]{0,2}d|[1-9][0-9]?w)$"
             }
         ],
         "description": "How much later than the clock's own windows these begin: 8h, -30m.",

@@ -73,6 +73,10 @@ impl Meter for BucketRule {
         false // each token takes its own time
     }
 
+    fn overlaps(&self, _: &Self, _: At) -> Option<At> {
+        None // it has no windows
+    }
+
     fn memory(&self) -> Span {
         self.time_for(amount(self, self.capacity()))
     }

@@ -32,7 +32,7 @@ pub struct BucketRule {
 }
 
 impl BucketRule {
-    /// Makes a bucket of `capacity` (`1..=2^53-1`) tokens that gains `refill` tokens in each `period`.
+    /// Makes a bucket of `capacity` (`0..=2^53-1`) tokens that gains `refill` tokens in each `period`.
     ///
     /// Returns `None` if a tick would be too small to count: `period` in ms times `10^decimals` is above
     /// 2^63 - 1.
@@ -131,10 +131,13 @@ impl Algorithm for BucketRule {
     }
 
     /// The limit is the refill, and the window the period.
+    ///
+    /// A limit of 0 admits nobody, so it makes a bucket that holds nothing. A refill is above 0: such a bucket
+    /// has 1, which nobody can take.
     fn from_clause(limit: u64, window: &[u8], capacity: Option<i64>) -> Result<Self> {
         let period = number::duration(window, Fault::Window)?;
-        let refill = Decimal { mantissa: limit, scale: 0 };
-        let capacity = capacity.map_or(limit, i64::unsigned_abs); // every clause has one
+        let refill = Decimal { mantissa: limit.max(1), scale: 0 };
+        let capacity = if limit == 0 { 0 } else { capacity.map_or(limit, i64::unsigned_abs) }; // every clause has one
         Self::new(capacity, refill, period).ok_or(Fault::Window)
     }
 

@@ -20,7 +20,7 @@ use crate::words::{Words, required};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SlideRule {
-    /// The most cost in any one window, `1..=2^53-1`.
+    /// The most cost in any one window, `0..=2^53-1`.
     pub limit: u64,
     /// The length of the window, 1 ms to 3650 d.
     pub window: Span,

@@ -1,7 +1,8 @@
 //! Fixed windows, aligned to the clock: `[k*length + offset, (k+1)*length + offset)`, or UTC months.
 //!
 //! What was used counts until the end of the window in which it was used. A request is decided by its
-//! own window: if the rule changes, what was used counts if the last of it lies inside.
+//! own window: if the rule changes, what was used counts if the last of it lies inside. If only the offset changes,
+//! a request is also held to the window of the other offset in which that was used last, until it ends.
 //!
 //! ```
 //! use rl_core::limit::algorithm::AlgorithmState as _;
@@ -72,6 +73,11 @@ impl Meter for WindowRule {
 
     fn goes_together(&self, usage: Usage, now: Bounds) -> bool {
         self.aged(usage, now) > 0
+    }
+
+    fn overlaps(&self, other: &Self, last_use: At) -> Option<At> {
+        let moved = self.length == other.length && self.offset != other.offset;
+        moved.then(|| self.gone(self.moment(last_use), 0))
     }
 
     fn memory(&self) -> Span {

@@ -20,7 +20,7 @@ use crate::words::{Words, required};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct WindowRule {
-    /// The most cost in one window, `1..=2^53-1`.
+    /// The most cost in one window, `0..=2^53-1`.
     pub limit: u64,
     /// The length of a window.
     pub length: Length,
@@ -40,6 +40,14 @@ pub enum Length {
 /// A month as commands, replies and effects have it.
 const MONTH: &str = "1mo";
 
+/// A week that begins on Monday, as commands have it. It is kept as seven days with [`MONDAY`] in the offset.
+const WEEK: &str = "1w";
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// When the first Monday begins, in ms since the epoch, which was a Thursday.
+const MONDAY: i64 = 4 * DAY_MS;
+
 impl Length {
     /// Returns the length; for a month that of the longest one.
     #[must_use]
@@ -50,12 +58,13 @@ impl Length {
         }
     }
 
-    /// Reads a length as clients write it.
-    fn read(word: &[u8]) -> Result<Self> {
+    /// Reads a length as clients write it. Returns it with the offset of its windows, in ms.
+    fn read(word: &[u8]) -> Result<(Self, i64)> {
         if word == MONTH.as_bytes() {
-            return Ok(Self::Month);
+            return Ok((Self::Month, 0));
         }
-        number::duration(word, Fault::WindowOrMonth).map(Self::Span)
+        let offset = if word == WEEK.as_bytes() { MONDAY } else { 0 };
+        Ok((Self::Span(number::duration(word, Fault::WindowOrMonth)?), offset))
     }
 
     /// Returns its milliseconds, or 0 for a month, since no span is 0.
@@ -110,15 +119,21 @@ impl Algorithm for WindowRule {
     #[inline]
     fn read<W: Words + ?Sized>(words: &W, at: &mut usize) -> Result<Self> {
         let limit = number::limit(required(words, at), Fault::Limit)?;
-        Ok(Self { limit, length: Length::read(required(words, at))?, offset: 0 })
+        let (length, offset) = Length::read(required(words, at))?;
+        Ok(Self { limit, length, offset })
     }
 
+    /// Moves the windows by `offset`. Those of a week begin on Monday without one.
     fn with_own(self, offset: i64) -> Self {
-        Self { offset, ..self }
+        let sum = self.offset.saturating_add(offset);
+        // Beyond the largest offset, weeks are the same with an offset that is a week less.
+        let is_near = sum <= Span::MAX.ms().cast_signed();
+        Self { offset: if is_near { sum } else { sum.saturating_sub(7 * DAY_MS) }, ..self }
     }
 
     fn from_clause(limit: u64, window: &[u8], offset: Option<i64>) -> Result<Self> {
-        Ok(Self { limit, length: Length::read(window)?, offset: offset.unwrap_or(0) })
+        let (length, own) = Length::read(window)?;
+        Ok(Self { limit, length, offset: own }.with_own(offset.unwrap_or(0)))
     }
 
     fn to_clause(&self) -> Clause {
