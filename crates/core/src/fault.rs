@@ -89,6 +89,8 @@ faults! {
     UnitTwice = c"ERR each unit may have one COST only";
     /// Too many units have a cost.
     Units = c"ERR at most 16 units may have a COST";
+    /// The limits are spelled out, and none of them counts a unit that has a cost.
+    UnitUncounted = c"ERR a COST names a unit that no LIMIT counts";
     /// The number of keys is not an integer in range.
     Numkeys = c"ERR numkeys must be an integer from 1 to 16";
     /// A key is given twice.
