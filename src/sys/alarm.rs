@@ -45,7 +45,7 @@ impl Alarm {
         let ms = delay.ms().max(1); // zero would turn it off
         let time = libc::timespec {
             tv_sec: libc::time_t::try_from(ms / 1_000).unwrap_or(libc::time_t::MAX),
-            tv_nsec: libc::c_long::try_from(ms % 1_000 * 1_000_000).unwrap_or(0),
+            tv_nsec: libc::c_long::try_from((ms % 1_000).saturating_mul(1_000_000)).unwrap_or(0),
         };
         let once = libc::itimerspec { it_interval: libc::timespec { tv_sec: 0, tv_nsec: 0 }, it_value: time };
         // SAFETY: the file is a timer and open. The structure lives until the call returns, which wants no other back.
