@@ -12,6 +12,7 @@
 //! | `policies/` | limits that the server keeps under a name |
 //! | `waiting/` | clients that wait for their turn |
 //! | `top.rs` | the keys that were asked for most often |
+//! | `uncounted.rs` | units with a cost that no limit of a policy counts |
 //! | `settings.rs`, `arguments.rs` | `CONFIG`, load arguments |
 //! | `metrics.rs`, `info_sections.rs` | counters, `INFO` |
 //! | `events.rs` | which parts handle events of the server |
@@ -38,6 +39,7 @@ mod policies;
 mod settings;
 mod sys;
 mod top;
+mod uncounted;
 mod waiting;
 
 use std::ffi::CStr;

@@ -79,6 +79,8 @@ pub(crate) static MQUOTA: Decisions = Decisions::new();
 pub(crate) static THROTTLE: Decisions = Decisions::new();
 /// Requests with the id of an open reservation. They were answered again and charged nothing.
 pub(crate) static REPEATED: Counter = Counter::new();
+/// Units with a cost that no limit of the request's policies counts, each counted once for each request.
+pub(crate) static UNITS_UNCOUNTED: Counter = Counter::new();
 /// Waiters that were admitted when their turn came.
 pub(crate) static WAITED: Counter = Counter::new();
 /// Waiters that have waited for as long as they were willing to.
@@ -122,6 +124,7 @@ static FIELDS: &[(&CStr, &Counter)] = &[
     (c"cl_throttle_admitted", &THROTTLE.admitted),
     (c"cl_throttle_denied", &THROTTLE.denied),
     (c"cl_throttle_errors", &THROTTLE.errors),
+    (c"units_uncounted", &UNITS_UNCOUNTED),
     (c"waiters_granted", &WAITED),
     (c"waiters_timed_out", &TIMED_OUT),
     (c"waiters_busy", &BUSY),

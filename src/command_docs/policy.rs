@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, c_int};
 
-use super::{CONSTANT, LIMITS, SINCE, required};
+use super::{CONSTANT, LIMITS, SINCE, optional, required, token};
 use crate::sys::command_docs::{Arg, Docs, Keys, Kind};
 
 const NAME: Arg = required(c"name", Kind::String);
@@ -25,10 +25,24 @@ pub(crate) const SET: Docs = docs(
     &[NAME, LIMITS],
 );
 
-pub(crate) const GET: Docs =
-    docs(c"Returns the limits under a name.", c"O(N) for N limits; O(log(M)) for M policies", 3, &[NAME]);
+/// `AS COMMAND`
+const FORM: Arg = optional(c"form", Kind::OneOf(&[token(c"command", c"COMMAND")]), Some(c"AS"));
+
+pub(crate) const GET: Docs = docs(
+    c"Returns the limits under a name, or the command that sets them.",
+    c"O(N) for N limits; O(log(M)) for M policies",
+    -3,
+    &[NAME, FORM],
+);
 
 pub(crate) const DEL: Docs = docs(c"Forgets a name and its limits.", c"O(log(M)) for M policies", 3, &[NAME]);
+
+pub(crate) const LOAD: Docs = docs(
+    c"Reads the operator's file of policies again, and sets all of its policies or none.",
+    c"O(N*log(M)) for N policies in the file and M policies",
+    2,
+    &[],
+);
 
 pub(crate) const LIST: Docs = docs(c"Returns the names of all policies.", c"O(M) for M policies", 2, &[]);
 

@@ -1,10 +1,10 @@
-//! `RL.POLICY SET name LIMIT… | GET name | DEL name | LIST | HELP`: limits that the server keeps under
-//! a name.
+//! `RL.POLICY SET name LIMIT… | GET name [AS COMMAND] | DEL name | LIST | LOAD | HELP`: limits that the server keeps under a
+//! name.
 
 use std::ffi::CStr;
 
 use rl_core::fault::Result;
-use rl_core::grammar::quota as request;
+use rl_core::grammar::quota::{self as request, Shown};
 
 use super::answer::answer;
 use super::file_check::check;
@@ -13,7 +13,8 @@ use super::parameters;
 use crate::command_docs::policy as docs;
 use crate::metrics::POLICY;
 use crate::sys::args::Args;
-use crate::sys::command::{Command, Handler, entry};
+use crate::sys::command::{Command, Entry, Handler, entry};
+use crate::sys::command_docs::Docs;
 use crate::sys::context::Context;
 use crate::sys::reply::Reply;
 use crate::{policies, settings};
@@ -28,26 +29,9 @@ pub(super) const COMMAND: Command = Command {
     docs: docs::POLICY,
     tips: None,
     subcommands: &[
-        Command {
-            name: c"SET",
-            flags: c"write deny-oom",
-            categories: c"write admin dangerous",
-            own_category: false,
-            run: Some(entry::<Set>()),
-            docs: docs::SET,
-            tips: None,
-            subcommands: &[],
-        },
-        Command {
-            name: c"DEL",
-            flags: c"write",
-            categories: c"write admin dangerous",
-            own_category: false,
-            run: Some(entry::<Del>()),
-            docs: docs::DEL,
-            tips: None,
-            subcommands: &[],
-        },
+        changes(c"SET", c"write deny-oom", entry::<Set>(), docs::SET),
+        changes(c"DEL", c"write", entry::<Del>(), docs::DEL),
+        changes(c"LOAD", c"write deny-oom", entry::<Load>(), docs::LOAD),
         reads(c"GET", entry::<Get>(), docs::GET),
         Command {
             flags: c"readonly",
@@ -61,10 +45,26 @@ pub(super) const COMMAND: Command = Command {
     ],
 };
 
+/// A subcommand that changes policies. Each primary of a cluster has policies of its own, so the tips tell clients and proxies
+/// to send it to all of them.
+const fn changes(name: &'static CStr, flags: &'static CStr, run: Entry, docs: Docs) -> Command {
+    Command {
+        name,
+        flags,
+        categories: c"write admin dangerous",
+        own_category: false,
+        run: Some(run),
+        docs,
+        tips: Some(c"request_policy:all_shards response_policy:all_succeeded"),
+        subcommands: &[],
+    }
+}
+
 struct Set;
 struct Del;
 struct Get;
 struct List;
+struct Load;
 struct Help;
 
 impl Handler for Set {
@@ -90,21 +90,44 @@ impl Handler for Del {
     }
 }
 
+impl Handler for Load {
+    const WORDS: (usize, usize) = (2, 2);
+
+    fn run(context: &mut Context<'_>, _: Args<'_>, reply: Reply<'_>) {
+        POLICY.calls.count();
+        match policies::load(context) {
+            Ok(()) => reply.ok(),
+            Err(why) => {
+                POLICY.errors.count();
+                reply.error(&why);
+            }
+        }
+    }
+}
+
 impl Handler for Get {
-    const WORDS: (usize, usize) = (3, 3);
+    const WORDS: (usize, usize) = (3, 5);
     const CHANGES_KEYS: bool = false;
 
     fn run(context: &mut Context<'_>, args: Args<'_>, reply: Reply<'_>) {
         POLICY.calls.count();
-        match policies::get(context.main_thread(), name(args)) {
-            Some(shape) => {
+        let policy = |shown| (shown, policies::get(context.main_thread(), name(args)));
+        answer(reply, &POLICY.errors, request::shown(&args).map(policy), |reply, answer| match answer {
+            (_, None) => reply.null(),
+            (Shown::Parameters, Some(shape)) => {
                 let mut list = reply.array(shape.limits().len());
                 for limit in shape.limits() {
                     list.element(|place| parameters::named_limit(place, limit));
                 }
             }
-            None => reply.null(),
-        }
+            (Shown::Command, Some(shape)) => {
+                let words = policies::command(&shape);
+                let mut list = reply.array(words.len());
+                for word in &words {
+                    list.text(word);
+                }
+            }
+        });
     }
 }
 
@@ -136,19 +159,21 @@ impl Handler for Help {
     }
 }
 
-const HELP: [&CStr; 14] = [
+const HELP: [&CStr; 16] = [
     c"RL.POLICY <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
     c"SET <name> LIMIT <limit-name> <limit> <window> [UNIT <unit>]",
     c"    [SLIDE | WINDOW [OFFSET <duration>] | BUCKET <capacity>] [LIMIT ...]",
     c"SET <name> LIMIT <limit-name> <limit> INFLIGHT [LIMIT ...]",
     c"    Keep limits under a name, in place of those that it had. Keys that were asked by it keep what",
     c"    they have used, limit by limit.",
-    c"GET <name>",
-    c"    Return the limits under a name.",
+    c"GET <name> [AS COMMAND]",
+    c"    Return the limits under a name, or the command that sets them.",
     c"DEL <name>",
     c"    Forget a name and its limits. Return whether there was one.",
     c"LIST",
     c"    Return the names.",
+    c"LOAD",
+    c"    Read the file of policies again, and set all of its policies or none. Others stay as they are.",
     c"HELP",
     c"    Print this help.",
 ];

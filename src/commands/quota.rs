@@ -11,6 +11,7 @@ use rl_core::grammar::cache::QuotaCache;
 use rl_core::grammar::quota as grammar;
 use rl_core::grammar::terms::{Reserve, Terms};
 use rl_core::grammar::top::Verdict;
+use rl_core::quota::costs::Costs;
 use rl_core::quota::decide::QuotaDecision;
 use rl_core::quota::shape::Shape;
 
@@ -25,7 +26,7 @@ use crate::sys::context::Context;
 use crate::sys::main_thread::MainThreadCell;
 use crate::sys::reply::Reply;
 use crate::waiting::{self, Answer};
-use crate::{keyspace_events, policies, top};
+use crate::{keyspace_events, policies, top, uncounted};
 
 /// `RL.QUOTA key LIMIT… | POLICY name [COST unit n]… [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane]]`
 pub(crate) struct One;
@@ -79,9 +80,10 @@ impl One {
         place: &mut Option<Reply<'_>>,
     ) -> Result<()> {
         let (reserve, wait) = (ask.reserve, ask.wait.unwrap_or_default());
+        let costs = unit_costs(&ask);
         let standing = Standing::Newcomer(wait.lane);
         let finish = |host: &mut Server<'_>, asked: &[Asked<Server<'_>>], outcome: &Outcome| {
-            count(host, asked, outcome, &metrics::QUOTA);
+            count(host, asked, outcome, &costs, &metrics::QUOTA);
             send(place, asked, outcome, reserve, Names::Plain);
         };
         match one(&mut Server::new(context), key(args)?, ask, standing, finish)? {
@@ -96,9 +98,9 @@ impl One {
     /// Runs a request that waits.
     fn again(context: &mut Context<'_>, args: Args<'_>, standing: Standing) -> Turn<Answer> {
         let turn = Ask::read(&args).and_then(|ask| {
-            let reserve = ask.reserve;
+            let (reserve, costs) = (ask.reserve, unit_costs(&ask));
             let finish = |host: &mut Server<'_>, asked: &[Asked<Server<'_>>], outcome: &Outcome| {
-                count(host, asked, outcome, &metrics::QUOTA);
+                count(host, asked, outcome, &costs, &metrics::QUOTA);
                 keep(asked, outcome, reserve, Names::Plain)
             };
             one(&mut Server::new(context), key(args)?, ask, standing, finish)
@@ -111,10 +113,11 @@ impl Many {
     /// Runs a request that has just come.
     fn come(context: &mut Context<'_>, args: Args<'_>, place: &mut Option<Reply<'_>>) -> Result<()> {
         let request = grammar::many(&args)?;
-        let Terms { reserve, wait, .. } = request.terms;
+        let Terms { costs, reserve, wait } = &request.terms;
+        let (reserve, wait) = (*reserve, *wait);
         let wait = wait.unwrap_or_default();
         let finish = |host: &mut Server<'_>, asked: &[Asked<Server<'_>>], outcome: &Outcome| {
-            count(host, asked, outcome, &metrics::MQUOTA);
+            count(host, asked, outcome, costs, &metrics::MQUOTA);
             send(place, asked, outcome, reserve, Names::WithPolicy);
         };
         match Self::turn(context, args, &request, Standing::Newcomer(wait.lane), finish)? {
@@ -129,9 +132,10 @@ impl Many {
     /// Runs a request that waits.
     fn again(context: &mut Context<'_>, args: Args<'_>, standing: Standing) -> Turn<Answer> {
         let turn = grammar::many(&args).and_then(|request| {
-            let reserve = request.terms.reserve;
+            let Terms { costs, reserve, .. } = &request.terms;
+            let reserve = *reserve;
             let finish = |host: &mut Server<'_>, asked: &[Asked<Server<'_>>], outcome: &Outcome| {
-                count(host, asked, outcome, &metrics::MQUOTA);
+                count(host, asked, outcome, costs, &metrics::MQUOTA);
                 keep(asked, outcome, reserve, Names::WithPolicy)
             };
             Self::turn(context, args, &request, standing, finish)
@@ -153,15 +157,32 @@ impl Many {
     }
 }
 
+/// The costs by unit of a request by policy. None for a request whose units are known to be counted: the limits are spelled
+/// out, or the cache has recognised the words.
+fn unit_costs<'w>(ask: &Ask<'w>) -> Costs<'w> {
+    match &ask.limits {
+        Limits::Known { .. } => Costs::default(),
+        Limits::Policy { costs, .. } => costs.clone(),
+    }
+}
+
 /// Counts a decision, for all and for its keys, and tells subscribers of it. A denied request is denied by the keys that do
 /// not admit it.
-fn count(host: &mut Server<'_>, asked: &[Asked<Server<'_>>], outcome: &Outcome, count: &Decisions) {
+#[inline(always)] // nearly always there are no costs to check
+fn count(
+    host: &mut Server<'_>,
+    asked: &[Asked<Server<'_>>],
+    outcome: &Outcome,
+    costs: &Costs<'_>,
+    count: &Decisions,
+) {
     let verdict = match outcome {
         Outcome::Admitted(_) => Verdict::Admitted,
         Outcome::Denied(_) => Verdict::Denied,
         Outcome::Repeated => return metrics::REPEATED.count(),
     };
     count.of(verdict).count();
+    uncounted::count(host.context(), costs, asked.iter().map(|asked| &*asked.shape));
     let admits = verdict == Verdict::Admitted;
     for Asked { name, decision, .. } in asked.iter().filter(|asked| asked.decision.allowed() == admits) {
         top::count(host.context(), *name, verdict);

@@ -7,7 +7,7 @@ use std::ffi::{CStr, OsStr};
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf, absolute};
 use std::sync::Arc;
 
 use rl_core::grammar::policy_file;
@@ -17,6 +17,7 @@ use crate::arguments::Arguments;
 use crate::settings;
 use crate::sys::context::Context;
 use crate::sys::log::{Level, printable};
+use crate::sys::main_thread::{MainThread, MainThreadCell};
 
 /// The load argument that names the file.
 pub(crate) const ARGUMENT: &CStr = c"policies";
@@ -24,28 +25,40 @@ pub(crate) const ARGUMENT: &CStr = c"policies";
 /// The largest size of the file in bytes. That is far more than people write.
 const MAX_BYTES: u64 = 1 << 20;
 
+/// The path of the file, if the load arguments name one. It is absolute, because the server's folder can change.
+static PATH: MainThreadCell<Option<PathBuf>> = MainThreadCell::new(None);
+
 /// The policies of the file that the load arguments name, if they name one. Returns `None` to refuse the load.
 pub(crate) fn read_file(context: &Context<'_>, arguments: Arguments<'_>) -> Option<Vec<Arc<Shape>>> {
-    match arguments.get(ARGUMENT) {
-        None => Some(Vec::new()),
-        Some(Some(path)) => read(context, path),
+    let refuse = |line: &[&[u8]]| {
+        context.log(Level::Warning, &printable(&[&[b"redis-rl: ".as_slice()], line].concat().concat()));
+    };
+    let path = match arguments.get(ARGUMENT) {
+        None => return Some(Vec::new()),
+        Some(Some(path)) => path,
         Some(None) => {
-            context.log(Level::Warning, c"redis-rl: policies must be the path of a file");
-            None
+            refuse(&[b"policies must be the path of a file"]);
+            return None;
         }
-    }
+    };
+    let file = Path::new(OsStr::from_bytes(path));
+    let policies = read(file).inspect_err(|why| refuse(&[path, b", ", why.as_bytes()])).ok()?;
+    PATH.with(context.main_thread(), |known| *known = absolute(file).ok());
+    Some(policies)
 }
 
-fn read(context: &Context<'_>, path: &[u8]) -> Option<Vec<Arc<Shape>>> {
-    let policies = bytes(Path::new(OsStr::from_bytes(path))).and_then(|text| {
-        policy_file::parse(&text, |rule| settings::allow_window(rule.longest()))
-            .map_err(|wrong| wrong.to_string())
-    });
-    let refuse = |why: &String| {
-        let line = [b"redis-rl: ", path, b", ", why.as_bytes()].concat();
-        context.log(Level::Warning, &printable(&line));
-    };
-    policies.inspect_err(refuse).ok()
+/// Reads again the file that was read when the module was loaded. Returns `None` if there was none.
+///
+/// # Errors
+/// What is wrong with the file, and where.
+pub(super) fn read_again(main_thread: MainThread<'_>) -> Option<Result<Vec<Arc<Shape>>, String>> {
+    PATH.with(main_thread, |path| path.as_deref().map(read)).flatten()
+}
+
+fn read(path: &Path) -> Result<Vec<Arc<Shape>>, String> {
+    let text = bytes(path)?;
+    policy_file::parse(&text, |rule| settings::allow_window(rule.longest()))
+        .map_err(|wrong| wrong.to_string())
 }
 
 fn bytes(path: &Path) -> Result<Vec<u8>, String> {

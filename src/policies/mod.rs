@@ -7,19 +7,22 @@
 //! | `store.rs` | the policies that the server holds |
 //! | `words.rs` | the command that sets one |
 //! | `file.rs` | reads the operator's file of policies |
+//! | `load.rs` | reads that file again |
 //! | `start.rs` | takes the file's policies over when the server starts |
 //! | `rewrite.rs` | writes policies into a rewritten AOF |
 
 mod file;
+mod load;
 mod rewrite;
 mod start;
 mod store;
 mod words;
 
 pub(crate) use file::{ARGUMENT, read_file};
+pub(crate) use load::load;
 pub(crate) use start::start;
 pub(crate) use store::{PoliciesChanged, encode, get, remove, restore, set, version, with};
-pub(crate) use words::COMMAND;
+pub(crate) use words::{COMMAND, command};
 
 use crate::sys::context::Context;
 use crate::sys::events::ServerEvent;

@@ -68,6 +68,21 @@ pub(crate) fn set(main_thread: MainThread<'_>, shape: &Arc<Shape>) -> Result<boo
     result
 }
 
+/// Sets all these policies, or none. Returns those that change anything.
+///
+/// # Errors
+/// [`rl_core::fault::Fault::Policies`] if there would be too many policies.
+pub(super) fn set_all(main_thread: MainThread<'_>, mut shapes: Vec<Arc<Shape>>) -> Result<Vec<Arc<Shape>>> {
+    shapes.retain(|shape| !has(main_thread, shape));
+    if !shapes.is_empty() {
+        let mut result = Ok(());
+        with_mut(main_thread, |policies| result = policies.set_all(&shapes));
+        result?;
+        changed(main_thread);
+    }
+    Ok(shapes)
+}
+
 /// Removes a policy. Returns whether there was one.
 pub(crate) fn remove(main_thread: MainThread<'_>, name: &[u8]) -> bool {
     let removed = with_mut(main_thread, |policies| policies.remove(name).is_some());

@@ -14,7 +14,7 @@ use rl_core::limit::Kind;
 use crate::common::{Conn, Server, Value};
 
 /// Each command, and a call whose error shows the syntax, if there is one.
-const COMMANDS: [(&str, &str); 20] = [
+const COMMANDS: [(&str, &str); 21] = [
     ("RL.SLIDE", "RL.SLIDE k 5 60 no"),
     ("RL.WINDOW", "RL.WINDOW k 5 60 no"),
     ("RL.BUCKET", "RL.BUCKET k 5 5 60 no"),
@@ -30,9 +30,10 @@ const COMMANDS: [(&str, &str); 20] = [
     ("RL.CANCEL", ""),
     ("RL.RENEW", ""),
     ("RL.POLICY SET", ""), // as in RL.QUOTA
-    ("RL.POLICY GET", ""),
+    ("RL.POLICY GET", "RL.POLICY GET p no"),
     ("RL.POLICY DEL", ""),
     ("RL.POLICY LIST", ""),
+    ("RL.POLICY LOAD", ""),
     ("RL.POLICY HELP", ""),
     ("LIMIT", ""), // the part that RL.QUOTA and RL.POLICY SET share
 ];

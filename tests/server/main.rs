@@ -67,5 +67,6 @@ mod slide;
 mod staged_load;
 mod top;
 mod transactions;
+mod uncounted;
 mod waiting;
 mod window;

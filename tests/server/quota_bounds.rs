@@ -108,11 +108,12 @@ fn names_are_1_to_64_of_some_characters() {
     let mut conn = server.connect();
     let (longest, too_long) = ("x".repeat(64), "x".repeat(65));
     let good = ["a", "A-Z_0.9:z", &longest];
+    conn.done("RL.POLICY SET p LIMIT a 5 1h");
     for (template, what) in [
         ("RL.QUOTA k LIMIT ? 5 1h", "limit name"),
         ("RL.QUOTA k LIMIT ? 5 INFLIGHT RESERVE 1h", "limit name"),
         ("RL.QUOTA k LIMIT a 5 1h UNIT ?", "unit"),
-        ("RL.QUOTA k LIMIT a 5 1h COST ? 1", "unit"),
+        ("RL.QUOTA k POLICY p COST ? 1", "unit"),
         ("RL.SETTLE k r COST ? 1", "unit"),
         ("RL.PEEK k COST ? 1", "unit"),
     ] {
@@ -152,7 +153,7 @@ fn numbers_and_durations_are_those_of_one_limit() {
         ("RL.QUOTA k LIMIT a ? 1h BUCKET 5", limit, "0"),
         ("RL.QUOTA k LIMIT a ? INFLIGHT RESERVE 1h", limit, "0"),
         ("RL.QUOTA k LIMIT a 5 1h BUCKET ?", capacity, "0"),
-        ("RL.QUOTA k LIMIT a 5 1h COST u ?", cost, "0"),
+        ("RL.QUOTA k LIMIT a 5 1h UNIT u COST u ?", cost, "0"),
         ("RL.SETTLE k r COST u ?", cost, "0"),
         ("RL.PEEK k COST u ?", cost, "0"),
     ] {
@@ -186,7 +187,7 @@ fn slots_need_a_reservation_to_be_counted() {
     let mut conn = server.connect();
     let error = "ERR a quota with an INFLIGHT limit needs RESERVE ttl";
     refused(&mut conn, "RL.QUOTA k LIMIT a 5 INFLIGHT", &[""], error);
-    refused(&mut conn, "RL.QUOTA k LIMIT b 5 1h LIMIT a 5 INFLIGHT COST b 1", &[""], error);
+    refused(&mut conn, "RL.QUOTA k LIMIT b 5 1h LIMIT a 5 INFLIGHT COST requests 1", &[""], error);
     conn.done("RL.QUOTA k LIMIT a 5 INFLIGHT RESERVE 1h");
     refused(&mut conn, "RL.QUOTA k LIMIT a 5 INFLIGHT", &[""], error);
 }

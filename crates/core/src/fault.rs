@@ -71,6 +71,8 @@ faults! {
     SettleSyntax = c"ERR syntax error, expected RL.SETTLE key id [COST unit n ...]";
     /// An argument of RL.POLICY SET is not a limit.
     PolicySyntax = c"ERR syntax error, expected RL.POLICY SET name LIMIT name limit window|INFLIGHT [UNIT unit] [SLIDE | WINDOW [OFFSET duration] | BUCKET capacity] ...";
+    /// An argument of RL.POLICY GET is not an option.
+    PolicyGetSyntax = c"ERR syntax error, expected RL.POLICY GET name [AS COMMAND]";
     /// An argument of RL.TOP is not an option.
     TopSyntax = c"ERR syntax error, expected RL.TOP [RESET | [DENIED | ADMITTED] [COUNT n]]";
     /// `COUNT` of RL.TOP is not an integer in range.
@@ -89,6 +91,8 @@ faults! {
     UnitTwice = c"ERR each unit may have one COST only";
     /// Too many units have a cost.
     Units = c"ERR at most 16 units may have a COST";
+    /// The limits are spelled out, and none of them counts a unit that has a cost.
+    UnitUncounted = c"ERR a COST names a unit that no LIMIT counts";
     /// The number of keys is not an integer in range.
     Numkeys = c"ERR numkeys must be an integer from 1 to 16";
     /// A key is given twice.
@@ -121,6 +125,8 @@ faults! {
     NoPolicy = c"ERR no such policy, RL.POLICY LIST names those there are";
     /// The server keeps the largest number of policies.
     Policies = c"ERR a server may keep 10000 policies";
+    /// RL.POLICY LOAD has no file to read.
+    NoPolicyFile = c"ERR the module was loaded without a file of policies, see the load argument policies";
     /// The payload of RL.APPLY is not a valid effect.
     Effect = c"ERR effect must be one that this module has written";
     /// Another module removed or replaced a key while a command was changing it.

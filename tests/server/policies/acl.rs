@@ -2,7 +2,7 @@
 
 use crate::common::{Conn, Server};
 
-const CHANGES: [&str; 2] = ["RL.POLICY SET p LIMIT a 5 60", "RL.POLICY DEL p"];
+const CHANGES: [&str; 3] = ["RL.POLICY SET p LIMIT a 5 60", "RL.POLICY DEL p", "RL.POLICY LOAD"];
 const READS: [&str; 3] = ["RL.POLICY GET p", "RL.POLICY LIST", "RL.POLICY HELP"];
 
 #[track_caller]
@@ -24,8 +24,8 @@ fn a_user_may_be_given_single_subcommands() {
     may(&server, "+rl.policy", &READS, true);
     may(&server, "+rl.policy|get +rl.policy|list", &READS[..2], true);
     may(&server, "+rl.policy|get +rl.policy|list", &CHANGES, false);
-    may(&server, "+rl.policy -rl.policy|set -rl.policy|del", &READS, true);
-    may(&server, "+rl.policy -rl.policy|set -rl.policy|del", &CHANGES, false);
+    may(&server, "+rl.policy -rl.policy|set -rl.policy|del -rl.policy|load", &READS, true);
+    may(&server, "+rl.policy -rl.policy|set -rl.policy|del -rl.policy|load", &CHANGES, false);
     may(&server, "+@all -rl.policy", &READS, false);
     may(&server, "+@all -rl.policy", &CHANGES, false);
 }

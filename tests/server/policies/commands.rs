@@ -38,6 +38,23 @@ fn a_policy_is_shown_as_it_was_set() {
 }
 
 #[test]
+fn a_policy_as_a_command_sets_an_equal_one() {
+    let (server, other) = (Server::start(&[]), Server::start(&[]));
+    let (mut conn, mut copy) = (server.connect(), other.connect());
+    fill(&mut conn);
+    conn.done("RL.POLICY SET b LIMIT a 3 1h BUCKET 7 LIMIT b 8 1s UNIT t BUCKET 9 LIMIT c 1 7ms WINDOW");
+    for name in conn.ask("RL.POLICY LIST").words() {
+        let words = conn.ask(&format!("RL.POLICY GET {name} as command")).words();
+        assert_eq!(words[..3], ["RL.POLICY", "SET", &name]);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        assert_eq!(copy.call(&words), Value::Simple("OK".into()));
+        assert_eq!(copy.ask(&format!("RL.POLICY GET {name} AS COMMAND")).words(), words);
+    }
+    assert_eq!(all_policies(&mut copy), all_policies(&mut conn));
+    assert_eq!(conn.ask("RL.POLICY GET nobody AS COMMAND"), Value::Nil);
+}
+
+#[test]
 fn a_policy_that_is_set_again_is_replaced() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
@@ -113,7 +130,7 @@ fn help_is_in_the_servers_own_style() {
     assert_eq!(own[0], theirs[0].replace("FUNCTION", "RL.POLICY"));
     assert_eq!(own[own.len() - 2], theirs[theirs.len() - 2]);
     assert_eq!(own[own.len() - 1], theirs[theirs.len() - 1].replace("Prints", "Print"), "as since 7.2");
-    for subcommand in ["SET <name> LIMIT", "GET <name>", "DEL <name>", "LIST", "HELP"] {
+    for subcommand in ["SET <name> LIMIT", "GET <name> [AS COMMAND]", "DEL <name>", "LIST", "LOAD", "HELP"] {
         assert!(own.iter().any(|line| line.starts_with(subcommand)), "{subcommand}");
     }
 }

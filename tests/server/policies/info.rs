@@ -4,9 +4,10 @@ use super::fill;
 use crate::common::{Conn, Server, Value};
 
 /// Name, arity, and flags other than `module`.
-const SUBCOMMANDS: [(&str, i64, &[&str]); 5] = [
+const SUBCOMMANDS: [(&str, i64, &[&str]); 6] = [
     ("set", -7, &["denyoom", "write"]),
-    ("get", 3, &["fast", "readonly"]),
+    ("get", -3, &["fast", "readonly"]),
+    ("load", 2, &["denyoom", "write"]),
     ("del", 3, &["write"]),
     ("list", 2, &["readonly"]),
     ("help", 2, &["fast", "loading", "readonly", "stale"]),
@@ -56,7 +57,8 @@ fn docs_tell_of_each_subcommand() {
         let names: Vec<String> = arguments.iter().map(|argument| argument.get("name").text()).collect();
         let expected: &[&str] = match name {
             "set" => &["name", "limit"],
-            "get" | "del" => &["name"],
+            "get" => &["name", "form"],
+            "del" => &["name"],
             _ => &[],
         };
         assert_eq!(names, expected, "{name}");

@@ -6,6 +6,7 @@ mod commands;
 mod errors;
 mod hostile;
 mod info;
+mod load;
 mod rdb;
 mod replicas;
 mod start;

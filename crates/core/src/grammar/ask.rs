@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::quota::{self, QuotaRequest};
 use super::terms::{Reserve, Terms, Wanted};
 use super::words::Words;
-use crate::fault::Result;
+use crate::fault::{Fault, Result};
 use crate::queue::wait::Wait;
 use crate::quota::costs::Costs;
 use crate::quota::limit::PerLimit;
@@ -49,7 +49,8 @@ impl<'w> Ask<'w> {
     /// Parses `RL.QUOTA`.
     ///
     /// # Errors
-    /// The fault of the first invalid argument.
+    /// The fault of the first invalid argument. [`Fault::UnitUncounted`] if the limits are spelled out and none
+    /// of them counts a unit that has a cost.
     pub fn read<W: Words + ?Sized>(words: &'w W) -> Result<Self> {
         let QuotaRequest { limits, terms } = quota::quota(words)?;
         let Terms { costs, reserve, wait } = terms;
@@ -57,6 +58,9 @@ impl<'w> Ask<'w> {
             quota::Limits::Policy(name) => Limits::Policy { name, costs },
             quota::Limits::Spelled(drafts) => {
                 let shape = Shape::new(None, &drafts)?;
+                if costs.uncounted(core::iter::once(&*shape)).next().is_some() {
+                    return Err(Fault::UnitUncounted);
+                }
                 let costs = costs.by_limit(&shape);
                 Limits::Known { shape, costs }
             }

@@ -6,7 +6,7 @@
 //! RL.SETTLE key id [COST unit n]…
 //! RL.CANCEL key id
 //! RL.RENEW  key id ttl
-//! RL.POLICY SET name LIMIT… | GET name | DEL name | LIST | HELP
+//! RL.POLICY SET name LIMIT… | GET name [AS COMMAND] | DEL name | LIST | LOAD | HELP
 //! RL.PEEK   key [COST n] [COST unit n]…
 //!
 //! LIMIT  :=  LIMIT name limit window [UNIT unit] [SLIDE | WINDOW [OFFSET duration] | BUCKET capacity]
@@ -188,6 +188,29 @@ pub fn policy<W: Words + ?Sized>(words: &W) -> Result<Arc<Shape>> {
         draft(words, &mut at, syntax, &mut drafts)?;
     }
     Shape::new(Some(&name), &drafts)
+}
+
+/// How `RL.POLICY GET` answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// As maps of parameters.
+    Parameters,
+    /// As the words of the command that sets the policy.
+    Command,
+}
+
+/// Parses what follows the name in `RL.POLICY GET name [AS COMMAND]`.
+///
+/// # Errors
+/// [`Fault::PolicyGetSyntax`] if it is anything else.
+pub fn shown<W: Words + ?Sized>(words: &W) -> Result<Shown> {
+    let is =
+        |at: usize, keyword: &[u8]| words.word(at).is_some_and(|word| word.eq_ignore_ascii_case(keyword));
+    match words.count() {
+        0..=3 => Ok(Shown::Parameters),
+        5 if is(3, b"AS") && is(4, b"COMMAND") => Ok(Shown::Command),
+        _ => Err(Fault::PolicyGetSyntax),
+    }
 }
 
 /// Parses `RL.PEEK`: the costs that it asks about. `COST n` is the cost of the unit `requests`.

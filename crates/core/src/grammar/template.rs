@@ -10,7 +10,7 @@ use super::words::{Words, id};
 use crate::fault::Fault;
 use crate::number;
 use crate::queue::wait::Wait;
-use crate::quota::limit::{Measure, PerLimit};
+use crate::quota::limit::PerLimit;
 use crate::quota::shape::Shape;
 use crate::time::Span;
 
@@ -158,8 +158,5 @@ impl Builder {
 /// Returns a bit set of the limits of a shape that count `unit`.
 fn limits_of(shape: &Shape, unit: &[u8]) -> u16 {
     let limits = shape.limits().iter().rev(); // at most sixteen
-    limits.fold(0, |bits, limit| {
-        let counted = matches!(limit.measure, Measure::Rate(_)) && limit.unit.as_bytes() == unit;
-        bits << 1 | u16::from(counted)
-    })
+    limits.fold(0, |bits, limit| bits << 1 | u16::from(limit.counts(unit)))
 }

@@ -39,6 +39,27 @@ impl<'a> Costs<'a> {
         self.0.iter().copied()
     }
 
+    /// Iterates over the named units that none of the shapes counts.
+    ///
+    /// ```
+    /// use rl_core::grammar::quota::{peek, policy};
+    ///
+    /// let words: [&[u8]; 7] = [b"RL.POLICY", b"SET", b"gpt", b"LIMIT", b"rpm", b"500", b"60"];
+    /// let shape = policy(words.as_slice())?;
+    /// let costs: [&[u8]; 8] = [b"RL.PEEK", b"key", b"COST", b"requests", b"1", b"COST", b"tokens", b"9"];
+    /// let costs = peek(costs.as_slice())?;
+    /// let uncounted: Vec<&[u8]> = costs.uncounted([&*shape].into_iter()).collect();
+    /// assert_eq!(uncounted, [b"tokens"]);
+    /// # Ok::<(), rl_core::fault::Fault>(())
+    /// ```
+    pub fn uncounted<'s>(
+        &self,
+        shapes: impl Iterator<Item = &'s Shape> + Clone,
+    ) -> impl Iterator<Item = &'a [u8]> {
+        let is_counted = move |unit: &[u8]| shapes.clone().any(|shape| shape.counts(unit));
+        self.iter().map(|(unit, _)| unit).filter(move |unit| !is_counted(unit))
+    }
+
     /// Adds the cost of one more unit.
     ///
     /// # Errors

@@ -88,6 +88,11 @@ impl Limit {
         Ok(Self { name, unit, measure: draft.measure })
     }
 
+    /// Returns whether it counts the cost of `unit`.
+    pub(crate) fn counts(&self, unit: &[u8]) -> bool {
+        matches!(self.measure, Measure::Rate(_)) && self.unit.as_bytes() == unit
+    }
+
     /// Returns whether both count the same unit and age alike. How much they admit does not matter.
     pub(crate) fn counts_as(&self, other: &Self) -> bool {
         self.unit == other.unit && self.measure.ages_alike(&other.measure)

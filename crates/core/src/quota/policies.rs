@@ -54,6 +54,33 @@ impl Policies {
         Ok(())
     }
 
+    /// Sets all these policies, as [`Self::set`] does, or none. Their names must differ.
+    ///
+    /// # Errors
+    /// Those of [`Self::set`].
+    ///
+    /// ```
+    /// use rl_core::grammar::quota::policy;
+    /// use rl_core::quota::policies::Policies;
+    ///
+    /// let words: [&[u8]; 7] = [b"RL.POLICY", b"SET", b"gpt", b"LIMIT", b"rpm", b"500", b"60"];
+    /// let mut policies = Policies::new();
+    /// policies.set_all(&[policy(words.as_slice())?])?;
+    /// assert_eq!(policies.len(), 1);
+    /// # Ok::<(), rl_core::fault::Fault>(())
+    /// ```
+    pub fn set_all(&mut self, shapes: &[Arc<Shape>]) -> Result<()> {
+        let mut new = 0_usize;
+        for shape in shapes {
+            let name = shape.policy().ok_or(Fault::PolicyName)?;
+            new = new.saturating_add(usize::from(!self.0.contains_key(name)));
+        }
+        if self.0.len().saturating_add(new) > POLICIES_MAX {
+            return Err(Fault::Policies);
+        }
+        shapes.iter().try_for_each(|shape| self.set(Arc::clone(shape)))
+    }
+
     /// Removes a policy and returns its limits.
     pub fn remove(&mut self, name: &[u8]) -> Option<Arc<Shape>> {
         self.0.remove(name)

@@ -131,6 +131,12 @@ impl Shape {
         self.counts_reservations
     }
 
+    /// Returns whether one of the limits counts the cost of `unit`.
+    #[must_use]
+    pub fn counts(&self, unit: &[u8]) -> bool {
+        self.limits.iter().any(|limit| limit.counts(unit))
+    }
+
     /// Returns whether the shape has exactly these limits and no policy.
     #[must_use]
     pub fn is(&self, drafts: &[Draft<'_>]) -> bool {

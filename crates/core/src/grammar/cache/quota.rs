@@ -83,7 +83,10 @@ impl QuotaCache {
         let ask = Ask::read(words)?;
         let shape = match &ask.limits {
             Limits::Known { shape, .. } => Some(Arc::clone(shape)),
-            Limits::Policy { name, .. } => policy(name),
+            // A request with a unit that nothing counts is parsed each time, so that the host can count it.
+            Limits::Policy { name, costs } => {
+                policy(name).filter(|shape| costs.uncounted(core::iter::once(&**shape)).next().is_none())
+            }
         };
         let known = shape.and_then(|shape| {
             let template = template::learn(words, &shape)?;
@@ -92,7 +95,9 @@ impl QuotaCache {
         if self.places.is_empty() {
             self.places.resize_with(usize::from(PLACES), || None);
         }
-        if let Some(slot) = self.places.get_mut(place) {
+        if let Some(slot) = self.places.get_mut(place)
+            && known.is_some()
+        {
             *slot = known;
         }
         Ok(ask)
