@@ -252,6 +252,39 @@ pub(crate) const REFUND: Docs = Docs {
     args: &[required(c"n", Kind::Integer)],
 };
 
+pub(crate) const HOLD: Docs = Docs {
+    summary: c"Admits nobody for a while, and returns how many milliseconds the hold lasts.",
+    complexity: c"O(N) for N named limits",
+    since: SINCE,
+    arity: -3,
+    keys: Keys::First,
+    key: RW | ACCESS | UPDATE,
+    args: &[
+        required(c"duration", Kind::String),
+        Arg { optional: true, ..each(c"limit", c"LIMIT", &[required(c"name", Kind::String)]) },
+    ],
+};
+
+/// `REMAINING n [RESET duration]`
+const LEFT: [Arg; 2] =
+    [after(c"remaining", Kind::Integer, c"REMAINING"), optional(c"reset", Kind::String, Some(c"RESET"))];
+
+pub(crate) const SYNC: Docs = Docs {
+    summary: c"Takes over how much a provider says is left, and returns how much is used elsewhere.",
+    complexity: c"O(N) for N named limits",
+    since: SINCE,
+    arity: -4,
+    keys: Keys::First,
+    key: RW | ACCESS | UPDATE,
+    args: &[required(
+        c"left",
+        Kind::OneOf(&[
+            required(c"one-limit", Kind::Block(&LEFT)),
+            each(c"limit", c"LIMIT", &[required(c"name", Kind::String), LEFT[0], LEFT[1]]),
+        ]),
+    )],
+};
+
 pub(crate) const INFO: Docs = Docs {
     summary: c"Returns what a rate limit key holds: algorithm, parameters, used, remaining, memory.",
     complexity: CONSTANT,

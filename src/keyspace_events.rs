@@ -1,4 +1,4 @@
-//! Keyspace events: `rl.admit`, `rl.deny`, `rl.near` and `rl.settle`.
+//! Keyspace events: `rl.admit`, `rl.deny`, `rl.near`, `rl.settle`, `rl.hold` and `rl.sync`.
 //!
 //! They tell what this server decided. So each decision has one, also that of a waiter, and a replica, a file that is loaded and
 //! `RL.PEEK` have none. Nothing is written for them: a denied request still changes and replicates nothing.
@@ -22,6 +22,10 @@ const DENY: &CStr = c"rl.deny";
 const NEAR: &CStr = c"rl.near";
 /// A reservation was settled or cancelled.
 const SETTLE: &CStr = c"rl.settle";
+/// A key was held, or its hold was lifted.
+const HOLD: &CStr = c"rl.hold";
+/// A key was told how much is left elsewhere.
+const SYNC: &CStr = c"rl.sync";
 
 /// Whether clients may get these events.
 static WANTED: AtomicBool = AtomicBool::new(false);
@@ -69,6 +73,20 @@ pub(crate) fn decided(context: &mut Context<'_>, key: Arg<'_>, verdict: Verdict,
             }
         }
         Verdict::Denied => context.notify(DENY, key),
+    }
+}
+
+/// Sends the event of `RL.HOLD`.
+pub(crate) fn held(context: &mut Context<'_>, key: Arg<'_>) {
+    if any() {
+        context.notify(HOLD, key);
+    }
+}
+
+/// Sends the event of `RL.SYNC`.
+pub(crate) fn synced(context: &mut Context<'_>, key: Arg<'_>) {
+    if any() {
+        context.notify(SYNC, key);
     }
 }
 

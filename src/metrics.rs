@@ -99,6 +99,8 @@ pub(crate) static RENEW: Calls = Calls::new();
 pub(crate) static POLICY: Calls = Calls::new();
 pub(crate) static PEEK: Calls = Calls::new();
 pub(crate) static REFUND: Calls = Calls::new();
+pub(crate) static HOLD: Calls = Calls::new();
+pub(crate) static SYNC: Calls = Calls::new();
 pub(crate) static INFO: Calls = Calls::new();
 pub(crate) static TOP: Calls = Calls::new();
 pub(crate) static APPLY: Calls = Calls::new();
@@ -142,6 +144,10 @@ static FIELDS: &[(&CStr, &Counter)] = &[
     (c"peek_errors", &PEEK.errors),
     (c"refund_calls", &REFUND.calls),
     (c"refund_errors", &REFUND.errors),
+    (c"hold_calls", &HOLD.calls),
+    (c"hold_errors", &HOLD.errors),
+    (c"sync_calls", &SYNC.calls),
+    (c"sync_errors", &SYNC.errors),
     (c"info_calls", &INFO.calls),
     (c"info_errors", &INFO.errors),
     (c"top_calls", &TOP.calls),

@@ -106,6 +106,8 @@ impl From<run::Reply> for Reply {
             }
             run::Reply::Remaining(remaining) => Self::Remaining(remaining),
             run::Reply::Done(done) => Self::Done(done),
+            run::Reply::Held(ms) => Self::Remaining(ms), // no request of the interface asks for it yet
+            run::Reply::Elsewhere(_) => Self::None,
             run::Reply::Nothing => Self::None,
         }
     }

@@ -39,9 +39,17 @@ pub fn limit(text: &[u8], fault: Fault) -> Result<u64> {
 /// nearest millisecond, half up. The bounds are those of the rounded duration.
 ///
 /// # Errors
-/// `fault`, which names the argument. A text of more than 64 bytes is an error too.
+/// `fault`, which names the argument. A number of more than 64 bytes is an error too.
 pub fn duration(text: &[u8], fault: Fault) -> Result<Span> {
     span(text).filter(|span| span.ms() > 0).ok_or(fault)
+}
+
+/// Parses a duration as [`duration`] does, or 0.
+///
+/// # Errors
+/// Those of [`duration`].
+pub fn duration_or_zero(text: &[u8], fault: Fault) -> Result<Span> {
+    span(text).ok_or(fault)
 }
 
 /// Parses an offset: a duration, a negative duration, or 0. Returns milliseconds.

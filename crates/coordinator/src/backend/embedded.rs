@@ -149,6 +149,7 @@ impl Embedded {
         let algorithm = match shard.memory.keys.get(key, now.wall)? {
             Value::Limit(state) => state.rule().algorithm(),
             Value::Quota(_) => "quota",
+            Value::Held(_) => "none",
         };
         let mut nothing = Costs::default();
         nothing.add(REQUESTS, 0).ok()?;

@@ -125,7 +125,9 @@ impl Command {
                 | Request::Refund(_)
                 | Request::Settle { .. }
                 | Request::Cancel { .. }
-                | Request::Renew { .. } => Span::default(),
+                | Request::Renew { .. }
+                | Request::Hold(_)
+                | Request::Sync(_) => Span::default(),
             };
             (request.wait(), longest)
         });

@@ -51,6 +51,8 @@ pub(super) fn rate_limit_policy(settings: &Settings, command: &Command) -> Optio
         | Request::Settle { .. }
         | Request::Cancel { .. }
         | Request::Renew { .. }
+        | Request::Hold(_)
+        | Request::Sync(_)
         | Request::ManyQuotas(_) => {}
     });
     if text.is_empty() { None } else { text.header_value() }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bounds::{ID_MAX, RESERVATIONS_MAX, RETIRED_MAX};
 use super::limit::{LIMITS_MAX, Limit, LimitImage, Measure};
+use super::outsides::Outsides;
 use super::refund_floor::{LEVELS_MAX, Level, RefundFloor};
 use super::reservation::{Id, Reservation, Share};
 use super::reservations::Reservations;
@@ -67,7 +68,9 @@ pub fn encode(quota: &Quota) -> Vec<u8> {
 
 fn image_of(quota: &Quota) -> Image<'_> {
     let nested = |state: &Option<State>| state.as_ref().map(codec::encode).unwrap_or_default();
-    let more = quota.more.as_deref().map(|more| MoreImage {
+    // What it is told from outside is written before the quota: see `Value`.
+    let more = quota.more.as_deref().filter(|more| !more.reservations.is_empty() || !more.retired.is_empty());
+    let more = more.map(|more| MoreImage {
         retired: Bounded(more.retired.iter().map(LimitImage::of).collect()),
         made: more.reservations.made(),
         held: Bounded(more.reservations.iter().map(|(id, held)| ReservationImage::of(id, held)).collect()),
@@ -173,6 +176,6 @@ impl MoreImage<'_> {
         if (reservations.is_empty() && retired.is_empty()) || retired.iter().any(in_flight) {
             return None;
         }
-        Some(More { reservations, retired })
+        Some(More { reservations, retired, outsides: Outsides::default() })
     }
 }

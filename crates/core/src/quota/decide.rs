@@ -5,11 +5,13 @@ use std::sync::Arc;
 use super::Quota;
 use super::bounds::RESERVATIONS_MAX;
 use super::limit::{Draft, Limit, Measure, PerLimit};
+use super::outsides::Outsides;
 use super::reservation::{Reservation, Share};
 use super::reservations::Reservations;
 use super::shape::Shape;
 use crate::fault::{Fault, Result};
 use crate::limit::decision::{Decision, Retry, wait_ms};
+use crate::limit::outside::Inside;
 use crate::limit::rule::Rule;
 use crate::limit::state::State;
 use crate::number::COUNT_MAX;
@@ -84,6 +86,14 @@ pub fn decide_into(
         verdict.rows.push(row);
     }
     view.count_from_clock(&mut verdict.rows);
+    if let Some(outsides) = view.outsides {
+        let costs = shape.limits().iter().enumerate();
+        let takes = |(index, limit): (usize, &Limit)| {
+            limit.takes(demand.costs.get(index).copied().unwrap_or(0), demand.ttl) > 0
+        };
+        let takes = demand.ttl.is_some() || costs.into_iter().any(takes);
+        view.hold_all(outsides, verdict, takes);
+    }
 }
 
 /// Restates the decision of a request that this quota admits but another key denies.
@@ -94,6 +104,9 @@ pub fn deny(verdict: &mut QuotaDecision, held: Option<&Quota>, shape: &Shape, cl
         let view = View::new(held, shape, clock);
         view.restate(&mut verdict.rows);
         view.count_from_clock(&mut verdict.rows);
+        if let Some(outsides) = view.outsides {
+            view.hold_all(outsides, verdict, false);
+        }
     }
 }
 
@@ -155,19 +168,74 @@ struct View<'a> {
     shape: &'a Shape,
     clock: At,
     now: At,
+    /// What the limits are told from outside, if it is anything.
+    outsides: Option<&'a Outsides>,
 }
 
 impl<'a> View<'a> {
+    #[inline]
     fn new(held: Option<&'a Quota>, shape: &'a Shape, clock: At) -> Self {
-        Self { held, shape, clock, now: held.map_or(clock, |held| held.now(clock)) }
+        let now = held.map_or(clock, |held| held.now(clock));
+        Self { held, shape, clock, now, outsides: held.and_then(Quota::outsides) }
     }
 
     /// Decides a request for one limit.
     #[inline(always)] // as `State::decide`
     fn row(&self, index: usize, limit: &Limit, cost: u64, ttl: Option<Span>) -> Decision {
+        if let Some(outsides) = self.outsides {
+            return self.row_told(outsides, index, limit, cost, ttl);
+        }
         match &limit.measure {
             Measure::Rate(rule) => self.rate(index, rule, cost),
             Measure::InFlight(limit) => self.in_flight(*limit, ttl),
+        }
+    }
+
+    /// Does what [`Self::row`] does for a limit that may be told something from outside.
+    #[cold]
+    #[inline(never)]
+    fn row_told(
+        &self,
+        outsides: &Outsides,
+        index: usize,
+        limit: &Limit,
+        cost: u64,
+        ttl: Option<Span>,
+    ) -> Decision {
+        let outside = outsides.limit(limit.name.as_bytes());
+        match &limit.measure {
+            // The durations of a rate limit count from the instant of the quota until `count_from_clock`.
+            Measure::Rate(rule) => {
+                let state = self.held.and_then(|held| held.counted(self.shape, index));
+                let decide = |cost| self.rate(index, rule, cost);
+                outside.decide(&RateAlone { state, rule }, decide, cost, (self.now, self.now))
+            }
+            Measure::InFlight(most) => {
+                let alone = InFlightAlone { view: self, most: *most, ttl };
+                let cost = limit.takes(cost, ttl);
+                outside.decide(&alone, |cost| alone.decide(cost), cost, (self.now, self.clock))
+            }
+        }
+    }
+
+    /// Restates a decision while all limits are held. A request that takes anything is denied by each of them.
+    #[cold]
+    fn hold_all(&self, outsides: &Outsides, verdict: &mut QuotaDecision, takes: bool) {
+        if outsides.all() <= self.now {
+            return;
+        }
+        if takes && verdict.allowed() {
+            self.restate(&mut verdict.rows);
+            self.count_from_clock(&mut verdict.rows);
+        }
+        let wait = wait_ms(self.clock, outsides.all()).max(1);
+        for row in &mut verdict.rows {
+            row.remaining = 0;
+            row.reset_after_ms = row.reset_after_ms.max(wait);
+            if takes {
+                row.allowed = false;
+                row.retry = row.retry.max(Retry::After(wait));
+            }
         }
     }
 
@@ -251,6 +319,52 @@ impl<'a> View<'a> {
         let last = held.end().filter(|_| open > 0).max(own);
         let reset_after_ms = last.map_or(0, |last| wait_ms(self.clock, last));
         Decision { allowed, limit, remaining, retry, reset_after_ms, at: self.now }
+    }
+}
+
+/// A rate limit of a quota without what it is told from outside.
+pub(crate) struct RateAlone<'a> {
+    /// What it has counted.
+    pub(crate) state: Option<&'a State>,
+    /// The rule of the request.
+    pub(crate) rule: &'a Rule,
+}
+
+impl Inside for RateAlone<'_> {
+    fn quota(&self) -> u64 {
+        self.rule.quota()
+    }
+
+    fn admits(&self, cost: u64, from: At, until: Option<At>) -> Option<At> {
+        let Self { state, rule } = self;
+        let Some(state) = state else { return State::admits_new(rule, cost, from, until) };
+        state
+            .admits(rule, cost, from, until)
+            .or_else(|_| state.under(rule).admits(rule, cost, from, until))
+            .unwrap_or_else(|_| State::admits_new(rule, cost, from, until))
+    }
+}
+
+/// A limit on open reservations without what it is told from outside. Nothing of it is ever used elsewhere.
+struct InFlightAlone<'a> {
+    view: &'a View<'a>,
+    most: u64,
+    ttl: Option<Span>,
+}
+
+impl InFlightAlone<'_> {
+    fn decide(&self, cost: u64) -> Decision {
+        self.view.in_flight(self.most, self.ttl.filter(|_| cost > 0))
+    }
+}
+
+impl Inside for InFlightAlone<'_> {
+    fn quota(&self) -> u64 {
+        self.most
+    }
+
+    fn admits(&self, cost: u64, from: At, _: Option<At>) -> Option<At> {
+        self.decide(cost).retry.at(self.view.clock).map(|then| then.max(from))
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::costs::Costs;
 use super::limit::{Measure, PerLimit};
+use super::outsides::Outsides;
 use super::reservation::Share;
 use super::reservations::Reservations;
 use super::shape::Shape;
@@ -144,7 +145,7 @@ impl Quota {
     /// Adds a reservation, with what it took of each limit in force.
     fn hold(&mut self, reserved: &Reserved<'_>, costs: &[u64]) {
         let limits = self.shape.limits();
-        let More { reservations, retired } = &mut **self.more.get_or_insert_default();
+        let More { reservations, retired, .. } = &mut **self.more.get_or_insert_default();
         reservations.track(limits.iter().chain(&*retired));
         let taken = limits.iter().zip(costs).map(|(limit, cost)| match limit.measure {
             Measure::Rate(_) => *cost,
@@ -205,6 +206,18 @@ impl Quota {
         self.end();
     }
 
+    /// Changes what the limits are told from outside.
+    pub(crate) fn told(&mut self, at: At, change: impl FnOnce(&mut Outsides)) -> Expiry {
+        let before = self.ends;
+        self.begin(at);
+        let more = self.more.get_or_insert_default();
+        change(&mut more.outsides);
+        more.outsides.prune(self.at);
+        self.ends = self.empty_at().unwrap_or_else(|| self.ends.min(self.at.plus(self.rest())));
+        self.end();
+        if self.ends == before { Expiry::Same } else { Expiry::At(self.ends) }
+    }
+
     /// Moves the quota to the instant of an effect, and drops what has expired by then. Time never goes back
     /// afterwards.
     fn begin(&mut self, at: At) {
@@ -216,6 +229,7 @@ impl Quota {
         self.at = self.now(at);
         let Some(more) = self.more.as_deref_mut() else { return };
         more.reservations.prune(self.at);
+        more.outsides.prune(self.at);
     }
 
     /// Returns how long an empty key stays, so that it can still report its limits.
@@ -228,7 +242,7 @@ impl Quota {
         let Some(more) = self.more.as_deref_mut() else { return };
         if more.reservations.is_empty() {
             more.reservations = Reservations::default();
-            if more.retired.is_empty() {
+            if more.retired.is_empty() && more.outsides.is_none() {
                 self.more = None;
             }
         }

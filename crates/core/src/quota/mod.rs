@@ -28,6 +28,7 @@
 //! - [`limit`]: one limit, [`shape`]: the limits of a quota, [`policies`]: shapes kept under a name
 //! - [`decide`]: the decision, [`effect`]: what an admission changes, [`codec`]: a quota as bytes
 //! - [`reservation`]: one reservation, [`reservations`]: all of a key
+//! - [`outsides`]: holds, and what is used elsewhere
 //! - `reshape`: changing the limits of a key, `slots`: the limits that a reservation took part in,
 //!   `refund_floor`: how much a bucket can still be given back
 
@@ -38,6 +39,7 @@ pub mod decide;
 pub mod effect;
 pub mod limit;
 pub mod name;
+pub mod outsides;
 pub mod policies;
 mod refund_floor;
 pub mod reservation;
@@ -49,6 +51,7 @@ mod slots;
 use std::sync::Arc;
 
 use self::limit::{Limit, Measure};
+use self::outsides::Outsides;
 use self::reservations::Reservations;
 use self::shape::Shape;
 use crate::limit::state::{Relocate, State};
@@ -75,6 +78,8 @@ struct More {
     reservations: Reservations,
     /// Limits that are no longer in force but still count something.
     retired: Vec<Limit>,
+    /// What the limits are told from outside.
+    outsides: Outsides,
 }
 
 impl Quota {
@@ -145,14 +150,30 @@ impl Quota {
     #[must_use]
     pub fn empty_at(&self) -> Option<At> {
         let counted = self.states.iter().flatten().filter_map(State::empty_at).max();
-        counted.max(self.reservations().and_then(Reservations::end))
+        let told = self.outsides().map(Outsides::end);
+        counted.max(self.reservations().and_then(Reservations::end)).max(told)
+    }
+
+    /// Returns what the limits are told from outside, if it is anything.
+    #[must_use]
+    pub fn outsides(&self) -> Option<&Outsides> {
+        self.more.as_deref().map(|more| &more.outsides).filter(|outsides| !outsides.is_none())
+    }
+
+    /// Replaces what the limits are told from outside, at `at`.
+    pub(crate) fn tell(&mut self, outsides: Outsides) {
+        if self.more.is_some() || !outsides.is_none() {
+            self.more.get_or_insert_default().outsides = outsides;
+        }
     }
 
     /// Copies the quota without its reservations. The copy counts the same.
     pub(crate) fn without_reservations(&self) -> Self {
-        let retired = self.more.as_deref().map_or(&[][..], |more| &more.retired);
-        let more = More { reservations: Reservations::default(), retired: retired.to_vec() };
-        let more = (!retired.is_empty()).then(|| Box::new(more));
+        let kept = |more: &More| {
+            let (retired, outsides) = (more.retired.clone(), more.outsides.clone());
+            Box::new(More { reservations: Reservations::default(), retired, outsides })
+        };
+        let more = self.more.as_deref().map(kept);
         let (shape, states) = (Arc::clone(&self.shape), self.states.clone());
         Self { shape, states, at: self.at, ends: self.ends, more }
     }
@@ -168,7 +189,10 @@ impl Quota {
         let states = self.states.iter().flatten().map(State::heap_bytes).fold(0, usize::saturating_add);
         let more = self.more.as_deref().map_or(0, |more| {
             let retired = size_of::<Limit>().saturating_mul(more.retired.capacity());
-            size_of::<More>().saturating_add(retired).saturating_add(more.reservations.heap_bytes())
+            size_of::<More>()
+                .saturating_add(retired)
+                .saturating_add(more.reservations.heap_bytes())
+                .saturating_add(more.outsides.heap_bytes())
         });
         // Keys share their shapes. A shape of this key alone counts as this key's.
         let sharers = Arc::strong_count(&self.shape);

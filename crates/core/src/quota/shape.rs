@@ -52,6 +52,11 @@ impl Shape {
         Ok(Self::share(policy.cloned(), limits))
     }
 
+    /// Returns the shape without limits, of a key that had no request yet.
+    pub(crate) fn none() -> Arc<Self> {
+        Self::share(None, Box::default())
+    }
+
     /// Returns the shared shape of these bytes. `None` if they are not those of a shape.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Arc<Self>> {

@@ -211,7 +211,9 @@ fn retry(reply: &Reply) -> Retry {
     match reply {
         Reply::Limit(decision) => decision.retry,
         Reply::Quota(reply) => reply.retry(),
-        Reply::Remaining(_) | Reply::Done(_) | Reply::Nothing => panic!("no decision"),
+        Reply::Remaining(_) | Reply::Done(_) | Reply::Held(_) | Reply::Elsewhere(_) | Reply::Nothing => {
+            panic!("no decision")
+        }
     }
 }
 

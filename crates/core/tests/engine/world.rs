@@ -88,7 +88,7 @@ pub(crate) fn rules() -> impl Strategy<Value = Rule> {
 }
 
 pub(crate) fn measures() -> impl Strategy<Value = Measure> {
-    prop_oneof![5 => rules().prop_map(Measure::Rate), 1 => (1_u64..4).prop_map(Measure::InFlight)]
+    prop_oneof![5 => rules().prop_map(Measure::Rate), 1 => (0_u64..4).prop_map(Measure::InFlight)]
 }
 
 fn specs() -> impl Strategy<Value = Vec<Spec>> {

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use rl_core::effect::Effect;
 use rl_core::fault::Fault;
 use rl_core::limit::decision::{Expiry, Retry};
 use rl_core::quota::Quota;
@@ -198,7 +199,7 @@ impl Key {
 /// Applies an effect to a key, as the module does.
 pub(crate) fn apply(value: &mut Option<Value>, change: &Change<'_>) -> Expiry {
     match value {
-        Some(value) => change.apply(value.quota_mut().unwrap()),
+        Some(value) => Effect::Quota(change.clone()).apply(value).unwrap(),
         None => {
             let (quota, expiry) = change.create().expect("an admission creates");
             *value = Some(Value::Quota(Box::new(quota)));
