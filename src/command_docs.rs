@@ -71,6 +71,10 @@ const WAIT: Arg = optional(
     Some(c"WAIT"),
 );
 
+/// `REPLY SHORT`
+const REPLY: Arg =
+    Arg { optional: true, ..after(c"reply", Kind::Block(&[token(c"short", c"SHORT")]), c"REPLY") };
+
 /// `LIMIT name limit window …`, as often as wanted.
 pub(crate) const LIMITS: Arg = each(
     c"limit",
@@ -106,6 +110,7 @@ pub(crate) const LIMITS: Arg = each(
                 ),
             ]),
         ),
+        Arg { optional: true, ..token(c"shadow", c"SHADOW") },
     ],
 );
 
@@ -122,6 +127,7 @@ pub(crate) const QUOTA: Docs = Docs {
         COSTS,
         RESERVE,
         WAIT,
+        REPLY,
     ],
 };
 
@@ -141,6 +147,7 @@ pub(crate) const MQUOTA: Docs = Docs {
         COSTS,
         RESERVE,
         WAIT,
+        REPLY,
     ],
 };
 

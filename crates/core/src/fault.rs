@@ -64,9 +64,9 @@ faults! {
     /// An argument of RL.PEEK is not an option.
     PeekSyntax = c"ERR syntax error, expected RL.PEEK key [COST n] [COST unit n ...]";
     /// An argument of RL.QUOTA is neither a limit nor an option.
-    QuotaSyntax = c"ERR syntax error, expected RL.QUOTA key POLICY name | LIMIT name limit window|INFLIGHT [UNIT unit] [SLIDE | WINDOW [OFFSET duration] | BUCKET capacity] ... [COST unit n ...] [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane]]";
+    QuotaSyntax = c"ERR syntax error, expected RL.QUOTA key POLICY name | LIMIT name limit window|INFLIGHT [UNIT unit] [SLIDE | WINDOW [OFFSET duration] | BUCKET capacity] [SHADOW] ... [COST unit n ...] [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane]] [REPLY SHORT]";
     /// An argument of RL.MQUOTA is missing or unknown.
-    ManySyntax = c"ERR syntax error, expected RL.MQUOTA numkeys key ... POLICY name ... [COST unit n ...] [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane]], with one policy for each key";
+    ManySyntax = c"ERR syntax error, expected RL.MQUOTA numkeys key ... POLICY name ... [COST unit n ...] [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane]] [REPLY SHORT], with one policy for each key";
     /// An argument of RL.SETTLE is not a cost.
     SettleSyntax = c"ERR syntax error, expected RL.SETTLE key id [COST unit n ...]";
     /// An argument of RL.HOLD is not expected.
@@ -86,7 +86,7 @@ faults! {
     /// A limit is named twice.
     NamedTwice = c"ERR each limit may be named once only";
     /// An argument of RL.POLICY SET is not a limit.
-    PolicySyntax = c"ERR syntax error, expected RL.POLICY SET name LIMIT name limit window|INFLIGHT [UNIT unit] [SLIDE | WINDOW [OFFSET duration] | BUCKET capacity] ...";
+    PolicySyntax = c"ERR syntax error, expected RL.POLICY SET name LIMIT name limit window|INFLIGHT [UNIT unit] [SLIDE | WINDOW [OFFSET duration] | BUCKET capacity] [SHADOW] ...";
     /// An argument of RL.POLICY GET is not an option.
     PolicyGetSyntax = c"ERR syntax error, expected RL.POLICY GET name [AS COMMAND]";
     /// An argument of RL.TOP is not an option.

@@ -59,7 +59,8 @@ pub(super) fn rate_limit_policy(settings: &Settings, command: &Command) -> Optio
 }
 
 fn push_policies(text: &mut Text, shape: &Shape) {
-    for Limit { name, unit, measure } in shape.limits() {
+    // A shadow denies nobody, so that callers need not keep it.
+    for Limit { name, unit, measure, .. } in shape.limits().iter().filter(|limit| !limit.is_shadow) {
         push_policy(text, &String::from_utf8_lossy(name.as_bytes()), unit.as_bytes(), measure);
     }
 }

@@ -1,16 +1,16 @@
 //! The grammar of the quota commands.
 //!
 //! ```text
-//! RL.QUOTA  key LIMIT… | POLICY name    [COST unit n]… [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane]]
-//! RL.MQUOTA numkeys key… POLICY name…   [COST unit n]… [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane]]
+//! RL.QUOTA  key LIMIT… | POLICY name    [COST unit n]… [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane]] [REPLY SHORT]
+//! RL.MQUOTA numkeys key… POLICY name…   [COST unit n]… [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane]] [REPLY SHORT]
 //! RL.SETTLE key id [COST unit n]…
 //! RL.CANCEL key id
 //! RL.RENEW  key id ttl
 //! RL.POLICY SET name LIMIT… | GET name [AS COMMAND] | DEL name | LIST | LOAD | HELP
 //! RL.PEEK   key [COST n] [COST unit n]…
 //!
-//! LIMIT  :=  LIMIT name limit window [UNIT unit] [SLIDE | WINDOW [OFFSET duration] | BUCKET capacity]
-//!         |  LIMIT name limit INFLIGHT
+//! LIMIT  :=  LIMIT name limit window [UNIT unit] [SLIDE | WINDOW [OFFSET duration] | BUCKET capacity] [SHADOW]
+//!         |  LIMIT name limit INFLIGHT [SHADOW]
 //! ```
 //! Parts that begin with a keyword may come in any order. Parts without `…` may come once only.
 

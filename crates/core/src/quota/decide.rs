@@ -182,6 +182,15 @@ impl<'a> View<'a> {
     /// Decides a request for one limit.
     #[inline(always)] // as `State::decide`
     fn row(&self, index: usize, limit: &Limit, cost: u64, ttl: Option<Span>) -> Decision {
+        if limit.is_shadow {
+            return self.row_of_shadow(index, limit, cost, ttl);
+        }
+        self.row_enforced(index, limit, cost, ttl)
+    }
+
+    /// Does what [`Self::row`] does for a limit that may deny.
+    #[inline(always)] // as `State::decide`
+    fn row_enforced(&self, index: usize, limit: &Limit, cost: u64, ttl: Option<Span>) -> Decision {
         if let Some(outsides) = self.outsides {
             return self.row_told(outsides, index, limit, cost, ttl);
         }
@@ -189,6 +198,24 @@ impl<'a> View<'a> {
             Measure::Rate(rule) => self.rate(index, rule, cost),
             Measure::InFlight(limit) => self.in_flight(*limit, ttl),
         }
+    }
+
+    /// Does what [`Self::row`] does for a limit that denies nobody.
+    ///
+    /// The row says by its `retry` what the limit would do.
+    #[cold]
+    #[inline(never)]
+    fn row_of_shadow(&self, index: usize, limit: &Limit, cost: u64, ttl: Option<Span>) -> Decision {
+        let row = self.row_enforced(index, limit, cost, ttl);
+        if row.allowed {
+            return row;
+        }
+        let after = match &limit.measure {
+            Measure::Rate(rule) => self.rate(index, &rule.with_quota(COUNT_MAX), cost),
+            Measure::InFlight(_) => self.in_flight(COUNT_MAX, ttl),
+        };
+        let reset_after_ms = row.reset_after_ms.max(after.reset_after_ms);
+        Decision { allowed: true, remaining: 0, reset_after_ms, ..row }
     }
 
     /// Does what [`Self::row`] does for a limit that may be told something from outside.

@@ -123,7 +123,7 @@ impl Quota {
             let unit = other.map_or(&limit.unit, |asked| &asked.unit).clone();
             origins.push(if other.is_some() { Origin::Closed(index) } else { Origin::Same(index) });
             states.push(state.take().filter(|state| state.empty_at() > Some(self.at)));
-            retired.push(Limit { unit, ..limit.clone() });
+            retired.push(Limit { unit, is_shadow: false, ..limit.clone() });
         }
         self.shape = Arc::clone(shape);
         self.states = states.into();

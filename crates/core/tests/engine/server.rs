@@ -34,7 +34,7 @@ const UNITS: [[&[u8]; 3]; 4] =
 fn shape(key: usize, measures: &[Measure]) -> Arc<Shape> {
     let draft = |(nth, measure): (usize, &Measure)| {
         let unit = if matches!(measure, Measure::InFlight(_)) { REQUESTS } else { UNITS[key][nth] };
-        Draft { name: LIMITS[nth], unit, measure: *measure }
+        Draft { name: LIMITS[nth], unit, measure: *measure, is_shadow: false }
     };
     let drafts: Vec<Draft<'_>> = measures.iter().enumerate().map(draft).collect();
     Shape::new(Name::new(POLICIES[key]).as_ref(), &drafts).unwrap()
@@ -145,15 +145,20 @@ impl Server {
             measures if keys.len() == 1 && caller.is_multiple_of(2) => {
                 let shape = shape(keys[0], measures);
                 let costs = costs.by_limit(&shape);
-                Request::Quota(QuotaAsk { limits: Limits::Known { shape, costs }, reserve, wait })
+                Request::Quota(QuotaAsk {
+                    limits: Limits::Known { shape, costs },
+                    reserve,
+                    wait,
+                    is_short: false,
+                })
             }
             _ if keys.len() == 1 => {
                 let limits = Limits::Policy { name: POLICIES[keys[0]], costs };
-                Request::Quota(QuotaAsk { limits, reserve, wait })
+                Request::Quota(QuotaAsk { limits, reserve, wait, is_short: false })
             }
             _ => {
                 let policies = keys.iter().map(|key| POLICIES[*key]).collect();
-                let terms = Terms { costs, reserve, wait };
+                let terms = Terms { costs, reserve, wait, is_short: false };
                 Request::ManyQuotas(ManyRequest { keys: 0..keys.len(), policies, terms })
             }
         };

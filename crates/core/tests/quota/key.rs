@@ -245,6 +245,7 @@ pub(crate) fn policy(name: &[u8], shape: &Shape) -> Arc<Shape> {
             name: limit.name.as_bytes(),
             unit: limit.unit.as_bytes(),
             measure: limit.measure,
+            is_shadow: false,
         })
         .collect();
     Shape::new(Name::new(name).as_ref(), &drafts).unwrap()

@@ -81,6 +81,7 @@ fn other(shape: &Shape) -> Arc<Shape> {
             name: limit.name.as_bytes(),
             unit: limit.unit.as_bytes(),
             measure: draft(limit),
+            is_shadow: false,
         })
         .collect();
     Shape::new(None, &drafts).unwrap()

@@ -150,7 +150,7 @@ impl Course for QuotaCourse<'_> {
 
     fn is_never(&self, claim: &QuotaClaim) -> bool {
         let limits = claim.shape.limits().iter().enumerate();
-        limits.into_iter().any(|(index, limit)| match &limit.measure {
+        limits.into_iter().filter(|(_, limit)| !limit.is_shadow).any(|(index, limit)| match &limit.measure {
             Measure::Rate(rule) => claim.costs.get(index).is_some_and(|cost| *cost > rule.quota()),
             Measure::InFlight(most) => *most == 0 && claim.ttl.is_some(),
         })
@@ -158,7 +158,7 @@ impl Course for QuotaCourse<'_> {
 
     fn turn(&self, claim: &QuotaClaim, from: At, until: Option<At>) -> Option<At> {
         let mut then = from.max(self.copy.outsides().map_or(from, Outsides::all));
-        for (index, limit) in claim.shape.limits().iter().enumerate() {
+        for (index, limit) in claim.shape.limits().iter().enumerate().filter(|(_, limit)| !limit.is_shadow) {
             then = then.max(match &limit.measure {
                 Measure::Rate(rule) => self.rate(index, rule, claim, from, until)?,
                 Measure::InFlight(most) if claim.ttl.is_some() => {
