@@ -78,22 +78,23 @@ pub(crate) fn decided(context: &mut Context<'_>, key: Arg<'_>, verdict: Verdict,
 
 /// Sends the event of `RL.HOLD`.
 pub(crate) fn held(context: &mut Context<'_>, key: Arg<'_>) {
-    if any() {
-        context.notify(HOLD, key);
-    }
+    send(context, HOLD, key);
 }
 
 /// Sends the event of `RL.SYNC`.
 pub(crate) fn synced(context: &mut Context<'_>, key: Arg<'_>) {
-    if any() {
-        context.notify(SYNC, key);
-    }
+    send(context, SYNC, key);
 }
 
 /// Sends the event of a reservation that has ended by a command.
 pub(crate) fn settled(context: &mut Context<'_>, key: Arg<'_>) {
+    send(context, SETTLE, key);
+}
+
+/// Sends an event, if anybody may get it.
+fn send(context: &mut Context<'_>, event: &CStr, key: Arg<'_>) {
     if any() {
-        context.notify(SETTLE, key);
+        context.notify(event, key);
     }
 }
 

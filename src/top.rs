@@ -16,10 +16,11 @@ type Counted = MainThreadCell<Option<Top<RandomState>>>;
 static ADMITTED: Counted = MainThreadCell::new(None);
 static DENIED: Counted = MainThreadCell::new(None);
 static HELD: Counted = MainThreadCell::new(None);
+static ALL: [&Counted; 3] = [&ADMITTED, &DENIED, &HELD];
 
 /// Allocates the memory, while the module loads.
 pub(crate) fn load(context: &Context<'_>) {
-    for counted in [&ADMITTED, &DENIED, &HELD] {
+    for counted in ALL {
         counted.with(context.main_thread(), |top| *top = Some(Top::new(RandomState::default())));
     }
 }
@@ -59,7 +60,7 @@ pub(crate) fn heaviest(context: &Context<'_>, by: By, most: usize) -> Vec<Heavy>
 
 /// Forgets everything that was counted.
 pub(crate) fn reset(main_thread: MainThread<'_>) {
-    for counted in [&ADMITTED, &DENIED, &HELD] {
+    for counted in ALL {
         counted.with(main_thread, |top| top.as_mut().map(Top::clear));
     }
 }

@@ -115,12 +115,12 @@ fn quota<'r>(reply: Reply<'r>, host: &Server<'_>, held: &Quota) -> Map<'r> {
         }
     });
     let verdict = decide::peek(held, &shape, &Demand { costs: &[], ttl: None }, clock);
+    let is_told = held.outsides().is_some(); // then what remains tells nothing of what is used here
     map.field(b"used", |place| {
         let mut by_limit = place.map(limits);
         for (index, (limit, row)) in shape.limits().iter().zip(&verdict.rows).enumerate() {
             // Beyond the limit only the count itself tells how much it is.
             let beyond = || held.used(&shape, index, clock).max(row.limit);
-            let is_told = held.outsides().is_some(); // then what remains tells nothing of what is used here
             let used = if is_told {
                 held.used(&shape, index, clock)
             } else if row.remaining > 0 {

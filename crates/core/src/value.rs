@@ -9,7 +9,6 @@ use crate::limit::state::{Relocate, State};
 use crate::quota::outsides::{Outsides, OutsidesImage};
 use crate::quota::shape::Shape;
 use crate::quota::{self, Quota};
-use crate::time::Span;
 
 /// The value of a key.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,9 +46,6 @@ impl Held {
         quota.tell(outsides);
         Self { limit, quota }
     }
-
-    /// How long a key stays that is held no longer.
-    pub(crate) const REST: Span = Span::from_ms(1_000);
 
     /// Returns until when what is held.
     #[must_use]

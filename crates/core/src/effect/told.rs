@@ -76,7 +76,7 @@ impl Told<'_> {
                 let mut outsides = held.outsides().cloned().unwrap_or_default();
                 self.change(&mut outsides);
                 outsides.prune(self.at());
-                let (held_until, rest) = (outsides.end(), self.at().plus(Held::REST));
+                let (held_until, rest) = (outsides.end(), self.at().plus(Outside::REST));
                 **held = Held::new(outsides);
                 Ok(Expiry::At(held_until.max(rest)))
             }

@@ -121,10 +121,9 @@ fn named<'w, H: Host>(
 fn elsewhere<'w>(limit: &'w [u8], state: Option<&State>, rule: &Rule, left: &Left, at: At) -> Elsewhere<'w> {
     let here = state.map_or(rule.quota(), |state| state.alone_remaining(rule, at));
     let until = at.plus(left.reset.unwrap_or_else(|| rule.window().unwrap_or_else(|| rule.longest())));
-    match here.saturating_sub(left.remaining).min(COUNT_MAX) {
-        used if used > 0 && until > at => Elsewhere { limit, used, until },
-        _ => Elsewhere { limit, used: 0, until: At::MIN },
-    }
+    let used = here.saturating_sub(left.remaining).min(COUNT_MAX);
+    let (used, until) = if used > 0 && until > at { (used, until) } else { (0, At::MIN) };
+    Elsewhere { limit, used, until }
 }
 
 /// Checks the names of limits that are to be held. A key that counts nothing yet may be told any.
@@ -159,20 +158,23 @@ fn now(value: &Value, clock: At) -> At {
 
 /// Until when a key is held, or one of its limits.
 fn held(value: &Value, limit: Option<&[u8]>) -> At {
-    let outsides = match value {
-        Value::Limit(state) => return state.outside().held,
-        Value::Quota(quota) => quota.outsides(),
-        Value::Held(held) => held.outsides(),
-    };
-    let Some(outsides) = outsides else { return At::MIN };
-    limit.map_or(outsides.all(), |limit| outsides.limit(limit).held)
+    match value {
+        Value::Limit(state) => state.outside().held,
+        Value::Quota(_) | Value::Held(_) => {
+            outsides(value).map_or(At::MIN, |told| limit.map_or(told.all(), |limit| told.limit(limit).held))
+        }
+    }
 }
 
 /// Whether a key is held at `at`, or one of its limits.
 fn is_held(value: &Value, at: At) -> bool {
     match value {
         Value::Limit(state) => state.outside().held > at,
-        Value::Quota(quota) => quota.outsides().is_some_and(|outsides| outsides.is_held(at)),
-        Value::Held(held) => held.outsides().is_some_and(|outsides| outsides.is_held(at)),
+        Value::Quota(_) | Value::Held(_) => outsides(value).is_some_and(|told| told.is_held(at)),
     }
+}
+
+/// What the limits of a quota are told, or those of a key that is only held.
+fn outsides(value: &Value) -> Option<&Outsides> {
+    value.quota().ok()?.outsides()
 }

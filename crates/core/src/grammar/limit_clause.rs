@@ -6,7 +6,7 @@
 //! ```
 //! The words of each algorithm are its own: see [`Algorithm::OWN`](crate::limit::algorithm::Algorithm::OWN).
 
-use super::words::{Words, next};
+use super::words::{Words, is, next};
 use crate::fault::{Fault, Result};
 use crate::limit::Kind;
 use crate::limit::algorithm::Parameter;
@@ -27,18 +27,18 @@ pub(super) fn draft<'a, W: Words + ?Sized>(
     let limit = number::limit(next(words, at, syntax)?, Fault::Limit)?;
     let window = next(words, at, syntax)?;
     if window.eq_ignore_ascii_case(b"INFLIGHT") {
-        let is_shadow = words.word(*at).is_some_and(is_shadow);
+        let is_shadow = is(words, *at, b"SHADOW");
         *at = at.saturating_add(usize::from(is_shadow));
         drafts.push(Draft { name, unit: REQUESTS, measure: Measure::InFlight(limit), is_shadow });
         return Ok(());
     }
-    let (mut unit, mut named, mut own, mut shadow) = (None, None, None, false);
+    let (mut unit, mut named, mut own, mut is_shadow) = (None, None, None, false);
     while let Some(keyword) = words.word(*at) {
         let mut after = at.saturating_add(1);
         if keyword.eq_ignore_ascii_case(b"UNIT") && unit.is_none() {
             unit = Some(next(words, &mut after, syntax)?);
-        } else if is_shadow(keyword) && !shadow {
-            shadow = true;
+        } else if keyword.eq_ignore_ascii_case(b"SHADOW") && !is_shadow {
+            is_shadow = true;
         } else if let Some(option) = option(named).filter(|option| own.is_none() && option.is(keyword)) {
             own = Some((option.read)(next(words, &mut after, syntax)?)?);
         } else if let (None, Some(kind)) = (named, Kind::from_keyword(keyword)) {
@@ -53,12 +53,8 @@ pub(super) fn draft<'a, W: Words + ?Sized>(
     }
     let rule = named.unwrap_or(Kind::Slide).from_clause(limit, window, own)?;
     let (unit, measure) = (unit.unwrap_or(REQUESTS), Measure::Rate(rule));
-    drafts.push(Draft { name, unit, measure, is_shadow: shadow });
+    drafts.push(Draft { name, unit, measure, is_shadow });
     Ok(())
-}
-
-fn is_shadow(keyword: &[u8]) -> bool {
-    keyword.eq_ignore_ascii_case(b"SHADOW")
 }
 
 /// Returns the option that may follow an algorithm that was named.

@@ -6,7 +6,7 @@
 //! RL.SYNC key LIMIT name REMAINING n [RESET duration] [LIMIT name …]
 //! ```
 
-use super::words::{Words, next};
+use super::words::{Words, is, next};
 use crate::fault::{Fault, Result};
 use crate::number;
 use crate::quota::limit::{LIMITS_MAX, PerLimit};
@@ -127,8 +127,4 @@ fn named<'w>(name: &'w [u8], mut others: impl ExactSizeIterator<Item = &'w [u8]>
         return Err(Fault::NamedLimits);
     }
     if others.any(|other| other == name) { Err(Fault::NamedTwice) } else { Ok(name) }
-}
-
-fn is<W: Words + ?Sized>(words: &W, at: usize, keyword: &[u8]) -> bool {
-    words.word(at).is_some_and(|word| word.eq_ignore_ascii_case(keyword))
 }

@@ -6,7 +6,7 @@
 
 use super::limit_clause::draft;
 use super::terms::{Reserve, Terms, Wanted};
-use super::words::{Words, id};
+use super::words::{Words, id, is};
 use crate::fault::Fault;
 use crate::number;
 use crate::queue::wait::Wait;
@@ -51,7 +51,7 @@ pub(super) fn learn<W: Words + ?Sized>(words: &W, shape: &Shape) -> Option<Templ
         at = at.saturating_add(2);
     } else {
         let mut drafts = PerLimit::new();
-        while words.word(at).is_some_and(|word| word.eq_ignore_ascii_case(b"LIMIT")) {
+        while is(words, at, b"LIMIT") {
             at = at.saturating_add(1);
             draft(words, &mut at, Fault::QuotaSyntax, &mut drafts).ok()?;
         }
@@ -127,7 +127,7 @@ impl Builder {
                 builder.limits_of.push(limits_of(shape, second));
                 at = at.saturating_add(1);
             } else if keyword.eq_ignore_ascii_case(b"WAIT") {
-                if words.word(at).is_some_and(|word| word.eq_ignore_ascii_case(b"PRIORITY")) {
+                if is(words, at, b"PRIORITY") {
                     builder.keep(words.word(at)?)?;
                     builder.keep(words.word(at.saturating_add(1))?)?;
                     at = at.saturating_add(2);

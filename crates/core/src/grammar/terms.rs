@@ -1,7 +1,7 @@
 //! The parts that may follow the limits of a quota: `COST`, `RESERVE`, `WAIT` and `REPLY`.
 
 use super::wait;
-use super::words::{Words, id, next};
+use super::words::{Words, id, is, next};
 use crate::fault::{Fault, Result};
 use crate::number;
 use crate::queue::wait::Wait;
@@ -76,7 +76,7 @@ impl<'a> Terms<'a> {
             return Err(syntax);
         }
         let ttl = number::duration(next(words, at, syntax)?, Fault::Ttl)?;
-        let given = words.word(*at).is_some_and(|word| word.eq_ignore_ascii_case(b"ID"));
+        let given = is(words, *at, b"ID");
         let id = if given {
             *at = at.saturating_add(1);
             Some(id(next(words, at, syntax)?)?)

@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use super::checked::future;
 use super::decision::{Decision, Retry, wait_ms};
 use crate::number::COUNT_MAX;
-use crate::time::At;
+use crate::time::{At, Span};
 
 /// What one limit is told from outside.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,6 +52,9 @@ pub(crate) trait Inside {
 }
 
 impl Outside {
+    /// How long a key stays that was told something and counts nothing.
+    pub(crate) const REST: Span = Span::from_ms(1_000);
+
     /// Nothing.
     pub const NONE: Self = Self { held: At::MIN, elsewhere: 0, until: At::MIN };
 
@@ -114,18 +117,12 @@ impl Outside {
     pub(crate) fn admits(&self, inside: &impl Inside, cost: u64, from: At, until: Option<At>) -> Option<At> {
         let from = from.max(self.held);
         let elsewhere = self.used(from);
-        let sum = cost.saturating_add(elsewhere);
-        if until.is_some_and(|until| from > until) {
-            return None;
-        }
         if elsewhere == 0 {
             return inside.admits(cost, from, until);
         }
+        let sum = cost.saturating_add(elsewhere);
         let before = if sum <= inside.quota() { inside.admits(sum, from, until) } else { None };
-        let then = before.filter(|then| *then < self.until);
-        then.or_else(|| {
-            inside.admits(cost, self.until, until).filter(|then| until.is_none_or(|until| *then <= until))
-        })
+        before.filter(|then| *then < self.until).or_else(|| inside.admits(cost, self.until, until))
     }
 }
 

@@ -152,13 +152,8 @@ impl State {
 
     /// Returns what remains under `rule` at `at`, whatever it was told from outside.
     pub(crate) fn alone_remaining(&self, rule: &Rule, at: At) -> u64 {
-        let decided = match &self.0 {
-            Stored::Alone(form) => form.decide(rule, 0, at),
-            Stored::Told(told) => told
-                .form
-                .as_ref()
-                .map_or_else(|| Ok(Form::decide_new(rule, 0, at)), |form| form.decide(rule, 0, at)),
-        };
+        let decided =
+            self.form().map_or_else(|| Ok(Form::decide_new(rule, 0, at)), |form| form.decide(rule, 0, at));
         // Another algorithm has counted: what it has used counts.
         decided
             .map_or_else(|_| rule.quota().saturating_sub(self.used_cost(at)), |decision| decision.remaining)
@@ -166,10 +161,15 @@ impl State {
 
     /// Replaces what it was told from outside by what of `outside` is in force at `at`.
     pub fn tell(&mut self, outside: Outside, at: At) -> Expiry {
-        let state = core::mem::replace(self, Self::unknown(outside));
-        *self = state.told(outside);
+        match &mut self.0 {
+            Stored::Told(told) => told.outside = outside,
+            Stored::Alone(_) => {
+                let alone = core::mem::replace(self, Self::unknown(outside));
+                *self = alone.told(outside);
+            }
+        }
         self.forget(at);
-        Expiry::At(self.empty_at().filter(|end| *end > at).unwrap_or_else(|| at.plus(Told::REST)))
+        Expiry::At(self.empty_at().filter(|end| *end > at).unwrap_or_else(|| at.plus(Outside::REST)))
     }
 
     /// Returns the same state, told `outside`.
@@ -268,30 +268,34 @@ impl State {
         }
     }
 
+    /// Returns what it has counted, if it has had a request.
+    fn form(&self) -> Option<&Form> {
+        match &self.0 {
+            Stored::Alone(form) => Some(form),
+            Stored::Told(told) => told.form.as_ref(),
+        }
+    }
+
+    const fn is_told(&self) -> bool {
+        matches!(self.0, Stored::Told(_))
+    }
+
     /// Returns the number of entries that a walk of it passes.
     pub(crate) fn entries(&self) -> usize {
-        match &self.0 {
-            Stored::Alone(form) => form.entries(),
-            Stored::Told(told) => told.entries(),
-        }
+        self.form().map_or(0, Form::entries)
     }
 
     /// Returns the memory beside itself, in bytes as asked for.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        match &self.0 {
-            Stored::Alone(form) => form.heap_bytes(),
-            Stored::Told(told) => told.heap_bytes(),
-        }
+        let told = self.is_told().then_some(size_of::<Told>());
+        told.unwrap_or(0).saturating_add(self.form().map_or(0, Form::heap_bytes))
     }
 
     /// Returns the number of allocations of that memory.
     #[must_use]
     pub fn allocations(&self) -> usize {
-        match &self.0 {
-            Stored::Alone(form) => form.allocations(),
-            Stored::Told(told) => told.allocations(),
-        }
+        usize::from(self.is_told()).saturating_add(self.form().map_or(0, Form::allocations))
     }
 
     /// Hands each allocation to a memory manager that may move it.

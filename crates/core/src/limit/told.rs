@@ -14,8 +14,7 @@ use crate::time::{At, Span};
 /// A state, and what it was told.
 #[derive(Clone, Debug)]
 pub(crate) struct Told {
-    /// The state; `None` before the first request, as long as nobody knows of which rule it will be. It is no
-    /// [`Form::Told`] itself.
+    /// The state; `None` before the first request, as long as nobody knows of which rule it will be.
     pub(super) form: Option<Form>,
     pub(super) outside: Outside,
 }
@@ -24,9 +23,6 @@ pub(crate) struct Told {
 const UNKNOWN: WindowRule = WindowRule { limit: 0, length: Length::Span(Span::from_ms(1)), offset: 0 };
 
 impl Told {
-    /// How long a key stays that was told something and counts nothing.
-    pub(super) const REST: Span = Span::from_ms(1_000);
-
     /// See [`State::decide`](super::state::State::decide).
     #[cold]
     pub(super) fn decide(&self, rule: &Rule, cost: u64, clock: At) -> Result<Decision> {
@@ -92,26 +88,11 @@ impl Told {
         self.form.as_ref().map_or_else(|| Parts::Window(Counter::new(UNKNOWN)), Form::parts)
     }
 
-    pub(super) fn entries(&self) -> usize {
-        self.form.as_ref().map_or(0, Form::entries)
-    }
-
-    pub(super) fn heap_bytes(&self) -> usize {
-        size_of::<Self>().saturating_add(self.form.as_ref().map_or(0, Form::heap_bytes))
-    }
-
-    pub(super) fn allocations(&self) -> usize {
-        self.form.as_ref().map_or(0, Form::allocations).saturating_add(1)
-    }
-
     /// The state alone, for a request under `rule` at `clock`.
     fn alone<'a>(&'a self, rule: &'a Rule, clock: At) -> Result<Alone<'a>> {
-        let form = self.form.as_ref();
-        if let Some(form) = form {
-            form.decide(rule, 0, clock)?; // it must be of the same algorithm
-        }
-        let now = form.map_or(clock, |form| each_part!(form.parts(), part => part.now(clock)));
-        Ok(Alone { form, rule, now })
+        let Some(form) = &self.form else { return Ok(Alone { form: None, rule, now: clock }) };
+        let (kind, now) = each_part!(form.parts(), part => (Rule::from(part.rule()).kind(), part.now(clock)));
+        if kind == rule.kind() { Ok(Alone { form: Some(form), rule, now }) } else { Err(kind.held()) }
     }
 }
 

@@ -21,6 +21,15 @@ pub struct Demand<'a> {
     pub ttl: Option<Span>,
 }
 
+impl Demand<'_> {
+    /// Returns whether the request takes anything. A reservation takes a slot of the key, even if none of these limits
+    /// counts reservations: other requests may ask limits that do.
+    #[must_use]
+    pub fn takes(&self) -> bool {
+        self.ttl.is_some() || self.costs.iter().any(|cost| *cost > 0)
+    }
+}
+
 /// The decision of one request against one quota.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct QuotaDecision {
@@ -80,15 +89,7 @@ pub fn decide_into(
         }
         verdict.rows.push(row);
     }
-    view.count_from_clock(&mut verdict.rows);
-    if let Some(outsides) = view.outsides {
-        let costs = shape.limits().iter().enumerate();
-        let takes = |(index, limit): (usize, &Limit)| {
-            limit.takes(demand.costs.get(index).copied().unwrap_or(0), demand.ttl) > 0
-        };
-        let takes = demand.ttl.is_some() || costs.into_iter().any(takes);
-        view.hold_all(outsides, &mut verdict.rows, takes);
-    }
+    view.finish(&mut verdict.rows, || demand.takes());
 }
 
 /// Restates the decision of a request that this quota admits but another key denies.
@@ -98,10 +99,7 @@ pub fn deny(verdict: &mut QuotaDecision, held: Option<&Quota>, shape: &Shape, cl
     if verdict.allowed() {
         let view = View::new(held, shape, clock);
         view.restate(&mut verdict.rows);
-        view.count_from_clock(&mut verdict.rows);
-        if let Some(outsides) = view.outsides {
-            view.hold_all(outsides, &mut verdict.rows, false);
-        }
+        view.finish(&mut verdict.rows, || false);
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) struct View<'a> {
     clock: At,
     pub(super) now: At,
     /// What the limits are told from outside, if it is anything.
-    pub(super) outsides: Option<&'a Outsides>,
+    outsides: Option<&'a Outsides>,
     /// Whether limits are shadows or are told something from outside. Nearly always they are not.
     is_special: bool,
 }
@@ -37,8 +37,15 @@ impl<'a> View<'a> {
     #[inline(always)] // as `State::decide`
     pub(super) fn row(&self, index: usize, limit: &Limit, cost: u64, ttl: Option<Span>) -> Decision {
         if self.is_special {
-            return self.row_special(index, limit, cost, ttl);
+            self.row_special(index, limit, cost, ttl)
+        } else {
+            self.row_alone(index, limit, cost, ttl)
         }
+    }
+
+    /// Does what [`Self::row`] does for a limit that may deny, and that is told nothing from outside.
+    #[inline(always)] // as `State::decide`
+    fn row_alone(&self, index: usize, limit: &Limit, cost: u64, ttl: Option<Span>) -> Decision {
         match &limit.measure {
             Measure::Rate(rule) => self.rate(index, rule, cost),
             Measure::InFlight(limit) => self.in_flight(*limit, ttl),
@@ -58,12 +65,9 @@ impl<'a> View<'a> {
 
     /// Does what [`Self::row`] does for a limit that may deny.
     fn row_enforced(&self, index: usize, limit: &Limit, cost: u64, ttl: Option<Span>) -> Decision {
-        if let Some(outsides) = self.outsides {
-            return self.row_told(outsides, index, limit, cost, ttl);
-        }
-        match &limit.measure {
-            Measure::Rate(rule) => self.rate(index, rule, cost),
-            Measure::InFlight(limit) => self.in_flight(*limit, ttl),
+        match self.outsides {
+            Some(outsides) => self.row_told(outsides, index, limit, cost, ttl),
+            None => self.row_alone(index, limit, cost, ttl),
         }
     }
 
@@ -110,9 +114,18 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Completes the rows of a request that takes something if `takes` says so.
+    #[inline]
+    pub(super) fn finish(&self, rows: &mut [Decision], takes: impl FnOnce() -> bool) {
+        self.count_from_clock(rows);
+        if let Some(outsides) = self.outsides {
+            self.hold_all(outsides, rows, takes());
+        }
+    }
+
     /// Restates a decision while all limits are held. A request that takes anything is denied by each of them.
     #[cold]
-    pub(super) fn hold_all(&self, outsides: &Outsides, rows: &mut [Decision], takes: bool) {
+    fn hold_all(&self, outsides: &Outsides, rows: &mut [Decision], takes: bool) {
         if outsides.all() <= self.now {
             return;
         }
@@ -146,7 +159,7 @@ impl<'a> View<'a> {
 
     /// Makes the durations in the rows count from the clock if the rows are for a later instant.
     #[inline]
-    pub(super) fn count_from_clock(&self, rows: &mut [Decision]) {
+    fn count_from_clock(&self, rows: &mut [Decision]) {
         if self.now > self.clock {
             let limits = self.shape.limits().iter();
             let rates =
