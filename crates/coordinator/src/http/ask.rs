@@ -32,11 +32,11 @@ pub(super) async fn ask(
         command.at_most(settings.bounds.wait.span());
         (Arc::new(command), on_error)
     };
-    if !access.sees(command.key()) {
+    if !command.keys().all(|key| access.sees(key)) {
         return Err(forbidden());
     }
     let answer = app.ask(settings, &command, on_error).await;
-    Ok(answer::respond(settings, &command, answer))
+    Ok(answer::respond(&app.backend, &command, answer))
 }
 
 /// Refuses a body that is not sent as JSON: a page of another site can make a browser send text, but not JSON.

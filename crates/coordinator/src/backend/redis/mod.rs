@@ -8,6 +8,7 @@
 //!
 //! While the server is down, one request tries to connect every 250 ms. The others fail at once.
 
+mod policies;
 mod ready;
 mod reply;
 mod source;
@@ -16,6 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use redis::cluster_routing::RoutingInfo;
 use redis::{Cmd, RedisError, RedisResult, Value};
 use rl_core::fault::Fault;
 use rl_core::queue::{Lane, Wait};
@@ -91,7 +93,7 @@ impl Redis {
                 return Ok(reply);
             }
         }
-        let _counted = self.waiter_limits.enter(command.key(), wait.lane)?;
+        let _counted = self.waiter_limits.enter(command.keys(), wait.lane)?;
         let _place = self.places.try_acquire().map_err(|_| Fault::Busy)?;
         let mut ending = self.ending.subscribe();
         let waited = tokio::select! {
@@ -118,8 +120,20 @@ impl Redis {
 
     /// The same, with the server's error. Fails if the server cannot be reached.
     async fn try_ask(&self, words: &Cmd) -> std::result::Result<RedisResult<Value>, Failure> {
+        self.try_route(words, None).await
+    }
+
+    /// The same for these nodes of a cluster, instead of the one of the key.
+    async fn try_route(
+        &self,
+        words: &Cmd,
+        routing: Option<RoutingInfo>,
+    ) -> std::result::Result<RedisResult<Value>, Failure> {
         let (mut link, number) = self.link().await?;
-        let result = link.ask(words).await;
+        let result = match routing {
+            Some(routing) => link.route(words, routing).await,
+            None => link.ask(words).await,
+        };
         if let Err(error) = &result
             && reply::is_over(error)
         {

@@ -15,6 +15,7 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use redis::cluster::{ClusterClient, ClusterClientBuilder};
 use redis::cluster_async::ClusterConnection;
+use redis::cluster_routing::RoutingInfo;
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionAddr, IntoConnectionInfo as _, RedisResult,
@@ -67,6 +68,16 @@ impl Link {
         match self {
             Self::Single(link) => command.query_async(link).await,
             Self::Cluster(link) => command.query_async(link).await,
+        }
+    }
+}
+
+impl Link {
+    /// Sends a command to these nodes of a cluster, or to the one server.
+    pub(super) async fn route(&mut self, command: &Cmd, routing: RoutingInfo) -> RedisResult<Value> {
+        match self {
+            Self::Single(link) => command.query_async(link).await,
+            Self::Cluster(link) => link.route_command(command.clone(), routing).await,
         }
     }
 }

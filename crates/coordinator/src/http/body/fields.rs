@@ -60,6 +60,25 @@ fields! {
         "maximum": 9_007_199_254_740_991_u64,
         "description": "The cost that is given back."
     };
+    /// What is left of a limit.
+    Left as "Remains" = {
+        "type": "integer",
+        "minimum": 0,
+        "maximum": 9_007_199_254_740_991_u64,
+        "description": "What is left of the limit, by the count of the other side."
+    };
+    /// The time of a hold, or until a limit starts anew.
+    Reset as "Time" = {
+        "anyOf": [
+            { "type": "integer", "minimum": 0, "maximum": 315_360_000 },
+            {
+                "type": "string",
+                "pattern": "^(0|[1-9][0-9]{0,10}ms|[1-9][0-9]{0,7}s?|[1-9][0-9]{0,5}m|[1-9][0-9]{0,3}h|[1-9][0-9]{0,2}d|[1-9][0-9]?w)$"
+            }
+        ],
+        "description": "0, or a duration.",
+        "examples": ["30s", 0]
+    };
     /// The tokens that a bucket gains.
     Refill as "Refill" = {
         "type": "number",
@@ -107,6 +126,11 @@ fields! {
     Name as "Name" = { "type": "string", "pattern": "^[A-Za-z0-9_.:-]{1,64}$", "minLength": 1, "maxLength": 64 };
     /// The algorithm of a limit.
     Algorithm as "Algorithm" = { "type": "string", "enum": Kind::ALL.map(Kind::name) };
+    /// Whether a limit denies nobody.
+    Shadow as "Shadow" = {
+        "type": "boolean",
+        "description": "Whether the limit only counts and says what it would do. It denies nobody."
+    };
     /// The costs of a quota.
     Costs as "Costs" = {
         "anyOf": [
@@ -160,6 +184,12 @@ impl<'a> Lane<'a> {
             Some(text) => Ok(bytes(text)),
             None => self.0.number(Fault::Priority),
         }
+    }
+}
+
+impl Shadow<'_> {
+    pub(super) fn read(self) -> Result<bool, Problem> {
+        self.0.boolean().ok_or_else(|| Problem::request("shadow must be true or false"))
     }
 }
 
