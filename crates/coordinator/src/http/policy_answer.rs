@@ -65,7 +65,7 @@ impl<'a> PolicyAnswer<'a> {
             match words.next() {
                 Some(word) if word == "INFLIGHT" => limit.inflight = most,
                 window => {
-                    (limit.limit, limit.window) = (most, window);
+                    (limit.limit, limit.window) = (most, window.map(short));
                     limit.unit = words.by_ref().nth(1); // after UNIT
                     limit.algorithm = words.next().map(|kind| kind.to_ascii_lowercase());
                 }
@@ -73,7 +73,7 @@ impl<'a> PolicyAnswer<'a> {
             loop {
                 next = words.next();
                 match next.as_deref() {
-                    Some("OFFSET") => limit.offset = words.next(),
+                    Some("OFFSET") => limit.offset = words.next().filter(|offset| offset != "0ms").map(short),
                     Some("SHADOW") => limit.shadow = true,
                     Some("LIMIT") | None => break,
                     Some(capacity) => limit.capacity = capacity.parse().ok(),
@@ -85,6 +85,20 @@ impl<'a> PolicyAnswer<'a> {
     }
 }
 
+/// A duration in ms, in the largest unit in which it is whole and has a short number.
+fn short(written: String) -> String {
+    const UNITS: [(i64, &str, i64); 4] =
+        [(86_400_000, "d", 3_650), (3_600_000, "h", 9_999), (60_000, "m", 999_999), (1_000, "s", i64::MAX)];
+    let Some(ms) = written.strip_suffix("ms").and_then(|ms| ms.parse::<i64>().ok()) else { return written };
+    let mut whole = UNITS.into_iter().filter(|(size, ..)| ms.checked_rem(*size) == Some(0));
+    let short = whole.find_map(|(size, unit, most)| {
+        let count =
+            ms.checked_div(size).filter(|count| count.checked_abs().is_some_and(|count| count <= most))?;
+        Some(format!("{count}{unit}"))
+    });
+    short.unwrap_or(written)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,9 +108,9 @@ mod tests {
     #[test]
     fn what_is_shown_may_be_set() {
         let limits = r#"{"limits":[
-            {"name":"LIMIT","limit":5,"window":"60000ms","unit":"SHADOW","algorithm":"slide"},
-            {"name":"day","limit":9,"window":"1mo","unit":"tokens","algorithm":"window","offset":"-3600000ms","shadow":true},
-            {"name":"burst","limit":7,"window":"60000ms","unit":"requests","algorithm":"bucket","capacity":3},
+            {"name":"LIMIT","limit":5,"window":"90s","unit":"SHADOW","algorithm":"slide"},
+            {"name":"day","limit":9,"window":"1mo","unit":"tokens","algorithm":"window","offset":"-1h","shadow":true},
+            {"name":"burst","limit":7,"window":"1500ms","unit":"requests","algorithm":"bucket","capacity":3},
             {"name":"OFFSET","inflight":4,"shadow":true},
             {"name":"calls","inflight":0}]}"#;
         let name = Name::new(b"all").unwrap();

@@ -20,9 +20,9 @@ fn all_tokens() -> String {
 
 fn limits() -> Json {
     json!([
-        {"name": "rpm", "limit": 3, "window": "60000ms", "unit": "requests", "algorithm": "slide"},
-        {"name": "day", "limit": 9, "window": "1mo", "unit": "tokens", "algorithm": "window", "offset": "-3600000ms"},
-        {"name": "burst", "limit": 7, "window": "1000ms", "unit": "requests", "algorithm": "bucket", "capacity": 4},
+        {"name": "rpm", "limit": 3, "window": "1m", "unit": "requests", "algorithm": "slide"},
+        {"name": "day", "limit": 9, "window": "1mo", "unit": "tokens", "algorithm": "window", "offset": "-1h"},
+        {"name": "burst", "limit": 7, "window": "1s", "unit": "requests", "algorithm": "bucket", "capacity": 4},
         {"name": "calls", "inflight": 2, "shadow": true}
     ])
 }

@@ -177,7 +177,7 @@ fn requests_for_one_key_and_for_several_stand_in_one_line() {
         // One who leaves takes nothing, also after its key has moved.
         for at in [1, 4] {
             waiters[at].close();
-            wait_until("it has gone", || waits_now(&mut client) as usize == if at == 1 { 6 } else { 5 });
+            wait_until("it has gone", || waits_now(&mut client) == if at == 1 { 6 } else { 5 });
         }
         let mut holds = "first".to_owned();
         for (at, waiter) in waiters.iter_mut().enumerate().filter(|(at, _)| ![1, 4].contains(at)) {
@@ -227,7 +227,7 @@ fn many_threads_admit_what_the_limits_allow() {
                 scope.spawn(move || {
                     let (mut random, mut client) = (Random::new(seed), operator(coordinator));
                     for _ in 0..400 {
-                        let [one, two] = [random.below(8) as usize, random.below(8) as usize];
+                        let [one, two] = [random.below(8), random.below(8)];
                         let name = |at: usize| format!("k{at}");
                         let (of, answer) = if one == two {
                             (vec![one], client.v1("quota", &json!({"key": name(one), "policy": "p"})))

@@ -8,6 +8,7 @@
 //!
 //! While the server is down, one request tries to connect every 250 ms. The others fail at once.
 
+mod keys;
 mod policies;
 mod ready;
 mod reply;
@@ -27,7 +28,7 @@ use self::source::{Link, Source, Use};
 use crate::clock;
 use crate::command::Command;
 use crate::config::RedisSettings;
-use crate::reply::{Failure, Reply, Result};
+use crate::reply::{Failure, Result};
 use crate::waiter_limits::WaiterLimits;
 
 /// The time between two attempts to connect.
@@ -253,36 +254,6 @@ impl Redis {
                 }
                 Err(reply::failure(&error))
             }
-        }
-    }
-
-    /// The algorithm of a key, and its limits now.
-    pub(crate) async fn fill(&self, key: &[u8]) -> Option<(&'static str, Reply)> {
-        let mut info = redis::cmd("RL.INFO");
-        info.arg(key);
-        let mut peek = redis::cmd("RL.PEEK");
-        peek.arg(key).arg("COST").arg(0);
-        let algorithm = reply::algorithm(&self.ask(&info).await.ok()?)?;
-        let reply = reply::read(crate::command::Verb::Peek, &self.ask(&peek).await.ok()?)?;
-        Some((algorithm, reply))
-    }
-
-    /// Deletes a key that holds limits. Returns whether there was one.
-    ///
-    /// # Errors
-    /// [`Fault::WrongType`] for a key of another type, which is left alone.
-    pub(crate) async fn delete(&self, key: &[u8]) -> std::result::Result<bool, Failure> {
-        let mut kind = redis::cmd("TYPE");
-        match self.ask(kind.arg(key)).await? {
-            Value::SimpleString(kind) if kind == "ratelimit" => {}
-            Value::SimpleString(kind) if kind == "none" => return Ok(false),
-            Value::SimpleString(_) => return Err(Fault::WrongType.into()),
-            _ => return Err(Failure::Strange),
-        }
-        let mut delete = redis::cmd("DEL");
-        match self.ask(delete.arg(key)).await? {
-            Value::Int(deleted) => Ok(deleted > 0),
-            _ => Err(Failure::Strange),
         }
     }
 

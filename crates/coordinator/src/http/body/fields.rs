@@ -16,6 +16,19 @@ const KEY_MAX: usize = 1_024;
 /// The longest id of a reservation, in bytes.
 const ID_MAX: usize = 128;
 
+/// The pattern of a duration: up to 3650d, except for a few of the longest in small units.
+macro_rules! span {
+    () => {
+        concat!(
+            "([1-9][0-9]{0,10}|[12][0-9]{11}|30[0-9]{10}|31[0-4][0-9]{9})ms",
+            "|([1-9][0-9]{0,7}|[12][0-9]{8}|30[0-9]{7}|31[0-4][0-9]{6})s?",
+            "|[1-9][0-9]{0,5}m|[1-9][0-9]{0,3}h",
+            "|([1-9][0-9]{0,2}|[12][0-9]{3}|3[0-5][0-9]{2}|36[0-4][0-9]|3650)d",
+            "|[1-9][0-9]?w",
+        )
+    };
+}
+
 /// Makes a type for each kind of field: its name in the document, and its schema.
 macro_rules! fields {
     ($($(#[$doc:meta])* $name:ident as $known:literal = $schema:tt;)*) => { $(
@@ -73,7 +86,7 @@ fields! {
             { "type": "integer", "minimum": 0, "maximum": 315_360_000 },
             {
                 "type": "string",
-                "pattern": "^(0|[1-9][0-9]{0,10}ms|[1-9][0-9]{0,7}s?|[1-9][0-9]{0,5}m|[1-9][0-9]{0,3}h|[1-9][0-9]{0,2}d|[1-9][0-9]?w)$"
+                "pattern": concat!("^(0|", span!(), ")$")
             }
         ],
         "description": "0, or a duration.",
@@ -92,7 +105,7 @@ fields! {
             { "type": "integer", "minimum": 1, "maximum": 315_360_000 },
             {
                 "type": "string",
-                "pattern": "^([1-9][0-9]{0,10}ms|[1-9][0-9]{0,7}s?|[1-9][0-9]{0,5}m|[1-9][0-9]{0,3}h|[1-9][0-9]{0,2}d|[1-9][0-9]?w)$"
+                "pattern": concat!("^(", span!(), ")$")
             }
         ],
         "description": "Seconds, or a number with a unit: 250ms, 60s, 5m, 1h, 1d, 1w; from 1ms to 3650d. A string may have decimals, such as 0.25 or 1.5h, and is rounded to the nearest millisecond.",
@@ -104,7 +117,7 @@ fields! {
             { "type": "integer", "minimum": 1, "maximum": 315_360_000 },
             {
                 "type": "string",
-                "pattern": "^([1-9][0-9]{0,10}ms|[1-9][0-9]{0,7}s?|[1-9][0-9]{0,5}m|[1-9][0-9]{0,3}h|[1-9][0-9]{0,2}d|[1-9][0-9]?w|1mo)$"
+                "pattern": concat!("^(", span!(), "|1mo)$")
             }
         ],
         "description": "A duration, or 1mo: a calendar month in UTC. A window of 1w begins on Monday, UTC.",
@@ -116,7 +129,7 @@ fields! {
             { "type": "integer", "minimum": -315_360_000, "maximum": 315_360_000 },
             {
                 "type": "string",
-                "pattern": "^-?([1-9][0-9]{0,10}ms|[1-9][0-9]{0,7}s?|[1-9][0-9]{0,5}m|[1-9][0-9]{0,3}h|[1-9][0-9]{0,2}d|[1-9][0-9]?w)$"
+                "pattern": concat!("^-?(", span!(), ")$")
             }
         ],
         "description": "How much later than the clock's own windows these begin: 8h, -30m.",
