@@ -303,7 +303,7 @@ pub(crate) const INFO: Docs = Docs {
 };
 
 pub(crate) const TOP: Docs = Docs {
-    summary: c"Returns the keys that were denied or admitted most often.",
+    summary: c"Returns the keys that were denied, admitted or held most often.",
     complexity: c"O(N*log(N)), where N is the number of keys that are counted, at most 1024",
     since: SINCE,
     arity: -1,
@@ -322,7 +322,11 @@ pub(crate) const TOP: Docs = Docs {
                             optional: true,
                             ..required(
                                 c"outcome",
-                                Kind::OneOf(&[token(c"denied", c"DENIED"), token(c"admitted", c"ADMITTED")]),
+                                Kind::OneOf(&[
+                                    token(c"denied", c"DENIED"),
+                                    token(c"admitted", c"ADMITTED"),
+                                    token(c"held", c"HELD"),
+                                ]),
                             )
                         },
                         optional(c"n", Kind::Integer, Some(c"COUNT")),

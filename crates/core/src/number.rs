@@ -44,14 +44,6 @@ pub fn duration(text: &[u8], fault: Fault) -> Result<Span> {
     span(text).filter(|span| span.ms() > 0).ok_or(fault)
 }
 
-/// Parses a duration as [`duration`] does, or 0.
-///
-/// # Errors
-/// Those of [`duration`].
-pub fn duration_or_zero(text: &[u8], fault: Fault) -> Result<Span> {
-    span(text).ok_or(fault)
-}
-
 /// Parses an offset: a duration, a negative duration, or 0. Returns milliseconds.
 ///
 /// # Errors
@@ -79,7 +71,8 @@ pub const fn power_of_ten(exponent: u8) -> Option<u64> {
     10_u64.checked_pow(exponent as u32)
 }
 
-fn span(text: &[u8]) -> Option<Span> {
+/// Parses a duration, or 0.
+pub(crate) fn span(text: &[u8]) -> Option<Span> {
     let (number, unit) = match text {
         [number @ .., b'm', b's'] => (number, 1),
         [number @ .., b'm'] => (number, 60_000),

@@ -57,7 +57,7 @@ pub struct Left {
 /// The fault of the first argument that is wrong.
 pub fn hold<W: Words + ?Sized>(words: &W) -> Result<Hold<'_>> {
     let mut at = 2;
-    let time = number::duration_or_zero(next(words, &mut at, Fault::HoldSyntax)?, Fault::Hold)?;
+    let time = number::span(next(words, &mut at, Fault::HoldSyntax)?).ok_or(Fault::Hold)?;
     let mut limits = Names::new();
     if at < words.count() && !is(words, at, b"LIMIT") {
         return Err(Fault::HoldSyntax);
@@ -113,7 +113,7 @@ fn left<W: Words + ?Sized>(words: &W, at: &mut usize) -> Result<Left> {
     let mut reset = None;
     if is(words, *at, b"RESET") {
         *at = at.saturating_add(1);
-        reset = Some(number::duration_or_zero(next(words, at, syntax)?, Fault::Reset)?);
+        reset = Some(number::span(next(words, at, syntax)?).ok_or(Fault::Reset)?);
     }
     Ok(Left { remaining, reset })
 }

@@ -118,16 +118,11 @@ fn draft<'a>(entry: &Entry<'a>, allow: Allow<'_>) -> Read<Draft<'a>> {
     }
     let given = Given::read(entry)?;
     let is_shadow = given.is_shadow()?;
-    Ok(match &given.inflight {
-        Some(most) => {
-            let measure = Measure::InFlight(most.count(Fault::Limit)?);
-            Draft { name, unit: REQUESTS, measure, is_shadow }
-        }
-        None => {
-            let (unit, measure) = (given.unit()?, Measure::Rate(given.rule(entry, allow)?));
-            Draft { name, unit, measure, is_shadow }
-        }
-    })
+    let (unit, measure) = match &given.inflight {
+        Some(most) => (REQUESTS, Measure::InFlight(most.count(Fault::Limit)?)),
+        None => (given.unit()?, Measure::Rate(given.rule(entry, allow)?)),
+    };
+    Ok(Draft { name, unit, measure, is_shadow })
 }
 
 /// The fields of one limit.

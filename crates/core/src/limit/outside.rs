@@ -25,7 +25,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::codec::future;
+use super::checked::future;
 use super::decision::{Decision, Retry, wait_ms};
 use crate::number::COUNT_MAX;
 use crate::time::At;

@@ -1,4 +1,6 @@
 //! The value of a key: what one limit has counted, in sixteen bytes and what it needs beside them.
+//!
+//! Over 300 lines: all that can be asked of a state, each for both ways in which it is stored.
 
 use super::algorithm::{AlgorithmState as _, Amendment};
 use super::decision::{Decision, Expiry};

@@ -26,7 +26,7 @@
 //! The command grammar is not here: see [`crate::grammar::quota`] and [`crate::grammar::policy_file`].
 //!
 //! - [`limit`]: one limit, [`shape`]: the limits of a quota, [`policies`]: shapes kept under a name
-//! - [`decide`]: the decision, [`effect`]: what an admission changes, [`codec`]: a quota as bytes
+//! - [`decide`]: the decision, `view`: what each limit answers, [`effect`]: what an admission changes, [`codec`]: a quota as bytes
 //! - [`reservation`]: one reservation, [`reservations`]: all of a key
 //! - [`outsides`]: holds, and what is used elsewhere
 //! - `reshape`: changing the limits of a key, `slots`: the limits that a reservation took part in,
@@ -47,6 +47,7 @@ pub mod reservations;
 mod reshape;
 pub mod shape;
 mod slots;
+pub(crate) mod view;
 
 use std::sync::Arc;
 

@@ -236,7 +236,9 @@ proptest! {
         limits.iter_mut().zip(&first).for_each(|(limit, cost)| if *cost > 0 || matches!(limit, Limit::Slots(..)) {
             limit.take(0, *cost, Some(ttl), clock);
         });
-        outsides.iter().for_each(|effect| drop(effect.apply(&mut value).unwrap()));
+        for effect in &outsides {
+            effect.apply(&mut value).unwrap();
+        }
 
         let line: Line = dice[1..].iter().map(|(dice, ms)| (costs(*dice), *ms)).collect();
         let own = costs(dice[0].0.rotate_left(13));

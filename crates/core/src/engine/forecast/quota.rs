@@ -11,12 +11,13 @@ use crate::limit::outside::{Inside as _, Outside};
 use crate::limit::rule::Rule;
 use crate::queue::claim::{Ahead, Claim, QuotaClaim};
 use crate::quota::Quota;
-use crate::quota::decide::{Demand, QuotaDecision, RateAlone, decide};
+use crate::quota::decide::{Demand, QuotaDecision, decide};
 use crate::quota::effect::Admission;
 use crate::quota::limit::{Limit, Measure};
 use crate::quota::outsides::Outsides;
 use crate::quota::reservations::Reservations;
 use crate::quota::shape::Shape;
+use crate::quota::view::RateAlone;
 use crate::time::At;
 
 /// What a request to a quota is told, beside the waiters of its line.
