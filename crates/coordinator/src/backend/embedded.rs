@@ -2,6 +2,7 @@
 
 mod joint;
 mod policies;
+mod policy_sources;
 mod room;
 mod slices;
 
@@ -20,9 +21,9 @@ use rl_core::time::Span;
 use rl_core::value::Value;
 use tokio::sync::Notify;
 
-pub(super) use self::joint::{Pinned, Pins};
-use self::policies::Sources;
+use self::policy_sources::Sources;
 use super::key_bounds::KeyBounds;
+use super::pins::Pins;
 use super::shard::{Come, Shard};
 use crate::clock::{self, Now};
 use crate::command::Command;

@@ -3,6 +3,7 @@
 
 mod embedded;
 mod key_bounds;
+mod pins;
 mod redis;
 mod shard;
 

@@ -20,8 +20,8 @@ use rl_core::time::{At, Span};
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
-use super::embedded::{Pinned, Pins};
 use super::key_bounds::KeyBounds;
+use super::pins::{Pinned, Pins};
 use crate::clock::Now;
 use crate::command::Command;
 use crate::reply::{self, Failure};

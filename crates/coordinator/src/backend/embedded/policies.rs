@@ -1,6 +1,4 @@
-//! The policies in memory: those of the file, and those that callers have set.
-//!
-//! A policy of the file is in force whatever callers set under its name: the file is the operator's.
+//! Changes of the policies in memory, and how they reach the shards.
 
 use std::sync::{Arc, MutexGuard, PoisonError};
 
@@ -9,30 +7,7 @@ use rl_core::quota::policies::Policies;
 use rl_core::quota::shape::Shape;
 
 use super::Embedded;
-
-/// All policies.
-#[derive(Debug, Default)]
-pub(super) struct Sources {
-    file: Arc<Policies>,
-    set: Policies,
-    in_force: Arc<Policies>,
-}
-
-impl Sources {
-    /// The policies of the file.
-    pub(super) fn of(file: Arc<Policies>) -> Self {
-        Self { in_force: Arc::clone(&file), file, set: Policies::new() }
-    }
-
-    /// What is in force with these policies that callers have set, or `None` if there are too many.
-    fn with(&self, set: &Policies) -> Result<Arc<Policies>> {
-        let mut all = Policies::new();
-        for (_, shape) in set.iter().chain(self.file.iter()) {
-            all.set(Arc::clone(shape))?;
-        }
-        Ok(Arc::new(all))
-    }
-}
+use super::policy_sources::{Sources, both};
 
 impl Embedded {
     fn policy_sources(&self) -> MutexGuard<'_, Sources> {
@@ -118,14 +93,4 @@ impl Embedded {
             part.wake.notify_one();
         }
     }
-}
-
-/// The new policies, and those of the old ones whose name is not used again.
-fn both(old: &Policies, new: &Policies) -> Arc<Policies> {
-    let mut both = Policies::new();
-    let goes = old.iter().filter(|(name, _)| new.get(name.as_bytes()).is_none());
-    for (_, shape) in new.iter().chain(goes) {
-        let _ = both.set(Arc::clone(shape)); // beyond the largest number of policies, old ones go at once
-    }
-    Arc::new(both)
 }

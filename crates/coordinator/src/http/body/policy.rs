@@ -28,7 +28,7 @@ pub(crate) struct PolicyBody<'a> {
 ///
 /// # Errors
 /// The first thing that is wrong.
-pub(in crate::http) fn read(name: &Name, body: &[u8]) -> Result<Arc<Shape>, Problem> {
+pub(crate) fn read(name: &Name, body: &[u8]) -> Result<Arc<Shape>, Problem> {
     let text = std::str::from_utf8(body).map_err(|_| Problem::request("the body must be UTF-8"))?;
     let PolicyBody { limits } = json::object(text, "the body")?;
     let command = [&b"RL.POLICY"[..], b"SET", name.as_bytes()];
