@@ -109,9 +109,13 @@ pub(super) struct HeldAnswer {
 
 /// How much is used elsewhere, as is known now.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "Elsewhere", deny_unknown_fields)]
-pub(super) struct ElsewhereAnswer {
-    used_elsewhere: UsedElsewhere,
+#[schemars(rename = "Synced", deny_unknown_fields)]
+pub(super) struct SyncAnswer {
+    pub(super) used_elsewhere: UsedElsewhere,
+    /// With headers: the ms until the hold that they ask for ends; 0 if they ask for none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "u64", range(max = MAX))]
+    pub(super) hold_ms: Option<u64>,
 }
 
 /// How much is used elsewhere.
@@ -181,7 +185,7 @@ pub(super) fn respond(backend: &Backend, command: &Command, answer: Answer) -> R
         Reply::Remaining(remaining) => json(status, JSON, &RemainingAnswer { remaining: *remaining }),
         Reply::Held(hold_ms) => json(status, JSON, &HeldAnswer { hold_ms: *hold_ms }),
         Reply::Elsewhere(used) => {
-            json(status, JSON, &ElsewhereAnswer { used_elsewhere: used.as_slice().into() })
+            json(status, JSON, &SyncAnswer { used_elsewhere: used.as_slice().into(), hold_ms: None })
         }
         Reply::None => {
             let problem = Problem::new(StatusCode::NOT_FOUND, "no_such_key", "there is no such key");

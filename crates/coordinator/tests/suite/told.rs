@@ -100,6 +100,93 @@ fn what_is_used_elsewhere_counts() {
 }
 
 #[test]
+fn the_headers_of_a_provider_are_passed_as_they_are() {
+    on_each("", |coordinator| {
+        let mut client = coordinator.client();
+        client
+            .v1(
+                "quota",
+                &json!({"key": "q", "reserve": "1h", "cost": {"input": 10}, "limits": [
+            {"name": "rpm", "limit": 100, "window": "1m"},
+            {"name": "input", "limit": 1000, "window": "1m", "unit": "input"},
+            {"name": "day", "limit": 1000, "window": "1d"},
+            {"name": "output", "inflight": 9}]}),
+            )
+            .status(200);
+        // `output` counts reservations, so it is told nothing. `tokens` is no limit of the key.
+        let headers = json!({
+            "Anthropic-RateLimit-Requests-Remaining": "40",
+            "anthropic-ratelimit-requests-reset": "2999-01-01T00:00:00Z",
+            "anthropic-ratelimit-input-tokens-remaining": "900",
+            "anthropic-ratelimit-output-tokens-remaining": "0",
+            "anthropic-ratelimit-tokens-remaining": "0",
+            "retry-after": "garbage",
+            "content-type": "application/json"
+        });
+        let body = |headers: &Json| json!({"key": "q", "profile": "anthropic", "headers": headers});
+        let told = client.v1("sync", &body(&headers)).status(200).json();
+        assert_eq!(told, json!({"used_elsewhere": {"input": 90, "rpm": 59}, "hold_ms": 0}));
+        let peeked = client.v1("peek", &json!({"key": "q"})).status(200).json();
+        let left: Vec<&Json> =
+            peeked["limits"].as_array().unwrap().iter().map(|limit| &limit["remaining"]).collect();
+        assert_eq!(left, [40, 900, 999, 8]);
+
+        let told = client.v1("sync", &body(&json!({"Retry-After": "30"}))).status(200).json();
+        assert_eq!(told["used_elsewhere"], json!({}));
+        is_near(&told["hold_ms"], 30);
+        let denied = client
+            .v1(
+                "quota",
+                &json!({"key": "q", "reserve": "1h", "limits": [
+            {"name": "rpm", "limit": 100, "window": "1m"}]}),
+            )
+            .status(429);
+        is_near(&denied.json()["retry_after_ms"], 30);
+        // An answer that asks for no hold lifts none.
+        for after in ["0", "-1", ""] {
+            let told = client.v1("sync", &body(&json!({"Retry-After": after}))).status(200).json();
+            assert_eq!(told["hold_ms"], 0);
+        }
+        client
+            .v1(
+                "quota",
+                &json!({"key": "q", "reserve": "1h", "limits": [
+            {"name": "rpm", "limit": 100, "window": "1m"}]}),
+            )
+            .status(429);
+
+        // A key of one limit is told what is left of the requests, and a new key is only held.
+        client.v1("slide", &slide("k")).status(200);
+        let github = json!({"x-ratelimit-remaining": "3", "x-ratelimit-reset": "99999999999"});
+        let told =
+            client.v1("sync", &json!({"key": "k", "profile": "x-ratelimit", "headers": github})).status(200);
+        assert_eq!(told.json(), json!({"used_elsewhere": 6, "hold_ms": 0}));
+        let openai = json!({"x-ratelimit-remaining-tokens": "0", "retry-after-ms": "60000"});
+        let told =
+            client.v1("sync", &json!({"key": "new", "profile": "openai", "headers": openai})).status(200);
+        is_near(&told.json()["hold_ms"], 60);
+        client.v1("slide", &slide("new")).status(429);
+
+        for wrong in [
+            json!({"key": "q", "headers": {}}),
+            json!({"key": "q", "profile": "openai"}),
+            json!({"key": "q", "headers": {}, "profile": "nobody"}),
+            json!({"key": "q", "headers": {"retry-after": 5}, "profile": "openai"}),
+            json!({"key": "q", "headers": [], "profile": "openai"}),
+            json!({"key": "", "headers": {}, "profile": "openai"}),
+            json!({"key": "q", "headers": {}, "profile": "openai", "remaining": 5}),
+        ] {
+            client.v1("sync", &wrong).problem(400, "invalid_request");
+        }
+        if let Some(redis) = &coordinator.redis {
+            redis.connect().done("SET text value");
+            let told = json!({"key": "text", "profile": "openai", "headers": {"x-ratelimit-remaining-requests": "1"}});
+            client.v1("sync", &told).problem(409, "wrong_algorithm");
+        }
+    });
+}
+
+#[test]
 fn what_is_wrong_changes_nothing() {
     on_each("", |coordinator| {
         let mut client = coordinator.client();

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use rl_core::fault::Fault;
 use rl_core::limit::Kind;
+use rl_profiles::Profile;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
@@ -139,6 +140,12 @@ fields! {
     Name as "Name" = { "type": "string", "pattern": "^[A-Za-z0-9_.:-]{1,64}$", "minLength": 1, "maxLength": 64 };
     /// The algorithm of a limit.
     Algorithm as "Algorithm" = { "type": "string", "enum": Kind::ALL.map(Kind::name) };
+    /// How a provider writes its headers.
+    ProfileName as "Profile" = {
+        "type": "string",
+        "enum": rl_profiles::names().collect::<Vec<_>>(),
+        "description": "Whose headers they are. ratelimit is RateLimit of the IETF, x-ratelimit as GitHub writes it."
+    };
     /// Whether a limit denies nobody.
     Shadow as "Shadow" = {
         "type": "boolean",
@@ -197,6 +204,16 @@ impl<'a> Lane<'a> {
             Some(text) => Ok(bytes(text)),
             None => self.0.number(Fault::Priority),
         }
+    }
+}
+
+impl ProfileName<'_> {
+    pub(super) fn read(self) -> Result<&'static Profile, Problem> {
+        let profile = self.0.text().and_then(|name| rl_profiles::profile(&name));
+        profile.ok_or_else(|| {
+            let names: Vec<&str> = rl_profiles::names().collect();
+            Problem::request(format!("profile must be one of {}", names.join(", ")))
+        })
     }
 }
 

@@ -3,12 +3,14 @@
 use std::borrow::Cow;
 
 use rl_core::fault::Fault;
+use rl_profiles::Told;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::fields::{Key, Left, Name, Reset};
-use super::json::{Raw, bytes};
+use super::fields::{Key, Left, Name, ProfileName, Reset};
+use super::json::{self, Raw, bytes};
 use super::words::Words;
+use crate::clock;
 use crate::http::problem::Problem;
 
 /// `RL.HOLD`
@@ -30,8 +32,8 @@ pub(crate) struct HoldBody<'a> {
 #[schemars(
     rename = "Sync",
     extend(
-        "dependentRequired" = { "reset": ["remaining"] },
-        "oneOf" = [{ "required": ["remaining"] }, { "required": ["limits"] }],
+        "dependentRequired" = { "reset": ["remaining"], "profile": ["headers"], "headers": ["profile"] },
+        "oneOf" = [{ "required": ["remaining"] }, { "required": ["limits"] }, { "required": ["headers"] }],
     )
 )]
 pub(crate) struct SyncBody<'a> {
@@ -48,6 +50,11 @@ pub(crate) struct SyncBody<'a> {
         })
     )]
     limits: Option<Raw<'a>>,
+    /// The headers of a provider's answer, as they came. Limits that the key does not have are ignored, and so is what is
+    /// not understood.
+    #[schemars(with = "Option<std::collections::BTreeMap<String, String>>")]
+    headers: Option<Raw<'a>>,
+    profile: Option<ProfileName<'a>>,
 }
 
 /// What is left of a limit.
@@ -80,7 +87,10 @@ impl<'a> HoldBody<'a> {
 
 impl<'a> SyncBody<'a> {
     pub(super) fn words(self) -> Result<Words<'a>, Problem> {
-        let Self { key, remaining, reset, limits } = self;
+        let Self { key, remaining, reset, limits, headers, profile } = self;
+        if headers.is_some() || profile.is_some() {
+            return Err(Problem::request("headers and profile stand together, and with key only"));
+        }
         let mut words = Words::new(key)?;
         match (remaining, limits) {
             (Some(remaining), None) => push_left(&mut words, remaining, reset)?,
@@ -99,11 +109,34 @@ impl<'a> SyncBody<'a> {
                 return Err(Problem::request("beside limits no remaining and no reset may stand"));
             }
             (None, None) => {
-                return Err(Problem::request("the body must have one of the fields remaining and limits"));
+                return Err(Problem::request(
+                    "the body must have one of the fields remaining, limits and headers",
+                ));
             }
         }
         Ok(words)
     }
+}
+
+/// Reads the headers in the body of `RL.SYNC`: the key and what they say; `None` if the body has none.
+///
+/// # Errors
+/// The first thing that is wrong. Values of headers never are.
+pub(crate) fn read_headers(body: &[u8]) -> Result<Option<(Vec<u8>, Told)>, Problem> {
+    let text = std::str::from_utf8(body).map_err(|_| Problem::request("the body must be UTF-8"))?;
+    let SyncBody { key, remaining, reset, limits, headers, profile } = json::object(text, "the body")?;
+    let (Some(headers), Some(profile)) = (headers, profile) else { return Ok(None) };
+    if remaining.is_some() || reset.is_some() || limits.is_some() {
+        return Ok(None); // `words` says what is wrong
+    }
+    let wanted = "headers must be an object of strings";
+    let header = |(name, value): (Cow<'_, str>, Raw<'_>)| {
+        let value = value.text().ok_or_else(|| Problem::request(wanted))?;
+        Ok((name.into_owned(), value.into_owned()))
+    };
+    let headers: Vec<(String, String)> =
+        headers.pairs(wanted)?.0.into_iter().map(header).collect::<Result<_, Problem>>()?;
+    Ok(Some((key.word()?.into_owned(), rl_profiles::read(profile.read()?, &headers, clock::unix_ms()))))
 }
 
 fn push_left<'a>(

@@ -89,7 +89,7 @@ fn command(verb: Verb) -> Value {
             responses.insert("200".to_owned(), answered(&["Held"]));
         }
         Verb::Sync => {
-            responses.insert("200".to_owned(), answered(&["Elsewhere"]));
+            responses.insert("200".to_owned(), answered(&["Synced"]));
         }
         Verb::Refund => {
             responses.insert("200".to_owned(), answered(&["Remaining"]));

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::http::allow::AllowAnswer;
 use crate::http::answer::{
-    DegradedAnswer, DoneAnswer, ElsewhereAnswer, HeldAnswer, LimitAnswer, QuotaAnswer, RemainingAnswer,
+    DegradedAnswer, DoneAnswer, HeldAnswer, LimitAnswer, QuotaAnswer, RemainingAnswer, SyncAnswer,
 };
 use crate::http::body::{
     CancelBody, HoldBody, ManyBody, PeekBody, PolicyBody, QuotaBody, RefundBody, RenewBody, SettleBody,
@@ -44,7 +44,7 @@ pub(super) fn schemas() -> Map<String, Value> {
     add::<PoliciesAnswer<'_>>(&mut answers);
     add::<PolicyAnswer<'_>>(&mut answers);
     add::<HeldAnswer>(&mut answers);
-    add::<ElsewhereAnswer>(&mut answers);
+    add::<SyncAnswer>(&mut answers);
     add::<AllowAnswer>(&mut answers);
     add::<ProblemBody<'_>>(&mut answers);
     let mut all = bodies.take_definitions(true);
