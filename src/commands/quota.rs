@@ -34,15 +34,6 @@ pub(crate) struct One;
 /// `RL.MQUOTA numkeys key… POLICY name… [COST unit n]… [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane]] [REPLY SHORT]`
 pub(crate) struct Many;
 
-/// How much an answer tells.
-#[derive(Clone, Copy)]
-enum Form {
-    /// Each limit, by this name.
-    Limits(Names),
-    /// `REPLY SHORT`: whether it is admitted, and when.
-    Short,
-}
-
 static CACHE: MainThreadCell<QuotaCache> = MainThreadCell::new(QuotaCache::new());
 
 impl Handler for One {
@@ -90,12 +81,12 @@ impl One {
         place: &mut Option<Reply<'_>>,
     ) -> Result<()> {
         let (reserve, wait) = (ask.reserve, ask.wait.unwrap_or_default());
-        let form = if ask.is_short { Form::Short } else { Form::Limits(Names::Plain) };
+        let is_short = ask.is_short;
         let costs = unit_costs(&ask);
         let standing = Standing::Newcomer(wait.lane);
         let finish = |host: &mut Server<'_>, asked: &[Asked<Server<'_>>], outcome: &Outcome| {
             count(host, asked, outcome, &costs, &metrics::QUOTA);
-            send(place, asked, outcome, reserve, form);
+            send(place, asked, outcome, reserve, (Names::Plain, is_short));
         };
         match one(&mut Server::new(context), key(args)?, ask, standing, finish)? {
             Turn::Answer { .. } => Ok(()),
@@ -110,10 +101,10 @@ impl One {
     fn again(context: &mut Context<'_>, args: Args<'_>, standing: Standing) -> Turn<Answer> {
         let turn = Ask::read(&args).and_then(|ask| {
             let (reserve, costs) = (ask.reserve, unit_costs(&ask));
-            let form = if ask.is_short { Form::Short } else { Form::Limits(Names::Plain) };
+            let is_short = ask.is_short;
             let finish = |host: &mut Server<'_>, asked: &[Asked<Server<'_>>], outcome: &Outcome| {
                 count(host, asked, outcome, &costs, &metrics::QUOTA);
-                keep(asked, outcome, reserve, form)
+                keep(asked, outcome, reserve, (Names::Plain, is_short))
             };
             one(&mut Server::new(context), key(args)?, ask, standing, finish)
         });
@@ -126,11 +117,11 @@ impl Many {
     fn come(context: &mut Context<'_>, args: Args<'_>, place: &mut Option<Reply<'_>>) -> Result<()> {
         let request = grammar::many(&args)?;
         let Terms { costs, reserve, wait, .. } = &request.terms;
-        let (reserve, wait, form) = (*reserve, *wait, Self::form(&request));
+        let (reserve, wait, is_short) = (*reserve, *wait, request.terms.is_short);
         let wait = wait.unwrap_or_default();
         let finish = |host: &mut Server<'_>, asked: &[Asked<Server<'_>>], outcome: &Outcome| {
             count(host, asked, outcome, costs, &metrics::MQUOTA);
-            send(place, asked, outcome, reserve, form);
+            send(place, asked, outcome, reserve, (Names::WithPolicy, is_short));
         };
         match Self::turn(context, args, &request, Standing::Newcomer(wait.lane), finish)? {
             Turn::Answer { .. } => Ok(()),
@@ -145,18 +136,14 @@ impl Many {
     fn again(context: &mut Context<'_>, args: Args<'_>, standing: Standing) -> Turn<Answer> {
         let turn = grammar::many(&args).and_then(|request| {
             let Terms { costs, reserve, .. } = &request.terms;
-            let (reserve, form) = (*reserve, Self::form(&request));
+            let (reserve, is_short) = (*reserve, request.terms.is_short);
             let finish = |host: &mut Server<'_>, asked: &[Asked<Server<'_>>], outcome: &Outcome| {
                 count(host, asked, outcome, costs, &metrics::MQUOTA);
-                keep(asked, outcome, reserve, form)
+                keep(asked, outcome, reserve, (Names::WithPolicy, is_short))
             };
             Self::turn(context, args, &request, standing, finish)
         });
         turn.unwrap_or_else(|fault| refuse(fault, &metrics::MQUOTA))
-    }
-
-    fn form(request: &grammar::ManyRequest<'_>) -> Form {
-        if request.terms.is_short { Form::Short } else { Form::Limits(Names::WithPolicy) }
     }
 
     fn turn<'a, R>(
@@ -225,27 +212,29 @@ fn send(
     asked: &[Asked<Server<'_>>],
     outcome: &Outcome,
     reserve: Option<Reserve<'_>>,
-    form: Form,
+    (names, is_short): (Names, bool),
 ) {
     let Some(place) = place.take() else { return };
     let (denied, id) = (outcome.denied(), reserve.map(|reserve| outcome.id(reserve)));
-    match form {
-        Form::Limits(names) => {
-            let rows = asked.iter().map(|asked| (&*asked.shape, &asked.decision));
-            reply(place, rows, denied, names, id);
-        }
-        Form::Short => short(place, denied, id),
+    if is_short {
+        return short(place, denied, id);
     }
+    let rows = asked.iter().map(|asked| (&*asked.shape, &asked.decision));
+    reply(place, rows, denied, names, id);
 }
 
 /// Keeps the answer until the client can be sent it.
-fn keep(asked: &[Asked<Server<'_>>], outcome: &Outcome, reserve: Option<Reserve<'_>>, form: Form) -> Answer {
+fn keep(
+    asked: &[Asked<Server<'_>>],
+    outcome: &Outcome,
+    reserve: Option<Reserve<'_>>,
+    (names, is_short): (Names, bool),
+) -> Answer {
     let id: Option<Option<Box<[u8]>>> = reserve.map(|reserve| outcome.id(reserve).map(Into::into));
     let denied = outcome.denied();
-    let names = match form {
-        Form::Limits(names) => names,
-        Form::Short => return Box::new(move |place| short(place, denied, id.as_ref().map(Option::as_deref))),
-    };
+    if is_short {
+        return Box::new(move |place| short(place, denied, id.as_ref().map(Option::as_deref)));
+    }
     let rows = asked.iter().map(|asked| (Arc::clone(&asked.shape), asked.decision.clone()));
     let rows: Vec<(Arc<Shape>, QuotaDecision)> = rows.collect();
     Box::new(move |place| {

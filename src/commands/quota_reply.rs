@@ -31,6 +31,7 @@ pub(super) fn reply<'a>(
 }
 
 /// Allowed and retry_after_ms only; with `id` also that or nil.
+#[inline(never)] // few ask for it
 pub(super) fn short(reply: Reply<'_>, denied: Option<Retry>, id: Option<Option<&[u8]>>) {
     let mut reply = reply.array(if id.is_some() { 3 } else { 2 });
     reply.integer(i64::from(denied.is_none())).integer(denied.map_or(0, Retry::reply));

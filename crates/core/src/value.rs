@@ -92,6 +92,11 @@ impl Value {
     /// # Errors
     /// [`Fault::HoldsSlide`], [`Fault::HoldsWindow`] or [`Fault::HoldsBucket`] for one limit.
     pub fn quota(&self) -> Result<&Quota> {
+        if let Self::Quota(quota) = self { Ok(quota) } else { self.no_quota() }
+    }
+
+    #[cold]
+    fn no_quota(&self) -> Result<&Quota> {
         match self {
             Self::Quota(quota) => Ok(quota),
             Self::Held(held) => Ok(&held.quota),

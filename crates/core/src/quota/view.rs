@@ -20,26 +20,43 @@ pub(super) struct View<'a> {
     pub(super) now: At,
     /// What the limits are told from outside, if it is anything.
     pub(super) outsides: Option<&'a Outsides>,
+    /// Whether limits are shadows or are told something from outside. Nearly always they are not.
+    is_special: bool,
 }
 
 impl<'a> View<'a> {
     #[inline]
     pub(super) fn new(held: Option<&'a Quota>, shape: &'a Shape, clock: At) -> Self {
         let now = held.map_or(clock, |held| held.now(clock));
-        Self { held, shape, clock, now, outsides: held.and_then(Quota::outsides) }
+        let outsides = held.and_then(Quota::outsides);
+        let is_special = outsides.is_some() || shape.has_shadows();
+        Self { held, shape, clock, now, outsides, is_special }
     }
 
     /// Decides a request for one limit.
     #[inline(always)] // as `State::decide`
     pub(super) fn row(&self, index: usize, limit: &Limit, cost: u64, ttl: Option<Span>) -> Decision {
-        if limit.is_shadow {
-            return self.row_of_shadow(index, limit, cost, ttl);
+        if self.is_special {
+            return self.row_special(index, limit, cost, ttl);
         }
-        self.row_enforced(index, limit, cost, ttl)
+        match &limit.measure {
+            Measure::Rate(rule) => self.rate(index, rule, cost),
+            Measure::InFlight(limit) => self.in_flight(*limit, ttl),
+        }
+    }
+
+    /// Does what [`Self::row`] does where limits are shadows or are told something from outside.
+    #[cold]
+    #[inline(never)]
+    fn row_special(&self, index: usize, limit: &Limit, cost: u64, ttl: Option<Span>) -> Decision {
+        if limit.is_shadow {
+            self.row_of_shadow(index, limit, cost, ttl)
+        } else {
+            self.row_enforced(index, limit, cost, ttl)
+        }
     }
 
     /// Does what [`Self::row`] does for a limit that may deny.
-    #[inline(always)] // as `State::decide`
     fn row_enforced(&self, index: usize, limit: &Limit, cost: u64, ttl: Option<Span>) -> Decision {
         if let Some(outsides) = self.outsides {
             return self.row_told(outsides, index, limit, cost, ttl);
@@ -53,8 +70,6 @@ impl<'a> View<'a> {
     /// Does what [`Self::row`] does for a limit that denies nobody.
     ///
     /// The row says by its `retry` what the limit would do.
-    #[cold]
-    #[inline(never)]
     fn row_of_shadow(&self, index: usize, limit: &Limit, cost: u64, ttl: Option<Span>) -> Decision {
         let row = self.row_enforced(index, limit, cost, ttl);
         if row.allowed {
