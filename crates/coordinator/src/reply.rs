@@ -79,6 +79,8 @@ pub(crate) enum Failure {
     NoModule,
     /// The back end is a replica.
     ReadOnly,
+    /// The keys of the command are in several slots of a cluster.
+    OtherSlots,
     /// The back end gave a reply that this program does not know.
     Strange,
 }

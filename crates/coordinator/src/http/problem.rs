@@ -116,6 +116,10 @@ impl From<Failure> for Problem {
             }
             (Some(cause), _) => cause.into(),
             (None, Failure::Fault(fault)) => fault.into(),
+            (None, Failure::OtherSlots) => {
+                let detail = "the keys must be in one slot of the cluster: give them one {tag}";
+                Self::new(StatusCode::BAD_REQUEST, "keys_in_other_slots", detail)
+            }
             (
                 None,
                 Failure::Full { .. }

@@ -32,6 +32,7 @@ mod reload;
 mod same;
 mod servers;
 mod several;
+mod several_nodes;
 mod told;
 mod waiting;
 mod watching;

@@ -248,7 +248,9 @@ fn a_token_tells_its_own_keys_only() {
     on_each(config, |coordinator| {
         let mut team = coordinator.client().with_token("a-token-for-one-team");
         let told = |key: &str| {
-            [("hold", json!({"key": key, "duration": 5})), ("sync", json!({"key": key, "remaining": 5}))]
+            let headers = json!({"key": key, "profile": "openai", "headers": {"retry-after": "60"}});
+            let left = json!({"key": key, "remaining": 5});
+            [("hold", json!({"key": key, "duration": 5})), ("sync", left), ("sync", headers)]
         };
         for (path, body) in told("other") {
             coordinator.client().v1(path, &body).problem(401, "unauthorized");

@@ -58,6 +58,7 @@ impl Embedded {
             | Failure::NotAuthenticated
             | Failure::NoModule
             | Failure::ReadOnly
+            | Failure::OtherSlots
             | Failure::Strange => failure,
         }
     }

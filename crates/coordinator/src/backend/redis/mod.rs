@@ -12,6 +12,7 @@ mod keys;
 mod policies;
 mod ready;
 mod reply;
+mod slot;
 mod source;
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};

@@ -134,6 +134,7 @@ pub(super) fn failure(error: &RedisError) -> Failure {
     match (error.kind(), code) {
         (ErrorKind::AuthenticationFailed, _) | (_, "NOAUTH" | "WRONGPASS") => Failure::NotAuthenticated,
         (_, "READONLY") => Failure::ReadOnly,
+        (_, "CROSSSLOT") => Failure::OtherSlots,
         (_, "ERR") if error.detail().is_some_and(|detail| detail.starts_with("unknown command")) => {
             Failure::NoModule
         }

@@ -23,6 +23,8 @@ use redis::{
 };
 use tokio::sync::Mutex;
 
+use super::slot;
+
 /// The default port of a sentinel.
 const SENTINEL_PORT: u16 = 26_379;
 /// How often a command is sent again to a cluster after a key has moved or a node is lost.
@@ -67,19 +69,25 @@ impl Link {
     pub(super) async fn ask(&mut self, command: &Cmd) -> RedisResult<Value> {
         match self {
             Self::Single(link) => command.query_async(link).await,
-            Self::Cluster(link) => command.query_async(link).await,
+            Self::Cluster(link) => match slot::of_several(command) {
+                Some(routing) => routed(link, command, routing).await,
+                None => command.query_async(link).await,
+            },
         }
     }
-}
 
-impl Link {
     /// Sends a command to these nodes of a cluster, or to the one server.
     pub(super) async fn route(&mut self, command: &Cmd, routing: RoutingInfo) -> RedisResult<Value> {
         match self {
             Self::Single(link) => command.query_async(link).await,
-            Self::Cluster(link) => link.route_command(command.clone(), routing).await,
+            Self::Cluster(link) => routed(link, command, routing).await,
         }
     }
+}
+
+/// Sends a command to these nodes. The client leaves a server's error inside of the value then.
+async fn routed(link: &mut ClusterConnection, command: &Cmd, routing: RoutingInfo) -> RedisResult<Value> {
+    link.route_command(command.clone(), routing).await?.extract_error()
 }
 
 impl Source {
