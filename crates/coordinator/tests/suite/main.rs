@@ -33,6 +33,7 @@ mod same;
 mod servers;
 mod several;
 mod several_nodes;
+mod several_waiting;
 mod told;
 mod waiting;
 mod watching;
