@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::fair::{Fair, Standing};
+use super::flow::{Flow, Share};
 use super::lane::Lane;
 use crate::time::{At, Span};
 
@@ -55,9 +57,11 @@ impl Stand {
 /// The waiters of one key.
 #[derive(Debug, Default)]
 pub struct Line {
-    /// Each waiter and the instant at which it joined, ordered by the lane it asked for, then by ticket. The
+    /// Each waiter of no flow and the instant at which it joined, ordered by the lane it asked for, then by ticket. The
     /// order within a lane never changes.
     waiters: BTreeMap<Rank, At>,
+    /// The flows of each lane, while any wait or owe.
+    flows: Option<Box<[Fair; 4]>>,
     /// The number of waiters by the lane they asked for.
     counts: [usize; 4],
     /// The instant at which the line must be looked at again.
@@ -67,21 +71,52 @@ pub struct Line {
 }
 
 impl Line {
-    /// Adds a waiter, behind all earlier waiters of its lane.
-    pub fn add(&mut self, stand: &Stand) {
-        if self.waiters.insert((stand.lane, stand.ticket), stand.since).is_none()
-            && let Some(count) = self.counts.get_mut(stand.lane.index())
-        {
+    /// Adds a waiter, behind all earlier waiters of its lane and flow.
+    pub fn add(&mut self, stand: &Stand, flow: Option<&Flow>) {
+        match flow {
+            Some(flow) => {
+                let fair = self.flows.get_or_insert_default().get_mut(stand.lane.index());
+                if let Some(fair) = fair {
+                    fair.add(&flow.id, stand.ticket, stand.since);
+                }
+            }
+            None => {
+                let begins = self.flows.is_some() && self.plain(stand.lane).next().is_none();
+                self.waiters.insert((stand.lane, stand.ticket), stand.since);
+                if let Some(fair) = self.fair_mut(stand.lane).filter(|_| begins) {
+                    fair.begin_plain();
+                }
+            }
+        }
+        if let Some(count) = self.counts.get_mut(stand.lane.index()) {
             *count = count.saturating_add(1);
         }
     }
 
-    /// Removes a waiter.
-    pub fn remove(&mut self, stand: &Stand) {
-        if self.waiters.remove(&(stand.lane, stand.ticket)).is_some()
-            && let Some(count) = self.counts.get_mut(stand.lane.index())
-        {
-            *count = count.saturating_sub(1);
+    /// Removes a waiter that is in the line. `took` is what it took of the share of its flow if it was served.
+    pub fn remove(&mut self, stand: &Stand, flow: Option<&Flow>, took: Option<Share>) {
+        match flow {
+            Some(flow) => {
+                if let Some(fair) = self.fair_mut(stand.lane) {
+                    fair.remove(&flow.id, stand.ticket, took);
+                }
+            }
+            None => {
+                self.waiters.remove(&(stand.lane, stand.ticket));
+                if let Some((fair, took)) = self.fair_mut(stand.lane).zip(took) {
+                    fair.serve_plain(took);
+                }
+            }
+        }
+        let Some(count) = self.counts.get_mut(stand.lane.index()) else { return };
+        *count = count.saturating_sub(1);
+        let is_left = *count == 0; // nobody is left there to whom anything is owed
+        let Some(flows) = &mut self.flows else { return };
+        if let Some(fair) = flows.get_mut(stand.lane.index()).filter(|fair| is_left || fair.is_empty()) {
+            *fair = Fair::default();
+        }
+        if flows.iter().all(Fair::is_empty) {
+            self.flows = None;
         }
     }
 
@@ -92,25 +127,37 @@ impl Line {
     }
 
     /// Returns the waiters ahead of a request that comes to `lane` at `now`: at most `most`, in order.
+    ///
+    /// `share` is what a waiter takes of the share of its flow.
     #[must_use]
-    pub fn ahead(&self, lane: Lane, now: At, aging: Option<Span>, most: usize) -> Vec<Stand> {
+    pub fn ahead(
+        &self,
+        lane: Lane,
+        now: At,
+        aging: Option<Span>,
+        most: usize,
+        share: &impl Fn(Ticket) -> Share,
+    ) -> Vec<Stand> {
         let before = |stand: &Stand| stand.lane_at(now, aging) <= lane;
-        let of = |lane: Lane| self.of(lane).take_while(before).take(most);
-        let mut ahead: Vec<Stand> = Lane::ALL.into_iter().flat_map(of).collect();
-        ahead.sort_unstable_by_key(|stand| stand.rank(now, aging));
-        ahead.truncate(most);
-        ahead
+        let lanes = Lane::ALL.map(|lane| self.of(lane, share).take_while(before).peekable());
+        merge(lanes, now, aging).take(most).collect()
     }
 
     /// Returns the waiters that a request of `lane` need not stand behind: at most `most`, in order.
+    ///
+    /// `share` is what a waiter takes of the share of its flow.
     #[must_use]
-    pub fn lower(&self, lane: Lane, now: At, aging: Option<Span>, most: usize) -> Vec<Stand> {
-        let after = |stand: &Stand| stand.lane_at(now, aging) > lane;
-        let of = |lane: Lane| self.of(lane).skip_while(|stand| !after(stand)).take(most);
-        let mut lower: Vec<Stand> = Lane::ALL.into_iter().flat_map(of).collect();
-        lower.sort_unstable_by_key(|stand| stand.rank(now, aging));
-        lower.truncate(most);
-        lower
+    pub fn lower(
+        &self,
+        lane: Lane,
+        now: At,
+        aging: Option<Span>,
+        most: usize,
+        share: &impl Fn(Ticket) -> Share,
+    ) -> Vec<Stand> {
+        let before = |stand: &Stand| stand.lane_at(now, aging) <= lane;
+        let lanes = Lane::ALL.map(|lane| self.of(lane, share).skip_while(before).peekable());
+        merge(lanes, now, aging).take(most).collect()
     }
 
     /// Returns when another waiter becomes the first by rising, if nobody joins or leaves.
@@ -136,23 +183,86 @@ impl Line {
     /// Returns the number of waiters.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.waiters.len()
+        self.counts.iter().sum()
     }
 
     /// Returns whether nobody waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.waiters.is_empty()
+        self.counts == [0; 4]
+    }
+
+    /// Returns the number of flows that wait or owe.
+    #[must_use]
+    pub fn flows(&self) -> usize {
+        self.flows.as_ref().map_or(0, |flows| flows.iter().map(Fair::len).sum())
+    }
+
+    /// Returns whether a flow waits or owes in a lane.
+    #[must_use]
+    pub fn knows(&self, lane: Lane, flow: &[u8]) -> bool {
+        self.fair(lane).is_some_and(|fair| fair.knows(flow))
+    }
+
+    /// Returns what each flow has in a lane, in no order.
+    pub fn standings(&self, lane: Lane) -> impl Iterator<Item = Standing<'_>> {
+        self.fair(lane).into_iter().flat_map(Fair::standings)
     }
 
     /// Iterates over the first waiter of each lane. The first of the line is always among them.
     fn heads(&self) -> impl Iterator<Item = Stand> {
-        Lane::ALL.into_iter().filter_map(|lane| self.of(lane).next())
+        Lane::ALL.into_iter().filter_map(|lane| {
+            let plain = self.plain(lane).next();
+            let first = match self.fair(lane) {
+                Some(fair) => fair.first(plain),
+                None => plain,
+            };
+            first.map(|(ticket, since)| Stand { lane, since, ticket })
+        })
     }
 
     /// Iterates over the waiters of one lane, in order.
-    fn of(&self, lane: Lane) -> impl Iterator<Item = Stand> {
-        let range = (lane, Ticket(0))..=(lane, Ticket(u64::MAX));
-        self.waiters.range(range).map(|(&(lane, ticket), &since)| Stand { lane, since, ticket })
+    fn of<'a>(
+        &'a self,
+        lane: Lane,
+        share: impl Fn(Ticket) -> Share + 'a,
+    ) -> impl Iterator<Item = Stand> + 'a {
+        let fair = self.fair(lane);
+        let plain = self.plain(lane);
+        let alone = fair.is_none().then(|| self.plain(lane));
+        let fair = fair.map(|fair| fair.in_order(plain, share));
+        let all = alone.into_iter().flatten().chain(fair.into_iter().flatten());
+        all.map(move |(ticket, since)| Stand { lane, since, ticket })
     }
+
+    /// Iterates over the waiters of one lane that are of no flow, in order.
+    fn plain(&self, lane: Lane) -> impl Iterator<Item = (Ticket, At)> {
+        let range = (lane, Ticket(0))..=(lane, Ticket(u64::MAX));
+        self.waiters.range(range).map(|(&(_, ticket), &since)| (ticket, since))
+    }
+
+    /// The flows of a lane, if any wait or owe there.
+    fn fair(&self, lane: Lane) -> Option<&Fair> {
+        self.flows.as_ref()?.get(lane.index()).filter(|fair| !fair.is_empty())
+    }
+
+    fn fair_mut(&mut self, lane: Lane) -> Option<&mut Fair> {
+        self.flows.as_mut()?.get_mut(lane.index()).filter(|fair| !fair.is_empty())
+    }
+}
+
+/// The waiters of all lanes in one order: at each step the first of a lane that goes before those of the others.
+fn merge<I: Iterator<Item = Stand>>(
+    mut lanes: [core::iter::Peekable<I>; 4],
+    now: At,
+    aging: Option<Span>,
+) -> impl Iterator<Item = Stand> {
+    core::iter::from_fn(move || {
+        let firsts = lanes.iter_mut().filter_map(|lane| {
+            let rank = lane.peek()?.rank(now, aging);
+            Some((rank, lane))
+        });
+        let (_, lane) = firsts.min_by_key(|(rank, _)| *rank)?;
+        lane.next()
+    })
 }

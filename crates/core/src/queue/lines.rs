@@ -14,6 +14,8 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use super::claim::{Ahead, Claims};
+use super::flow::{Flow, Position, Share};
+use super::knot;
 use super::lane::Lane;
 use super::line::{Line, Stand, Ticket};
 use super::waiter::{Place, Places, Waiter};
@@ -36,6 +38,8 @@ pub struct Lines<W> {
     last: u64,
     /// The number of waiters by the lane they asked for.
     counts: [usize; 4],
+    /// The number of flows that wait or owe, in all lanes of all lines.
+    flows: usize,
     /// The time after which a waiter rises one lane. `None` if waiters never rise.
     pub aging: Option<Span>,
 }
@@ -51,6 +55,7 @@ impl<W> Default for Lines<W> {
             looked_at: None,
             last: 0,
             counts: [0; 4],
+            flows: 0,
             aging: None,
         }
     }
@@ -78,12 +83,19 @@ impl<W> Lines<W> {
             && self.wakes.is_empty()
             && self.marked.is_empty()
             && self.counts == [0; 4]
+            && self.flows == 0
     }
 
     /// Returns the number of waiters by the lane they asked for.
     #[must_use]
     pub const fn counts(&self) -> [usize; 4] {
         self.counts
+    }
+
+    /// Returns the number of flows that wait or owe, in all lanes of all lines.
+    #[must_use]
+    pub const fn flows(&self) -> usize {
+        self.flows
     }
 
     /// Returns the line of a key, if anyone waits there.
@@ -112,13 +124,22 @@ impl<W> Lines<W> {
     }
 
     /// Adds a waiter to the line of each key that it has a claim on.
-    pub fn join(&mut self, keys: Places, claims: Claims, lane: Lane, now: At, wait: Span, what: W) -> Ticket {
+    pub fn join(
+        &mut self,
+        keys: Places,
+        claims: Claims,
+        position: impl Into<Position>,
+        now: At,
+        wait: Span,
+        what: W,
+    ) -> Ticket {
         let ticket = self.upcoming();
         self.last = ticket.0;
+        let Position { lane, flow } = position.into();
         let stand = Stand { lane, since: now, ticket };
         let deadline = now.plus(wait);
-        let waiter = Waiter { stand, deadline, keys, claims, what };
-        self.enter(&stand, waiter.places());
+        let waiter = Waiter { stand, flow, deadline, keys, claims, what };
+        self.enter(&stand, waiter.flow.as_deref(), waiter.places());
         self.deadlines.insert((deadline, ticket));
         if let Some(count) = self.counts.get_mut(lane.index()) {
             *count = count.saturating_add(1);
@@ -130,18 +151,27 @@ impl<W> Lines<W> {
     /// Adds a waiter that has left the lines of another host, behind all that are here. It keeps its lane, its deadline and
     /// the instant at which it joined.
     pub fn take_over(&mut self, waiter: Waiter<W>) -> Ticket {
-        let Waiter { stand: Stand { lane, since, .. }, deadline, keys, claims, what } = waiter;
-        self.join(keys, claims, lane, since, deadline.since(since), what)
+        let Waiter { stand: Stand { lane, since, .. }, flow, deadline, keys, claims, what } = waiter;
+        self.join(keys, claims, Position { lane, flow }, since, deadline.since(since), what)
     }
 
     /// Removes a waiter and marks its lines, because the waiters behind it may be next.
     pub fn leave(&mut self, ticket: Ticket) -> Option<Waiter<W>> {
+        self.remove(ticket, false)
+    }
+
+    /// Does what [`Lines::leave`] does for a waiter that was admitted: its flow has had what it took.
+    pub fn served(&mut self, ticket: Ticket) -> Option<Waiter<W>> {
+        self.remove(ticket, true)
+    }
+
+    fn remove(&mut self, ticket: Ticket, is_served: bool) -> Option<Waiter<W>> {
         let waiter = self.waiters.remove(&ticket)?;
         self.deadlines.remove(&(waiter.deadline, ticket));
         if let Some(count) = self.counts.get_mut(waiter.stand.lane.index()) {
             *count = count.saturating_sub(1);
         }
-        self.exit(&waiter.stand, waiter.places());
+        self.exit(&waiter, is_served);
         if self.waiters.is_empty() {
             // After the last of many waiters, give their memory back.
             debug_assert!(self.is_clear(), "something is left of a waiter");
@@ -154,32 +184,38 @@ impl<W> Lines<W> {
     /// Updates the claims of a waiter after a policy change. Returns whether it changed lines. It keeps its
     /// ticket in the new lines.
     pub fn update(&mut self, ticket: Ticket, claims: Claims) -> bool {
-        let Some(waiter) = self.waiters.get_mut(&ticket) else { return false };
+        let Some(mut waiter) = self.waiters.remove(&ticket) else { return false };
         let is_same = waiter.claims.iter().map(|(key, _)| key).eq(claims.iter().map(|(key, _)| key));
-        let left: Places = waiter.places().cloned().collect();
-        waiter.claims = claims;
         if is_same {
-            return false;
+            waiter.claims = claims;
+        } else {
+            self.exit(&waiter, false);
+            waiter.claims = claims;
+            self.enter(&waiter.stand, waiter.flow.as_deref(), waiter.places());
         }
-        let (stand, entered): (_, Places) = (waiter.stand, waiter.places().cloned().collect());
-        self.exit(&stand, left.iter());
-        self.enter(&stand, entered.iter());
-        true
+        self.waiters.insert(ticket, waiter);
+        !is_same
     }
 
-    fn enter<'a>(&mut self, stand: &Stand, places: impl Iterator<Item = &'a Place>) {
+    fn enter<'a>(&mut self, stand: &Stand, flow: Option<&Flow>, places: impl Iterator<Item = &'a Place>) {
         for place in places {
             let lines = self.lines.entry(place.db).or_default();
-            lines.entry(Arc::clone(&place.key)).or_default().add(stand);
+            let line = lines.entry(Arc::clone(&place.key)).or_default();
+            let flows = line.flows();
+            line.add(stand, flow);
+            self.flows = self.flows.saturating_add(line.flows()).saturating_sub(flows);
             self.marked.insert(place.clone());
         }
     }
 
-    fn exit<'a>(&mut self, stand: &Stand, places: impl Iterator<Item = &'a Place>) {
-        for place in places {
+    fn exit(&mut self, waiter: &Waiter<W>, is_served: bool) {
+        for place in waiter.places() {
             let Some(lines) = self.lines.get_mut(&place.db) else { continue };
             let Some(line) = lines.get_mut(&place.key) else { continue };
-            line.remove(stand);
+            let flows = line.flows();
+            let took = is_served.then(|| waiter.share(&place.key));
+            line.remove(&waiter.stand, waiter.flow.as_deref(), took);
+            self.flows = self.flows.saturating_add(line.flows()).saturating_sub(flows);
             if line.is_empty() {
                 if let Some(at) = line.wake {
                     self.wakes.remove(&(at, place.clone()));
@@ -232,12 +268,35 @@ impl<W> Lines<W> {
     }
 
     /// Returns the waiter whose turn it is in a line: the first one, if it is first in all of its lines.
+    ///
+    /// Flows may have waiters of several lines block each other. Then it is the turn of one of them, which need not be in
+    /// this line: see [`super::knot`].
     #[must_use]
     pub fn turn(&self, place: &Place, now: At) -> Option<Ticket> {
-        let head = |place: &Place| self.line(place.db, &place.key)?.head(now, self.aging);
-        let first = head(place)?.ticket;
-        let mut places = self.waiters.get(&first)?.places();
-        places.all(|place| head(place).is_some_and(|head| head.ticket == first)).then_some(first)
+        let first = self.head(place, now)?.ticket;
+        let mut blocked_by = self.blocked_by(first, now);
+        if blocked_by.next().is_none() {
+            return Some(first);
+        }
+        if self.flows == 0 {
+            return None; // all lines have one order
+        }
+        knot::breaks(
+            first,
+            |ticket| self.blocked_by(ticket, now),
+            |ticket| self.waiters.get(&ticket).map(|waiter| waiter.stand.rank(now, self.aging)),
+        )
+    }
+
+    /// The first waiter of a line.
+    fn head(&self, place: &Place, now: At) -> Option<Stand> {
+        self.line(place.db, &place.key)?.head(now, self.aging)
+    }
+
+    /// The waiters that are first, instead of this one, in lines that it is in.
+    fn blocked_by(&self, ticket: Ticket, now: At) -> impl Iterator<Item = Ticket> {
+        let places = self.waiters.get(&ticket).into_iter().flat_map(Waiter::places);
+        places.filter_map(move |place| self.head(place, now)).map(|head| head.ticket).filter(move |head| *head != ticket)
     }
 
     /// Removes the mark of a line and returns the waiter whose [`Lines::turn`] it is.
@@ -294,7 +353,7 @@ impl<W> Lines<W> {
         most: usize,
         look: impl FnOnce(&mut dyn Iterator<Item = Ahead<'_>>) -> T,
     ) -> Option<T> {
-        let stands = self.line(db, key)?.ahead(lane, now, self.aging, most);
+        let stands = self.line(db, key)?.ahead(lane, now, self.aging, most, &|ticket| self.share(ticket, key));
         let mut all = stands.iter().filter_map(|stand| self.seen(stand, key, now, false));
         (!stands.is_empty()).then(|| look(&mut all))
     }
@@ -310,11 +369,16 @@ impl<W> Lines<W> {
         look: impl FnOnce(&mut dyn Iterator<Item = Ahead<'_>>) -> T,
     ) -> Option<T> {
         let line = self.line(db, key)?;
-        let ahead = line.ahead(lane, now, self.aging, most);
-        let lower = line.lower(lane, now, self.aging, most.saturating_sub(ahead.len()));
+        let share = |ticket| self.share(ticket, key);
+        let ahead = line.ahead(lane, now, self.aging, most, &share);
+        let lower = line.lower(lane, now, self.aging, most.saturating_sub(ahead.len()), &share);
         let ahead = ahead.iter().filter_map(|stand| self.seen(stand, key, now, false));
         let mut all = ahead.chain(lower.iter().filter_map(|stand| self.seen(stand, key, now, true)));
         Some(look(&mut all))
+    }
+
+    fn share(&self, ticket: Ticket, key: &[u8]) -> Share {
+        self.get(ticket).map_or(1, |waiter| waiter.share(key))
     }
 
     fn seen(&self, stand: &Stand, key: &[u8], now: At, is_lower: bool) -> Option<Ahead<'_>> {

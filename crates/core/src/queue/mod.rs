@@ -47,6 +47,9 @@
 //! - [`mod@line`]: one line, [`lines`]: all lines, and when to look at each
 
 pub mod claim;
+mod fair;
+pub mod flow;
+mod knot;
 pub mod lane;
 pub mod line;
 pub mod lines;
@@ -54,6 +57,8 @@ pub mod wait;
 pub mod waiter;
 
 pub use self::claim::{Ahead, Claim, Claims, QuotaClaim};
+pub use self::fair::Standing as FlowStanding;
+pub use self::flow::{Flow, Position};
 pub use self::lane::Lane;
 pub use self::line::{Line, Stand, Ticket};
 pub use self::lines::Lines;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::claim::{Claim, Claims};
+use super::flow::{Flow, Share, share};
 use super::line::Stand;
 use crate::time::At;
 
@@ -25,6 +26,8 @@ pub type Places = SmallVec<[Place; 1]>;
 pub struct Waiter<W> {
     /// Its place in the order.
     pub stand: Stand,
+    /// Its flow.
+    pub flow: Option<Box<Flow>>,
     /// The instant at which it times out.
     pub deadline: At,
     /// The keys of the request.
@@ -39,6 +42,13 @@ impl<W> Waiter<W> {
     /// Iterates over the lines that it is in.
     pub fn places(&self) -> impl Iterator<Item = &Place> {
         self.claims.iter().filter_map(|(key, _)| self.keys.get(*key))
+    }
+
+    /// Returns what it takes of the share of its flow on a key.
+    #[must_use]
+    pub(super) fn share(&self, key: &[u8]) -> Share {
+        let weight = self.flow.as_ref().map_or(1, |flow| flow.weight);
+        self.claim(key).map_or(1, |claim| share(claim, weight))
     }
 
     /// Returns its claim on a key.

@@ -12,6 +12,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod flows;
 mod history;
 mod model;
 mod order;

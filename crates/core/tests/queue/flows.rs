@@ -1,0 +1,208 @@
+//! Flows share a lane by weight and by cost, whatever comes, leaves and rises; and nobody stands still.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use rl_core::grammar::limit::Request;
+use rl_core::limit::rule::Rule;
+use rl_core::limit::slide::SlideRule;
+use rl_core::queue::{Claim, Claims, Flow, Lane, Lines, Place, Position, Ticket};
+use rl_core::time::{At, Span};
+
+const FLOWS: usize = 4;
+const COST_MAX: u64 = 1_000;
+const WEIGHTS: [u16; FLOWS] = [1, 1, 3, 1_000];
+
+fn at(ms: u64) -> At {
+    At::new(ms).unwrap()
+}
+
+fn place(key: usize) -> Place {
+    Place { db: 0, key: vec![u8::try_from(key).unwrap()].into() }
+}
+
+fn claims(keys: &[usize], cost: u64) -> Claims {
+    let rule = Rule::Slide(SlideRule { limit: COST_MAX, window: Span::from_ms(1) });
+    (0..keys.len()).map(|at| (at, Claim::Limit(Request { rule, cost, wait: None }))).collect()
+}
+
+/// The first flow is the one of no name, whose weight is 1.
+fn position(lane: usize, flow: usize) -> Position {
+    let named = (flow > 0).then(|| Flow { id: Arc::from(format!("f{flow}").as_bytes()), weight: WEIGHTS[flow] });
+    Position { lane: Lane::ALL[lane], flow: named.map(Box::new) }
+}
+
+/// What is kept of a waiter: its lane, its flow and its cost.
+type Asked = (usize, usize, u64);
+
+fn join(lines: &mut Lines<Asked>, keys: &[usize], asked: Asked, now: u64) -> Ticket {
+    let (lane, flow, cost) = asked;
+    let places = keys.iter().map(|key| place(*key)).collect();
+    lines.join(places, claims(keys, cost), position(lane, flow), at(now), Span::MAX, asked)
+}
+
+/// What the flows of a lane have got.
+#[derive(Default)]
+struct Fluid {
+    /// By pair, since both wait: how much more the first has got than the second, by weight; its least and its greatest.
+    ahead: BTreeMap<(usize, usize), (f64, f64, f64)>,
+    /// The largest request that each flow has made, by weight.
+    largest: [f64; FLOWS],
+}
+
+impl Fluid {
+    fn come(&mut self, flow: usize, cost: u64) {
+        self.largest[flow] = self.largest[flow].max(cost as f64 / f64::from(WEIGHTS[flow]));
+    }
+
+    /// Pairs of which both flows wait go on; other pairs begin anew.
+    fn settle(&mut self, waits: impl Fn(usize) -> bool) {
+        self.ahead.retain(|(first, second), _| waits(*first) && waits(*second));
+        for pair in pairs().filter(|(first, second)| waits(*first) && waits(*second)) {
+            self.ahead.entry(pair).or_default();
+        }
+    }
+
+    fn serve(&mut self, flow: usize, cost: u64) {
+        let got = cost as f64 / f64::from(WEIGHTS[flow]);
+        for ((first, second), (ahead, least, most)) in &mut self.ahead {
+            if *first == flow {
+                *ahead += got;
+            } else if *second == flow {
+                *ahead -= got;
+            }
+            (*least, *most) = (least.min(*ahead), most.max(*ahead));
+            let bound = self.largest[*first] + self.largest[*second];
+            let apart = *most - *least;
+            assert!(apart <= bound * (1.0 + 1e-9) + 1e-6, "{first} and {second}: {apart}, at most {bound}");
+        }
+    }
+}
+
+fn pairs() -> impl Iterator<Item = (usize, usize)> {
+    (0..FLOWS).flat_map(|first| (first + 1..FLOWS).map(move |second| (first, second)))
+}
+
+/// A step: what happens, to which lane and flow, and the cost.
+type Step = (u8, usize, usize, u64);
+
+fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
+    let cost = prop_oneof![Just(1), Just(COST_MAX), 1..=COST_MAX];
+    prop::collection::vec((0..8_u8, 0..4_usize, 0..FLOWS, cost), 1..most)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 4 } else { 10_000 }))]
+
+    #[test]
+    fn flows_of_a_lane_get_what_a_fluid_would_give_them(steps in steps(120), aging in 0..3_u64) {
+        let mut lines = Lines::default();
+        lines.set_aging((aging > 0).then(|| Span::from_ms(aging * 7)));
+        let mut fluids: [Fluid; 4] = Default::default();
+        let mut now = 0;
+        let mut tickets: Vec<(Ticket, Asked)> = Vec::new();
+        for (kind, lane, flow, cost) in steps {
+            match kind {
+                0..=3 => {
+                    tickets.push((join(&mut lines, &[0], (lane, flow, cost), now), (lane, flow, cost)));
+                    fluids[lane].come(flow, cost);
+                }
+                4 if !tickets.is_empty() => {
+                    let (ticket, _) = tickets.remove(usize::try_from(cost).unwrap() % tickets.len());
+                    prop_assert!(lines.leave(ticket).is_some());
+                }
+                5 => now += cost,
+                _ => {
+                    if let Some(ticket) = lines.turn(&place(0), at(now)) {
+                        let (lane, flow, cost) = lines.served(ticket).unwrap().what;
+                        tickets.retain(|(other, _)| *other != ticket);
+                        fluids[lane].serve(flow, cost);
+                    }
+                }
+            }
+            for (lane, fluid) in fluids.iter_mut().enumerate() {
+                let waits = |flow| tickets.iter().any(|(_, (l, f, _))| (*l, *f) == (lane, flow));
+                fluid.settle(waits);
+            }
+            prop_assert!(lines.flows() <= 4 * (FLOWS - 1));
+        }
+        tickets.into_iter().for_each(|(ticket, _)| drop(lines.leave(ticket)));
+        prop_assert!(lines.is_clear());
+    }
+
+    #[test]
+    fn what_is_said_of_the_order_is_the_order(steps in steps(60), aging in 0..3_u64) {
+        let mut lines = Lines::default();
+        lines.set_aging((aging > 0).then(|| Span::from_ms(aging * 7)));
+        let (mut now, mut count) = (0, 0);
+        for (kind, lane, flow, cost) in steps {
+            match kind {
+                0..=4 => drop(join(&mut lines, &[0], (lane, flow, cost), now)),
+                5 => now += cost % 20,
+                _ => drop(lines.turn(&place(0), at(now)).and_then(|ticket| lines.served(ticket))),
+            }
+            count = lines.len();
+        }
+        let said = lines.line(0, &place(0).key).map(|line| {
+            let share = |ticket| u128::from(lines.get(ticket).unwrap().what.2) << 40;
+            let share = |ticket: Ticket| {
+                let (_, flow, _) = lines.get(ticket).unwrap().what;
+                share(ticket) / u128::from(WEIGHTS[flow])
+            };
+            line.ahead(Lane::Low, at(now), lines.aging, usize::MAX, &share)
+        });
+        let said: Vec<Ticket> = said.unwrap_or_default().iter().map(|stand| stand.ticket).collect();
+        prop_assert_eq!(said.len(), count);
+        for ticket in said {
+            prop_assert_eq!(lines.turn(&place(0), at(now)), Some(ticket));
+            lines.served(ticket).unwrap();
+        }
+        prop_assert!(lines.is_clear());
+    }
+
+    #[test]
+    fn somebody_can_always_go(
+        asks in prop::collection::vec((prop::collection::btree_set(0..4_usize, 1..4), 0..4_usize, 0..FLOWS, 1..=COST_MAX, 0..30_u64), 1..40),
+        aging in 0..3_u64,
+    ) {
+        let mut lines = Lines::default();
+        lines.set_aging((aging > 0).then(|| Span::from_ms(aging * 7)));
+        let mut now = 0;
+        for (keys, lane, flow, cost, pause) in asks {
+            let keys: Vec<usize> = keys.into_iter().collect();
+            join(&mut lines, &keys, (lane, flow, cost), now);
+            now += pause;
+            if pause > 20 && let Some(ticket) = (0..4).find_map(|key| lines.turn(&place(key), at(now))) {
+                lines.served(ticket).unwrap();
+            }
+        }
+        while !lines.is_empty() {
+            let turns: Vec<Option<Ticket>> = (0..4).map(|key| lines.turn(&place(key), at(now))).collect();
+            let next = turns.iter().flatten().next();
+            prop_assert!(next.is_some(), "nobody of {} goes", lines.len());
+            lines.served(*next.unwrap()).unwrap();
+        }
+        prop_assert!(lines.is_clear());
+    }
+}
+
+#[test]
+fn a_flood_does_not_stand_before_everybody() {
+    let mut lines = Lines::default();
+    (0..5_000).for_each(|_| drop(join(&mut lines, &[0], (2, 1, 1), 0)));
+    // Some of the flood is served, and then another flow comes: it is the next, and they take turns.
+    (0..100).for_each(|_| drop(lines.turn(&place(0), at(0)).and_then(|ticket| lines.served(ticket))));
+    (0..3).for_each(|_| drop(join(&mut lines, &[0], (2, 2, 3), 1)));
+    let mut order = Vec::new();
+    for _ in 0..6 {
+        let ticket = lines.turn(&place(0), at(1)).unwrap();
+        order.push(lines.served(ticket).unwrap().what.1);
+    }
+    assert_eq!(order.iter().filter(|flow| **flow == 2).count(), 3, "{order:?}");
+    assert_eq!(lines.flows(), 1, "a flow that owes nothing is forgotten");
+    while let Some(ticket) = lines.turn(&place(0), at(1)) {
+        lines.served(ticket).unwrap();
+    }
+    assert!(lines.is_clear());
+}
