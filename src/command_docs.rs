@@ -64,10 +64,21 @@ const RESERVE: Arg = optional(
     Some(c"RESERVE"),
 );
 
-/// `WAIT duration [PRIORITY lane]`
+/// `WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]`
 const WAIT: Arg = optional(
     c"wait",
-    Kind::Block(&[required(c"duration", Kind::String), optional(c"lane", Kind::String, Some(c"PRIORITY"))]),
+    Kind::Block(&[
+        required(c"duration", Kind::String),
+        optional(c"lane", Kind::String, Some(c"PRIORITY")),
+        optional(
+            c"flow",
+            Kind::Block(&[
+                required(c"id", Kind::String),
+                optional(c"weight", Kind::Integer, Some(c"WEIGHT")),
+            ]),
+            Some(c"FLOW"),
+        ),
+    ]),
     Some(c"WAIT"),
 );
 

@@ -31,9 +31,11 @@ impl Report for Sections {
 
 fn counters(section: Section<'_>) {
     metrics::each(|name, value| section.number(name, value));
-    for (name, count) in WAITING.iter().zip(waiting::counts().unwrap_or_default()) {
+    let (waiting, flows) = waiting::counts().unwrap_or_default();
+    for (name, count) in WAITING.iter().zip(waiting) {
         section.number(name, number(count));
     }
+    section.number(c"flows", number(flows));
     section.number(c"longest_wait_ms", metrics::LONGEST_WAIT_MS.get());
     section.number(c"parameter_sets", number(parameter_sets()));
     section.number(c"quota_shapes", number(shapes()));

@@ -19,6 +19,7 @@ static ALL: &[&Setting] = &[
     &MAX_WINDOW,
     &MAX_WAITERS,
     &MAX_WAITERS_PER_KEY,
+    &MAX_FLOWS,
     &LANE_AGING,
     &CL_THROTTLE,
     &NEAR_PERCENT,
@@ -64,6 +65,18 @@ static MAX_WAITERS_PER_KEY: Setting = Setting {
     shown: Shown::new(),
 };
 static WAITERS_PER_KEY: Value = Value::new();
+
+/// `rl.max-flows`: how many flows may wait or owe on this server, 0 to 10000000. One that waits in two lines counts twice.
+static MAX_FLOWS: Setting = Setting {
+    name: c"max-flows",
+    default: c"10000",
+    at_run_time: true,
+    refused: c"max-flows must be an integer from 0 to 10000000",
+    get: |main_thread| FLOWS.text(main_thread),
+    set: |main_thread, value| FLOWS.set(main_thread, value, waiters(value)),
+    shown: Shown::new(),
+};
+static FLOWS: Value = Value::new();
 
 /// `rl.lane-aging`: a waiter rises by one lane each time it has waited that long. With `off` it never does.
 static LANE_AGING: Setting = Setting {
@@ -191,6 +204,11 @@ fn waiters(value: &[u8]) -> Option<u64> {
 pub(crate) fn waiters_at_most() -> (usize, usize) {
     let count = |value: &Value| usize::try_from(value.number()).unwrap_or(usize::MAX);
     (count(&WAITERS), count(&WAITERS_PER_KEY))
+}
+
+/// How many flows may wait or owe.
+pub(crate) fn flows_at_most() -> usize {
+    usize::try_from(FLOWS.number()).unwrap_or(usize::MAX)
 }
 
 /// Whether the module has the command `CL.THROTTLE`.

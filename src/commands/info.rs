@@ -1,6 +1,7 @@
 //! `RL.INFO key`: what a key holds, for people.
 
 use rl_core::engine::Host as _;
+use rl_core::engine::peek::newcomer;
 use rl_core::engine::policy::in_force;
 use rl_core::limit::outside::Outside;
 use rl_core::limit::state::State;
@@ -21,7 +22,7 @@ use crate::sys::args::{Arg, Args};
 use crate::sys::command::Handler;
 use crate::sys::context::Context;
 use crate::sys::reply::{Map, Reply};
-use crate::waiting;
+use crate::waiting::{self, FlowOfKey};
 
 /// `RL.INFO`
 pub(crate) struct Info;
@@ -64,15 +65,37 @@ fn info(host: &Server<'_>, name: Arg<'_>, value: &Value, reply: Reply<'_>) {
         Some(wait) => place.count(wait.ms()),
         None => place.null(),
     });
+    map.field(b"newcomer_wait_ms", |place| {
+        let mut lanes = place.map(4);
+        for lane in Lane::ALL {
+            let retry = newcomer(host, name, value, lane);
+            lanes.field(lane.name().as_bytes(), |place| place.integer(retry.reply()));
+        }
+    });
+    map.field(b"flows", |place| flows(place, &waiting::flows(host.context(), name)));
     let bytes = size_of::<Value>().saturating_add(value.heap_bytes());
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
     map.count(b"reservations", count(open)).count(b"bytes", count(bytes));
 }
 
+/// What each flow has in the line: its lane, its name, how many of its requests wait and were served, its part in percent of
+/// what was served of all flows of the lane, and how long its first request has waited.
+fn flows(reply: Reply<'_>, flows: &[FlowOfKey]) {
+    let mut list = reply.array(flows.len());
+    for flow in flows {
+        list.element(|place| {
+            let mut map = place.map(6);
+            map.text(b"lane", flow.lane.name().as_bytes()).text(b"flow", &flow.id);
+            map.count(b"waiting", flow.waiting).count(b"served", flow.served);
+            map.count(b"share_percent", flow.share_percent).count(b"longest_wait_ms", flow.waits.ms());
+        });
+    }
+}
+
 /// The first fields for one limit.
 fn limit<'r>(reply: Reply<'r>, state: &State, clock: At) -> Map<'r> {
     let rule = state.rule();
-    let mut map = reply.map(11);
+    let mut map = reply.map(13);
     map.text(b"algorithm", rule.algorithm().as_bytes());
     map.field(b"parameters", |place| parameters::rule(place, &rule));
     // An excess that was taken over may be more than every client can read.
@@ -84,7 +107,7 @@ fn limit<'r>(reply: Reply<'r>, state: &State, clock: At) -> Map<'r> {
 
 /// The first fields for a key that is held and had no request yet.
 fn only_held<'r>(reply: Reply<'r>, held: &Held, clock: At) -> Map<'r> {
-    let mut map = reply.map(11);
+    let mut map = reply.map(13);
     map.text(b"algorithm", b"none").field(b"parameters", |place| drop(place.map(0)));
     map.count(b"used", 0).count(b"remaining", 0);
     let until = held.outsides().map_or(At::MIN, Outsides::end);
@@ -102,7 +125,7 @@ fn outside(map: &mut Map<'_>, told: &Outside, clock: At) {
 fn quota<'r>(reply: Reply<'r>, host: &Server<'_>, held: &Quota) -> Map<'r> {
     let (shape, clock) = (in_force(host, held), host.clock());
     let limits = shape.limits().len();
-    let mut map = reply.map(12);
+    let mut map = reply.map(14);
     map.text(b"algorithm", b"quota");
     map.field(b"policy", |place| match shape.policy() {
         Some(name) => place.text(name.as_bytes()),

@@ -29,9 +29,9 @@ use crate::sys::reply::Reply;
 use crate::waiting::{self, Answer};
 use crate::{keyspace_events, policies, top, uncounted};
 
-/// `RL.QUOTA key LIMIT… | POLICY name [COST unit n]… [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane]] [REPLY SHORT]`
+/// `RL.QUOTA key LIMIT… | POLICY name [COST unit n]… [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]] [REPLY SHORT]`
 pub(crate) struct One;
-/// `RL.MQUOTA numkeys key… POLICY name… [COST unit n]… [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane]] [REPLY SHORT]`
+/// `RL.MQUOTA numkeys key… POLICY name… [COST unit n]… [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]] [REPLY SHORT]`
 pub(crate) struct Many;
 
 static CACHE: MainThreadCell<QuotaCache> = MainThreadCell::new(QuotaCache::new());

@@ -38,7 +38,7 @@ pub(crate) fn line_of<T>(
 /// answered at once, as without `WAIT`.
 ///
 /// # Errors
-/// [`Fault::Busy`].
+/// [`Fault::Busy`], [`Fault::Flows`].
 pub(crate) fn join(
     context: &mut Context<'_>,
     reply: Reply<'_>,
@@ -50,20 +50,31 @@ pub(crate) fn join(
 ) -> Result<()> {
     let db = context.db();
     let names = || keys.clone().filter_map(|at| args.get(at));
+    let position = wait.position(&args);
     let places = with(context.main_thread(), |room| {
         let (most, per_key) = settings::waiters_at_most();
-        let mut claimed = claims.iter().filter_map(|(key, _)| names().nth(*key));
+        let claimed = claims.iter().filter_map(|(key, _)| names().nth(*key));
         let is_full = |key: Arg<'_>| room.lines.line(db, key.bytes()).map_or(0, Line::len) >= per_key;
-        let busy = room.lines.len() >= most || claimed.any(is_full);
-        (!busy).then(|| names().map(|key| room.lines.place(db, key.bytes())).collect::<Places>())
+        if room.lines.len() >= most || claimed.clone().any(is_full) {
+            return Err(Fault::Busy);
+        }
+        let new = room.lines.new_flows(&position, claimed.map(|key| (db, key.bytes())));
+        if new > 0 && room.lines.flows().saturating_add(new) > settings::flows_at_most() {
+            return Err(Fault::Flows);
+        }
+        Ok(names().map(|key| room.lines.place(db, key.bytes())).collect::<Places>())
     });
-    if places.is_none() {
+    if places.is_err() {
         metrics::BUSY.count();
     }
-    let Some((user, places)) = context.may_block().zip(places) else {
-        // The engine has asked whether it may block.
-        reply.fault(Fault::Busy);
-        return Err(Fault::Busy);
+    // The engine has asked whether it may block.
+    let joins = places.and_then(|places| Ok((context.may_block().ok_or(Fault::Busy)?, places)));
+    let (user, places) = match joins {
+        Ok(joins) => joins,
+        Err(fault) => {
+            reply.fault(fault);
+            return Err(fault);
+        }
     };
     let keep = |word| OwnedString::new(context, word);
     let words = (0..args.len()).filter_map(|at| args.get(at)).filter_map(keep).collect();
@@ -78,7 +89,7 @@ pub(crate) fn join(
     let id = client.id();
     let waiting = WaitingClient { client, request: Arc::new(request) };
     with(context.main_thread(), |room| {
-        let ticket = room.lines.join(places, claims, wait.lane, now(), wait.time, waiting);
+        let ticket = room.lines.join(places, claims, position, now(), wait.time, waiting);
         room.tickets.insert(id, ticket);
     });
     Ok(())

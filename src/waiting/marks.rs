@@ -1,8 +1,8 @@
-//! What marks a line, so that it is served, and what is told of one.
+//! What marks a line, so that it is served.
 
 use rl_core::time::Span;
 
-use super::room::{any, now, with};
+use super::room::{any, with};
 use crate::sys::args::Arg;
 use crate::sys::context::Context;
 use crate::sys::events::ServerEvent;
@@ -59,15 +59,4 @@ pub(crate) fn hear(main_thread: MainThread<'_>, event: ServerEvent) {
         | ServerEvent::Saved
         | ServerEvent::Configured => {}
     }
-}
-
-/// How many wait for a key in each lane, and how long its first waiter waits at least.
-pub(crate) fn line(context: &Context<'_>, key: Arg<'_>) -> ([usize; 4], Option<Span>) {
-    if !any() {
-        return ([0; 4], None);
-    }
-    with(context.main_thread(), |room| {
-        let line = room.lines.line(context.db(), key.bytes());
-        line.map_or(([0; 4], None), |line| (line.counts(), line.expects(now())))
-    })
 }

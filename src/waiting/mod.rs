@@ -14,6 +14,7 @@
 //! - [`join`]: how a request queues
 //! - [`marks`]: what marks a line
 //! - [`serve`]: admits waiters and ends their wait
+//! - [`told`]: what is told of a line
 //! - [`clients`]: what the server tells of a client that waits
 
 mod clients;
@@ -21,10 +22,12 @@ mod join;
 mod marks;
 mod room;
 mod serve;
+mod told;
 
 pub(crate) use self::join::{join, line_of};
-pub(crate) use self::marks::{changed, hear, line, policies_changed, set_aging, unlinked};
+pub(crate) use self::marks::{changed, hear, policies_changed, set_aging, unlinked};
 pub(crate) use self::room::{Answer, any, counts, refuse};
+pub(crate) use self::told::{FlowOfKey, flows, line};
 use crate::sys::context::Context;
 
 /// Prepares the timers, while the module loads.

@@ -124,9 +124,9 @@ pub(crate) fn any() -> bool {
     ANY.load(Relaxed)
 }
 
-/// How many wait in each lane; `None` if that cannot be told, as in the report of a crash.
-pub(crate) fn counts() -> Option<[usize; 4]> {
-    ROOM.try_lock().ok().map(|room| room.lines.counts())
+/// How many wait in each lane, and how many flows wait or owe; `None` if that cannot be told, as in the report of a crash.
+pub(crate) fn counts() -> Option<([usize; 4], usize)> {
+    ROOM.try_lock().ok().map(|room| (room.lines.counts(), room.lines.flows()))
 }
 
 impl Room {

@@ -237,6 +237,8 @@ fn peek_asks_without_taking_and_info_tells_all() {
             "elsewhere_ms",
             "waiting",
             "head_wait_ms",
+            "newcomer_wait_ms",
+            "flows",
             "reservations",
             "bytes"
         ]

@@ -71,6 +71,8 @@ fn info_is_a_map() {
         "elsewhere_ms",
         "waiting",
         "head_wait_ms",
+        "newcomer_wait_ms",
+        "flows",
         "reservations",
         "bytes",
     ];

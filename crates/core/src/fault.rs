@@ -56,17 +56,17 @@ faults! {
     /// The window or period is longer than `rl.max-window` allows.
     MaxWindow = c"ERR window or period is longer than rl.max-window allows";
     /// An argument of RL.SLIDE is not an option.
-    SlideSyntax = c"ERR syntax error, expected RL.SLIDE key limit window [COST n] [WAIT duration [PRIORITY lane]]";
+    SlideSyntax = c"ERR syntax error, expected RL.SLIDE key limit window [COST n] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]]";
     /// An argument of RL.WINDOW is not an option.
-    WindowSyntax = c"ERR syntax error, expected RL.WINDOW key limit window [OFFSET duration] [COST n] [WAIT duration [PRIORITY lane]]";
+    WindowSyntax = c"ERR syntax error, expected RL.WINDOW key limit window [OFFSET duration] [COST n] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]]";
     /// An argument of RL.BUCKET is not an option.
-    BucketSyntax = c"ERR syntax error, expected RL.BUCKET key capacity refill [period] [COST n] [WAIT duration [PRIORITY lane]]";
+    BucketSyntax = c"ERR syntax error, expected RL.BUCKET key capacity refill [period] [COST n] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]]";
     /// An argument of RL.PEEK is not an option.
     PeekSyntax = c"ERR syntax error, expected RL.PEEK key [COST n] [COST unit n ...]";
     /// An argument of RL.QUOTA is neither a limit nor an option.
-    QuotaSyntax = c"ERR syntax error, expected RL.QUOTA key POLICY name | LIMIT name limit window|INFLIGHT [UNIT unit] [SLIDE | WINDOW [OFFSET duration] | BUCKET capacity] [SHADOW] ... [COST unit n ...] [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane]] [REPLY SHORT]";
+    QuotaSyntax = c"ERR syntax error, expected RL.QUOTA key POLICY name | LIMIT name limit window|INFLIGHT [UNIT unit] [SLIDE | WINDOW [OFFSET duration] | BUCKET capacity] [SHADOW] ... [COST unit n ...] [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]] [REPLY SHORT]";
     /// An argument of RL.MQUOTA is missing or unknown.
-    ManySyntax = c"ERR syntax error, expected RL.MQUOTA numkeys key ... POLICY name ... [COST unit n ...] [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane]] [REPLY SHORT], with one policy for each key";
+    ManySyntax = c"ERR syntax error, expected RL.MQUOTA numkeys key ... POLICY name ... [COST unit n ...] [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]] [REPLY SHORT], with one policy for each key";
     /// An argument of RL.SETTLE is not a cost.
     SettleSyntax = c"ERR syntax error, expected RL.SETTLE key id [COST unit n ...]";
     /// An argument of RL.HOLD is not expected.
@@ -129,6 +129,12 @@ faults! {
     Wait = c"ERR wait must be a duration from 1ms to 3650d, such as 30, 250ms, 5m, 1h or 1d";
     /// The lane of `PRIORITY` is unknown.
     Priority = c"ERR priority must be CRITICAL, HIGH, NORMAL or LOW, or 0 to 3";
+    /// The id of a flow is empty or too long.
+    Flow = c"ERR flow must be 1 to 128 bytes";
+    /// The weight of a flow is out of bounds.
+    Weight = c"ERR weight must be an integer from 1 to 1000";
+    /// The server has the largest number of flows.
+    Flows = c"RLBUSY too many flows";
     /// The server or the key has the largest number of waiters.
     Busy = c"RLBUSY too many waiters";
     /// The user of a waiter may no longer run its command.

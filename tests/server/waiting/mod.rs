@@ -5,6 +5,7 @@ mod at_once;
 mod bounded;
 mod clients;
 mod cluster;
+mod flows;
 mod granted;
 mod hostile;
 mod idle;

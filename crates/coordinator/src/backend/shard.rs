@@ -14,7 +14,7 @@ use rl_core::engine::serve::{self, Served, Server};
 use rl_core::engine::{Standing, Turn};
 use rl_core::fault::Fault;
 use rl_core::memory::{DB, Error, Memory, Room};
-use rl_core::queue::{Lines, Ticket, Waiter};
+use rl_core::queue::{Claims, Lines, Ticket, Waiter};
 use rl_core::quota::policies::Policies;
 use rl_core::time::{At, Span};
 use smallvec::SmallVec;
@@ -28,6 +28,8 @@ use crate::reply::{self, Failure};
 
 /// How long waiters are served before others have the shard for a moment.
 const SLICE: Duration = Duration::from_millis(2);
+/// How many flows may wait or owe in a shard.
+const FLOWS_MAX: usize = 10_000;
 /// How many keys expire before others have the shard for a moment.
 const BATCH: usize = 1_000;
 
@@ -117,15 +119,25 @@ impl Shard {
             }
             Ok(Turn::Wait { claims, .. }) => claims,
         };
-        if let Err(fault) = enter() {
+        if let Err(fault) = self.has_room_for_flow(command, &claims).and_then(|()| enter()) {
             return Come::Answer(Err(fault.into()));
         }
         let (answer, told) = oneshot::channel();
         let places = command.keys().map(|key| self.memory.lines.place(DB, key)).collect();
         let (moved, pinned) = (Arc::default(), self.pins.as_ref().map(|pins| pins.pin(command)));
         let waiting = Waiting { command: Arc::clone(command), answer, moved: Arc::clone(&moved), pinned };
-        let ticket = self.memory.lines.join(places, claims, wait.lane, now.steady, wait.time, waiting);
+        let ticket =
+            self.memory.lines.join(places, claims, command.position(), now.steady, wait.time, waiting);
         Come::Waits { ticket, moved, told }
+    }
+
+    /// Checks that there may be one more flow.
+    fn has_room_for_flow(&self, command: &Command, claims: &Claims) -> Result<(), Fault> {
+        let lines = &self.memory.lines;
+        let keys = claims.iter().filter_map(|(key, _)| command.keys().nth(*key));
+        let new = lines.new_flows(&command.position(), keys.map(|key| (DB, key)));
+        let is_full = new > 0 && lines.flows().saturating_add(new) > FLOWS_MAX;
+        if is_full { Err(Fault::Flows) } else { Ok(()) }
     }
 
     fn run(&mut self, command: &Command, standing: Standing, now: Now) -> Result<Turn<Reply>, Error> {

@@ -12,7 +12,7 @@ use rl_core::grammar::Words;
 use rl_core::grammar::ask::{Ask, Limits};
 use rl_core::grammar::request::{self, Request};
 use rl_core::limit::Kind;
-use rl_core::queue::Wait;
+use rl_core::queue::{Position, Wait};
 use rl_core::time::Span;
 
 use self::words::{Read, WordList};
@@ -198,6 +198,11 @@ impl Command {
     /// How it waits if it is denied; `None` if it does not.
     pub(crate) const fn wait(&self) -> Option<Wait> {
         self.wait
+    }
+
+    /// Where it stands while it waits.
+    pub(crate) fn position(&self) -> Position {
+        self.wait.unwrap_or_default().position(self.read.borrow_owner())
     }
 
     /// Shortens its wait to `most`.

@@ -57,6 +57,9 @@ impl From<Fault> for Problem {
             Fault::Busy => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_waiters", detail(fault)).retry_after(1)
             }
+            Fault::Flows => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_flows", detail(fault)).retry_after(1)
+            }
             Fault::WrongType
             | Fault::HoldsSlide
             | Fault::HoldsWindow

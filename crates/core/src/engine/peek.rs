@@ -7,7 +7,7 @@ use super::host::{Host, Line};
 use super::policy::in_force;
 use crate::fault::{Fault, Result};
 use crate::grammar::limit::Request;
-use crate::limit::decision::Decision;
+use crate::limit::decision::{Decision, Retry};
 use crate::limit::state::State;
 use crate::queue::{Lane, QuotaClaim};
 use crate::quota::Quota;
@@ -36,8 +36,8 @@ pub enum Peeked {
 #[inline(always)] // what it returns is large
 pub fn peek<H: Host>(host: &mut H, name: H::Name, costs: &Costs<'_>) -> Result<Peeked> {
     host.read(name, |host, value| match value {
-        Some(Value::Limit(state)) => limit(host, name, state, costs).map(Peeked::Limit),
-        Some(Value::Quota(held)) => Ok(quota(host, name, held, costs)),
+        Some(Value::Limit(state)) => limit(host, name, state, costs, Lane::default()).map(Peeked::Limit),
+        Some(Value::Quota(held)) => Ok(quota(host, name, held, costs, Lane::default())),
         Some(Value::Held(held)) => {
             let asks = costs.iter().map(|(_, cost)| cost).chain([costs.of(REQUESTS)]).max();
             Ok(Peeked::Limit(held.limit().peek(asks.unwrap_or(0), host.clock())))
@@ -46,8 +46,21 @@ pub fn peek<H: Host>(host: &mut H, name: H::Name, costs: &Costs<'_>) -> Result<P
     })?
 }
 
+/// When one request that comes now to a lane, and does not wait, would be admitted.
+pub fn newcomer<H: Host>(host: &H, name: H::Name, value: &Value, lane: Lane) -> Retry {
+    let costs = Costs::default();
+    match value {
+        Value::Limit(state) => limit(host, name, state, &costs, lane).map_or(Retry::Never, |told| told.retry),
+        Value::Quota(held) => match quota(host, name, held, &costs, lane) {
+            Peeked::Quota(_, told) => told.retry(),
+            Peeked::Limit(_) | Peeked::Nothing => Retry::Now,
+        },
+        Value::Held(held) => held.limit().peek(1, host.clock()).retry,
+    }
+}
+
 #[inline(always)] // as `peek`
-fn limit<H: Host>(host: &H, name: H::Name, state: &State, costs: &Costs<'_>) -> Result<Decision> {
+fn limit<H: Host>(host: &H, name: H::Name, state: &State, costs: &Costs<'_>, lane: Lane) -> Result<Decision> {
     if costs.iter().any(|(unit, _)| unit != REQUESTS) {
         return Err(Fault::PeekSyntax); // one limit counts requests, whatever they are
     }
@@ -57,13 +70,13 @@ fn limit<H: Host>(host: &H, name: H::Name, state: &State, costs: &Costs<'_>) -> 
         let request = Request { rule: state.rule(), cost, wait: None };
         let stands = Stands::Decided(peeked);
         let tell = |line: Line<'_, '_>| forecast::limit(Some(state), line, &request, &stands, clock);
-        host.line(name, Lane::default(), tell)
+        host.line(name, lane, tell)
     });
     Ok(queued.flatten().unwrap_or(peeked))
 }
 
 #[cold]
-fn quota<H: Host>(host: &H, name: H::Name, held: &Quota, costs: &Costs<'_>) -> Peeked {
+fn quota<H: Host>(host: &H, name: H::Name, held: &Quota, costs: &Costs<'_>, lane: Lane) -> Peeked {
     let (shape, clock) = (in_force(host, held), host.clock());
     // If the quota counts reservations, the question is whether one more would be admitted.
     let (costs, ttl) = (costs.by_limit(&shape), Some(Span::from_ms(1)));
@@ -73,7 +86,7 @@ fn quota<H: Host>(host: &H, name: H::Name, held: &Quota, costs: &Costs<'_>) -> P
     let queued = (claim.takes() && host.has_waiters()).then(|| {
         let stands = Stands::Decided(peeked.clone());
         let tell = |line: Line<'_, '_>| forecast::quota(Some(held), line, &claim, stands, clock);
-        host.line(name, Lane::default(), tell)
+        host.line(name, lane, tell)
     });
     Peeked::Quota(shape, Box::new(queued.flatten().unwrap_or(peeked)))
 }

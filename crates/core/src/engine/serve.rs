@@ -186,7 +186,8 @@ fn look<S: Server>(server: &mut S, place: &Place) {
             }
             Some(Turn::Answer { admitted, reply }) => {
                 let why = if admitted { Served::Admitted } else { Served::Refused };
-                let left = |lines: &mut Lines<_>| if admitted { lines.served(ticket) } else { lines.leave(ticket) };
+                let left =
+                    |lines: &mut Lines<_>| if admitted { lines.served(ticket) } else { lines.leave(ticket) };
                 if let Some(waiter) = server.lines(left) {
                     server.answer(waiter, why, reply);
                 }

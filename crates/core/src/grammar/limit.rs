@@ -1,9 +1,9 @@
 //! The grammar of the commands on one limit, read once into a [`Request`].
 //!
 //! ```text
-//! RL.SLIDE  key limit window                    [COST n] [WAIT duration [PRIORITY lane]]
-//! RL.WINDOW key limit window [OFFSET duration]  [COST n] [WAIT duration [PRIORITY lane]]
-//! RL.BUCKET key capacity refill [period]        [COST n] [WAIT duration [PRIORITY lane]]
+//! RL.SLIDE  key limit window                    [COST n] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]]
+//! RL.WINDOW key limit window [OFFSET duration]  [COST n] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]]
+//! RL.BUCKET key capacity refill [period]        [COST n] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]]
 //! RL.PEEK   key [COST n]
 //! RL.REFUND key n
 //! ```

@@ -1,8 +1,8 @@
 //! The grammar of the quota commands.
 //!
 //! ```text
-//! RL.QUOTA  key LIMIT… | POLICY name    [COST unit n]… [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane]] [REPLY SHORT]
-//! RL.MQUOTA numkeys key… POLICY name…   [COST unit n]… [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane]] [REPLY SHORT]
+//! RL.QUOTA  key LIMIT… | POLICY name    [COST unit n]… [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]] [REPLY SHORT]
+//! RL.MQUOTA numkeys key… POLICY name…   [COST unit n]… [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]] [REPLY SHORT]
 //! RL.SETTLE key id [COST unit n]…
 //! RL.CANCEL key id
 //! RL.RENEW  key id ttl

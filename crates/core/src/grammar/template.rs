@@ -19,8 +19,10 @@ pub(super) const LIMITS_AT: usize = 2;
 
 /// Marks a gap for a cost. A fixed word has its length in that place, and no word is empty.
 const COST: u8 = 0;
-/// Marks a gap for an id.
+/// Marks a gap for the id of a reservation.
 const ID: u8 = u8::MAX;
+/// Marks a gap for the id of a flow.
+const FLOW: u8 = u8::MAX - 1;
 
 /// The words of one request, with gaps for its costs and its reservation id.
 #[derive(Debug)]
@@ -84,6 +86,9 @@ pub(super) fn fill<'a, W: Words + ?Sized>(template: &Template, words: &'a W) -> 
                 }
             }
             ID => given = Some(id(word).ok()?),
+            FLOW => {
+                id(word).ok()?; // the request says where it is
+            }
             len => {
                 let (known, behind) = rest.split_at_checked(usize::from(len))?;
                 if word != known {
@@ -132,6 +137,16 @@ impl Builder {
                     builder.keep(words.word(at.saturating_add(1))?)?;
                     at = at.saturating_add(2);
                 }
+                if is(words, at, b"FLOW") {
+                    builder.keep(words.word(at)?)?;
+                    builder.words.push(FLOW);
+                    at = at.saturating_add(2);
+                    if is(words, at, b"WEIGHT") {
+                        builder.keep(words.word(at)?)?;
+                        builder.keep(words.word(at.saturating_add(1))?)?;
+                        at = at.saturating_add(2);
+                    }
+                }
             } else if keyword.eq_ignore_ascii_case(b"RESERVE") && terms.reserve?.id.is_some() {
                 builder.keep(words.word(at)?)?; // the keyword ID
                 builder.words.push(ID);
@@ -151,7 +166,7 @@ impl Builder {
 
     /// Adds a fixed word.
     fn keep(&mut self, word: &[u8]) -> Option<()> {
-        let len = u8::try_from(word.len()).ok().filter(|len| *len != COST && *len != ID)?;
+        let len = u8::try_from(word.len()).ok().filter(|len| ![COST, ID, FLOW].contains(len))?;
         self.words.push(len);
         self.words.extend_from_slice(word);
         Some(())

@@ -98,6 +98,15 @@ impl<W> Lines<W> {
         self.flows
     }
 
+    /// Returns how many flows there would be more if a request joined the lines of these keys.
+    #[must_use]
+    pub fn new_flows<'k>(&self, position: &Position, keys: impl Iterator<Item = (i32, &'k [u8])>) -> usize {
+        let Position { lane, flow: Some(flow) } = position else { return 0 };
+        let knows =
+            |(db, key): &(i32, &[u8])| self.line(*db, key).is_some_and(|line| line.knows(*lane, &flow.id));
+        keys.filter(|key| !knows(key)).count()
+    }
+
     /// Returns the line of a key, if anyone waits there.
     #[must_use]
     pub fn line(&self, db: i32, key: &[u8]) -> Option<&Line> {
@@ -296,7 +305,10 @@ impl<W> Lines<W> {
     /// The waiters that are first, instead of this one, in lines that it is in.
     fn blocked_by(&self, ticket: Ticket, now: At) -> impl Iterator<Item = Ticket> {
         let places = self.waiters.get(&ticket).into_iter().flat_map(Waiter::places);
-        places.filter_map(move |place| self.head(place, now)).map(|head| head.ticket).filter(move |head| *head != ticket)
+        places
+            .filter_map(move |place| self.head(place, now))
+            .map(|head| head.ticket)
+            .filter(move |head| *head != ticket)
     }
 
     /// Removes the mark of a line and returns the waiter whose [`Lines::turn`] it is.
@@ -353,7 +365,8 @@ impl<W> Lines<W> {
         most: usize,
         look: impl FnOnce(&mut dyn Iterator<Item = Ahead<'_>>) -> T,
     ) -> Option<T> {
-        let stands = self.line(db, key)?.ahead(lane, now, self.aging, most, &|ticket| self.share(ticket, key));
+        let stands =
+            self.line(db, key)?.ahead(lane, now, self.aging, most, &|ticket| self.share(ticket, key));
         let mut all = stands.iter().filter_map(|stand| self.seen(stand, key, now, false));
         (!stands.is_empty()).then(|| look(&mut all))
     }

@@ -154,7 +154,7 @@ impl Server {
         let (ask, now, id) = (self.asks[caller].clone(), self.clocks(), caller.to_be_bytes());
         let keys: Vec<usize> = ask.keys.iter().map(|(key, _)| *key).collect();
         let names: Vec<&[u8]> = keys.iter().map(|key| KEYS[*key]).collect();
-        let wait = ask.wait.map(|ms| Wait { time: span(ms), lane: Lane::ALL[ask.lane] });
+        let wait = ask.wait.map(|ms| Wait { time: span(ms), lane: Lane::ALL[ask.lane], flow: None });
         let reserve = ask.ttl.map(|ttl| Reserve { ttl: span(ttl), id: Some(&id) });
         let mut costs = Costs::default();
         for (key, taken) in ask.keys.iter().filter(|(key, _)| self.specs[*key].is_quota) {

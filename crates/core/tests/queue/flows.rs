@@ -29,7 +29,8 @@ fn claims(keys: &[usize], cost: u64) -> Claims {
 
 /// The first flow is the one of no name, whose weight is 1.
 fn position(lane: usize, flow: usize) -> Position {
-    let named = (flow > 0).then(|| Flow { id: Arc::from(format!("f{flow}").as_bytes()), weight: WEIGHTS[flow] });
+    let named =
+        (flow > 0).then(|| Flow { id: Arc::from(format!("f{flow}").as_bytes()), weight: WEIGHTS[flow] });
     Position { lane: Lane::ALL[lane], flow: named.map(Box::new) }
 }
 
@@ -138,7 +139,9 @@ proptest! {
         let (mut now, mut count) = (0, 0);
         for (kind, lane, flow, cost) in steps {
             match kind {
-                0..=4 => drop(join(&mut lines, &[0], (lane, flow, cost), now)),
+                0..=4 => {
+                    join(&mut lines, &[0], (lane, flow, cost), now);
+                }
                 5 => now += cost % 20,
                 _ => drop(lines.turn(&place(0), at(now)).and_then(|ticket| lines.served(ticket))),
             }
@@ -190,10 +193,14 @@ proptest! {
 #[test]
 fn a_flood_does_not_stand_before_everybody() {
     let mut lines = Lines::default();
-    (0..5_000).for_each(|_| drop(join(&mut lines, &[0], (2, 1, 1), 0)));
+    for _ in 0..5_000 {
+        join(&mut lines, &[0], (2, 1, 1), 0);
+    }
     // Some of the flood is served, and then another flow comes: it is the next, and they take turns.
     (0..100).for_each(|_| drop(lines.turn(&place(0), at(0)).and_then(|ticket| lines.served(ticket))));
-    (0..3).for_each(|_| drop(join(&mut lines, &[0], (2, 2, 3), 1)));
+    for _ in 0..3 {
+        join(&mut lines, &[0], (2, 2, 3), 1);
+    }
     let mut order = Vec::new();
     for _ in 0..6 {
         let ticket = lines.turn(&place(0), at(1)).unwrap();

@@ -53,7 +53,7 @@ fn it_reads() {
         ("WAIT 1 PRIORITY 2", Some((1_000, Lane::Normal))),
         ("WAIT 1 PRIORITY 3", Some((1_000, Lane::Low))),
     ] {
-        let wait = wait.map(|(ms, lane)| Wait { time: span(ms), lane });
+        let wait = wait.map(|(ms, lane)| Wait { time: span(ms), lane, flow: None });
         assert_eq!(read(options), [Ok(wait); 5], "{options}");
     }
 }
@@ -132,7 +132,7 @@ proptest! {
         let text = format!("RL.WINDOW k 5 60 {}", text.join(" "));
         let request = request::window(words(&text).as_slice()).unwrap();
         let place = word.map_or(Some(Lane::Normal), |word| lane(word.as_bytes())).unwrap();
-        let wait = Wait { time: span(ms), lane: place };
+        let wait = Wait { time: span(ms), lane: place, flow: None };
         prop_assert_eq!(request.wait, parts.contains(&"WAIT").then_some(wait));
         prop_assert_eq!(request.cost, if parts.contains(&"COST") { 3 } else { 1 });
     }
@@ -149,7 +149,7 @@ proptest! {
         let text = format!("RL.QUOTA k LIMIT rpm 5 60 {}", all.join(" "));
         let words = words(&text);
         let terms = quota::quota(words.as_slice()).unwrap().terms;
-        prop_assert_eq!(terms.wait, Some(Wait { time: span(ms), lane: Lane::Low }));
+        prop_assert_eq!(terms.wait, Some(Wait { time: span(ms), lane: Lane::Low, flow: None }));
         prop_assert_eq!(terms.reserve.is_some(), parts.contains(&"RESERVE 60 ID x"));
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rl_core::engine::run::run;
 use rl_core::engine::{Standing, Turn};
 use rl_core::memory::{DB, Error, Memory, Room};
-use rl_core::queue::Lane;
+use rl_core::queue::{Lane, Line};
 use rl_core::time::At;
 use rl_core::value::Value;
 use smallvec::SmallVec;
@@ -115,7 +115,9 @@ impl Shard {
             joint.put(key, value, expires);
         }
         let line = self.memory.lines.line(DB, key);
-        let stands = line.map(|line| line.ahead(Lane::Low, now.steady, None, usize::MAX)).unwrap_or_default();
+        let ahead = |line: &Line| line.ahead(Lane::Low, now.steady, None, usize::MAX, &|_| 1);
+        let mut stands = line.map(ahead).unwrap_or_default();
+        stands.sort_unstable_by_key(|stand| stand.ticket); // a later one has a later ticket there, too
         for stand in stands {
             let Some(mut waiter) = self.memory.lines.leave(stand.ticket) else { continue };
             let moved = Arc::clone(&waiter.what.moved);

@@ -175,6 +175,21 @@ fields! {
         ],
         "description": "The lane to wait in. Upper case is accepted, too."
     };
+    /// The flow of a waiter.
+    Flow as "Flow" = {
+        "type": "string",
+        "pattern": "^[ -~]{1,128}$",
+        "minLength": 1,
+        "maxLength": 128,
+        "description": "Whose request it is. In a lane, the flows that wait share what comes free by their weights."
+    };
+    /// The weight of a flow.
+    Weight as "Weight" = {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 1_000,
+        "description": "The weight of the flow. If it is not given, it is 1."
+    };
     /// What a request is answered if it cannot be decided.
     OnErrorField as "OnError" = {
         "type": "string",
@@ -204,6 +219,12 @@ impl<'a> Lane<'a> {
             Some(text) => Ok(bytes(text)),
             None => self.0.number(Fault::Priority),
         }
+    }
+}
+
+impl<'a> Flow<'a> {
+    pub(super) fn word(self) -> Result<Word<'a>, Problem> {
+        self.0.name(Fault::Flow)
     }
 }
 

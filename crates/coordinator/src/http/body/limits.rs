@@ -7,7 +7,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::fields::{
-    Amount, Cost, Costs, Duration, Key, Lane, Offset, OnErrorField, Refill, Refunded, WindowLength,
+    Amount, Cost, Costs, Duration, Flow, Key, Lane, Offset, OnErrorField, Refill, Refunded, Weight,
+    WindowLength,
 };
 use super::json;
 use super::quota::push_costs;
@@ -17,7 +18,7 @@ use crate::http::problem::Problem;
 /// `RL.SLIDE`
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, bound(deserialize = "'de: 'a"))]
-#[schemars(rename = "Slide", extend("dependentRequired" = { "priority": ["wait"] }))]
+#[schemars(rename = "Slide", extend("dependentRequired" = { "priority": ["wait"], "flow": ["wait"], "weight": ["flow"] }))]
 struct SlideBody<'a> {
     key: Key<'a>,
     /// The most cost in any interval of the length of the window.
@@ -27,13 +28,15 @@ struct SlideBody<'a> {
     /// How long the request may wait until it is admitted.
     wait: Option<Duration<'a>>,
     priority: Option<Lane<'a>>,
+    flow: Option<Flow<'a>>,
+    weight: Option<Weight<'a>>,
     on_error: Option<OnErrorField<'a>>,
 }
 
 /// `RL.WINDOW`
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, bound(deserialize = "'de: 'a"))]
-#[schemars(rename = "Window", extend("dependentRequired" = { "priority": ["wait"] }))]
+#[schemars(rename = "Window", extend("dependentRequired" = { "priority": ["wait"], "flow": ["wait"], "weight": ["flow"] }))]
 struct WindowBody<'a> {
     key: Key<'a>,
     /// The most cost in one window.
@@ -44,13 +47,15 @@ struct WindowBody<'a> {
     /// How long the request may wait until it is admitted.
     wait: Option<Duration<'a>>,
     priority: Option<Lane<'a>>,
+    flow: Option<Flow<'a>>,
+    weight: Option<Weight<'a>>,
     on_error: Option<OnErrorField<'a>>,
 }
 
 /// `RL.BUCKET`
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, bound(deserialize = "'de: 'a"))]
-#[schemars(rename = "Bucket", extend("dependentRequired" = { "priority": ["wait"] }))]
+#[schemars(rename = "Bucket", extend("dependentRequired" = { "priority": ["wait"], "flow": ["wait"], "weight": ["flow"] }))]
 struct BucketBody<'a> {
     key: Key<'a>,
     /// The tokens of a full bucket.
@@ -62,6 +67,8 @@ struct BucketBody<'a> {
     /// How long the request may wait until it is admitted.
     wait: Option<Duration<'a>>,
     priority: Option<Lane<'a>>,
+    flow: Option<Flow<'a>>,
+    weight: Option<Weight<'a>>,
     on_error: Option<OnErrorField<'a>>,
 }
 
@@ -123,18 +130,18 @@ pub(crate) fn about(kind: Kind) -> (&'static str, &'static str, Value) {
 
 impl<'a> SlideBody<'a> {
     fn words(self) -> Result<Words<'a>, Problem> {
-        let Self { key, limit, window, cost, wait, priority, on_error } = self;
+        let Self { key, limit, window, cost, wait, priority, flow, weight, on_error } = self;
         let mut words = Words::new(key)?;
         words.push(limit.0.number(Fault::Limit)?);
         words.push(window.0.duration(Fault::Window)?);
         push_cost(&mut words, cost)?;
-        words.waiting(&Waiting { wait, priority, on_error })
+        words.waiting(&Waiting { wait, priority, flow, weight, on_error })
     }
 }
 
 impl<'a> WindowBody<'a> {
     fn words(self) -> Result<Words<'a>, Problem> {
-        let Self { key, limit, window, offset, cost, wait, priority, on_error } = self;
+        let Self { key, limit, window, offset, cost, wait, priority, flow, weight, on_error } = self;
         let mut words = Words::new(key)?;
         words.push(limit.0.number(Fault::Limit)?);
         words.push(window.0.duration(Fault::WindowOrMonth)?);
@@ -143,13 +150,13 @@ impl<'a> WindowBody<'a> {
             words.push(offset.0.duration(Fault::Offset)?);
         }
         push_cost(&mut words, cost)?;
-        words.waiting(&Waiting { wait, priority, on_error })
+        words.waiting(&Waiting { wait, priority, flow, weight, on_error })
     }
 }
 
 impl<'a> BucketBody<'a> {
     fn words(self) -> Result<Words<'a>, Problem> {
-        let Self { key, capacity, refill, period, cost, wait, priority, on_error } = self;
+        let Self { key, capacity, refill, period, cost, wait, priority, flow, weight, on_error } = self;
         let mut words = Words::new(key)?;
         words.push(capacity.0.number(Fault::Capacity)?);
         words.push(refill.0.number(Fault::Refill)?);
@@ -157,7 +164,7 @@ impl<'a> BucketBody<'a> {
             words.push(period.0.duration(Fault::Period)?);
         }
         push_cost(&mut words, cost)?;
-        words.waiting(&Waiting { wait, priority, on_error })
+        words.waiting(&Waiting { wait, priority, flow, weight, on_error })
     }
 }
 

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use smallvec::smallvec;
 
-use super::fields::{Costs, Duration, Id, Key, Lane, Name, OnErrorField};
+use super::fields::{Costs, Duration, Flow, Id, Key, Lane, Name, OnErrorField, Weight};
 use super::json::Raw;
 use super::quota::{REQUESTS, push_costs, push_reserve};
 use super::words::{Waiting, Words};
@@ -18,7 +18,7 @@ use crate::http::problem::Problem;
 #[serde(deny_unknown_fields, bound(deserialize = "'de: 'a"))]
 #[schemars(
     rename = "ManyQuotas",
-    extend("dependentRequired" = { "priority": ["wait"], "id": ["reserve"] })
+    extend("dependentRequired" = { "priority": ["wait"], "flow": ["wait"], "weight": ["flow"], "id": ["reserve"] })
 )]
 pub(crate) struct ManyBody<'a> {
     /// No key may be there twice.
@@ -31,6 +31,8 @@ pub(crate) struct ManyBody<'a> {
     /// How long the request may wait until it is admitted.
     wait: Option<Duration<'a>>,
     priority: Option<Lane<'a>>,
+    flow: Option<Flow<'a>>,
+    weight: Option<Weight<'a>>,
     on_error: Option<OnErrorField<'a>>,
 }
 
@@ -46,7 +48,7 @@ struct KeyBody<'a> {
 
 impl<'a> ManyBody<'a> {
     pub(super) fn words(self) -> Result<Words<'a>, Problem> {
-        let Self { keys, cost, reserve, id, wait, priority, on_error } = self;
+        let Self { keys, cost, reserve, id, wait, priority, flow, weight, on_error } = self;
         let keys: Vec<KeyBody<'a>> = keys.objects("keys must be a list of objects", "a key")?;
         if !(1..=rl_core::grammar::quota::KEYS_MAX).contains(&keys.len()) {
             return Err(Problem::request("keys must have 1 to 16 elements"));
@@ -62,6 +64,6 @@ impl<'a> ManyBody<'a> {
         }
         push_costs(&mut words, cost, REQUESTS)?;
         push_reserve(&mut words, reserve, id)?;
-        words.waiting(&Waiting { wait, priority, on_error })
+        words.waiting(&Waiting { wait, priority, flow, weight, on_error })
     }
 }

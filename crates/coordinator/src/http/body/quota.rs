@@ -4,7 +4,7 @@ use rl_core::fault::Fault;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::fields::{Costs, Duration, Id, Key, Lane, Name, OnErrorField};
+use super::fields::{Costs, Duration, Flow, Id, Key, Lane, Name, OnErrorField, Weight};
 use super::json::{Raw, bytes};
 use super::quota_limit::LimitBody;
 use super::words::{Waiting, Words};
@@ -21,7 +21,7 @@ pub(super) const REQUESTS: Option<&str> = Some("requests");
 #[schemars(
     rename = "Quota",
     extend(
-        "dependentRequired" = { "priority": ["wait"], "id": ["reserve"] },
+        "dependentRequired" = { "priority": ["wait"], "flow": ["wait"], "weight": ["flow"], "id": ["reserve"] },
         "oneOf" = [{ "required": ["policy"] }, { "required": ["limits"] }],
     )
 )]
@@ -39,6 +39,8 @@ pub(crate) struct QuotaBody<'a> {
     /// How long the request may wait until it is admitted.
     wait: Option<Duration<'a>>,
     priority: Option<Lane<'a>>,
+    flow: Option<Flow<'a>>,
+    weight: Option<Weight<'a>>,
     on_error: Option<OnErrorField<'a>>,
 }
 
@@ -73,7 +75,7 @@ pub(crate) struct RenewBody<'a> {
 
 impl<'a> QuotaBody<'a> {
     pub(super) fn words(self) -> Result<Words<'a>, Problem> {
-        let Self { key, policy, limits, cost, reserve, id, wait, priority, on_error } = self;
+        let Self { key, policy, limits, cost, reserve, id, wait, priority, flow, weight, on_error } = self;
         let mut words = Words::new(key)?;
         match (policy, limits) {
             (Some(policy), None) => {
@@ -87,7 +89,7 @@ impl<'a> QuotaBody<'a> {
         }
         push_costs(&mut words, cost, REQUESTS)?;
         push_reserve(&mut words, reserve, id)?;
-        words.waiting(&Waiting { wait, priority, on_error })
+        words.waiting(&Waiting { wait, priority, flow, weight, on_error })
     }
 }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use rl_core::fault::Fault;
 use smallvec::{SmallVec, smallvec};
 
-use super::fields::{Duration, Key, Lane, OnErrorField};
+use super::fields::{Duration, Flow, Key, Lane, OnErrorField, Weight};
 use super::json::Word;
 use crate::http::problem::Problem;
 use crate::on_error::OnError;
@@ -25,6 +25,8 @@ pub(super) struct Words<'a> {
 pub(super) struct Waiting<'a> {
     pub(super) wait: Option<Duration<'a>>,
     pub(super) priority: Option<Lane<'a>>,
+    pub(super) flow: Option<Flow<'a>>,
+    pub(super) weight: Option<Weight<'a>>,
     pub(super) on_error: Option<OnErrorField<'a>>,
 }
 
@@ -44,12 +46,12 @@ impl<'a> Words<'a> {
         self.push(Cow::Borrowed(keyword.as_bytes()));
     }
 
-    /// Adds how long the request waits, and in which lane.
+    /// Adds how long the request waits, in which lane, and in which flow.
     ///
     /// # Errors
     /// The first field that is wrong.
     pub(super) fn waiting(mut self, waiting: &Waiting<'a>) -> Result<Self, Problem> {
-        let Waiting { wait, priority, on_error } = waiting;
+        let Waiting { wait, priority, flow, weight, on_error } = waiting;
         if let Some(time) = wait {
             self.wait.push(Cow::Borrowed(b"WAIT"));
             self.wait.push(time.0.duration(Fault::Wait)?);
@@ -60,6 +62,20 @@ impl<'a> Words<'a> {
             }
             self.wait.push(Cow::Borrowed(b"PRIORITY"));
             self.wait.push(lane.word()?);
+        }
+        if let Some(flow) = flow {
+            if wait.is_none() {
+                return Err(Problem::request("flow may stand with wait only"));
+            }
+            self.wait.push(Cow::Borrowed(b"FLOW"));
+            self.wait.push(flow.word()?);
+        }
+        if let Some(weight) = weight {
+            if flow.is_none() {
+                return Err(Problem::request("weight may stand with flow only"));
+            }
+            self.wait.push(Cow::Borrowed(b"WEIGHT"));
+            self.wait.push(weight.0.number(Fault::Weight)?);
         }
         self.on_error = on_error.map(OnErrorField::read).transpose()?;
         Ok(self)

@@ -120,7 +120,7 @@ impl Ask {
     /// Lends it as the engine takes it, with its keys.
     pub(crate) fn with<T>(&self, run: impl FnOnce(&[&[u8]], &Request<'_>) -> T) -> T {
         let names: Vec<&[u8]> = self.keys.iter().map(|key| KEYS[*key]).collect();
-        let wait = self.wait.map(|ms| Wait { time: span(ms), lane: self.lane() });
+        let wait = self.wait.map(|ms| Wait { time: span(ms), lane: self.lane(), flow: None });
         let reserve = self.ttl().map(|ttl| Reserve { ttl: span(ttl), id: self.id() });
         let request = match &self.what {
             What::Limit { rule, cost } => Request::Limit(limit::Request { rule: *rule, cost: *cost, wait }),
