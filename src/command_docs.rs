@@ -162,6 +162,26 @@ pub(crate) const MQUOTA: Docs = Docs {
     ],
 };
 
+pub(crate) const FIRST: Docs = Docs {
+    summary: c"Admits a request at the first key, in the order given, whose policy admits it.",
+    complexity: c"O(N) for N limits of all keys together, as RL.QUOTA",
+    since: SINCE,
+    arity: -5,
+    keys: Keys::Counted,
+    key: RW | ACCESS | UPDATE,
+    args: &[
+        after(
+            c"policies",
+            Kind::Block(&[Arg { multiple: true, ..required(c"policy", Kind::String) }]),
+            c"POLICY",
+        ),
+        COSTS,
+        RESERVE,
+        WAIT,
+        REPLY,
+    ],
+};
+
 pub(crate) const SETTLE: Docs = Docs {
     summary: c"Charges what was really used in place of what was reserved.",
     complexity: c"O(log(M)) for M reservations; O(N) for a sliding window with N past requests",

@@ -76,6 +76,7 @@ impl Calls {
 static LIMITS: [Decisions; Kind::ALL.len()] = [const { Decisions::new() }; Kind::ALL.len()];
 pub(crate) static QUOTA: Decisions = Decisions::new();
 pub(crate) static MQUOTA: Decisions = Decisions::new();
+pub(crate) static FIRST: Decisions = Decisions::new();
 pub(crate) static THROTTLE: Decisions = Decisions::new();
 /// Requests with the id of an open reservation. They were answered again and charged nothing.
 pub(crate) static REPEATED: Counter = Counter::new();
@@ -125,6 +126,9 @@ static FIELDS: &[(&CStr, &Counter)] = &[
     (c"mquota_admitted", &MQUOTA.admitted),
     (c"mquota_denied", &MQUOTA.denied),
     (c"mquota_errors", &MQUOTA.errors),
+    (c"first_admitted", &FIRST.admitted),
+    (c"first_denied", &FIRST.denied),
+    (c"first_errors", &FIRST.errors),
     (c"cl_throttle_admitted", &THROTTLE.admitted),
     (c"cl_throttle_denied", &THROTTLE.denied),
     (c"cl_throttle_errors", &THROTTLE.errors),

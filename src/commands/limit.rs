@@ -21,7 +21,7 @@ use crate::sys::command::Handler;
 use crate::sys::context::Context;
 use crate::sys::main_thread::MainThreadCell;
 use crate::sys::reply::Reply;
-use crate::waiting::{self, Answer};
+use crate::waiting::{self, Answer, Queues};
 use crate::{keyspace_events, top};
 
 /// The command of the algorithm with the rule `A`. The words after the key are the algorithm's own:
@@ -83,7 +83,8 @@ fn ask<A: Algorithm + Into<Rule>>(
         }
         Turn::Wait { claims, .. } => {
             let Some(place) = place.take() else { return Ok(()) };
-            waiting::join(context, place, args, 1..2, wait, claims, again::<A>)
+            let queues = Queues { keys: 1..2, wait, is_any: false, claims, again: again::<A> };
+            waiting::join(context, place, args, queues)
         }
     }
 }
@@ -97,10 +98,10 @@ fn again<A: Algorithm + Into<Rule>>(
     let turn = Limit::<A>::read(&args).and_then(|request| {
         Ok(match turn(&mut Server::new(context), key(args)?, &request, standing)? {
             Turn::Wait { after, claims } => Turn::Wait { after, claims },
-            Turn::Answer { admitted, reply: decision } => {
+            Turn::Answer { admitted, reply: decision, .. } => {
                 count(context, args.get(1), Limit::<A>::COUNT, &decision, request.cost);
                 let reply: Answer = Box::new(move |place| reply(place, &decision));
-                Turn::Answer { admitted, reply }
+                Turn::answer(admitted, reply)
             }
         })
     });

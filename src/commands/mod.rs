@@ -3,6 +3,7 @@
 mod answer;
 mod apply;
 mod file_check;
+mod first;
 mod info;
 mod kinds;
 mod limit;
@@ -51,6 +52,10 @@ static OTHERS: &[Command] = &[
     Command {
         flags: c"write deny-oom fast blocking getkeys-api",
         ..decides(c"RL.MQUOTA", entry_with_keys::<quota::Many>(), docs::MQUOTA)
+    },
+    Command {
+        flags: c"write deny-oom fast blocking getkeys-api",
+        ..decides(c"RL.FIRST", entry_with_keys::<first::First>(), docs::FIRST)
     },
     gives_back(c"RL.SETTLE", entry::<reservation::Settle>(), docs::SETTLE),
     gives_back(c"RL.CANCEL", entry::<reservation::Cancel>(), docs::CANCEL),

@@ -17,7 +17,7 @@ use rl_core::quota::decide::QuotaDecision;
 use rl_core::quota::shape::Shape;
 
 use super::answer::{come, key};
-use super::quota_reply::{Names, reply, short};
+use super::quota_reply::{Form, Names, reply, short};
 use crate::command_docs as docs;
 use crate::host::Server;
 use crate::metrics::{self, Decisions};
@@ -26,7 +26,7 @@ use crate::sys::command::{FindsKeys, Handler};
 use crate::sys::context::Context;
 use crate::sys::main_thread::MainThreadCell;
 use crate::sys::reply::Reply;
-use crate::waiting::{self, Answer};
+use crate::waiting::{self, Answer, Queues};
 use crate::{keyspace_events, policies, top, uncounted};
 
 /// `RL.QUOTA key LIMIT… | POLICY name [COST unit n]… [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]] [REPLY SHORT]`
@@ -88,13 +88,14 @@ impl One {
         let standing = Standing::Newcomer(wait.lane);
         let finish = |host: &mut Server<'_>, asked: &[Asked<Server<'_>>], outcome: &Outcome| {
             count(host, asked, outcome, &costs, &metrics::QUOTA);
-            send(place, asked, outcome, reserve, (Names::Plain, is_short));
+            send(place, asked, outcome, reserve, Form { names: Names::Plain, is_short, index: None });
         };
         match one(&mut Server::new(context), key(args)?, ask, standing, finish) {
             Ok(Turn::Answer { .. }) => Ok(()),
             Ok(Turn::Wait { claims, .. }) => {
                 let Some(place) = place.take() else { return Ok(()) };
-                waiting::join(context, place, args, 1..2, wait, claims, Self::again)
+                let queues = Queues { keys: 1..2, wait, is_any: false, claims, again: Self::again };
+                waiting::join(context, place, args, queues)
             }
             Err(fault) => Err(fault),
         }
@@ -107,7 +108,7 @@ impl One {
             let is_short = ask.is_short;
             let finish = |host: &mut Server<'_>, asked: &[Asked<Server<'_>>], outcome: &Outcome| {
                 count(host, asked, outcome, &costs, &metrics::QUOTA);
-                keep(asked, outcome, reserve, (Names::Plain, is_short))
+                keep(asked, outcome, reserve, Form { names: Names::Plain, is_short, index: None })
             };
             one(&mut Server::new(context), key(args)?, ask, standing, finish)
         });
@@ -124,13 +125,14 @@ impl Many {
         let wait = wait.unwrap_or_default();
         let finish = |host: &mut Server<'_>, asked: &[Asked<Server<'_>>], outcome: &Outcome| {
             count(host, asked, outcome, costs, &metrics::MQUOTA);
-            send(place, asked, outcome, reserve, (Names::WithPolicy, is_short));
+            send(place, asked, outcome, reserve, Form { names: Names::WithPolicy, is_short, index: None });
         };
         match Self::turn(context, args, &request, Standing::Newcomer(wait.lane), finish)? {
             Turn::Answer { .. } => Ok(()),
             Turn::Wait { claims, .. } => {
                 let Some(place) = place.take() else { return Ok(()) };
-                waiting::join(context, place, args, request.keys, wait, claims, Self::again)
+                let queues = Queues { keys: request.keys, wait, is_any: false, claims, again: Self::again };
+                waiting::join(context, place, args, queues)
             }
         }
     }
@@ -142,7 +144,7 @@ impl Many {
             let (reserve, is_short) = (*reserve, request.terms.is_short);
             let finish = |host: &mut Server<'_>, asked: &[Asked<Server<'_>>], outcome: &Outcome| {
                 count(host, asked, outcome, costs, &metrics::MQUOTA);
-                keep(asked, outcome, reserve, (Names::WithPolicy, is_short))
+                keep(asked, outcome, reserve, Form { names: Names::WithPolicy, is_short, index: None })
             };
             Self::turn(context, args, &request, standing, finish)
         });
@@ -175,7 +177,7 @@ fn unit_costs<'w>(ask: &Ask<'w>) -> Costs<'w> {
 /// Counts a decision, for all and for its keys, and tells subscribers of it. A denied request is denied by the keys that do
 /// not admit it.
 #[inline(always)] // nearly always there are no costs to check
-fn count(
+pub(super) fn count(
     host: &mut Server<'_>,
     asked: &[Asked<Server<'_>>],
     outcome: &Outcome,
@@ -210,43 +212,43 @@ fn would_deny(asked: &Asked<Server<'_>>) -> bool {
 
 /// Sends the answer.
 #[inline(always)] // how many keys there are is known where it is called
-fn send(
+pub(super) fn send(
     place: &mut Option<Reply<'_>>,
     asked: &[Asked<Server<'_>>],
     outcome: &Outcome,
     reserve: Option<Reserve<'_>>,
-    (names, is_short): (Names, bool),
+    form: Form,
 ) {
     let Some(place) = place.take() else { return };
     let (denied, id) = (outcome.denied(), reserve.map(|reserve| outcome.id(reserve)));
-    if is_short {
-        return short(place, denied, id);
+    if form.is_short {
+        return short(place, denied, id, form.index);
     }
     let rows = asked.iter().map(|asked| (&*asked.shape, &asked.decision));
-    reply(place, rows, denied, names, id);
+    reply(place, rows, denied, form, id);
 }
 
 /// Keeps the answer until the client can be sent it.
-fn keep(
+pub(super) fn keep(
     asked: &[Asked<Server<'_>>],
     outcome: &Outcome,
     reserve: Option<Reserve<'_>>,
-    (names, is_short): (Names, bool),
+    form: Form,
 ) -> Answer {
     let id: Option<Option<Box<[u8]>>> = reserve.map(|reserve| outcome.id(reserve).map(Into::into));
     let denied = outcome.denied();
-    if is_short {
-        return Box::new(move |place| short(place, denied, id.as_ref().map(Option::as_deref)));
+    if form.is_short {
+        return Box::new(move |place| short(place, denied, id.as_ref().map(Option::as_deref), form.index));
     }
     let rows = asked.iter().map(|asked| (Arc::clone(&asked.shape), asked.decision.clone()));
     let rows: Vec<(Arc<Shape>, QuotaDecision)> = rows.collect();
     Box::new(move |place| {
         let rows = rows.iter().map(|(shape, decision)| (&**shape, decision));
-        reply(place, rows, denied, names, id.as_ref().map(Option::as_deref));
+        reply(place, rows, denied, form, id.as_ref().map(Option::as_deref));
     })
 }
 
-fn refuse(fault: Fault, count: &Decisions) -> Turn<Answer> {
+pub(super) fn refuse(fault: Fault, count: &Decisions) -> Turn<Answer> {
     count.errors.count();
     waiting::refuse(fault)
 }

@@ -15,27 +15,49 @@ pub(crate) enum Names {
     WithPolicy,
 }
 
-/// Allowed, retry_after_ms, what blocks, a row for each limit; with `id` also that or nil. `denied` is when a request
-/// that is denied will be admitted.
+/// What is in a reply.
+#[derive(Clone, Copy)]
+pub(super) struct Form {
+    pub(super) names: Names,
+    /// Whether it tells only whether the request is admitted, and when.
+    pub(super) is_short: bool,
+    /// The index of the key that admits, or -1, if the request asked for the first of several.
+    pub(super) index: Option<i64>,
+}
+
+/// Allowed, retry_after_ms, what blocks, a row for each limit; with `id` also that or nil; with an index also that. `denied`
+/// is when a request that is denied will be admitted.
 #[inline(always)] // as `send`
 pub(super) fn reply<'a>(
     reply: Reply<'_>,
     answers: impl Iterator<Item = (&'a Shape, &'a QuotaDecision)> + Clone,
     denied: Option<Retry>,
-    names: Names,
+    form: Form,
     id: Option<Option<&[u8]>>,
 ) {
-    let mut reply = reply.array(if id.is_some() { 5 } else { 4 });
-    limits(&mut reply, answers, denied, names);
+    let mut reply = reply.array(elements(4, id, form.index));
+    limits(&mut reply, answers, denied, form.names);
     reservation(&mut reply, id);
+    if let Some(index) = form.index {
+        reply.integer(index);
+    }
 }
 
-/// Allowed and retry_after_ms only; with `id` also that or nil.
+/// Allowed and retry_after_ms only; with `id` also that or nil; with an index also that.
 #[inline(never)] // few ask for it
-pub(super) fn short(reply: Reply<'_>, denied: Option<Retry>, id: Option<Option<&[u8]>>) {
-    let mut reply = reply.array(if id.is_some() { 3 } else { 2 });
+pub(super) fn short(reply: Reply<'_>, denied: Option<Retry>, id: Option<Option<&[u8]>>, index: Option<i64>) {
+    let mut reply = reply.array(elements(2, id, index));
     reply.integer(i64::from(denied.is_none())).integer(denied.map_or(0, Retry::reply));
     reservation(&mut reply, id);
+    if let Some(index) = index {
+        reply.integer(index);
+    }
+}
+
+/// The number of elements of a reply that has `least` of them without an id and an index.
+#[inline]
+fn elements(least: usize, id: Option<Option<&[u8]>>, index: Option<i64>) -> usize {
+    least.saturating_add(usize::from(id.is_some())).saturating_add(usize::from(index.is_some()))
 }
 
 /// The id of the reservation or nil, if one was asked for.

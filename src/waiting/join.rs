@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rl_core::engine::forecast::AHEAD_MAX;
 use rl_core::fault::{Fault, Result};
-use rl_core::queue::{Ahead, Claims, Lane, Line, Places, Wait};
+use rl_core::queue::{Ahead, Claims, Lane, Line, Places, Position, Wait};
 
 use super::clients::Clients;
 use super::room::{Again, Request, WaitingClient, any, now, with};
@@ -32,7 +32,19 @@ pub(crate) fn line_of<T>(
     })
 }
 
-/// Makes the client of a command wait. `keys` are the words that are its keys. It is not answered now.
+/// How a request queues.
+pub(crate) struct Queues {
+    /// The words that are its keys.
+    pub(crate) keys: Range<usize>,
+    pub(crate) wait: Wait,
+    /// Whether it goes as soon as it is first in one of its lines.
+    pub(crate) is_any: bool,
+    pub(crate) claims: Claims,
+    /// Runs its command again.
+    pub(crate) again: Again,
+}
+
+/// Makes the client of a command wait. It is not answered now.
 ///
 /// A server may refuse to block a client, as Valkey does if the client is subscribed to a channel. Such a request is
 /// answered at once, as without `WAIT`.
@@ -43,14 +55,12 @@ pub(crate) fn join(
     context: &mut Context<'_>,
     reply: Reply<'_>,
     args: Args<'_>,
-    keys: Range<usize>,
-    wait: Wait,
-    claims: Claims,
-    again: Again,
+    queues: Queues,
 ) -> Result<()> {
+    let Queues { keys, wait, is_any, claims, again } = queues;
     let db = context.db();
     let names = || keys.clone().filter_map(|at| args.get(at));
-    let position = wait.position(&args);
+    let position = Position { is_any, ..wait.position(&args) };
     let places = with(context.main_thread(), |room| {
         let (most, per_key) = settings::waiters_at_most();
         let claimed = claims.iter().filter_map(|(key, _)| names().nth(*key));

@@ -24,7 +24,7 @@ mod room;
 mod serve;
 mod told;
 
-pub(crate) use self::join::{join, line_of};
+pub(crate) use self::join::{Queues, join, line_of};
 pub(crate) use self::marks::{changed, hear, policies_changed, set_aging, unlinked};
 pub(crate) use self::room::{Answer, any, counts, refuse};
 pub(crate) use self::told::{FlowOfKey, flows, line};

@@ -32,7 +32,7 @@ pub(crate) type Again = fn(&mut Context<'_>, Args<'_>, Standing) -> Turn<Answer>
 /// Answers a request with a fault.
 pub(crate) fn refuse(fault: Fault) -> Turn<Answer> {
     let reply: Answer = Box::new(move |place| place.fault(fault));
-    Turn::Answer { admitted: false, reply }
+    Turn::answer(false, reply)
 }
 
 /// A client that waits.

@@ -94,9 +94,9 @@ impl Server for Room<'_, '_> {
         match standing {
             Standing::Leaving(lane) => {
                 let reply = if is_there { refusal(context, args, &request, lane) } else { nothing() };
-                Some(Turn::Answer { admitted: false, reply })
+                Some(Turn::answer(false, reply))
             }
-            Standing::Newcomer(_) | Standing::First => is_there.then(|| {
+            Standing::Newcomer(_) | Standing::First | Standing::FirstAt(_) => is_there.then(|| {
                 let refused = refused(context, args, &request);
                 refused.unwrap_or_else(|| (request.again)(context, args, standing))
             }),
@@ -131,7 +131,7 @@ fn refused(context: &mut Context<'_>, args: Args<'_>, request: &Request) -> Opti
         Some(WriteRefusal::OtherNode) => Some(refuse(Fault::SlotMoves)),
         Some(WriteRefusal::Error(text)) => {
             let reply: Answer = Box::new(move |place| place.error(&text));
-            Some(Turn::Answer { admitted: false, reply })
+            Some(Turn::answer(false, reply))
         }
         None => context.is_out_of_memory().then(|| refuse(Fault::OutOfMemory)),
     }

@@ -235,10 +235,10 @@ impl Server for Shard {
     fn attempt(&mut self, command: Arc<Command>, standing: Standing) -> Option<Turn<reply::Result>> {
         Some(match self.run(&command, standing, Now::read()) {
             Ok(Turn::Wait { after, claims }) => Turn::Wait { after, claims },
-            Ok(Turn::Answer { admitted, reply }) => {
-                Turn::Answer { admitted, reply: Ok(reply::Reply::of(command.verb(), reply)) }
+            Ok(Turn::Answer { admitted, at, reply }) => {
+                Turn::Answer { admitted, at, reply: Ok(reply::Reply::of(command.verb(), reply)) }
             }
-            Err(error) => Turn::Answer { admitted: false, reply: Err(error.into()) },
+            Err(error) => Turn::answer(false, Err(error.into())),
         })
     }
 

@@ -34,7 +34,7 @@ pub fn turn<H: Host>(
         let claims = smallvec![(0, Claim::Limit(*request))];
         return Ok(Turn::Wait { after: Span::from_ms(ms), claims });
     }
-    Ok(Turn::Answer { admitted: decision.allowed, reply: decision })
+    Ok(Turn::answer(decision.allowed, decision))
 }
 
 /// Decides on a request that does not wait, and charges it if it is admitted.
@@ -101,7 +101,7 @@ fn queue<H: Host>(
             let told = host.line(name, lane, |line| tell(line, &Stands::Leaves));
             told.or_else(|| Some(tell(&mut std::iter::empty(), &Stands::Leaves)))
         }
-        Standing::First => None,
+        Standing::First | Standing::FirstAt(_) => None,
     }
 }
 

@@ -35,12 +35,14 @@
 //! ```
 //!
 //! - [`host`]: what a host lends; `asked`: a key that a request to quotas asks
+//! - [`first`]: the first of several quotas that admits
 //! - [`limit`], [`quota`], [`peek`], [`refund`], [`reservation`], [`outside`]: the steps of each kind of request
 //! - [`turn`]: what becomes of a request; [`serve`]: serves the lines
 //! - [`forecast`]: what a request is told that must queue
 //! - [`run`]: all kinds of requests, for a host that does not tell them apart
 
 mod asked;
+pub mod first;
 pub mod forecast;
 pub mod host;
 pub mod limit;

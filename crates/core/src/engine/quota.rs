@@ -123,7 +123,7 @@ fn turn<H: Host, R>(
         return Ok(Turn::Wait { after: Span::from_ms(ms), claims });
     }
     let reply = finish(host, asked, &outcome);
-    Ok(Turn::Answer { admitted: !matches!(outcome, Outcome::Denied(_)), reply })
+    Ok(Turn::answer(!matches!(outcome, Outcome::Denied(_)), reply))
 }
 
 /// A reservation is open on all keys of its request, or the id is that of another request.
@@ -137,7 +137,7 @@ fn all_open<H: Host>(host: &H, asked: &[Asked<H>], open: usize) -> Result<Outcom
 
 /// Asks all keys, and charges all or none.
 #[inline(always)] // as `turn`
-fn decide<H: Host>(
+pub(super) fn decide<H: Host>(
     host: &mut H,
     asked: &mut [Asked<H>],
     reserve: Option<Reserve<'_>>,
@@ -214,7 +214,7 @@ fn queue<H: Host>(
 ) -> Result<bool, H::Error> {
     let admits = |asked: &[Asked<H>]| asked.iter().all(|asked| asked.decision.allowed());
     let (lane, leaves) = match standing {
-        Standing::First => return Ok(admits(asked)),
+        Standing::First | Standing::FirstAt(_) => return Ok(admits(asked)),
         Standing::Newcomer(lane) => (lane, false),
         // A request that leaves takes nothing, even if its limits would admit it by now.
         Standing::Leaving(lane) => (lane, admits(asked)),
@@ -257,7 +257,7 @@ fn charge<H: Host>(
 }
 
 /// What a request that waits takes of each key.
-fn claims<H: Host>(asked: &[Asked<H>], ttl: Option<Span>) -> Claims {
+pub(super) fn claims<H: Host>(asked: &[Asked<H>], ttl: Option<Span>) -> Claims {
     let claims = asked.iter().map(|asked| asked.claim(ttl)).enumerate();
     claims.filter(|(_, claim)| claim.takes()).map(|(key, claim)| (key, Claim::Quota(claim))).collect()
 }

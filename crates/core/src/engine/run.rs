@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::first::first;
 use super::host::Host;
 use super::peek::{Peeked, peek};
 use super::quota::{Asked, Outcome};
@@ -28,6 +29,9 @@ pub enum Reply {
     Limit(Decision),
     /// What the limits of one or more quotas say.
     Quota(QuotaReply),
+    /// What the limits of the first of several quotas say that admits, and its index. If none does it is `None`, and they are
+    /// those of the quota that will admit soonest.
+    First(QuotaReply, Option<usize>),
     /// What remains after a refund.
     Remaining(u64),
     /// Whether the reservation was open.
@@ -103,6 +107,16 @@ pub fn run<H: Host>(
             })?;
             return Ok(turn.map(Reply::Quota));
         }
+        Request::First(request) => {
+            let (costs, reserve) = (&request.terms.costs, request.terms.reserve);
+            let policies = request.policies.iter().copied();
+            let limits = policies.map(|name| Limits::Policy { name, costs: costs.clone() });
+            let asks = names.iter().copied().zip(limits);
+            let waits = request.terms.wait.is_some();
+            return first(host, asks, reserve, waits, standing, |_, asked, outcome, at| {
+                Reply::First(QuotaReply::of(asked, outcome, reserve), at)
+            });
+        }
         Request::Peek(costs) => match peek(host, name, costs)? {
             Peeked::Nothing => Reply::Nothing,
             Peeked::Limit(decision) => Reply::Limit(decision),
@@ -127,5 +141,5 @@ pub fn run<H: Host>(
             Reply::Elsewhere(used.into_iter().map(|(limit, used)| (limit.into(), used)).collect())
         }
     };
-    Ok(Turn::Answer { admitted: true, reply: done })
+    Ok(Turn::answer(true, done))
 }

@@ -149,7 +149,7 @@ pub fn end<S: Server>(server: &mut S, ticket: Ticket) {
     let Some(waiter) = server.lines(|lines| lines.leave(ticket)) else { return };
     let Some(request) = S::request(&waiter.what) else { return };
     let standing = Standing::Leaving(waiter.stand.lane);
-    if let Some(Turn::Answer { admitted, reply }) = server.attempt(request, standing) {
+    if let Some(Turn::Answer { admitted, reply, .. }) = server.attempt(request, standing) {
         let why = if admitted { Served::Admitted } else { Served::TimedOut };
         server.answer(waiter, why, reply);
     }
@@ -161,13 +161,16 @@ fn look<S: Server>(server: &mut S, place: &Place) {
         let now = server.steady();
         let first = server.lines(|lines| {
             let ticket = lines.look(place, now)?;
-            Some((ticket, S::request(&lines.get(ticket)?.what)))
+            let waiter = lines.get(ticket)?;
+            let standing =
+                if waiter.is_any { Standing::FirstAt(lines.first_at(ticket, now)) } else { Standing::First };
+            Some((ticket, standing, S::request(&waiter.what)))
         });
-        let Some((ticket, request)) = first else {
+        let Some((ticket, standing, request)) = first else {
             return server.lines(|lines| lines.sleep(place, now, None));
         };
         let turn = match request {
-            Some(request) => server.attempt(request, Standing::First),
+            Some(request) => server.attempt(request, standing),
             None => {
                 server.lines(|lines| lines.leave(ticket));
                 return server.lines(|lines| lines.mark(place.db, &place.key));
@@ -184,10 +187,11 @@ fn look<S: Server>(server: &mut S, place: &Place) {
                     } // otherwise all lines that it left or entered are marked
                 });
             }
-            Some(Turn::Answer { admitted, reply }) => {
+            Some(Turn::Answer { admitted, at, reply }) => {
                 let why = if admitted { Served::Admitted } else { Served::Refused };
-                let left =
-                    |lines: &mut Lines<_>| if admitted { lines.served(ticket) } else { lines.leave(ticket) };
+                let left = |lines: &mut Lines<_>| {
+                    if admitted { lines.served(ticket, at) } else { lines.leave(ticket) }
+                };
                 if let Some(waiter) = server.lines(left) {
                     server.answer(waiter, why, reply);
                 }

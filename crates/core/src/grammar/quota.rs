@@ -3,6 +3,7 @@
 //! ```text
 //! RL.QUOTA  key LIMIT… | POLICY name    [COST unit n]… [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]] [REPLY SHORT]
 //! RL.MQUOTA numkeys key… POLICY name…   [COST unit n]… [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]] [REPLY SHORT]
+//! RL.FIRST  numkeys key… POLICY name…   [COST unit n]… [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]] [REPLY SHORT]
 //! RL.SETTLE key id [COST unit n]…
 //! RL.CANCEL key id
 //! RL.RENEW  key id ttl
@@ -54,7 +55,7 @@ pub enum Limits<'a> {
     Policy(&'a [u8]),
 }
 
-/// A parsed `RL.MQUOTA` request.
+/// A parsed `RL.MQUOTA` or `RL.FIRST` request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ManyRequest<'a> {
     /// The range of the words that are its keys.
@@ -97,7 +98,18 @@ pub fn quota<W: Words + ?Sized>(words: &W) -> Result<QuotaRequest<'_>> {
 /// # Errors
 /// The fault of the first invalid argument.
 pub fn many<W: Words + ?Sized>(words: &W) -> Result<ManyRequest<'_>> {
-    let syntax = Fault::ManySyntax;
+    read_many(words, Fault::ManySyntax)
+}
+
+/// Parses `RL.FIRST`.
+///
+/// # Errors
+/// The fault of the first invalid argument.
+pub fn first<W: Words + ?Sized>(words: &W) -> Result<ManyRequest<'_>> {
+    read_many(words, Fault::FirstSyntax)
+}
+
+fn read_many<W: Words + ?Sized>(words: &W, syntax: Fault) -> Result<ManyRequest<'_>> {
     let keys = keys(words)?;
     let mut at = keys.end;
     let mut policies = Vec::new();
@@ -127,7 +139,7 @@ pub fn many<W: Words + ?Sized>(words: &W) -> Result<ManyRequest<'_>> {
     Ok(ManyRequest { keys, policies, terms })
 }
 
-/// Returns the range of the words of `RL.MQUOTA` that are its keys. There may be fewer words than that.
+/// Returns the range of the words of `RL.MQUOTA` or `RL.FIRST` that are its keys. There may be fewer words than that.
 ///
 /// # Errors
 /// [`Fault::Numkeys`] if the number of keys is not from 1 to [`KEYS_MAX`].

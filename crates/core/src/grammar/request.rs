@@ -20,6 +20,8 @@ pub enum Command {
     Quota,
     /// `RL.MQUOTA`
     ManyQuotas,
+    /// `RL.FIRST`
+    First,
     /// `RL.PEEK`
     Peek,
     /// `RL.REFUND`
@@ -46,6 +48,8 @@ pub enum Request<'w> {
     Quota(Ask<'w>),
     /// `RL.MQUOTA`.
     ManyQuotas(ManyRequest<'w>),
+    /// `RL.FIRST`.
+    First(ManyRequest<'w>),
     /// `RL.PEEK`, with the costs that it asks about.
     Peek(Costs<'w>),
     /// `RL.REFUND`, with the cost that it gives back.
@@ -85,6 +89,7 @@ impl<'w> Request<'w> {
             Command::Limit(kind) => Self::Limit(limit::read_kind(kind, words)?),
             Command::Quota => Self::Quota(Ask::read(words)?),
             Command::ManyQuotas => Self::ManyQuotas(quota::many(words)?),
+            Command::First => Self::First(quota::first(words)?),
             Command::Peek => Self::Peek(quota::peek(words)?),
             Command::Refund => Self::Refund(limit::refund(words)?),
             Command::Settle => {
@@ -107,7 +112,7 @@ impl<'w> Request<'w> {
         match self {
             Self::Limit(request) => request.wait,
             Self::Quota(ask) => ask.wait,
-            Self::ManyQuotas(request) => request.terms.wait,
+            Self::ManyQuotas(request) | Self::First(request) => request.terms.wait,
             Self::Peek(_)
             | Self::Refund(_)
             | Self::Settle { .. }

@@ -35,11 +35,13 @@ pub struct Position {
     pub lane: Lane,
     /// The flow in that lane. `None` is the flow of no name, whose weight is 1.
     pub flow: Option<Box<Flow>>,
+    /// Whether it goes as soon as it is first in one of its lines. If not, it goes when it is first in all of them.
+    pub is_any: bool,
 }
 
 impl From<Lane> for Position {
     fn from(lane: Lane) -> Self {
-        Self { lane, flow: None }
+        Self { lane, flow: None, is_any: false }
     }
 }
 

@@ -18,7 +18,7 @@ use super::flow::{Flow, Position, Share};
 use super::knot;
 use super::lane::Lane;
 use super::line::{Line, Stand, Ticket};
-use super::waiter::{Place, Places, Waiter};
+use super::waiter::{KeySet, Place, Places, Waiter};
 use crate::time::{At, Span};
 
 /// All lines and waiters of a host. `W` is what the host stores for a waiter.
@@ -101,7 +101,7 @@ impl<W> Lines<W> {
     /// Returns how many flows there would be more if a request joined the lines of these keys.
     #[must_use]
     pub fn new_flows<'k>(&self, position: &Position, keys: impl Iterator<Item = (i32, &'k [u8])>) -> usize {
-        let Position { lane, flow: Some(flow) } = position else { return 0 };
+        let Position { lane, flow: Some(flow), .. } = position else { return 0 };
         let knows =
             |(db, key): &(i32, &[u8])| self.line(*db, key).is_some_and(|line| line.knows(*lane, &flow.id));
         keys.filter(|key| !knows(key)).count()
@@ -144,10 +144,10 @@ impl<W> Lines<W> {
     ) -> Ticket {
         let ticket = self.upcoming();
         self.last = ticket.0;
-        let Position { lane, flow } = position.into();
+        let Position { lane, flow, is_any } = position.into();
         let stand = Stand { lane, since: now, ticket };
         let deadline = now.plus(wait);
-        let waiter = Waiter { stand, flow, deadline, keys, claims, what };
+        let waiter = Waiter { stand, flow, is_any, deadline, keys, claims, what };
         self.enter(&stand, waiter.flow.as_deref(), waiter.places());
         self.deadlines.insert((deadline, ticket));
         if let Some(count) = self.counts.get_mut(lane.index()) {
@@ -160,27 +160,28 @@ impl<W> Lines<W> {
     /// Adds a waiter that has left the lines of another host, behind all that are here. It keeps its lane, its deadline and
     /// the instant at which it joined.
     pub fn take_over(&mut self, waiter: Waiter<W>) -> Ticket {
-        let Waiter { stand: Stand { lane, since, .. }, flow, deadline, keys, claims, what } = waiter;
-        self.join(keys, claims, Position { lane, flow }, since, deadline.since(since), what)
+        let Waiter { stand: Stand { lane, since, .. }, flow, is_any, deadline, keys, claims, what } = waiter;
+        self.join(keys, claims, Position { lane, flow, is_any }, since, deadline.since(since), what)
     }
 
     /// Removes a waiter and marks its lines, because the waiters behind it may be next.
     pub fn leave(&mut self, ticket: Ticket) -> Option<Waiter<W>> {
-        self.remove(ticket, false)
+        self.remove(ticket, |_| false)
     }
 
-    /// Does what [`Lines::leave`] does for a waiter that was admitted: its flow has had what it took.
-    pub fn served(&mut self, ticket: Ticket) -> Option<Waiter<W>> {
-        self.remove(ticket, true)
+    /// Does what [`Lines::leave`] does for a waiter that was admitted: its flow has had what it took. `only` is the index of
+    /// the key that it took from, if it did not take from all.
+    pub fn served(&mut self, ticket: Ticket, only: Option<usize>) -> Option<Waiter<W>> {
+        self.remove(ticket, |key| only.is_none_or(|only| only == key))
     }
 
-    fn remove(&mut self, ticket: Ticket, is_served: bool) -> Option<Waiter<W>> {
+    fn remove(&mut self, ticket: Ticket, took: impl Fn(usize) -> bool) -> Option<Waiter<W>> {
         let waiter = self.waiters.remove(&ticket)?;
         self.deadlines.remove(&(waiter.deadline, ticket));
         if let Some(count) = self.counts.get_mut(waiter.stand.lane.index()) {
             *count = count.saturating_sub(1);
         }
-        self.exit(&waiter, is_served);
+        self.exit(&waiter, took);
         if self.waiters.is_empty() {
             // After the last of many waiters, give their memory back.
             debug_assert!(self.is_clear(), "something is left of a waiter");
@@ -198,7 +199,7 @@ impl<W> Lines<W> {
         if is_same {
             waiter.claims = claims;
         } else {
-            self.exit(&waiter, false);
+            self.exit(&waiter, |_| false);
             waiter.claims = claims;
             self.enter(&waiter.stand, waiter.flow.as_deref(), waiter.places());
         }
@@ -217,12 +218,12 @@ impl<W> Lines<W> {
         }
     }
 
-    fn exit(&mut self, waiter: &Waiter<W>, is_served: bool) {
-        for place in waiter.places() {
+    fn exit(&mut self, waiter: &Waiter<W>, took: impl Fn(usize) -> bool) {
+        for (key, place) in waiter.keys_and_places() {
             let Some(lines) = self.lines.get_mut(&place.db) else { continue };
             let Some(line) = lines.get_mut(&place.key) else { continue };
             let flows = line.flows();
-            let took = is_served.then(|| waiter.share(&place.key));
+            let took = took(key).then(|| waiter.share(&place.key));
             line.remove(&waiter.stand, waiter.flow.as_deref(), took);
             self.flows = self.flows.saturating_add(line.flows()).saturating_sub(flows);
             if line.is_empty() {
@@ -276,7 +277,8 @@ impl<W> Lines<W> {
         next
     }
 
-    /// Returns the waiter whose turn it is in a line: the first one, if it is first in all of its lines.
+    /// Returns the waiter whose turn it is in a line: the first one, if it is first in all of its lines, or needs to be in
+    /// one only.
     ///
     /// Flows may have waiters of several lines block each other. Then it is the turn of one of them, which need not be in
     /// this line: see [`super::knot`].
@@ -297,6 +299,15 @@ impl<W> Lines<W> {
         )
     }
 
+    /// Returns the keys in whose lines a waiter is the first.
+    #[must_use]
+    pub fn first_at(&self, ticket: Ticket, now: At) -> KeySet {
+        let places = self.waiters.get(&ticket).into_iter().flat_map(Waiter::keys_and_places);
+        let first =
+            |(_, place): &(usize, &Place)| self.head(place, now).is_some_and(|head| head.ticket == ticket);
+        places.filter(first).fold(KeySet::default(), |keys, (key, _)| keys.with(key))
+    }
+
     /// The first waiter of a line.
     fn head(&self, place: &Place, now: At) -> Option<Stand> {
         self.line(place.db, &place.key)?.head(now, self.aging)
@@ -304,7 +315,8 @@ impl<W> Lines<W> {
 
     /// The waiters that are first, instead of this one, in lines that it is in.
     fn blocked_by(&self, ticket: Ticket, now: At) -> impl Iterator<Item = Ticket> {
-        let places = self.waiters.get(&ticket).into_iter().flat_map(Waiter::places);
+        let waiter = self.waiters.get(&ticket).filter(|waiter| !waiter.is_any);
+        let places = waiter.into_iter().flat_map(Waiter::places);
         places
             .filter_map(move |place| self.head(place, now))
             .map(|head| head.ticket)

@@ -13,6 +13,9 @@
 //! lanes can pass a waiter, so each waiter becomes the first at some time. A waiter starves only if higher
 //! lanes never empty and aging is off.
 //!
+//! A waiter may also go as soon as it is the first in *one* of its lines ([`Position::is_any`]). Nobody blocks it in the
+//! others, and it blocks nobody there. When it goes it leaves all lines at once.
+//!
 //! **No barging.** A new request queues behind every waiter of its own lane or a higher one, even if it
 //! asks for less than the first of them.
 //!
@@ -63,4 +66,4 @@ pub use self::lane::Lane;
 pub use self::line::{Line, Stand, Ticket};
 pub use self::lines::Lines;
 pub use self::wait::Wait;
-pub use self::waiter::{Place, Places, Waiter};
+pub use self::waiter::{KeySet, Place, Places, Waiter};

@@ -35,6 +35,6 @@ impl Wait {
             let id = Arc::from(words.word(at)?);
             Some(Box::new(Flow { id, weight: weight.unwrap_or(1) }))
         });
-        Position { lane: self.lane, flow }
+        Position { lane: self.lane, flow, is_any: false }
     }
 }

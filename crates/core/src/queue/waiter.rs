@@ -21,6 +21,24 @@ pub struct Place {
 /// A list of places. Nearly all requests have one key.
 pub type Places = SmallVec<[Place; 1]>;
 
+/// A set of the keys of a request, by index.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeySet(u16);
+
+impl KeySet {
+    /// Adds a key. There are at most sixteen, the keys of [`crate::grammar::quota::KEYS_MAX`].
+    #[must_use]
+    pub fn with(self, key: usize) -> Self {
+        Self(self.0 | u32::try_from(key).ok().and_then(|key| 1_u16.checked_shl(key)).unwrap_or(0))
+    }
+
+    /// Returns whether it contains a key.
+    #[must_use]
+    pub fn contains(self, key: usize) -> bool {
+        self.0 & Self::default().with(key).0 != 0
+    }
+}
+
 /// A request that waits.
 #[derive(Debug)]
 pub struct Waiter<W> {
@@ -28,6 +46,8 @@ pub struct Waiter<W> {
     pub stand: Stand,
     /// Its flow.
     pub flow: Option<Box<Flow>>,
+    /// Whether it goes as soon as it is first in one of its lines.
+    pub is_any: bool,
     /// The instant at which it times out.
     pub deadline: At,
     /// The keys of the request.
@@ -41,7 +61,12 @@ pub struct Waiter<W> {
 impl<W> Waiter<W> {
     /// Iterates over the lines that it is in.
     pub fn places(&self) -> impl Iterator<Item = &Place> {
-        self.claims.iter().filter_map(|(key, _)| self.keys.get(*key))
+        self.keys_and_places().map(|(_, place)| place)
+    }
+
+    /// Iterates over the lines that it is in, each with the index of its key.
+    pub(super) fn keys_and_places(&self) -> impl Iterator<Item = (usize, &Place)> {
+        self.claims.iter().filter_map(|(key, _)| Some((*key, self.keys.get(*key)?)))
     }
 
     /// Returns what it takes of the share of its flow on a key.

@@ -193,7 +193,7 @@ impl Server {
         self.asks.push(ask.clone());
         let lane = Lane::ALL[ask.lane];
         match self.decide(caller, Standing::Newcomer(lane)) {
-            Turn::Answer { admitted, reply } => {
+            Turn::Answer { admitted, reply, .. } => {
                 assert_eq!(retry(&reply) == Retry::Now, admitted);
                 self.note(caller, if admitted { Became::AdmittedAtOnce } else { Became::Denied });
             }
@@ -237,7 +237,7 @@ const FIRST: Standing = Standing::First;
 fn retry(reply: &Reply) -> Retry {
     match reply {
         Reply::Limit(decision) => decision.retry,
-        Reply::Quota(reply) => reply.retry(),
+        Reply::Quota(reply) | Reply::First(reply, _) => reply.retry(),
         Reply::Remaining(_) | Reply::Done(_) | Reply::Held(_) | Reply::Elsewhere(_) | Reply::Nothing => {
             panic!("no decision")
         }

@@ -31,7 +31,7 @@ fn claims(keys: &[usize], cost: u64) -> Claims {
 fn position(lane: usize, flow: usize) -> Position {
     let named =
         (flow > 0).then(|| Flow { id: Arc::from(format!("f{flow}").as_bytes()), weight: WEIGHTS[flow] });
-    Position { lane: Lane::ALL[lane], flow: named.map(Box::new) }
+    Position { lane: Lane::ALL[lane], flow: named.map(Box::new), is_any: false }
 }
 
 /// What is kept of a waiter: its lane, its flow and its cost.
@@ -116,7 +116,7 @@ proptest! {
                 5 => now += cost,
                 _ => {
                     if let Some(ticket) = lines.turn(&place(0), at(now)) {
-                        let (lane, flow, cost) = lines.served(ticket).unwrap().what;
+                        let (lane, flow, cost) = lines.served(ticket, None).unwrap().what;
                         tickets.retain(|(other, _)| *other != ticket);
                         fluids[lane].serve(flow, cost);
                     }
@@ -143,7 +143,7 @@ proptest! {
                     join(&mut lines, &[0], (lane, flow, cost), now);
                 }
                 5 => now += cost % 20,
-                _ => drop(lines.turn(&place(0), at(now)).and_then(|ticket| lines.served(ticket))),
+                _ => drop(lines.turn(&place(0), at(now)).and_then(|ticket| lines.served(ticket, None))),
             }
             count = lines.len();
         }
@@ -159,7 +159,7 @@ proptest! {
         prop_assert_eq!(said.len(), count);
         for ticket in said {
             prop_assert_eq!(lines.turn(&place(0), at(now)), Some(ticket));
-            lines.served(ticket).unwrap();
+            lines.served(ticket, None).unwrap();
         }
         prop_assert!(lines.is_clear());
     }
@@ -177,14 +177,14 @@ proptest! {
             join(&mut lines, &keys, (lane, flow, cost), now);
             now += pause;
             if pause > 20 && let Some(ticket) = (0..4).find_map(|key| lines.turn(&place(key), at(now))) {
-                lines.served(ticket).unwrap();
+                lines.served(ticket, None).unwrap();
             }
         }
         while !lines.is_empty() {
             let turns: Vec<Option<Ticket>> = (0..4).map(|key| lines.turn(&place(key), at(now))).collect();
             let next = turns.iter().flatten().next();
             prop_assert!(next.is_some(), "nobody of {} goes", lines.len());
-            lines.served(*next.unwrap()).unwrap();
+            lines.served(*next.unwrap(), None).unwrap();
         }
         prop_assert!(lines.is_clear());
     }
@@ -197,19 +197,19 @@ fn a_flood_does_not_stand_before_everybody() {
         join(&mut lines, &[0], (2, 1, 1), 0);
     }
     // Some of the flood is served, and then another flow comes: it is the next, and they take turns.
-    (0..100).for_each(|_| drop(lines.turn(&place(0), at(0)).and_then(|ticket| lines.served(ticket))));
+    (0..100).for_each(|_| drop(lines.turn(&place(0), at(0)).and_then(|ticket| lines.served(ticket, None))));
     for _ in 0..3 {
         join(&mut lines, &[0], (2, 2, 3), 1);
     }
     let mut order = Vec::new();
     for _ in 0..6 {
         let ticket = lines.turn(&place(0), at(1)).unwrap();
-        order.push(lines.served(ticket).unwrap().what.1);
+        order.push(lines.served(ticket, None).unwrap().what.1);
     }
     assert_eq!(order.iter().filter(|flow| **flow == 2).count(), 3, "{order:?}");
     assert_eq!(lines.flows(), 1, "a flow that owes nothing is forgotten");
     while let Some(ticket) = lines.turn(&place(0), at(1)) {
-        lines.served(ticket).unwrap();
+        lines.served(ticket, None).unwrap();
     }
     assert!(lines.is_clear());
 }

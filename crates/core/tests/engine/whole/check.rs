@@ -23,7 +23,7 @@ const NORMAL: usize = 2;
 pub(super) fn admits(reply: &Reply) -> bool {
     match reply {
         Reply::Limit(decision) => decision.allowed,
-        Reply::Quota(reply) => reply.allowed(),
+        Reply::Quota(reply) | Reply::First(reply, _) => reply.allowed(),
         Reply::Remaining(_) | Reply::Done(_) | Reply::Held(_) | Reply::Elsewhere(_) | Reply::Nothing => {
             panic!("no decision: {reply:?}")
         }
@@ -39,7 +39,9 @@ pub(super) fn id(reply: &Reply) -> Option<Box<[u8]>> {
 fn rows(reply: &Reply) -> Vec<Vec<Decision>> {
     match reply {
         Reply::Limit(decision) => vec![vec![*decision]],
-        Reply::Quota(reply) => reply.keys.iter().map(|(_, decision)| decision.rows.to_vec()).collect(),
+        Reply::Quota(reply) | Reply::First(reply, _) => {
+            reply.keys.iter().map(|(_, decision)| decision.rows.to_vec()).collect()
+        }
         Reply::Remaining(_) | Reply::Done(_) | Reply::Held(_) | Reply::Elsewhere(_) | Reply::Nothing => {
             panic!("no decision: {reply:?}")
         }
@@ -154,7 +156,9 @@ fn limit_names(shape: &Shape) -> Vec<Vec<u8>> {
 /// The names of the limits of each key; none for one limit.
 fn names(reply: &Reply) -> Vec<Vec<Vec<u8>>> {
     match reply {
-        Reply::Quota(reply) => reply.keys.iter().map(|(shape, _)| limit_names(shape)).collect(),
+        Reply::Quota(reply) | Reply::First(reply, _) => {
+            reply.keys.iter().map(|(shape, _)| limit_names(shape)).collect()
+        }
         Reply::Limit(_)
         | Reply::Remaining(_)
         | Reply::Done(_)

@@ -208,7 +208,7 @@ impl Play {
                 self.note(caller, Became::Waits);
                 self.naive.note(caller, Became::Waits);
             }
-            Turn::Answer { admitted, reply } => {
+            Turn::Answer { admitted, reply, .. } => {
                 assert_eq!(admitted, answers.allowed() && blocked.is_empty());
                 assert!(admitted || ask.wait.is_none() || is_never(&answers), "it waits");
                 check::reply(self, ask, &answers, &blocked, &reply);

@@ -72,8 +72,8 @@ impl serve::Server for Play {
         let turn = ask.with(|names, request| self.node.run(names, request, standing, now));
         Some(match turn {
             Ok(Turn::Wait { after, claims }) => Turn::Wait { after, claims },
-            Ok(Turn::Answer { admitted, reply }) => Turn::Answer { admitted, reply: Ok(reply) },
-            Err(error) => Turn::Answer { admitted: false, reply: Err(error) },
+            Ok(Turn::Answer { admitted, at, reply }) => Turn::Answer { admitted, at, reply: Ok(reply) },
+            Err(error) => Turn::answer(false, Err(error)),
         })
     }
 
