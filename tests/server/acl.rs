@@ -6,9 +6,10 @@ use std::path::Path;
 use crate::common::{Conn, Server};
 
 /// Commands that change quotas, also by what is known from outside.
-const TAKES_OR_GIVES: [&str; 7] = [
+const TAKES_OR_GIVES: [&str; 8] = [
     "RL.QUOTA q LIMIT a 5 60",
     "RL.MQUOTA 1 q POLICY p",
+    "RL.FIRST 1 q POLICY p",
     "RL.SETTLE q r",
     "RL.CANCEL q r",
     "RL.RENEW q r 60",

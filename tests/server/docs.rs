@@ -14,7 +14,7 @@ use rl_core::limit::Kind;
 use crate::common::{Conn, Server, Value};
 
 /// Each command, and a call whose error shows the syntax, if there is one.
-const COMMANDS: [(&str, &str); 23] = [
+const COMMANDS: [(&str, &str); 24] = [
     ("RL.SLIDE", "RL.SLIDE k 5 60 no"),
     ("RL.WINDOW", "RL.WINDOW k 5 60 no"),
     ("RL.BUCKET", "RL.BUCKET k 5 5 60 no"),
@@ -28,6 +28,7 @@ const COMMANDS: [(&str, &str); 23] = [
     ("RL.APPLY", ""),
     ("RL.QUOTA", ""), // in one line, which is another way to write it
     ("RL.MQUOTA", "RL.MQUOTA 1 k no p"),
+    ("RL.FIRST", "RL.FIRST 1 k no p"),
     ("RL.SETTLE", "RL.SETTLE k r no"),
     ("RL.CANCEL", ""),
     ("RL.RENEW", ""),

@@ -4,7 +4,7 @@ use crate::common::{Conn, Random, Server, clock, wait_until};
 use crate::hostile_bytes::{change, effect};
 
 /// Commands with every argument that they take.
-const SHAPES: [&str; 22] = [
+const SHAPES: [&str; 23] = [
     "RL.SLIDE k 5 60 COST 1",
     "RL.WINDOW k 5 60 OFFSET 1 COST 1",
     "RL.WINDOW k 5 1mo OFFSET -1 COST 1",
@@ -22,6 +22,7 @@ const SHAPES: [&str; 22] = [
     "RL.QUOTA k POLICY p COST u 1 COST requests 1 RESERVE 60 ID r",
     "RL.MQUOTA 1 k POLICY p COST u 1 RESERVE 60 ID r",
     "RL.MQUOTA 3 k l m POLICY p p p RESERVE 60",
+    "RL.FIRST 3 k l m POLICY p p p RESERVE 60 WAIT 1 FLOW f WEIGHT 2",
     "RL.SETTLE k r COST u 1 COST requests 2",
     "RL.CANCEL k r",
     "RL.RENEW k r 60",
@@ -231,6 +232,7 @@ fn a_million_random_argument_vectors() {
         "RL.APPLY",
         "RL.QUOTA",
         "RL.MQUOTA",
+        "RL.FIRST",
         "RL.SETTLE",
         "RL.CANCEL",
         "RL.RENEW",

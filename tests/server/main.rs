@@ -30,6 +30,7 @@ mod config;
 mod denied;
 mod docs;
 mod errors;
+mod first;
 mod forks;
 mod golden;
 mod holders;

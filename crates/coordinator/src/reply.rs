@@ -1,6 +1,6 @@
 //! The reply to a command. Both back ends give the same.
 
-use rl_core::engine::run;
+use rl_core::engine::run::{self, QuotaReply};
 use rl_core::fault::Fault;
 use rl_core::limit::decision::{Decision, Retry};
 use rl_core::memory;
@@ -57,6 +57,8 @@ pub(crate) struct Quota {
     pub(crate) limits: Vec<(String, Row)>,
     /// Set if a reservation was asked for: its id, or `None` if the request was denied.
     pub(crate) reservation: Option<Option<String>>,
+    /// Set if the first of several keys was asked for: its index, or -1 if none admits.
+    pub(crate) index: Option<i64>,
 }
 
 /// Why a command has no reply.
@@ -140,9 +142,11 @@ impl Reply {
             run::Reply::Limit(decision) => Self::Limit(Row::from(&decision)),
             run::Reply::Quota(quota) => {
                 let names = if verb == Verb::ManyQuotas { Names::WithPolicy } else { Names::Plain };
-                let keys = quota.keys.iter().map(|(shape, decision)| (&**shape, decision));
-                let name = |id: &[u8]| String::from_utf8_lossy(id).into_owned();
-                Self::quota(keys, names, quota.reservation.as_ref().map(|id| id.as_deref().map(name)))
+                Self::of_quotas(&quota, names, None)
+            }
+            run::Reply::First(quota, at) => {
+                let index = at.and_then(|at| i64::try_from(at).ok()).unwrap_or(-1);
+                Self::of_quotas(&quota, Names::Plain, Some(index))
             }
             run::Reply::Remaining(remaining) => Self::Remaining(remaining),
             run::Reply::Done(done) => Self::Done(done),
@@ -156,11 +160,19 @@ impl Reply {
         }
     }
 
+    fn of_quotas(quota: &QuotaReply, names: Names, index: Option<i64>) -> Self {
+        let keys = quota.keys.iter().map(|(shape, decision)| (&**shape, decision));
+        let name = |id: &[u8]| String::from_utf8_lossy(id).into_owned();
+        let reservation = quota.reservation.as_ref().map(|id| id.as_deref().map(name));
+        Self::quota(keys, names, reservation, index)
+    }
+
     /// The answer of the limits of one or more quotas.
     pub(crate) fn quota<'a>(
         keys: impl IntoIterator<Item = (&'a Shape, &'a QuotaDecision)>,
         names: Names,
         reservation: Option<Option<String>>,
+        index: Option<i64>,
     ) -> Self {
         let (mut blocking, mut limits, mut retry) = (Vec::new(), Vec::new(), Retry::Now);
         for (shape, decision) in keys {
@@ -175,7 +187,7 @@ impl Reply {
         }
         let allowed = blocking.is_empty();
         let retry_after_ms = if allowed { 0 } else { retry.reply() };
-        Self::Quota(Quota { allowed, retry_after_ms, blocking, limits, reservation })
+        Self::Quota(Quota { allowed, retry_after_ms, blocking, limits, reservation, index })
     }
 
     /// Whether a request was admitted; `None` if it did not ask for an admission.

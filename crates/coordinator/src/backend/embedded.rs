@@ -158,7 +158,7 @@ impl Embedded {
             Peeked::Nothing => None,
             Peeked::Limit(decision) => Some((algorithm, Reply::Limit((&decision).into()))),
             Peeked::Quota(shape, decision) => {
-                Some((algorithm, Reply::quota([(&*shape, &*decision)], Names::Plain, None)))
+                Some((algorithm, Reply::quota([(&*shape, &*decision)], Names::Plain, None, None)))
             }
         }
     }

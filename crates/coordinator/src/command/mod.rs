@@ -26,6 +26,8 @@ pub(crate) enum Verb {
     Quota,
     /// `RL.MQUOTA`
     ManyQuotas,
+    /// `RL.FIRST`
+    First,
     /// `RL.PEEK`
     Peek,
     /// `RL.REFUND`
@@ -48,6 +50,7 @@ impl Verb {
         let others = [
             Self::Quota,
             Self::ManyQuotas,
+            Self::First,
             Self::Peek,
             Self::Refund,
             Self::Settle,
@@ -65,6 +68,7 @@ impl Verb {
             Self::Limit(kind) => kind.command(),
             Self::Quota => "RL.QUOTA",
             Self::ManyQuotas => "RL.MQUOTA",
+            Self::First => "RL.FIRST",
             Self::Peek => "RL.PEEK",
             Self::Refund => "RL.REFUND",
             Self::Settle => "RL.SETTLE",
@@ -81,6 +85,7 @@ impl Verb {
             Self::Limit(kind) => request::Command::Limit(kind),
             Self::Quota => request::Command::Quota,
             Self::ManyQuotas => request::Command::ManyQuotas,
+            Self::First => request::Command::First,
             Self::Peek => request::Command::Peek,
             Self::Refund => request::Command::Refund,
             Self::Settle => request::Command::Settle,
@@ -97,6 +102,7 @@ impl Verb {
             Self::Limit(kind) => kind.name(),
             Self::Quota => "quota",
             Self::ManyQuotas => "mquota",
+            Self::First => "first",
             Self::Peek => "peek",
             Self::Refund => "refund",
             Self::Settle => "settle",
@@ -109,7 +115,7 @@ impl Verb {
 
     /// Whether it asks for an admission.
     pub(crate) const fn decides(self) -> bool {
-        matches!(self, Self::Limit(_) | Self::Quota | Self::ManyQuotas)
+        matches!(self, Self::Limit(_) | Self::Quota | Self::ManyQuotas | Self::First)
     }
 }
 
@@ -150,6 +156,7 @@ impl Command {
                 Request::Quota(Ask { limits: Limits::Known { shape, .. }, .. }) => shape.longest(),
                 Request::Quota(Ask { limits: Limits::Policy { .. }, .. })
                 | Request::ManyQuotas(_)
+                | Request::First(_)
                 | Request::Peek(_)
                 | Request::Refund(_)
                 | Request::Settle { .. }
@@ -159,7 +166,7 @@ impl Command {
                 | Request::Sync(_) => Span::default(),
             };
             let keys = match request {
-                Request::ManyQuotas(request) => request.keys.clone(),
+                Request::ManyQuotas(request) | Request::First(request) => request.keys.clone(),
                 Request::Limit(_)
                 | Request::Quota(_)
                 | Request::Peek(_)
@@ -202,7 +209,8 @@ impl Command {
 
     /// Where it stands while it waits.
     pub(crate) fn position(&self) -> Position {
-        self.wait.unwrap_or_default().position(self.read.borrow_owner())
+        let position = self.wait.unwrap_or_default().position(self.read.borrow_owner());
+        Position { is_any: self.verb == Verb::First, ..position }
     }
 
     /// Shortens its wait to `most`.

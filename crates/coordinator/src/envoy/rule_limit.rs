@@ -94,6 +94,7 @@ impl CommandTemplate {
             }
             Verb::Quota
             | Verb::ManyQuotas
+            | Verb::First
             | Verb::Peek
             | Verb::Refund
             | Verb::Settle

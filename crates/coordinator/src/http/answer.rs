@@ -60,6 +60,10 @@ pub(super) struct QuotaAnswer<'a> {
     /// If a reservation was asked for: its id, or null if the request is denied.
     #[serde(skip_serializing_if = "Option::is_none")]
     reservation: Option<&'a Option<String>>,
+    /// If the first of several keys was asked for: the index of the key that admits, or -1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = -1, max = 15))]
+    index: Option<i64>,
 }
 
 /// What one limit of a quota answers.
@@ -176,10 +180,11 @@ pub(super) fn respond(backend: &Backend, command: &Command, answer: Answer) -> R
     let mut response = match &reply {
         Reply::Limit(row) => json(status, JSON, &LimitAnswer::from(row)),
         Reply::Quota(quota) => {
-            let Quota { allowed, retry_after_ms, blocking, limits, reservation } = quota;
+            let Quota { allowed, retry_after_ms, blocking, limits, reservation, index } = quota;
             let limits = limits.iter().map(QuotaLimitAnswer::from).collect();
             let (allowed, retry_after_ms, reservation) = (*allowed, *retry_after_ms, reservation.as_ref());
-            json(status, JSON, &QuotaAnswer { allowed, retry_after_ms, blocking, limits, reservation })
+            let index = *index;
+            json(status, JSON, &QuotaAnswer { allowed, retry_after_ms, blocking, limits, reservation, index })
         }
         Reply::Done(done) => json(status, JSON, &DoneAnswer { done: *done }),
         Reply::Remaining(remaining) => json(status, JSON, &RemainingAnswer { remaining: *remaining }),

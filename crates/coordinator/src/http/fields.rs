@@ -56,7 +56,8 @@ pub(super) fn rate_limit_policy(backend: &Backend, command: &Command) -> Option<
                 shapes.iter().for_each(|shape| push_policies(&mut text, shape, Names::WithPolicy));
             }
         }
-        Request::Peek(_)
+        Request::First(_) // the answer tells of one of them, which need not be the first
+        | Request::Peek(_)
         | Request::Refund(_)
         | Request::Settle { .. }
         | Request::Cancel { .. }

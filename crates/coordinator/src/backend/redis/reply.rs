@@ -12,6 +12,7 @@ pub(super) fn read(verb: Verb, value: &Value) -> Option<Reply> {
     match verb {
         Verb::Limit(_) => row(list(value)?).map(Reply::Limit),
         Verb::Quota | Verb::ManyQuotas => quota(list(value)?).map(Reply::Quota),
+        Verb::First => first(list(value)?).map(Reply::Quota),
         Verb::Peek => match value {
             Value::Nil => Some(Reply::None),
             Value::Array(all) if matches!(all.get(2), Some(Value::Int(_))) => row(all).map(Reply::Limit),
@@ -100,6 +101,12 @@ fn row_of(allowed: bool, rest: &[Value]) -> Option<Row> {
     })
 }
 
+/// What a quota answers, and the index of its key.
+fn first(all: &[Value]) -> Option<Quota> {
+    let (index, all) = all.split_last()?;
+    Some(Quota { index: Some(signed(index)?), ..quota(all)? })
+}
+
 /// A quota: allowed, retry_after_ms, the limits that block, a row for each limit, and maybe the reservation.
 fn quota(all: &[Value]) -> Option<Quota> {
     let [allowed, retry_after, blocking, rows, rest @ ..] = all else { return None };
@@ -118,7 +125,7 @@ fn quota(all: &[Value]) -> Option<Quota> {
         _ => return None,
     };
     let retry_after_ms = retry(retry_after)?;
-    Some(Quota { allowed: flag(allowed)?, retry_after_ms, blocking, limits, reservation })
+    Some(Quota { allowed: flag(allowed)?, retry_after_ms, blocking, limits, reservation, index: None })
 }
 
 /// The failure that an error means. A server's text never reaches a client: only errors of known text are repeated.

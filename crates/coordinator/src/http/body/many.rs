@@ -13,7 +13,7 @@ use super::quota::{REQUESTS, push_costs, push_reserve};
 use super::words::{Waiting, Words};
 use crate::http::problem::Problem;
 
-/// `RL.MQUOTA`: several keys with a policy each. All of them admit the request, or nothing is counted anywhere.
+/// `RL.MQUOTA` and `RL.FIRST`: several keys with a policy each.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, bound(deserialize = "'de: 'a"))]
 #[schemars(

@@ -44,7 +44,7 @@ pub(super) fn read(verb: Verb, body: &[u8]) -> Result<(Command, Option<OnError>)
     let words = match verb {
         Verb::Limit(kind) => limits::read(kind, text, of)?,
         Verb::Quota => json::object::<QuotaBody<'_>>(text, of)?.words()?,
-        Verb::ManyQuotas => json::object::<ManyBody<'_>>(text, of)?.words()?,
+        Verb::ManyQuotas | Verb::First => json::object::<ManyBody<'_>>(text, of)?.words()?,
         Verb::Hold => json::object::<HoldBody<'_>>(text, of)?.words()?,
         Verb::Sync => json::object::<SyncBody<'_>>(text, of)?.words()?,
         Verb::Peek => json::object::<PeekBody<'_>>(text, of)?.words()?,

@@ -49,6 +49,16 @@ fn command(verb: Verb) -> Value {
                 "reserve": "2m"
             }),
         ),
+        Verb::First => (
+            "ManyQuotas",
+            "The first of several keys, in this order, that admits",
+            json!({
+                "keys": [{ "key": "opus", "policy": "opus" }, { "key": "haiku", "policy": "haiku" }],
+                "cost": { "tokens": 500 },
+                "reserve": "2m",
+                "wait": "20s"
+            }),
+        ),
         Verb::Hold => (
             "Hold",
             "Admits nobody for a time. A hold that ends later stays; 0 lifts it",
@@ -80,7 +90,7 @@ fn command(verb: Verb) -> Value {
     let answered = |schemas: &[&str]| answer("Answered.", schemas);
     match verb {
         Verb::Limit(_) => admission(&mut responses, "LimitAnswer"),
-        Verb::Quota | Verb::ManyQuotas => admission(&mut responses, "QuotaAnswer"),
+        Verb::Quota | Verb::ManyQuotas | Verb::First => admission(&mut responses, "QuotaAnswer"),
         Verb::Peek => {
             responses.insert("200".to_owned(), answered(&["LimitAnswer", "QuotaAnswer"]));
             responses.extend(errors(&["404"]));
