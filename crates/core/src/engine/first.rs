@@ -9,6 +9,7 @@ use crate::grammar::ask::Limits;
 use crate::grammar::quota::KEYS_MAX;
 use crate::grammar::terms::Reserve;
 use crate::limit::decision::Retry;
+use crate::queue::Claim;
 use crate::quota::decide::QuotaDecision;
 use crate::time::Span;
 
@@ -63,8 +64,8 @@ pub fn first<'r, H: Host, R>(
     if standing.waits(wants_to_wait, || host.may_wait()) {
         let ttl = reserve.map(|reserve| reserve.ttl);
         let mut claims = quota::claims(&asked, ttl);
-        // It stays in no line of a key that never admits it.
-        claims.retain(|(key, _)| asked.get(*key).is_none_or(|asked| asked.decision.retry() != Retry::Never));
+        // It stands in no line of a key that never admits it.
+        claims.retain(|(_, claim)| !matches!(claim, Claim::Quota(claim) if claim.is_never()));
         if !claims.is_empty() {
             let after = if let Retry::After(ms) = retry { Span::from_ms(ms) } else { Span::default() };
             return Ok(Turn::Wait { after, claims });

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use crate::grammar::limit::Request;
 use crate::quota::decide::Demand;
-use crate::quota::limit::PerLimit;
+use crate::quota::limit::{Measure, PerLimit};
 use crate::quota::shape::Shape;
 use crate::time::Span;
 
@@ -37,6 +37,16 @@ impl QuotaClaim {
     #[must_use]
     pub fn takes(&self) -> bool {
         Demand { costs: &self.costs, ttl: self.ttl }.takes()
+    }
+
+    /// Returns whether the limits never admit the claim, whoever comes.
+    #[must_use]
+    pub fn is_never(&self) -> bool {
+        let mut limits = self.shape.limits().iter().enumerate().filter(|(_, limit)| !limit.is_shadow);
+        limits.any(|(index, limit)| match &limit.measure {
+            Measure::Rate(rule) => self.costs.get(index).is_some_and(|cost| *cost > rule.quota()),
+            Measure::InFlight(most) => *most == 0 && self.ttl.is_some(),
+        })
     }
 }
 

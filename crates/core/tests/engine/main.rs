@@ -12,6 +12,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod first;
 mod forecast_limit;
 mod forecast_quota;
 mod full;

@@ -150,11 +150,7 @@ impl Course for QuotaCourse<'_> {
     }
 
     fn is_never(&self, claim: &QuotaClaim) -> bool {
-        let limits = claim.shape.limits().iter().enumerate();
-        limits.into_iter().filter(|(_, limit)| !limit.is_shadow).any(|(index, limit)| match &limit.measure {
-            Measure::Rate(rule) => claim.costs.get(index).is_some_and(|cost| *cost > rule.quota()),
-            Measure::InFlight(most) => *most == 0 && claim.ttl.is_some(),
-        })
+        claim.is_never()
     }
 
     fn turn(&self, claim: &QuotaClaim, from: At, until: Option<At>) -> Option<At> {
