@@ -66,9 +66,7 @@ impl From<Fault> for Problem {
                 "the key holds a limit of another algorithm, or something else",
             ),
             Fault::NoPolicy => Self::new(StatusCode::CONFLICT, "no_such_policy", "there is no such policy"),
-            Fault::Reservations | Fault::Retired => {
-                Self::new(StatusCode::CONFLICT, "key_is_full", detail(fault))
-            }
+            Fault::Reservations => Self::new(StatusCode::CONFLICT, "key_is_full", detail(fault)),
             Fault::NeedsReserve => Self::request("a quota with an inflight limit needs reserve"),
             Fault::PeekSyntax => Self::new(
                 StatusCode::CONFLICT,

@@ -30,6 +30,7 @@
 //! | `form` | how the states of all algorithms fit into them |
 //! | [`decision`] | the answer to a request |
 //! | [`counter`], [`meter`] | one amount that ages: fixed windows and buckets |
+//! | `merge` | what two states have counted, as one |
 //! | `compact`, `interned` | how a counter fits |
 //! | [`codec`] | a state as bytes, for snapshots |
 //! | [`effect`] | what a decision changes |
@@ -47,6 +48,7 @@ pub mod decision;
 pub mod effect;
 mod form;
 mod interned;
+pub(crate) mod merge;
 pub mod meter;
 pub mod rule;
 pub mod slide;

@@ -28,7 +28,7 @@
 //! - [`limit`]: one limit, [`shape`]: the limits of a quota, [`policies`]: shapes kept under a name
 //! - [`decide`]: the decision, [`effect`]: what an admission changes, [`codec`]: a quota as bytes
 //! - [`reservation`]: one reservation, [`reservations`]: all of a key
-//! - `reshape`: changing the limits of a key, `slots`: the limits that a reservation took part in,
+//! - `reshape`: changing the limits of a key, `merged`: retired limits counted together, `slots`: the limits that a reservation took part in,
 //!   `refund_floor`: how much a bucket can still be given back
 
 pub mod bounds;
@@ -37,6 +37,7 @@ pub mod costs;
 pub mod decide;
 pub mod effect;
 pub mod limit;
+mod merged;
 pub mod name;
 pub mod policies;
 mod refund_floor;
@@ -46,9 +47,11 @@ mod reshape;
 pub mod shape;
 mod slots;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use self::limit::{Limit, Measure};
+use self::merged::Merged;
 use self::reservations::Reservations;
 use self::shape::Shape;
 use crate::limit::state::{Relocate, State};
@@ -60,7 +63,8 @@ use crate::time::At;
 pub struct Quota {
     /// The limits in force, which are those of the latest admission.
     shape: Arc<Shape>,
-    /// The state of each limit in force, then of each retired limit. `None` if nothing was charged.
+    /// The state of each limit in force, then of each retired and of each merged limit. `None` if nothing was
+    /// charged.
     states: Box<[Option<State>]>,
     /// The instant of the last change.
     at: At,
@@ -75,6 +79,8 @@ struct More {
     reservations: Reservations,
     /// Limits that are no longer in force but still count something.
     retired: Vec<Limit>,
+    /// Retired limits that are counted together.
+    merged: Vec<Merged>,
 }
 
 impl Quota {
@@ -103,7 +109,7 @@ impl Quota {
         self.more.as_deref().map(|more| &more.reservations)
     }
 
-    /// Iterates over all known limits: those in force, then the retired ones.
+    /// Iterates over all limits that are known by name: those in force, then the retired ones.
     fn limits(&self) -> impl Iterator<Item = &Limit> + Clone {
         let retired = self.more.as_deref().map_or(&[][..], |more| &more.retired);
         self.shape.limits().iter().chain(retired)
@@ -111,16 +117,18 @@ impl Quota {
 
     /// Returns the state of the limit at `index` of `shape`.
     #[inline]
-    pub(crate) fn counted(&self, shape: &Shape, index: usize) -> Option<&State> {
-        let same = core::ptr::eq(&raw const *self.shape, shape);
-        let at = if same { index } else { self.place(shape, index)? };
-        self.states.get(at)?.as_ref()
+    pub(crate) fn counted(&self, shape: &Shape, index: usize) -> Option<Cow<'_, State>> {
+        if core::ptr::eq(&raw const *self.shape, shape) {
+            return self.states.get(index)?.as_ref().map(Cow::Borrowed);
+        }
+        self.counted_by(shape.limits().get(index)?)
     }
 
-    /// Finds the state of the limit at `index` of another shape.
+    /// Returns the state of a limit that is not in force.
     #[cold]
-    fn place(&self, shape: &Shape, index: usize) -> Option<usize> {
-        self.source(shape.limits().get(index)?)
+    fn counted_by(&self, asked: &Limit) -> Option<Cow<'_, State>> {
+        let known = self.source(asked).and_then(|index| self.states.get(index)?.as_ref());
+        self.inherited(asked, known).map(Cow::Owned).or(known.map(Cow::Borrowed))
     }
 
     /// Returns what is used at `clock` of the limit at `index` of `shape`, for a reply.
@@ -134,7 +142,7 @@ impl Quota {
                 u64::try_from(open).unwrap_or(u64::MAX)
             }
             _ => {
-                let used = |state: &State| state.used_cost(self.now(clock)).min(COUNT_MAX);
+                let used = |state: Cow<'_, State>| state.used_cost(self.now(clock)).min(COUNT_MAX);
                 self.counted(shape, index).map_or(0, used)
             }
         }
@@ -150,9 +158,11 @@ impl Quota {
 
     /// Copies the quota without its reservations. The copy counts the same.
     pub(crate) fn without_reservations(&self) -> Self {
-        let retired = self.more.as_deref().map_or(&[][..], |more| &more.retired);
-        let more = More { reservations: Reservations::default(), retired: retired.to_vec() };
-        let more = (!retired.is_empty()).then(|| Box::new(more));
+        let more = self.more.as_deref().filter(|more| !more.retired.is_empty() || !more.merged.is_empty());
+        let more = more.map(|more| {
+            let (retired, merged) = (more.retired.clone(), more.merged.clone());
+            Box::new(More { retired, merged, ..More::default() })
+        });
         let (shape, states) = (Arc::clone(&self.shape), self.states.clone());
         Self { shape, states, at: self.at, ends: self.ends, more }
     }
@@ -168,7 +178,9 @@ impl Quota {
         let states = self.states.iter().flatten().map(State::heap_bytes).fold(0, usize::saturating_add);
         let more = self.more.as_deref().map_or(0, |more| {
             let retired = size_of::<Limit>().saturating_mul(more.retired.capacity());
-            size_of::<More>().saturating_add(retired).saturating_add(more.reservations.heap_bytes())
+            let merged = size_of::<Merged>().saturating_mul(more.merged.capacity());
+            let fixed = size_of::<More>().saturating_add(retired).saturating_add(merged);
+            fixed.saturating_add(more.reservations.heap_bytes())
         });
         // Keys share their shapes. A shape of this key alone counts as this key's.
         let sharers = Arc::strong_count(&self.shape);

@@ -23,6 +23,7 @@ mod invariant;
 mod key;
 mod oracle;
 mod plain;
+mod renamed;
 mod request;
 mod retired;
 mod settle;
