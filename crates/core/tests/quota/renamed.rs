@@ -16,7 +16,7 @@ use rl_core::number::Decimal;
 use rl_core::quota::shape::{Draft, Measure, Shape};
 
 use crate::changes::rule_of;
-use crate::common::{Step, TODAY, at, begin, cases, rule_limit, span, steps};
+use crate::common::{Step, at, begin, cases, rule_limit, span, steps};
 use crate::history::{IDS, UNITS};
 use crate::key::{Ask, Key, costs, standing};
 use crate::oracle::{self, Oracle};
@@ -77,7 +77,7 @@ fn later(clock: u64, step: &Step) -> u64 {
 
 fn cost(step: &Step, shape: &Shape) -> u64 {
     let most = rule_limit(rule_of(&shape.limits()[0].measure));
-    if step.cost % 4 == 0 { most } else { u64::from(step.cost % 3) + 1 }
+    if step.cost.is_multiple_of(4) { most } else { u64::from(step.cost % 3) + 1 }
 }
 
 /// Checks that no limit stays used for ever: much later the key admits all that a new one does.
