@@ -133,7 +133,7 @@ class Crate:
 def main():
     folders = [argument for argument in sys.argv[1:] if argument != "--lenient"]
     circles = 0
-    for folder in map(Path, folders or ["src", "crates/core/src", "crates/coordinator/src"]):
+    for folder in map(Path, folders or ["src", "crates/core/src", "crates/coordinator/src", "crates/profiles/src"]):
         crate = Crate(folder, "--lenient" in sys.argv)
         for circle in crate.circles():
             circles += 1

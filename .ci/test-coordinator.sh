@@ -22,8 +22,17 @@ clean() {
 }
 trap clean EXIT
 
-# Bounds the waits: a generated request may ask for a wait of years.
-printf 'listen = "127.0.0.1:0"\n[bounds]\nwait = "50ms"\n' >"$work/config.toml"
+# Bounds the waits: a generated request may ask for a wait of years. The token may change policies.
+token=a-token-for-this-test
+cat >"$work/config.toml" <<END
+listen = "127.0.0.1:0"
+[bounds]
+wait = "50ms"
+[[token]]
+name = "test"
+token = "$token"
+policies = true
+END
 "$program" --config "$work/config.toml" 2>"$work/log" &
 server=$!
 address=
@@ -36,7 +45,8 @@ done
 
 # The stream /v1/watch does not end, so it is left out. crates/coordinator/tests reads it.
 "$python/bin/schemathesis" --config-file crates/coordinator/schemathesis.toml run "$address/openapi.json" \
-  --exclude-operation-id watch --max-examples "${COORDINATOR_EXAMPLES:-100}" --request-timeout 10
+  --exclude-operation-id watch --max-examples "${COORDINATOR_EXAMPLES:-100}" --request-timeout 10 \
+  --header "Authorization: Bearer $token"
 kill "$server"
 wait "$server" || { echo "rl-coordinator did not end cleanly" >&2; exit 1; }
 server=

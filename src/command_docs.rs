@@ -71,6 +71,10 @@ const WAIT: Arg = optional(
     Some(c"WAIT"),
 );
 
+/// `REPLY SHORT`
+const REPLY: Arg =
+    Arg { optional: true, ..after(c"reply", Kind::Block(&[token(c"short", c"SHORT")]), c"REPLY") };
+
 /// `LIMIT name limit window …`, as often as wanted.
 pub(crate) const LIMITS: Arg = each(
     c"limit",
@@ -106,6 +110,7 @@ pub(crate) const LIMITS: Arg = each(
                 ),
             ]),
         ),
+        Arg { optional: true, ..token(c"shadow", c"SHADOW") },
     ],
 );
 
@@ -122,6 +127,7 @@ pub(crate) const QUOTA: Docs = Docs {
         COSTS,
         RESERVE,
         WAIT,
+        REPLY,
     ],
 };
 
@@ -141,6 +147,7 @@ pub(crate) const MQUOTA: Docs = Docs {
         COSTS,
         RESERVE,
         WAIT,
+        REPLY,
     ],
 };
 
@@ -252,6 +259,39 @@ pub(crate) const REFUND: Docs = Docs {
     args: &[required(c"n", Kind::Integer)],
 };
 
+pub(crate) const HOLD: Docs = Docs {
+    summary: c"Admits nobody for a while, and returns how many milliseconds the hold lasts.",
+    complexity: c"O(N) for N named limits",
+    since: SINCE,
+    arity: -3,
+    keys: Keys::First,
+    key: RW | ACCESS | UPDATE,
+    args: &[
+        required(c"duration", Kind::String),
+        Arg { optional: true, ..each(c"limit", c"LIMIT", &[required(c"name", Kind::String)]) },
+    ],
+};
+
+/// `REMAINING n [RESET duration]`
+const LEFT: [Arg; 2] =
+    [after(c"remaining", Kind::Integer, c"REMAINING"), optional(c"reset", Kind::String, Some(c"RESET"))];
+
+pub(crate) const SYNC: Docs = Docs {
+    summary: c"Takes over how much a provider says is left, and returns how much is used elsewhere.",
+    complexity: c"O(N) for N named limits",
+    since: SINCE,
+    arity: -4,
+    keys: Keys::First,
+    key: RW | ACCESS | UPDATE,
+    args: &[required(
+        c"left",
+        Kind::OneOf(&[
+            required(c"one-limit", Kind::Block(&LEFT)),
+            each(c"limit", c"LIMIT", &[required(c"name", Kind::String), LEFT[0], LEFT[1]]),
+        ]),
+    )],
+};
+
 pub(crate) const INFO: Docs = Docs {
     summary: c"Returns what a rate limit key holds: algorithm, parameters, used, remaining, memory.",
     complexity: CONSTANT,
@@ -263,7 +303,7 @@ pub(crate) const INFO: Docs = Docs {
 };
 
 pub(crate) const TOP: Docs = Docs {
-    summary: c"Returns the keys that were denied or admitted most often.",
+    summary: c"Returns the keys that were denied, admitted or held most often.",
     complexity: c"O(N*log(N)), where N is the number of keys that are counted, at most 1024",
     since: SINCE,
     arity: -1,
@@ -282,7 +322,11 @@ pub(crate) const TOP: Docs = Docs {
                             optional: true,
                             ..required(
                                 c"outcome",
-                                Kind::OneOf(&[token(c"denied", c"DENIED"), token(c"admitted", c"ADMITTED")]),
+                                Kind::OneOf(&[
+                                    token(c"denied", c"DENIED"),
+                                    token(c"admitted", c"ADMITTED"),
+                                    token(c"held", c"HELD"),
+                                ]),
                             )
                         },
                         optional(c"n", Kind::Integer, Some(c"COUNT")),

@@ -1,4 +1,4 @@
-//! Keyspace events: `rl.admit`, `rl.deny`, `rl.near` and `rl.settle`.
+//! Keyspace events: `rl.admit`, `rl.deny`, `rl.near`, `rl.settle`, `rl.hold` and `rl.sync`.
 //!
 //! They tell what this server decided. So each decision has one, also that of a waiter, and a replica, a file that is loaded and
 //! `RL.PEEK` have none. Nothing is written for them: a denied request still changes and replicates nothing.
@@ -22,6 +22,10 @@ const DENY: &CStr = c"rl.deny";
 const NEAR: &CStr = c"rl.near";
 /// A reservation was settled or cancelled.
 const SETTLE: &CStr = c"rl.settle";
+/// A key was held, or its hold was lifted.
+const HOLD: &CStr = c"rl.hold";
+/// A key was told how much is left elsewhere.
+const SYNC: &CStr = c"rl.sync";
 
 /// Whether clients may get these events.
 static WANTED: AtomicBool = AtomicBool::new(false);
@@ -72,10 +76,25 @@ pub(crate) fn decided(context: &mut Context<'_>, key: Arg<'_>, verdict: Verdict,
     }
 }
 
+/// Sends the event of `RL.HOLD`.
+pub(crate) fn held(context: &mut Context<'_>, key: Arg<'_>) {
+    send(context, HOLD, key);
+}
+
+/// Sends the event of `RL.SYNC`.
+pub(crate) fn synced(context: &mut Context<'_>, key: Arg<'_>) {
+    send(context, SYNC, key);
+}
+
 /// Sends the event of a reservation that has ended by a command.
 pub(crate) fn settled(context: &mut Context<'_>, key: Arg<'_>) {
+    send(context, SETTLE, key);
+}
+
+/// Sends an event, if anybody may get it.
+fn send(context: &mut Context<'_>, event: &CStr, key: Arg<'_>) {
     if any() {
-        context.notify(SETTLE, key);
+        context.notify(event, key);
     }
 }
 

@@ -81,6 +81,8 @@ pub(crate) static THROTTLE: Decisions = Decisions::new();
 pub(crate) static REPEATED: Counter = Counter::new();
 /// Units with a cost that no limit of the request's policies counts, each counted once for each request.
 pub(crate) static UNITS_UNCOUNTED: Counter = Counter::new();
+/// Requests that were admitted and that a shadow limit would have denied.
+pub(crate) static SHADOW_DENIED: Counter = Counter::new();
 /// Waiters that were admitted when their turn came.
 pub(crate) static WAITED: Counter = Counter::new();
 /// Waiters that have waited for as long as they were willing to.
@@ -99,6 +101,8 @@ pub(crate) static RENEW: Calls = Calls::new();
 pub(crate) static POLICY: Calls = Calls::new();
 pub(crate) static PEEK: Calls = Calls::new();
 pub(crate) static REFUND: Calls = Calls::new();
+pub(crate) static HOLD: Calls = Calls::new();
+pub(crate) static SYNC: Calls = Calls::new();
 pub(crate) static INFO: Calls = Calls::new();
 pub(crate) static TOP: Calls = Calls::new();
 pub(crate) static APPLY: Calls = Calls::new();
@@ -124,6 +128,7 @@ static FIELDS: &[(&CStr, &Counter)] = &[
     (c"cl_throttle_admitted", &THROTTLE.admitted),
     (c"cl_throttle_denied", &THROTTLE.denied),
     (c"cl_throttle_errors", &THROTTLE.errors),
+    (c"shadow_denied", &SHADOW_DENIED),
     (c"units_uncounted", &UNITS_UNCOUNTED),
     (c"waiters_granted", &WAITED),
     (c"waiters_timed_out", &TIMED_OUT),
@@ -142,6 +147,10 @@ static FIELDS: &[(&CStr, &Counter)] = &[
     (c"peek_errors", &PEEK.errors),
     (c"refund_calls", &REFUND.calls),
     (c"refund_errors", &REFUND.errors),
+    (c"hold_calls", &HOLD.calls),
+    (c"hold_errors", &HOLD.errors),
+    (c"sync_calls", &SYNC.calls),
+    (c"sync_errors", &SYNC.errors),
     (c"info_calls", &INFO.calls),
     (c"info_errors", &INFO.errors),
     (c"top_calls", &TOP.calls),

@@ -2,13 +2,16 @@
 
 use rl_core::engine::Host as _;
 use rl_core::engine::policy::in_force;
+use rl_core::limit::outside::Outside;
 use rl_core::limit::state::State;
 use rl_core::number::COUNT_MAX;
 use rl_core::queue::Lane;
 use rl_core::quota::Quota;
 use rl_core::quota::decide::{self, Demand};
+use rl_core::quota::outsides::Outsides;
+use rl_core::quota::shape::Shape;
 use rl_core::time::At;
-use rl_core::value::Value;
+use rl_core::value::{Held, Value};
 
 use super::answer::{come, key};
 use super::parameters;
@@ -44,6 +47,7 @@ fn info(host: &Server<'_>, name: Arg<'_>, value: &Value, reply: Reply<'_>) {
     let clock = host.clock();
     let (mut map, open) = match value {
         Value::Limit(state) => (limit(reply, state, clock), 0),
+        Value::Held(held) => (only_held(reply, held, clock), 0),
         Value::Quota(held) => {
             let open = held.reservations().map_or(0, |reservations| reservations.open(held.now(clock)));
             (quota(reply, host, held), open)
@@ -68,20 +72,37 @@ fn info(host: &Server<'_>, name: Arg<'_>, value: &Value, reply: Reply<'_>) {
 /// The first fields for one limit.
 fn limit<'r>(reply: Reply<'r>, state: &State, clock: At) -> Map<'r> {
     let rule = state.rule();
-    let mut map = reply.map(8);
+    let mut map = reply.map(11);
     map.text(b"algorithm", rule.algorithm().as_bytes());
     map.field(b"parameters", |place| parameters::rule(place, &rule));
     // An excess that was taken over may be more than every client can read.
     map.count(b"used", state.used_cost(clock).min(COUNT_MAX));
     map.count(b"remaining", state.peek(0, clock).remaining);
+    outside(&mut map, &state.outside().at(clock.max(state.at())), clock);
     map
+}
+
+/// The first fields for a key that is held and had no request yet.
+fn only_held<'r>(reply: Reply<'r>, held: &Held, clock: At) -> Map<'r> {
+    let mut map = reply.map(11);
+    map.text(b"algorithm", b"none").field(b"parameters", |place| drop(place.map(0)));
+    map.count(b"used", 0).count(b"remaining", 0);
+    let until = held.outsides().map_or(At::MIN, Outsides::end);
+    outside(&mut map, &Outside { held: until, ..Outside::NONE }, clock);
+    map
+}
+
+/// The fields of what one limit is told from outside.
+fn outside(map: &mut Map<'_>, told: &Outside, clock: At) {
+    map.count(b"held_ms", told.held.since(clock).ms());
+    map.count(b"used_elsewhere", told.elsewhere).count(b"elsewhere_ms", told.until.since(clock).ms());
 }
 
 /// The first fields for many: what is a value above is a map by limit here.
 fn quota<'r>(reply: Reply<'r>, host: &Server<'_>, held: &Quota) -> Map<'r> {
     let (shape, clock) = (in_force(host, held), host.clock());
     let limits = shape.limits().len();
-    let mut map = reply.map(9);
+    let mut map = reply.map(12);
     map.text(b"algorithm", b"quota");
     map.field(b"policy", |place| match shape.policy() {
         Some(name) => place.text(name.as_bytes()),
@@ -94,12 +115,19 @@ fn quota<'r>(reply: Reply<'r>, host: &Server<'_>, held: &Quota) -> Map<'r> {
         }
     });
     let verdict = decide::peek(held, &shape, &Demand { costs: &[], ttl: None }, clock);
+    let is_told = held.outsides().is_some(); // then what remains tells nothing of what is used here
     map.field(b"used", |place| {
         let mut by_limit = place.map(limits);
         for (index, (limit, row)) in shape.limits().iter().zip(&verdict.rows).enumerate() {
             // Beyond the limit only the count itself tells how much it is.
             let beyond = || held.used(&shape, index, clock).max(row.limit);
-            let used = if row.remaining > 0 { row.limit.saturating_sub(row.remaining) } else { beyond() };
+            let used = if is_told {
+                held.used(&shape, index, clock)
+            } else if row.remaining > 0 {
+                row.limit.saturating_sub(row.remaining)
+            } else {
+                beyond()
+            };
             by_limit.count(limit.name.as_bytes(), used);
         }
     });
@@ -109,5 +137,24 @@ fn quota<'r>(reply: Reply<'r>, host: &Server<'_>, held: &Quota) -> Map<'r> {
             by_limit.count(limit.name.as_bytes(), row.remaining);
         }
     });
+    outsides(&mut map, &shape, held, clock);
     map
+}
+
+/// The fields of what the limits of a quota are told from outside, each a map by limit.
+fn outsides(map: &mut Map<'_>, shape: &Shape, held: &Quota, clock: At) {
+    let none = Outsides::default();
+    let (told, now) = (held.outsides().unwrap_or(&none), held.now(clock));
+    let mut field = |key: &[u8], value: fn(&Outside, At, At) -> u64| {
+        map.field(key, |place| {
+            let mut by_limit = place.map(shape.limits().len());
+            for limit in shape.limits() {
+                let outside = told.limit(limit.name.as_bytes()).at(now);
+                by_limit.count(limit.name.as_bytes(), value(&outside, told.all(), clock));
+            }
+        });
+    };
+    field(b"held_ms", |outside, all, clock| outside.held.max(all).since(clock).ms());
+    field(b"used_elsewhere", |outside, _, _| outside.elsewhere);
+    field(b"elsewhere_ms", |outside, _, clock| outside.until.since(clock).ms());
 }

@@ -14,6 +14,11 @@ pub(super) const fn decides(name: &'static CStr, run: Entry, docs: Docs) -> Comm
     }
 }
 
+/// A command that may make a key, and never waits.
+pub(super) const fn makes(name: &'static CStr, run: Entry, docs: Docs) -> Command {
+    Command { flags: c"write deny-oom fast", categories: c"write fast", ..reads(name, run, docs) }
+}
+
 /// A command that gives back. It works while memory is short.
 pub(super) const fn gives_back(name: &'static CStr, run: Entry, docs: Docs) -> Command {
     Command { flags: c"write fast", categories: c"write fast", ..reads(name, run, docs) }

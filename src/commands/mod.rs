@@ -6,6 +6,7 @@ mod file_check;
 mod info;
 mod kinds;
 mod limit;
+mod outside;
 mod parameters;
 mod peek;
 mod policy;
@@ -21,7 +22,7 @@ use rl_core::limit::bucket::BucketRule;
 use rl_core::limit::slide::SlideRule;
 use rl_core::limit::window::WindowRule;
 
-use self::kinds::{decides, gives_back, reads_clock};
+use self::kinds::{decides, gives_back, makes, reads_clock};
 use self::limit::Limit;
 use crate::sys::command::{Command, entry, entry_with_keys};
 use crate::{command_docs as docs, effects};
@@ -56,6 +57,8 @@ static OTHERS: &[Command] = &[
     gives_back(c"RL.RENEW", entry::<reservation::Renew>(), docs::RENEW),
     reads_clock(c"RL.PEEK", entry::<peek::Peek>(), docs::PEEK),
     gives_back(c"RL.REFUND", entry::<refund::Refund>(), docs::REFUND),
+    makes(c"RL.HOLD", entry::<outside::Hold>(), docs::HOLD),
+    makes(c"RL.SYNC", entry::<outside::Sync>(), docs::SYNC),
     reads_clock(c"RL.INFO", entry::<info::Info>(), docs::INFO),
     policy::COMMAND,
     top::COMMAND,
@@ -73,8 +76,4 @@ static OTHERS: &[Command] = &[
 ];
 
 /// The command that is added only if the setting `cl-throttle` asks for it. It does not wait.
-pub(crate) static THROTTLE: Command = Command {
-    flags: c"write deny-oom fast",
-    categories: c"write fast",
-    ..decides(c"CL.THROTTLE", entry::<throttle::Throttle>(), docs::THROTTLE)
-};
+pub(crate) static THROTTLE: Command = makes(c"CL.THROTTLE", entry::<throttle::Throttle>(), docs::THROTTLE);

@@ -31,16 +31,23 @@ fn measure(reply: Reply<'_>, limit: &Limit, name: Option<&[u8]>) {
         }
         map
     };
-    match &limit.measure {
+    let shadow = usize::from(limit.is_shadow);
+    let mut map = match &limit.measure {
         Measure::Rate(rule) => {
             let parameters = rule.fields();
-            let mut map = begin(parameters.len().saturating_add(2));
+            let mut map = begin(parameters.len().saturating_add(2).saturating_add(shadow));
             map.text(b"unit", limit.unit.as_bytes()).text(b"algorithm", rule.algorithm().as_bytes());
             fields(&mut map, &parameters);
+            map
         }
         Measure::InFlight(most) => {
-            begin(2).text(b"algorithm", b"inflight").count(b"limit", *most);
+            let mut map = begin(2_usize.saturating_add(shadow));
+            map.text(b"algorithm", b"inflight").count(b"limit", *most);
+            map
         }
+    };
+    if limit.is_shadow {
+        map.count(b"shadow", 1);
     }
 }
 

@@ -11,12 +11,13 @@ use rl_core::grammar::cache::QuotaCache;
 use rl_core::grammar::quota as grammar;
 use rl_core::grammar::terms::{Reserve, Terms};
 use rl_core::grammar::top::Verdict;
+use rl_core::limit::decision::Retry;
 use rl_core::quota::costs::Costs;
 use rl_core::quota::decide::QuotaDecision;
 use rl_core::quota::shape::Shape;
 
 use super::answer::{come, key};
-use super::quota_reply::{Names, reply};
+use super::quota_reply::{Names, reply, short};
 use crate::command_docs as docs;
 use crate::host::Server;
 use crate::metrics::{self, Decisions};
@@ -28,9 +29,9 @@ use crate::sys::reply::Reply;
 use crate::waiting::{self, Answer};
 use crate::{keyspace_events, policies, top, uncounted};
 
-/// `RL.QUOTA key LIMIT… | POLICY name [COST unit n]… [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane]]`
+/// `RL.QUOTA key LIMIT… | POLICY name [COST unit n]… [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane]] [REPLY SHORT]`
 pub(crate) struct One;
-/// `RL.MQUOTA numkeys key… POLICY name… [COST unit n]… [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane]]`
+/// `RL.MQUOTA numkeys key… POLICY name… [COST unit n]… [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane]] [REPLY SHORT]`
 pub(crate) struct Many;
 
 static CACHE: MainThreadCell<QuotaCache> = MainThreadCell::new(QuotaCache::new());
@@ -80,11 +81,12 @@ impl One {
         place: &mut Option<Reply<'_>>,
     ) -> Result<()> {
         let (reserve, wait) = (ask.reserve, ask.wait.unwrap_or_default());
+        let is_short = ask.is_short;
         let costs = unit_costs(&ask);
         let standing = Standing::Newcomer(wait.lane);
         let finish = |host: &mut Server<'_>, asked: &[Asked<Server<'_>>], outcome: &Outcome| {
             count(host, asked, outcome, &costs, &metrics::QUOTA);
-            send(place, asked, outcome, reserve, Names::Plain);
+            send(place, asked, outcome, reserve, (Names::Plain, is_short));
         };
         match one(&mut Server::new(context), key(args)?, ask, standing, finish)? {
             Turn::Answer { .. } => Ok(()),
@@ -99,9 +101,10 @@ impl One {
     fn again(context: &mut Context<'_>, args: Args<'_>, standing: Standing) -> Turn<Answer> {
         let turn = Ask::read(&args).and_then(|ask| {
             let (reserve, costs) = (ask.reserve, unit_costs(&ask));
+            let is_short = ask.is_short;
             let finish = |host: &mut Server<'_>, asked: &[Asked<Server<'_>>], outcome: &Outcome| {
                 count(host, asked, outcome, &costs, &metrics::QUOTA);
-                keep(asked, outcome, reserve, Names::Plain)
+                keep(asked, outcome, reserve, (Names::Plain, is_short))
             };
             one(&mut Server::new(context), key(args)?, ask, standing, finish)
         });
@@ -113,12 +116,12 @@ impl Many {
     /// Runs a request that has just come.
     fn come(context: &mut Context<'_>, args: Args<'_>, place: &mut Option<Reply<'_>>) -> Result<()> {
         let request = grammar::many(&args)?;
-        let Terms { costs, reserve, wait } = &request.terms;
-        let (reserve, wait) = (*reserve, *wait);
+        let Terms { costs, reserve, wait, .. } = &request.terms;
+        let (reserve, wait, is_short) = (*reserve, *wait, request.terms.is_short);
         let wait = wait.unwrap_or_default();
         let finish = |host: &mut Server<'_>, asked: &[Asked<Server<'_>>], outcome: &Outcome| {
             count(host, asked, outcome, costs, &metrics::MQUOTA);
-            send(place, asked, outcome, reserve, Names::WithPolicy);
+            send(place, asked, outcome, reserve, (Names::WithPolicy, is_short));
         };
         match Self::turn(context, args, &request, Standing::Newcomer(wait.lane), finish)? {
             Turn::Answer { .. } => Ok(()),
@@ -133,10 +136,10 @@ impl Many {
     fn again(context: &mut Context<'_>, args: Args<'_>, standing: Standing) -> Turn<Answer> {
         let turn = grammar::many(&args).and_then(|request| {
             let Terms { costs, reserve, .. } = &request.terms;
-            let reserve = *reserve;
+            let (reserve, is_short) = (*reserve, request.terms.is_short);
             let finish = |host: &mut Server<'_>, asked: &[Asked<Server<'_>>], outcome: &Outcome| {
                 count(host, asked, outcome, costs, &metrics::MQUOTA);
-                keep(asked, outcome, reserve, Names::WithPolicy)
+                keep(asked, outcome, reserve, (Names::WithPolicy, is_short))
             };
             Self::turn(context, args, &request, standing, finish)
         });
@@ -150,7 +153,7 @@ impl Many {
         standing: Standing,
         finish: impl FnOnce(&mut Server<'a>, &[Asked<Server<'a>>], &Outcome) -> R,
     ) -> Result<Turn<R>> {
-        let Terms { costs, reserve, wait } = &request.terms;
+        let Terms { costs, reserve, wait, .. } = &request.terms;
         let names = request.keys.clone().filter_map(|at| args.get(at));
         let limits = request.policies.iter().map(|name| Limits::Policy { name, costs: costs.clone() });
         many(&mut Server::new(context), names.zip(limits), *reserve, wait.is_some(), standing, finish)
@@ -184,6 +187,9 @@ fn count(
     count.of(verdict).count();
     uncounted::count(host.context(), costs, asked.iter().map(|asked| &*asked.shape));
     let admits = verdict == Verdict::Admitted;
+    if admits && asked.iter().any(would_deny) {
+        metrics::SHADOW_DENIED.count();
+    }
     for Asked { name, decision, .. } in asked.iter().filter(|asked| asked.decision.allowed() == admits) {
         top::count(host.context(), *name, verdict);
         if keyspace_events::any() {
@@ -193,6 +199,12 @@ fn count(
     }
 }
 
+/// Whether a shadow would have denied a request that is admitted.
+#[inline]
+fn would_deny(asked: &Asked<Server<'_>>) -> bool {
+    asked.shape.has_shadows() && asked.decision.rows.iter().any(|row| row.retry != Retry::Now)
+}
+
 /// Sends the answer.
 #[inline(always)] // how many keys there are is known where it is called
 fn send(
@@ -200,11 +212,15 @@ fn send(
     asked: &[Asked<Server<'_>>],
     outcome: &Outcome,
     reserve: Option<Reserve<'_>>,
-    names: Names,
+    (names, is_short): (Names, bool),
 ) {
     let Some(place) = place.take() else { return };
+    let (denied, id) = (outcome.denied(), reserve.map(|reserve| outcome.id(reserve)));
+    if is_short {
+        return short(place, denied, id);
+    }
     let rows = asked.iter().map(|asked| (&*asked.shape, &asked.decision));
-    reply(place, rows, outcome.denied(), names, reserve.map(|reserve| outcome.id(reserve)));
+    reply(place, rows, denied, names, id);
 }
 
 /// Keeps the answer until the client can be sent it.
@@ -212,12 +228,15 @@ fn keep(
     asked: &[Asked<Server<'_>>],
     outcome: &Outcome,
     reserve: Option<Reserve<'_>>,
-    names: Names,
+    (names, is_short): (Names, bool),
 ) -> Answer {
     let id: Option<Option<Box<[u8]>>> = reserve.map(|reserve| outcome.id(reserve).map(Into::into));
+    let denied = outcome.denied();
+    if is_short {
+        return Box::new(move |place| short(place, denied, id.as_ref().map(Option::as_deref)));
+    }
     let rows = asked.iter().map(|asked| (Arc::clone(&asked.shape), asked.decision.clone()));
     let rows: Vec<(Arc<Shape>, QuotaDecision)> = rows.collect();
-    let denied = outcome.denied();
     Box::new(move |place| {
         let rows = rows.iter().map(|(shape, decision)| (&**shape, decision));
         reply(place, rows, denied, names, id.as_ref().map(Option::as_deref));

@@ -27,6 +27,20 @@ pub(super) fn reply<'a>(
 ) {
     let mut reply = reply.array(if id.is_some() { 5 } else { 4 });
     limits(&mut reply, answers, denied, names);
+    reservation(&mut reply, id);
+}
+
+/// Allowed and retry_after_ms only; with `id` also that or nil.
+#[inline(never)] // few ask for it
+pub(super) fn short(reply: Reply<'_>, denied: Option<Retry>, id: Option<Option<&[u8]>>) {
+    let mut reply = reply.array(if id.is_some() { 3 } else { 2 });
+    reply.integer(i64::from(denied.is_none())).integer(denied.map_or(0, Retry::reply));
+    reservation(&mut reply, id);
+}
+
+/// The id of the reservation or nil, if one was asked for.
+#[inline(always)] // as `send`
+fn reservation(reply: &mut Array<'_>, id: Option<Option<&[u8]>>) {
     match id {
         Some(Some(id)) => {
             reply.text(id);

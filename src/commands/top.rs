@@ -1,4 +1,4 @@
-//! `RL.TOP [RESET | [DENIED | ADMITTED] [COUNT n]]`: the keys that were asked for most often.
+//! `RL.TOP [RESET | [DENIED | ADMITTED | HELD] [COUNT n]]`: the keys that were asked for most often.
 
 use rl_core::grammar::top::{self as request, Top as Request};
 
@@ -43,8 +43,8 @@ fn run(context: &Context<'_>, request: Request, reply: Reply<'_>) {
             top::reset(context.main_thread());
             reply.ok();
         }
-        Request::Of(verdict, most) => {
-            let all = top::heaviest(context, verdict, most);
+        Request::Of(by, most) => {
+            let all = top::heaviest(context, by, most);
             let mut list = reply.array(all.len());
             for heavy in &all {
                 list.element(|place| {

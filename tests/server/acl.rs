@@ -5,13 +5,15 @@ use std::path::Path;
 
 use crate::common::{Conn, Server};
 
-/// Commands that change quotas.
-const TAKES_OR_GIVES: [&str; 5] = [
+/// Commands that change quotas, also by what is known from outside.
+const TAKES_OR_GIVES: [&str; 7] = [
     "RL.QUOTA q LIMIT a 5 60",
     "RL.MQUOTA 1 q POLICY p",
     "RL.SETTLE q r",
     "RL.CANCEL q r",
     "RL.RENEW q r 60",
+    "RL.HOLD q 5",
+    "RL.SYNC q LIMIT a REMAINING 5",
 ];
 
 /// Returns whether the reply says that this user may not run the command.
@@ -73,6 +75,8 @@ fn keys_have_separate_limits() {
         "RL.SETTLE ? r COST requests 1",
         "RL.CANCEL ? r",
         "RL.RENEW ? r 60",
+        "RL.HOLD ? 0",
+        "RL.SYNC ? LIMIT a REMAINING 5",
         "RL.MQUOTA 1 ? POLICY p",
         "RL.MQUOTA 2 mine:other ? POLICY p p",
         "RL.MQUOTA 2 ? mine:other POLICY p p",
@@ -187,6 +191,7 @@ fn the_category_ratelimit_holds_all_that_a_client_needs() {
             "cl.throttle",
             "rl.bucket",
             "rl.cancel",
+            "rl.hold",
             "rl.info",
             "rl.mquota",
             "rl.peek",
@@ -198,6 +203,7 @@ fn the_category_ratelimit_holds_all_that_a_client_needs() {
             "rl.renew",
             "rl.settle",
             "rl.slide",
+            "rl.sync",
             "rl.window",
         ];
         assert_eq!(commands, of_clients);

@@ -11,7 +11,7 @@ struct Expected {
     call: &'static str,
 }
 
-const COMMANDS: [Expected; 14] = [
+const COMMANDS: [Expected; 16] = [
     Expected {
         name: "rl.slide",
         arity: -4,
@@ -61,6 +61,22 @@ const COMMANDS: [Expected; 14] = [
         call: "RL.REFUND the:key 2",
     },
     Expected {
+        name: "rl.hold",
+        arity: -3,
+        flags: &["denyoom", "fast", "write"],
+        key: &["RW", "access", "update"],
+        arguments: &["key", "duration", "limit"],
+        call: "RL.HOLD the:key 5m LIMIT a",
+    },
+    Expected {
+        name: "rl.sync",
+        arity: -4,
+        flags: &["denyoom", "fast", "write"],
+        key: &["RW", "access", "update"],
+        arguments: &["key", "left"],
+        call: "RL.SYNC the:key LIMIT a REMAINING 2",
+    },
+    Expected {
         name: "rl.info",
         arity: 2,
         flags: &["fast", "readonly"],
@@ -89,7 +105,7 @@ const COMMANDS: [Expected; 14] = [
         arity: -4,
         flags: &["blocking", "denyoom", "fast", "write"],
         key: &["RW", "access", "update"],
-        arguments: &["key", "limits", "cost", "reserve", "wait"],
+        arguments: &["key", "limits", "cost", "reserve", "wait", "reply"],
         call: "RL.QUOTA the:key LIMIT a 5 60 COST unit 1 RESERVE 60 ID r WAIT 5 PRIORITY LOW",
     },
     Expected {
@@ -97,7 +113,7 @@ const COMMANDS: [Expected; 14] = [
         arity: -5,
         flags: &["blocking", "denyoom", "fast", "movablekeys", "write"],
         key: &["RW", "access", "update"],
-        arguments: &["numkeys", "key", "policies", "cost", "reserve", "wait"],
+        arguments: &["numkeys", "key", "policies", "cost", "reserve", "wait", "reply"],
         call: "RL.MQUOTA 1 the:key POLICY p WAIT 5 PRIORITY LOW",
     },
     Expected {

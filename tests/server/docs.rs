@@ -14,13 +14,15 @@ use rl_core::limit::Kind;
 use crate::common::{Conn, Server, Value};
 
 /// Each command, and a call whose error shows the syntax, if there is one.
-const COMMANDS: [(&str, &str); 21] = [
+const COMMANDS: [(&str, &str); 23] = [
     ("RL.SLIDE", "RL.SLIDE k 5 60 no"),
     ("RL.WINDOW", "RL.WINDOW k 5 60 no"),
     ("RL.BUCKET", "RL.BUCKET k 5 5 60 no"),
     ("CL.THROTTLE", ""),
     ("RL.PEEK", "RL.PEEK k no"),
     ("RL.REFUND", ""),
+    ("RL.HOLD", "RL.HOLD k 5 no"),
+    ("RL.SYNC", ""), // in one line, too
     ("RL.INFO", ""),
     ("RL.TOP", "RL.TOP no"),
     ("RL.APPLY", ""),
@@ -85,7 +87,8 @@ fn ways(argument: &Value) -> Vec<String> {
         let words = token.iter().chain([&*way].into_iter().filter(|way| !way.is_empty()));
         *way = words.map(String::as_str).chain(several.then_some("...")).collect::<Vec<_>>().join(" ");
     }
-    if argument.get("name").text() == "limit" && token.as_deref() == Some("LIMIT") {
+    let is_limit_clause = || parts().iter().any(|part| part.get("name").text() == "limit");
+    if token.as_deref() == Some("LIMIT") && is_limit_clause() {
         return vec!["LIMIT ...".to_owned()]; // LIMIT has lines of its own
     }
     match (has("optional"), token) {

@@ -37,6 +37,8 @@ fn reads_and_refunds_are_counted_by_calls_and_errors() {
     for (command, good, bad) in [
         ("peek", "RL.PEEK k", "RL.PEEK string"),
         ("refund", "RL.REFUND k 1", "RL.REFUND k -1"),
+        ("hold", "RL.HOLD h 5", "RL.HOLD h -1"),
+        ("sync", "RL.SYNC k REMAINING 1", "RL.SYNC q REMAINING 1"),
         ("info", "RL.INFO k", "RL.INFO string"),
         ("settle", "RL.SETTLE q r", "RL.SETTLE q r COST"),
         ("cancel", "RL.CANCEL q r", "RL.CANCEL k r"),

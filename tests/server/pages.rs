@@ -38,7 +38,7 @@ const BEFORE: &[(&str, &str, &[&str])] = &[
 ];
 
 /// The pages whose lines are typed.
-const PAGES: [&str; 10] = [
+const PAGES: [&str; 11] = [
     "README.md",
     "docs/COMPARE.md",
     "docs/DESIGN.md",
@@ -46,6 +46,7 @@ const PAGES: [&str; 10] = [
     "docs/llm-quotas.md",
     "docs/migrating.md",
     "docs/monitoring.md",
+    "docs/operations.md",
     "docs/releasing.md",
     "docs/waiting.md",
     "examples/README.md",

@@ -52,7 +52,7 @@ fn a_script_has_one_now_and_sees_the_whole_answer() {
     assert_eq!((&peek.blocking, &last.blocking), (&vec!["a".to_owned()], &vec!["a".to_owned()]));
     assert_eq!((peek.retry_after, last.retry_after), (60_000, 60_000), "no time has passed");
     assert_eq!((fields[2].int(), last.remaining(), fields[4].int()), (1, vec![2], 5_004));
-    let caught = "return redis.pcall('RL.QUOTA', KEYS[1], 'LIMIT', 'a', 0, 60).err";
+    let caught = "return redis.pcall('RL.QUOTA', KEYS[1], 'LIMIT', 'a', -1, 60).err";
     assert!(conn.call(&["EVAL", caught, "1", "k"]).text().starts_with("ERR limit must be"));
     let read_only = "return redis.call('RL.PEEK', KEYS[1])";
     assert_eq!(Answer::of(&conn.call(&["EVAL_RO", read_only, "1", "k"])).remaining(), [2]);

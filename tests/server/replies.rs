@@ -61,8 +61,19 @@ fn info_is_a_map() {
     let map = conn.ask("RL.INFO s");
     assert!(matches!(flat, Value::Array(_)), "RESP2: {flat:?}");
     assert!(matches!(map, Value::Map(_)), "RESP3: {map:?}");
-    let names =
-        ["algorithm", "parameters", "used", "remaining", "waiting", "head_wait_ms", "reservations", "bytes"];
+    let names = [
+        "algorithm",
+        "parameters",
+        "used",
+        "remaining",
+        "held_ms",
+        "used_elsewhere",
+        "elsewhere_ms",
+        "waiting",
+        "head_wait_ms",
+        "reservations",
+        "bytes",
+    ];
     assert_eq!(flat.names(), names);
     assert_eq!(map.names(), names);
     for info in [flat, map] {

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use rl_core::fault::Fault;
+use rl_core::quota::name::Name;
+use rl_core::quota::shape::Shape;
 use tokio::sync::watch;
 
 use crate::backend::Backend;
@@ -26,6 +28,21 @@ pub(crate) enum Answer {
     Failure(Failure),
     /// The back end could not decide, and `on_error` has.
     Degraded(OnError, Failure),
+}
+
+/// Why a policy is not changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PolicyRefusal {
+    /// The file of policies has one of this name.
+    OfFile,
+    /// The back end could not.
+    Failure(Failure),
+}
+
+impl From<Failure> for PolicyRefusal {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
 }
 
 /// The running program.
@@ -59,13 +76,53 @@ impl App {
     /// # Errors
     /// Why it could not be deleted.
     pub(crate) async fn delete(&self, key: &[u8]) -> Result<bool, Failure> {
-        let deleted = self.backend.delete(key).await;
-        if let Some(cause) = deleted.as_ref().err().and_then(|failure| Cause::of(*failure)) {
+        let deleted = self.noted(self.backend.delete(key).await);
+        self.metrics.deleted(*deleted.as_ref().unwrap_or(&false));
+        deleted
+    }
+
+    /// Sets a policy.
+    ///
+    /// # Errors
+    /// The file of policies has one of this name, or why it could not be set.
+    pub(crate) async fn set_policy(&self, name: &Name, shape: Arc<Shape>) -> Result<(), PolicyRefusal> {
+        let done = match &self.backend {
+            Backend::Embedded(embedded) => embedded.set_policy(shape).map_err(Failure::from),
+            Backend::Redis(redis) => redis.set_policy(name.as_bytes(), &shape).await.map(|()| true),
+        };
+        if !self.noted(done)? {
+            return Err(PolicyRefusal::OfFile);
+        }
+        self.metrics.policy_changed(true);
+        Ok(())
+    }
+
+    /// Deletes a policy. Returns whether there was one.
+    ///
+    /// # Errors
+    /// The file of policies has it, or why it could not be deleted.
+    pub(crate) async fn delete_policy(&self, name: &[u8]) -> Result<bool, PolicyRefusal> {
+        let done = match &self.backend {
+            Backend::Embedded(embedded) if embedded.is_policy_of_file(name) => {
+                return Err(PolicyRefusal::OfFile);
+            }
+            Backend::Embedded(embedded) => embedded.delete_policy(name).map_err(Failure::from),
+            Backend::Redis(redis) => redis.delete_policy(name).await,
+        };
+        let done = self.noted(done)?;
+        if done {
+            self.metrics.policy_changed(false);
+        }
+        Ok(done)
+    }
+
+    /// Counts why something could not be done.
+    fn noted<T>(&self, done: Result<T, Failure>) -> Result<T, Failure> {
+        if let Some(cause) = done.as_ref().err().and_then(|failure| Cause::of(*failure)) {
             self.metrics.undecided(cause);
             self.causes.note(cause, Outcome::Error.name());
         }
-        self.metrics.deleted(*deleted.as_ref().unwrap_or(&false));
-        deleted
+        done
     }
 
     /// Asks the back end, and waits if the request does.
@@ -113,7 +170,7 @@ impl App {
         };
         self.metrics.count(verb, outcome);
         if matches!(outcome, Outcome::Admitted | Outcome::Denied) {
-            self.top_keys.count(command.key(), outcome == Outcome::Admitted);
+            command.keys().for_each(|key| self.top_keys.count(key, outcome == Outcome::Admitted));
         }
         answer
     }

@@ -20,6 +20,8 @@ pub(crate) struct Token {
     pub(crate) prefixes: Vec<String>,
     /// The most keys in memory that begin so; `None` for a share of `bounds.keys`.
     pub(crate) keys: Option<usize>,
+    /// Whether it may change policies.
+    pub(crate) policies: bool,
 }
 
 /// The keys that a client may ask about.
@@ -40,6 +42,11 @@ impl Access {
     pub(crate) fn sees(&self, key: &[u8]) -> bool {
         let Some(token) = &self.0 else { return true };
         token.prefixes.is_empty() || token.prefixes.iter().any(|prefix| key.starts_with(prefix.as_bytes()))
+    }
+
+    /// Whether policies may be changed. This takes a token that says so.
+    pub(crate) fn changes_policies(&self) -> bool {
+        self.0.as_ref().is_some_and(|token| token.policies)
     }
 
     /// Whether it covers all keys.

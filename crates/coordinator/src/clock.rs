@@ -13,9 +13,23 @@ use rl_core::time::{At, Span};
 
 /// When the program started, which is 0 on the steady clock.
 static STARTED: LazyLock<Instant> = LazyLock::new(|| {
-    WALL_AT_START.store(at(since_1970()).ms(), Relaxed);
-    Instant::now()
+    let (since, now) = both();
+    WALL_AT_START.store(at(since).ms(), Relaxed);
+    // Milliseconds begin at the same time on both clocks.
+    let begun = Duration::from_nanos(u64::from(since.subsec_nanos()) % 1_000_000);
+    now.checked_sub(begun).unwrap_or(now)
 });
+
+/// Reads both clocks as closely together as it can. The thread may be paused between the two.
+fn both() -> (Duration, Instant) {
+    let read = |_| {
+        let now = Instant::now();
+        let since = since_1970();
+        (now.elapsed(), since, now)
+    };
+    let closest = (0..8).map(read).min_by_key(|(pause, ..)| *pause);
+    closest.map_or_else(|| (since_1970(), Instant::now()), |(_, since, now)| (since, now))
+}
 
 /// When the program started, in ms since 1970.
 static WALL_AT_START: AtomicU64 = AtomicU64::new(0);

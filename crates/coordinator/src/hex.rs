@@ -21,3 +21,15 @@ pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     };
     digits.chunks(2).map(pair).collect()
 }
+
+/// The bytes of a part of a path, in which a byte may be written `%XX`; `None` if it is wrong.
+pub(crate) fn percent_decode(written: &str) -> Option<Vec<u8>> {
+    let mut parts = written.split('%');
+    let mut bytes = parts.next()?.as_bytes().to_vec();
+    for part in parts {
+        let (digits, rest) = part.split_at_checked(2)?;
+        bytes.extend(decode(digits)?);
+        bytes.extend(rest.as_bytes());
+    }
+    Some(bytes)
+}

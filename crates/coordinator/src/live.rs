@@ -29,7 +29,7 @@ pub(crate) struct Settings {
     pub(crate) on_error: OnError,
     /// The longest window that clients may ask for.
     pub(crate) max_window: Span,
-    /// The policies in memory; none with Redis.
+    /// The policies of the file; none with Redis.
     pub(crate) policies: Arc<Policies>,
     /// The rules for Envoy, if Envoy is answered.
     pub(crate) envoy: Option<Answering>,

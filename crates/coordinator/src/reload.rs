@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use rl_core::quota::policies::Policies;
-
 use crate::app::App;
 use crate::backend::{Backend, KeyBounds};
 use crate::config::{Args, Bounds, Config, Wrong};
@@ -61,11 +59,8 @@ fn put_in_force(app: &App, settings: Settings) {
     match &app.backend {
         Backend::Embedded(embedded) => {
             embedded.set_key_bounds(KeyBounds::new(settings.bounds.keys, &settings.tokens));
-            // Requests that came before may still name a policy that goes, so both are there for a moment.
-            let new = Arc::clone(&settings.policies);
-            embedded.set_policies(&both(&old.policies, &new));
-            app.live.replace(settings);
-            embedded.set_policies(&new);
+            let file = Arc::clone(&settings.policies);
+            embedded.replace_file_policies(&file, || app.live.replace(settings));
         }
         Backend::Redis(_) => app.live.replace(settings), // the server keeps the policies
     }
@@ -78,14 +73,4 @@ fn read(args: &Args, fixed: &Fixed) -> Result<Settings, String> {
         return Err(config.locate(Wrong::at(name, why)));
     }
     Settings::new(&config)
-}
-
-/// The new policies, and those of the old ones whose name is not used again.
-fn both(old: &Policies, new: &Policies) -> Arc<Policies> {
-    let mut both = Policies::new();
-    let goes = old.iter().filter(|(name, _)| new.get(name.as_bytes()).is_none());
-    for (_, shape) in new.iter().chain(goes) {
-        let _ = both.set(Arc::clone(shape)); // beyond the largest number of policies, old ones go at once
-    }
-    Arc::new(both)
 }

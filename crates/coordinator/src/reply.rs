@@ -5,7 +5,10 @@ use rl_core::fault::Fault;
 use rl_core::limit::decision::{Decision, Retry};
 use rl_core::memory;
 use rl_core::quota::decide::QuotaDecision;
+use rl_core::quota::limit::Limit;
 use rl_core::quota::shape::Shape;
+
+use crate::command::Verb;
 
 /// The reply to a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +21,10 @@ pub(crate) enum Reply {
     Done(bool),
     /// What remains after a refund.
     Remaining(u64),
+    /// How many ms a hold lasts.
+    Held(u64),
+    /// How much of each limit is used elsewhere, by its name. The one limit of a key has an empty name.
+    Elsewhere(Vec<(String, u64)>),
     /// There is no such key.
     None,
 }
@@ -72,6 +79,8 @@ pub(crate) enum Failure {
     NoModule,
     /// The back end is a replica.
     ReadOnly,
+    /// The keys of the command are in several slots of a cluster.
+    OtherSlots,
     /// The back end gave a reply that this program does not know.
     Strange,
 }
@@ -95,22 +104,6 @@ impl From<memory::Error> for Failure {
     }
 }
 
-impl From<run::Reply> for Reply {
-    fn from(reply: run::Reply) -> Self {
-        match reply {
-            run::Reply::Limit(decision) => Self::Limit(Row::from(&decision)),
-            run::Reply::Quota(quota) => {
-                let keys = quota.keys.iter().map(|(shape, decision)| (&**shape, decision));
-                let name = |id: &[u8]| String::from_utf8_lossy(id).into_owned();
-                Self::quota(keys, quota.reservation.as_ref().map(|id| id.as_deref().map(name)))
-            }
-            run::Reply::Remaining(remaining) => Self::Remaining(remaining),
-            run::Reply::Done(done) => Self::Done(done),
-            run::Reply::Nothing => Self::None,
-        }
-    }
-}
-
 impl From<&Decision> for Row {
     fn from(decision: &Decision) -> Self {
         let Decision { allowed, limit, remaining, retry, reset_after_ms, .. } = *decision;
@@ -118,16 +111,61 @@ impl From<&Decision> for Row {
     }
 }
 
+/// What a limit is called in the answer of a quota.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Names {
+    /// By its name.
+    Plain,
+    /// `policy/name`, to tell those of several keys apart.
+    WithPolicy,
+}
+
+impl Names {
+    /// The name of a limit of these limits.
+    pub(crate) fn of(self, shape: &Shape, limit: &Limit) -> String {
+        let name = String::from_utf8_lossy(limit.name.as_bytes());
+        match (self, shape.policy()) {
+            (Self::WithPolicy, Some(policy)) => {
+                format!("{}/{name}", String::from_utf8_lossy(policy.as_bytes()))
+            }
+            (Self::WithPolicy, None) | (Self::Plain, _) => name.into_owned(),
+        }
+    }
+}
+
 impl Reply {
+    /// What the engine has answered to this command.
+    pub(crate) fn of(verb: Verb, reply: run::Reply) -> Self {
+        match reply {
+            run::Reply::Limit(decision) => Self::Limit(Row::from(&decision)),
+            run::Reply::Quota(quota) => {
+                let names = if verb == Verb::ManyQuotas { Names::WithPolicy } else { Names::Plain };
+                let keys = quota.keys.iter().map(|(shape, decision)| (&**shape, decision));
+                let name = |id: &[u8]| String::from_utf8_lossy(id).into_owned();
+                Self::quota(keys, names, quota.reservation.as_ref().map(|id| id.as_deref().map(name)))
+            }
+            run::Reply::Remaining(remaining) => Self::Remaining(remaining),
+            run::Reply::Done(done) => Self::Done(done),
+            run::Reply::Held(ms) => Self::Held(ms),
+            run::Reply::Elsewhere(used) => {
+                let name =
+                    |(name, used): (Box<[u8]>, u64)| (String::from_utf8_lossy(&name).into_owned(), used);
+                Self::Elsewhere(used.into_iter().map(name).collect())
+            }
+            run::Reply::Nothing => Self::None,
+        }
+    }
+
     /// The answer of the limits of one or more quotas.
     pub(crate) fn quota<'a>(
         keys: impl IntoIterator<Item = (&'a Shape, &'a QuotaDecision)>,
+        names: Names,
         reservation: Option<Option<String>>,
     ) -> Self {
         let (mut blocking, mut limits, mut retry) = (Vec::new(), Vec::new(), Retry::Now);
         for (shape, decision) in keys {
             for (limit, row) in shape.limits().iter().zip(&decision.rows) {
-                let name = String::from_utf8_lossy(limit.name.as_bytes()).into_owned();
+                let name = names.of(shape, limit);
                 if !row.allowed {
                     blocking.push(name.clone());
                 }
@@ -145,7 +183,7 @@ impl Reply {
         match self {
             Self::Limit(row) => Some(row.allowed),
             Self::Quota(quota) => Some(quota.allowed),
-            Self::Done(_) | Self::Remaining(_) | Self::None => None,
+            Self::Done(_) | Self::Remaining(_) | Self::Held(_) | Self::Elsewhere(_) | Self::None => None,
         }
     }
 
@@ -154,7 +192,7 @@ impl Reply {
         match self {
             Self::Limit(row) => row.retry_after_ms,
             Self::Quota(quota) => quota.retry_after_ms,
-            Self::Done(_) | Self::Remaining(_) | Self::None => 0,
+            Self::Done(_) | Self::Remaining(_) | Self::Held(_) | Self::Elsewhere(_) | Self::None => 0,
         }
     }
 }

@@ -2,8 +2,9 @@
 //! whole.
 //!
 //! ```text
-//! rl-coordinator snapshot 2\n
+//! rl-coordinator snapshot 3\n
 //! now u64                                                 the clock of limits when the file was begun, since version 2
+//! length u32, policies                                    those that callers have set, since version 3
 //! (length u32, key, expires u64, length u32, value)*     lengths and instants in little-endian order
 //! 0xffff_ffff, count u64, SHA-256 of all before it
 //! ```
@@ -13,6 +14,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use rl_core::quota::policies::Policies;
 use rl_core::time::{At, Span};
 use rl_core::value::Value;
 use rustix::fs::{FlockOperation, flock};
@@ -21,7 +23,9 @@ use sha2::{Digest as _, Sha256};
 use crate::backend::Embedded;
 use crate::clock::{self, Now};
 
-const MAGIC: &[u8] = b"rl-coordinator snapshot 2\n";
+const MAGIC: &[u8] = b"rl-coordinator snapshot 3\n";
+/// The second version has no policies.
+const MAGIC_2: &[u8] = b"rl-coordinator snapshot 2\n";
 /// The first version has no instant.
 const MAGIC_1: &[u8] = b"rl-coordinator snapshot 1\n";
 const END: u32 = u32::MAX;
@@ -88,6 +92,9 @@ fn write_new(path: &Path, limits: &Embedded) -> io::Result<u64> {
     let mut writer = Hashing { file: BufWriter::new(file), hash: Sha256::new() };
     writer.write_all(MAGIC)?;
     writer.write_all(&Now::read().wall.ms().to_le_bytes())?;
+    let mut policies = Vec::new();
+    push(&mut policies, &limits.set_policies_bytes());
+    writer.write_all(&policies)?;
     let (mut count, mut result) = (0_u64, Ok(()));
     limits.each(record, |records, more| {
         count = count.saturating_add(more);
@@ -166,26 +173,46 @@ pub(crate) fn restore(path: &Path, limits: &Embedded) -> Result<u64, String> {
             path.display()
         )
     };
-    let (begun, records) =
+    let Contents { begun, policies, records } =
         checked(&bytes).ok_or_else(|| damaged("this is no snapshot, or one that is damaged"))?;
     clock::not_before(begun);
-    read(records, limits).map_err(damaged)
+    let policies =
+        Policies::decode(policies).ok_or_else(|| damaged("its policies are none that this version knows"))?;
+    let kept = read(records, limits).map_err(damaged)?;
+    limits.restore_policies(&policies);
+    Ok(kept)
 }
 
-/// When a file was begun, and its records; `None` if its checksum is wrong.
-fn checked(bytes: &[u8]) -> Option<(At, &[u8])> {
+/// The parts of a file.
+struct Contents<'a> {
+    /// When it was begun.
+    begun: At,
+    policies: &'a [u8],
+    records: &'a [u8],
+}
+
+/// The parts of a file; `None` if its checksum is wrong.
+fn checked(bytes: &[u8]) -> Option<Contents<'_>> {
+    const NO_POLICIES: &[u8] = &[0];
     let (all, sum) = bytes.split_at_checked(bytes.len().checked_sub(HASH)?)?;
     if *Sha256::digest(all) != *sum {
         return None;
     }
-    match (all.strip_prefix(MAGIC), all.strip_prefix(MAGIC_1)) {
-        (Some(mut rest), _) => {
-            let begun = u64::from_le_bytes(take(&mut rest)?);
-            Some((At::MIN.plus(Span::from_ms(begun)), rest))
-        }
-        (None, Some(records)) => Some((At::MIN, records)),
-        (None, None) => None,
+    if let Some(records) = all.strip_prefix(MAGIC_1) {
+        return Some(Contents { begun: At::MIN, policies: NO_POLICIES, records });
     }
+    let (has_policies, mut rest) = match all.strip_prefix(MAGIC) {
+        Some(rest) => (true, rest),
+        None => (false, all.strip_prefix(MAGIC_2)?),
+    };
+    let begun = At::MIN.plus(Span::from_ms(u64::from_le_bytes(take(&mut rest)?)));
+    let policies = if has_policies {
+        let length = u32::from_le_bytes(take(&mut rest)?);
+        split(&mut rest, length)?
+    } else {
+        NO_POLICIES
+    };
+    Some(Contents { begun, policies, records: rest })
 }
 
 fn read(mut bytes: &[u8], limits: &Embedded) -> Result<u64, &'static str> {

@@ -63,6 +63,7 @@ impl Cause {
             Failure::Full { .. } => Some(Self::TooManyKeys),
             Failure::TokenFull => Some(Self::TooManyTokenKeys),
             Failure::Strange => Some(Self::Strange),
+            Failure::OtherSlots => None,
             Failure::Fault(fault) => Self::of_fault(fault),
         }
     }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rl_core::fault::{Fault, Result};
 use rl_core::queue::Lane;
+use smallvec::SmallVec;
 
 /// The number of waiters in each lane of one key.
 type ByLane = [usize; 4];
@@ -28,7 +29,7 @@ struct Counts {
 #[derive(Debug)]
 pub(crate) struct CountedWaiter {
     limits: Arc<WaiterLimits>,
-    key: Box<[u8]>,
+    keys: SmallVec<[Box<[u8]>; 1]>,
     lane: Lane,
 }
 
@@ -42,22 +43,28 @@ impl WaiterLimits {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner) // no panic can leave a count half changed
     }
 
-    /// Counts one more waiter.
+    /// Counts one more waiter, which is in the line of each of these keys.
     ///
     /// # Errors
     /// [`Fault::Busy`] if a limit is reached.
-    pub(crate) fn enter(self: &Arc<Self>, key: &[u8], lane: Lane) -> Result<CountedWaiter> {
+    pub(crate) fn enter<'k>(
+        self: &Arc<Self>,
+        keys: impl Iterator<Item = &'k [u8]> + Clone,
+        lane: Lane,
+    ) -> Result<CountedWaiter> {
         let mut counts = self.lock();
-        let of_key = counts.keys.get(key).map_or(0, |lanes| lanes.iter().sum());
-        if counts.total >= self.max || of_key >= self.max_per_key {
+        let of_key = |key| counts.keys.get(key).map_or(0, |lanes| lanes.iter().sum());
+        if counts.total >= self.max || keys.clone().any(|key| of_key(key) >= self.max_per_key) {
             return Err(Fault::Busy);
         }
         counts.total = counts.total.saturating_add(1);
-        let lanes = counts.keys.entry(key.into()).or_default();
-        if let Some(count) = lanes.get_mut(lane.index()) {
-            *count = count.saturating_add(1);
+        for key in keys.clone() {
+            let lanes = counts.keys.entry(key.into()).or_default();
+            if let Some(count) = lanes.get_mut(lane.index()) {
+                *count = count.saturating_add(1);
+            }
         }
-        Ok(CountedWaiter { limits: Arc::clone(self), key: key.into(), lane })
+        Ok(CountedWaiter { limits: Arc::clone(self), keys: keys.map(Into::into).collect(), lane })
     }
 
     /// The number of waiters.
@@ -82,12 +89,14 @@ impl Drop for CountedWaiter {
     fn drop(&mut self) {
         let mut counts = self.limits.lock();
         counts.total = counts.total.saturating_sub(1);
-        let Some(lanes) = counts.keys.get_mut(&self.key) else { return };
-        if let Some(count) = lanes.get_mut(self.lane.index()) {
-            *count = count.saturating_sub(1);
-        }
-        if lanes.iter().all(|count| *count == 0) {
-            counts.keys.remove(&self.key);
+        for key in &self.keys {
+            let Some(lanes) = counts.keys.get_mut(key) else { continue };
+            if let Some(count) = lanes.get_mut(self.lane.index()) {
+                *count = count.saturating_sub(1);
+            }
+            if lanes.iter().all(|count| *count == 0) {
+                counts.keys.remove(key);
+            }
         }
         if counts.keys.is_empty() {
             counts.keys.shrink_to_fit();

@@ -64,17 +64,33 @@ faults! {
     /// An argument of RL.PEEK is not an option.
     PeekSyntax = c"ERR syntax error, expected RL.PEEK key [COST n] [COST unit n ...]";
     /// An argument of RL.QUOTA is neither a limit nor an option.
-    QuotaSyntax = c"ERR syntax error, expected RL.QUOTA key POLICY name | LIMIT name limit window|INFLIGHT [UNIT unit] [SLIDE | WINDOW [OFFSET duration] | BUCKET capacity] ... [COST unit n ...] [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane]]";
+    QuotaSyntax = c"ERR syntax error, expected RL.QUOTA key POLICY name | LIMIT name limit window|INFLIGHT [UNIT unit] [SLIDE | WINDOW [OFFSET duration] | BUCKET capacity] [SHADOW] ... [COST unit n ...] [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane]] [REPLY SHORT]";
     /// An argument of RL.MQUOTA is missing or unknown.
-    ManySyntax = c"ERR syntax error, expected RL.MQUOTA numkeys key ... POLICY name ... [COST unit n ...] [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane]], with one policy for each key";
+    ManySyntax = c"ERR syntax error, expected RL.MQUOTA numkeys key ... POLICY name ... [COST unit n ...] [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane]] [REPLY SHORT], with one policy for each key";
     /// An argument of RL.SETTLE is not a cost.
     SettleSyntax = c"ERR syntax error, expected RL.SETTLE key id [COST unit n ...]";
+    /// An argument of RL.HOLD is not expected.
+    HoldSyntax = c"ERR syntax error, expected RL.HOLD key duration [LIMIT name ...]";
+    /// The duration of RL.HOLD is not in range.
+    Hold = c"ERR hold must be a duration from 0 to 3650d, such as 30, 250ms or 5m, 0 lifts it";
+    /// An argument of RL.SYNC is missing or unknown.
+    SyncSyntax = c"ERR syntax error, expected RL.SYNC key REMAINING n [RESET duration] | LIMIT name REMAINING n [RESET duration] ...";
+    /// `REMAINING` is not an integer in range.
+    Remaining = c"ERR remaining must be an integer from 0 to 9007199254740991";
+    /// `RESET` is not a duration in range.
+    Reset = c"ERR reset must be a duration from 0 to 3650d, such as 30, 250ms or 5m";
+    /// The quota has no limit of that name that could be told it.
+    NoLimit = c"ERR no such limit, RL.INFO names those of the key";
+    /// Too many limits are named.
+    NamedLimits = c"ERR at most 16 limits may be named, and a key keeps 32 names";
+    /// A limit is named twice.
+    NamedTwice = c"ERR each limit may be named once only";
     /// An argument of RL.POLICY SET is not a limit.
-    PolicySyntax = c"ERR syntax error, expected RL.POLICY SET name LIMIT name limit window|INFLIGHT [UNIT unit] [SLIDE | WINDOW [OFFSET duration] | BUCKET capacity] ...";
+    PolicySyntax = c"ERR syntax error, expected RL.POLICY SET name LIMIT name limit window|INFLIGHT [UNIT unit] [SLIDE | WINDOW [OFFSET duration] | BUCKET capacity] [SHADOW] ...";
     /// An argument of RL.POLICY GET is not an option.
     PolicyGetSyntax = c"ERR syntax error, expected RL.POLICY GET name [AS COMMAND]";
     /// An argument of RL.TOP is not an option.
-    TopSyntax = c"ERR syntax error, expected RL.TOP [RESET | [DENIED | ADMITTED] [COUNT n]]";
+    TopSyntax = c"ERR syntax error, expected RL.TOP [RESET | [DENIED | ADMITTED | HELD] [COUNT n]]";
     /// `COUNT` of RL.TOP is not an integer in range.
     TopCount = c"ERR count must be an integer from 1 to 1024";
     /// The name of a limit is invalid.

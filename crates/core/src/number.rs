@@ -39,7 +39,7 @@ pub fn limit(text: &[u8], fault: Fault) -> Result<u64> {
 /// nearest millisecond, half up. The bounds are those of the rounded duration.
 ///
 /// # Errors
-/// `fault`, which names the argument. A text of more than 64 bytes is an error too.
+/// `fault`, which names the argument. A number of more than 64 bytes is an error too.
 pub fn duration(text: &[u8], fault: Fault) -> Result<Span> {
     span(text).filter(|span| span.ms() > 0).ok_or(fault)
 }
@@ -71,7 +71,8 @@ pub const fn power_of_ten(exponent: u8) -> Option<u64> {
     10_u64.checked_pow(exponent as u32)
 }
 
-fn span(text: &[u8]) -> Option<Span> {
+/// Parses a duration, or 0.
+pub(crate) fn span(text: &[u8]) -> Option<Span> {
     let (number, unit) = match text {
         [number @ .., b'm', b's'] => (number, 1),
         [number @ .., b'm'] => (number, 60_000),

@@ -1,8 +1,13 @@
-//! The value of a key: one limit, or a quota with many limits.
+//! The value of a key: one limit, a quota with many limits, or only a hold.
+
+use serde::{Deserialize, Serialize};
 
 use crate::fault::{Fault, Result};
 use crate::limit::codec;
+use crate::limit::outside::{Outside, OutsideImage};
 use crate::limit::state::{Relocate, State};
+use crate::quota::outsides::{Outsides, OutsidesImage};
+use crate::quota::shape::Shape;
 use crate::quota::{self, Quota};
 
 /// The value of a key.
@@ -12,10 +17,58 @@ pub enum Value {
     Limit(State),
     /// A quota.
     Quota(Box<Quota>),
+    /// Nothing is counted yet, but the key is held.
+    Held(Box<Held>),
+}
+
+/// A key that is held before its first request. It answers as one limit and as a quota would.
+#[derive(Clone, Debug)]
+pub struct Held {
+    limit: State,
+    quota: Quota,
 }
 
 /// The first byte of an encoded quota. An encoded limit begins with a lower number.
 const QUOTA: u8 = 16;
+/// The first byte of a limit that was told something from outside: that, then the limit as it is written alone.
+const TOLD_LIMIT: u8 = 17;
+/// The first byte of a quota that was told something from outside: that, then the quota.
+const TOLD_QUOTA: u8 = 18;
+/// The first byte of a key that is only held.
+const HELD: u8 = 19;
+
+impl Held {
+    /// Makes a key that is held.
+    #[must_use]
+    pub(crate) fn new(outsides: Outsides) -> Self {
+        let limit = State::unknown(Outside { held: outsides.all(), ..Outside::NONE });
+        let mut quota = Quota::new(Shape::none());
+        quota.tell(outsides);
+        Self { limit, quota }
+    }
+
+    /// Returns until when what is held.
+    #[must_use]
+    pub fn outsides(&self) -> Option<&Outsides> {
+        self.quota.outsides()
+    }
+
+    /// Returns the limit that a first request to one limit finds.
+    pub(crate) const fn limit(&self) -> &State {
+        &self.limit
+    }
+
+    /// Returns the quota that a first request to many limits finds.
+    pub(crate) const fn quota(&self) -> &Quota {
+        &self.quota
+    }
+}
+
+impl PartialEq for Held {
+    fn eq(&self, other: &Self) -> bool {
+        self.outsides() == other.outsides()
+    }
+}
 
 impl Value {
     /// Returns the state of one limit.
@@ -25,17 +78,7 @@ impl Value {
     pub fn limit(&self) -> Result<&State> {
         match self {
             Self::Limit(state) => Ok(state),
-            Self::Quota(_) => Err(Fault::HoldsQuota),
-        }
-    }
-
-    /// Returns the state of one limit, for a change.
-    ///
-    /// # Errors
-    /// [`Fault::HoldsQuota`] for a quota.
-    pub fn limit_mut(&mut self) -> Result<&mut State> {
-        match self {
-            Self::Limit(state) => Ok(state),
+            Self::Held(held) => Ok(&held.limit),
             Self::Quota(_) => Err(Fault::HoldsQuota),
         }
     }
@@ -45,19 +88,14 @@ impl Value {
     /// # Errors
     /// [`Fault::HoldsSlide`], [`Fault::HoldsWindow`] or [`Fault::HoldsBucket`] for one limit.
     pub fn quota(&self) -> Result<&Quota> {
-        match self {
-            Self::Quota(quota) => Ok(quota),
-            Self::Limit(state) => Err(state.rule().kind().held()),
-        }
+        if let Self::Quota(quota) = self { Ok(quota) } else { self.no_quota() }
     }
 
-    /// Returns the quota, for a change.
-    ///
-    /// # Errors
-    /// [`Fault::HoldsSlide`], [`Fault::HoldsWindow`] or [`Fault::HoldsBucket`] for one limit.
-    pub fn quota_mut(&mut self) -> Result<&mut Quota> {
+    #[cold]
+    fn no_quota(&self) -> Result<&Quota> {
         match self {
             Self::Quota(quota) => Ok(quota),
+            Self::Held(held) => Ok(&held.quota),
             Self::Limit(state) => Err(state.rule().kind().held()),
         }
     }
@@ -66,11 +104,17 @@ impl Value {
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         match self {
-            Self::Limit(state) => codec::encode(state),
-            Self::Quota(quota) => {
-                let mut bytes = quota::codec::encode(quota);
-                bytes.insert(0, QUOTA);
-                bytes
+            Self::Limit(state) => match state.outside() {
+                Outside::NONE => codec::encode(state),
+                outside => joined(TOLD_LIMIT, &OutsideImage::of(&outside), &codec::encode(state)),
+            },
+            Self::Quota(quota) => match quota.outsides() {
+                None => [&[QUOTA], &*quota::codec::encode(quota)].concat(),
+                Some(told) => joined(TOLD_QUOTA, &OutsidesImage::of(told), &quota::codec::encode(quota)),
+            },
+            Self::Held(held) => {
+                let none = Outsides::default();
+                joined(HELD, &OutsidesImage::of(held.outsides().unwrap_or(&none)), &[])
             }
         }
     }
@@ -80,6 +124,23 @@ impl Value {
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         match bytes.split_first() {
             Some((&QUOTA, rest)) => quota::codec::decode(rest).map(|quota| Self::Quota(Box::new(quota))),
+            Some((&TOLD_LIMIT, rest)) => {
+                let (image, rest) = taken::<OutsideImage>(rest)?;
+                let outside = image.outside().filter(|outside| *outside != Outside::NONE)?;
+                codec::decode(rest).map(|state| Self::Limit(state.told(outside)))
+            }
+            Some((&TOLD_QUOTA, rest)) => {
+                let (image, rest) = taken::<OutsidesImage<'_>>(rest)?;
+                let outsides = image.outsides().filter(|outsides| !outsides.is_none())?;
+                let mut quota = quota::codec::decode(rest)?;
+                quota.tell(outsides);
+                Some(Self::Quota(Box::new(quota)))
+            }
+            Some((&HELD, rest)) => {
+                let (image, rest) = taken::<OutsidesImage<'_>>(rest)?;
+                let held = Held::new(image.outsides()?);
+                rest.is_empty().then(|| Self::Held(Box::new(held)))
+            }
             _ => codec::decode(bytes).map(Self::Limit),
         }
     }
@@ -90,6 +151,10 @@ impl Value {
         match self {
             Self::Limit(state) => state.heap_bytes(),
             Self::Quota(quota) => size_of::<Quota>().saturating_add(quota.heap_bytes()),
+            Self::Held(held) => {
+                let parts = held.limit.heap_bytes().saturating_add(held.quota.heap_bytes());
+                size_of::<Held>().saturating_add(parts)
+            }
         }
     }
 
@@ -99,6 +164,7 @@ impl Value {
         match self {
             Self::Limit(state) => state.allocations(),
             Self::Quota(quota) => quota.allocations().saturating_add(1),
+            Self::Held(held) => held.limit.allocations().saturating_add(held.quota.allocations()),
         }
     }
 
@@ -110,8 +176,24 @@ impl Value {
                 mover.boxed(quota);
                 quota.relocate(mover);
             }
+            Self::Held(held) => mover.boxed(held),
         }
     }
+}
+
+/// Returns what is told from outside, written before the rest of a value.
+fn joined(tag: u8, told: &impl Serialize, rest: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![tag];
+    bytes = postcard::to_extend(told, bytes).unwrap_or_default(); // writing to memory cannot fail
+    bytes.extend_from_slice(rest);
+    bytes
+}
+
+/// Reads what is told from outside, in its one form, and returns it with the bytes after it.
+fn taken<'a, T: Serialize + Deserialize<'a>>(bytes: &'a [u8]) -> Option<(T, &'a [u8])> {
+    let (image, rest) = postcard::take_from_bytes::<T>(bytes).ok()?;
+    let written = bytes.get(..bytes.len().checked_sub(rest.len())?)?;
+    codec::is_written(&image, written).then_some((image, rest))
 }
 
 // Quotas must not make a key of one limit larger.

@@ -20,6 +20,11 @@ impl Words for [&[u8]] {
     }
 }
 
+/// Returns whether the word at `at` is `keyword`, in lower or upper case.
+pub(crate) fn is<W: Words + ?Sized>(words: &W, at: usize, keyword: &[u8]) -> bool {
+    words.word(at).is_some_and(|word| word.eq_ignore_ascii_case(keyword))
+}
+
 /// Takes a word whose presence the command's arity guarantees, and moves `at` past it.
 #[inline]
 pub(crate) fn required<'a, W: Words + ?Sized>(words: &'a W, at: &mut usize) -> &'a [u8] {

@@ -16,7 +16,7 @@ use rl_core::quota::name::Name;
 use rl_core::quota::shape::{Draft, Measure, Shape, shapes};
 
 fn shape(policy: Option<&Name>, limit: u64) -> Arc<Shape> {
-    let draft = Draft { name: b"a", unit: b"requests", measure: Measure::InFlight(limit) };
+    let draft = Draft { name: b"a", unit: b"requests", measure: Measure::InFlight(limit), is_shadow: false };
     Shape::new(policy, &[draft]).unwrap()
 }
 

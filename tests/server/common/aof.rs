@@ -41,7 +41,7 @@ impl Effect {
         let (kind, at, cost) = match effect::Effect::decode(effect, None).unwrap() {
             effect::Effect::Limit(LimitEffect::Admit { rule, at, cost }) => (rule.algorithm(), at, cost),
             effect::Effect::Limit(LimitEffect::Refund { at, cost }) => ("refund", at, cost),
-            effect::Effect::Quota(_) => return None,
+            effect::Effect::Quota(_) | effect::Effect::Told(_) => return None,
         };
         let key = String::from_utf8_lossy(key).into_owned();
         Some(Self { key, kind: kind.to_owned(), at: at.ms(), cost })

@@ -126,11 +126,11 @@ pub fn window<'a>(name: &'a str, unit: &'a str, limit: u64, length: u64) -> Draf
 
 /// Returns a limit on open reservations for [`admission`].
 pub fn inflight(name: &str, limit: u64) -> Draft<'_> {
-    Draft { name: name.as_bytes(), unit: b"requests", measure: Measure::InFlight(limit) }
+    Draft { name: name.as_bytes(), unit: b"requests", measure: Measure::InFlight(limit), is_shadow: false }
 }
 
 fn draft<'a>(name: &'a str, unit: &'a str, rule: Rule) -> Draft<'a> {
-    Draft { name: name.as_bytes(), unit: unit.as_bytes(), measure: Measure::Rate(rule) }
+    Draft { name: name.as_bytes(), unit: unit.as_bytes(), measure: Measure::Rate(rule), is_shadow: false }
 }
 
 /// Returns an admission at an instant. If it has an id, it is reserved for `ttl`.

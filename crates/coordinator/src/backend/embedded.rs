@@ -1,16 +1,19 @@
 //! The limits in this process. Each key belongs to one of many shards; a shard is locked for one decision at a time.
 
+mod joint;
+mod policies;
+mod policy_sources;
 mod room;
 mod slices;
 
 use std::hash::BuildHasher;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use foldhash::quality::RandomState;
 use rl_core::engine::peek::{Peeked, peek};
 use rl_core::memory::{Memory, Room};
-use rl_core::queue::{Lane, Ticket};
+use rl_core::queue::Ticket;
 use rl_core::quota::costs::Costs;
 use rl_core::quota::limit::REQUESTS;
 use rl_core::quota::policies::Policies;
@@ -18,11 +21,13 @@ use rl_core::time::Span;
 use rl_core::value::Value;
 use tokio::sync::Notify;
 
+use self::policy_sources::Sources;
 use super::key_bounds::KeyBounds;
+use super::pins::Pins;
 use super::shard::{Come, Shard};
 use crate::clock::{self, Now};
 use crate::command::Command;
-use crate::reply::{self, Failure, Reply};
+use crate::reply::{self, Failure, Names, Reply};
 use crate::waiter_limits::WaiterLimits;
 
 /// The least number of shards. There are more than processors, so that two threads seldom need the same one.
@@ -41,19 +46,24 @@ pub(crate) struct Settings {
     pub(crate) key_bounds: KeyBounds,
     /// The time after which a waiter rises one lane; `None` if it never does.
     pub(crate) aging: Option<Span>,
-    /// The policies.
+    /// The policies of the file.
     pub(crate) policies: Arc<Policies>,
 }
 
 /// The back end that keeps limits in this process.
 pub(crate) struct Embedded {
     hasher: RandomState,
+    /// All shards. The last is the joint one.
     shards: Vec<Arc<Part>>,
+    joint: Arc<Part>,
+    /// What stays in the joint shard.
+    pins: Arc<Pins>,
     room: Arc<Room>,
     key_bounds: Mutex<Arc<KeyBounds>>,
     /// When expired keys were last removed from all shards, on the steady clock.
     swept: AtomicU64,
     waiter_limits: Arc<WaiterLimits>,
+    policies: Mutex<Sources>,
 }
 
 /// A shard, and the signal for the task that serves it.
@@ -74,51 +84,47 @@ impl Embedded {
     pub(crate) fn new(settings: Settings, waiter_limits: Arc<WaiterLimits>) -> Self {
         let Settings { max_keys, key_bounds, aging, policies } = settings;
         let (room, key_bounds) = (Arc::new(Room::new(usize::MAX)), Arc::new(key_bounds)); // the room only counts
-        let shard = |_| {
+        let shard = |pins: Option<&Arc<Pins>>| {
             let memory = Memory::new(Arc::clone(&room), Arc::clone(&policies), make_id);
-            let shard = Shard::new(memory, Arc::clone(&room), Arc::clone(&key_bounds), aging);
+            let (room, bounds) = (Arc::clone(&room), Arc::clone(&key_bounds));
+            let shard = Shard::new(memory, room, bounds, aging, pins.cloned());
             Arc::new(Part { shard: Mutex::new(shard), wake: Notify::new() })
         };
+        let pins = Arc::default();
+        let joint = shard(Some(&pins));
         let shards = max_keys.div_ceil(SHARD_KEYS).clamp(SHARDS_MIN, SHARDS_MAX);
-        let shards = (0..shards).map(shard).collect();
+        let shards = (0..shards).map(|_| shard(None)).chain([Arc::clone(&joint)]).collect();
         Self {
             hasher: RandomState::default(),
             shards,
+            joint,
+            pins,
             room,
             key_bounds: Mutex::new(key_bounds),
             swept: AtomicU64::new(0),
             waiter_limits,
+            policies: Mutex::new(Sources::of(policies)),
         }
     }
 
     /// Starts the tasks that serve the waiters. They run as long as the program.
-    pub(crate) fn start(&self) {
+    pub(crate) fn start(self: &Arc<Self>) {
         for part in &self.shards {
-            tokio::spawn(serve(Arc::clone(part)));
+            tokio::spawn(serve(Arc::clone(self), Arc::clone(part)));
         }
     }
 
     /// Runs a command.
     pub(crate) async fn run(&self, command: &Arc<Command>) -> reply::Result {
-        let part = self.part(command.key())?;
         let mut counted = None;
-        let come = {
-            let mut shard = part.lock();
-            let come = shard.come(command, Now::read(), || {
-                let lane = command.wait().map_or(Lane::default(), |wait| wait.lane);
-                counted = Some(self.waiter_limits.enter(command.key(), lane)?);
-                Ok(())
-            });
-            if !shard.memory.lines.is_empty() || (shard.is_idle && shard.memory.keys.next().is_some()) {
-                shard.is_idle = false;
-                part.wake.notify_one();
-            }
-            come
-        };
+        let (part, come) = self.come(command, || {
+            counted = Some(self.enter(command)?);
+            Ok(())
+        })?;
         match come {
             Come::Answer(result) => self.make_room(result, command),
-            Come::Waits(ticket, told) => {
-                let mut stands = Stands { part, ticket: Some(ticket) };
+            Come::Waits { ticket, moved, told } => {
+                let mut stands = Stands { part, joint: Arc::clone(&self.joint), ticket: Some(ticket), moved };
                 let result = told.await.unwrap_or(Err(Failure::Down));
                 stands.ticket = None;
                 drop(counted);
@@ -127,35 +133,33 @@ impl Embedded {
         }
     }
 
-    fn part(&self, key: &[u8]) -> core::result::Result<Arc<Part>, Failure> {
+    /// The place of a key's own shard among the shards.
+    fn home(&self, key: &[u8]) -> usize {
         let hash = usize::try_from(self.hasher.hash_one(key) & 0xffff).unwrap_or(0);
-        let at = hash.checked_rem(self.shards.len()).unwrap_or(0);
-        self.shards.get(at).cloned().ok_or(Failure::Strange)
+        hash.checked_rem(self.shards.len().saturating_sub(1)).unwrap_or(0)
     }
 
-    /// Replaces the policies. Waiters are looked at again, by the new ones.
-    pub(crate) fn set_policies(&self, policies: &Arc<Policies>) {
-        for part in &self.shards {
-            part.lock().set_policies(Arc::clone(policies));
-            part.wake.notify_one();
-        }
+    fn part(&self, at: usize) -> core::result::Result<&Arc<Part>, Failure> {
+        self.shards.get(at).ok_or(Failure::Strange)
     }
 
     /// The algorithm of a key, and its limits now.
     pub(crate) fn fill(&self, key: &[u8]) -> Option<(&'static str, Reply)> {
-        let part = self.part(key).ok()?;
-        let mut shard = part.lock();
+        let (_, mut shard) = self.lock(key).ok()?;
         let now = Now::read();
         let algorithm = match shard.memory.keys.get(key, now.wall)? {
             Value::Limit(state) => state.rule().algorithm(),
             Value::Quota(_) => "quota",
+            Value::Held(_) => "none",
         };
         let mut nothing = Costs::default();
         nothing.add(REQUESTS, 0).ok()?;
         match peek(&mut shard.memory.at(now.into()), key, &nothing).ok()? {
             Peeked::Nothing => None,
             Peeked::Limit(decision) => Some((algorithm, Reply::Limit((&decision).into()))),
-            Peeked::Quota(shape, decision) => Some((algorithm, Reply::quota([(&*shape, &*decision)], None))),
+            Peeked::Quota(shape, decision) => {
+                Some((algorithm, Reply::quota([(&*shape, &*decision)], Names::Plain, None)))
+            }
         }
     }
 
@@ -182,22 +186,38 @@ impl Embedded {
 /// Removes a waiter whose client has left: the future that waits is dropped then.
 struct Stands {
     part: Arc<Part>,
+    joint: Arc<Part>,
     ticket: Option<Ticket>,
+    /// The ticket in the joint shard, once its key has gone there.
+    moved: Arc<OnceLock<Ticket>>,
 }
 
 impl Drop for Stands {
     fn drop(&mut self) {
-        if let Some(ticket) = self.ticket {
-            self.part.lock().gone(ticket);
-            self.part.wake.notify_one();
-        }
+        let Some(ticket) = self.ticket else { return };
+        let mut shard = self.part.lock();
+        let part = match self.moved.get() {
+            None => {
+                shard.gone(ticket);
+                &self.part
+            }
+            Some(ticket) => {
+                drop(shard);
+                self.joint.lock().gone(*ticket);
+                &self.joint
+            }
+        };
+        part.wake.notify_one();
     }
 }
 
 /// Serves the waiters and expired keys of one shard.
-async fn serve(part: Arc<Part>) {
+async fn serve(limits: Arc<Embedded>, part: Arc<Part>) {
     loop {
         let next = part.lock().serve();
+        if Arc::ptr_eq(&part, &limits.joint) {
+            limits.bring_all_back();
+        }
         let woken = part.wake.notified();
         match next {
             Some(at) if at <= Now::read().steady => tokio::task::yield_now().await,
@@ -249,10 +269,9 @@ mod tests {
     async fn a_disconnected_waiter_charges_nothing() {
         let limits = embedded();
         assert_eq!(limits.run(&slide("500ms", &[])).await.unwrap().allowed(), Some(true));
-        let part = limits.part(b"key").unwrap();
-        let mut shard = part.lock();
+        let (_, mut shard) = limits.lock(b"key").unwrap();
         let waits = slide("500ms", &["COST", "2", "WAIT", "10s"]);
-        let Come::Waits(_, told) = shard.come(&waits, Now::read(), || Ok(())) else { panic!("it waits") };
+        let Come::Waits { told, .. } = shard.come(&waits, Now::read(), || Ok(())) else { panic!("it waits") };
         shard.serve();
         drop(told); // as when a client leaves and cannot lock the shard yet
         while !shard.memory.lines.is_empty() {

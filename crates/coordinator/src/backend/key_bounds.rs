@@ -24,6 +24,12 @@ struct OfToken {
     keys: AtomicUsize,
 }
 
+impl OfToken {
+    fn covers(&self, key: &[u8]) -> bool {
+        self.prefixes.iter().any(|prefix| key.starts_with(prefix.as_bytes()))
+    }
+}
+
 impl KeyBounds {
     /// At most `most` keys. A token without a bound of its own gets an equal share of them; one more share is left for the
     /// tokens that are not limited.
@@ -40,9 +46,7 @@ impl KeyBounds {
     }
 
     fn of<'a>(&'a self, key: &'a [u8]) -> impl Iterator<Item = &'a OfToken> {
-        let covers =
-            |token: &&OfToken| token.prefixes.iter().any(|prefix| key.starts_with(prefix.as_bytes()));
-        self.tokens.iter().filter(covers)
+        self.tokens.iter().filter(|token| token.covers(key))
     }
 
     /// Whether each key that is made or removed must be noted.
@@ -55,13 +59,17 @@ impl KeyBounds {
         taken >= self.most
     }
 
-    /// Why a key that does not exist may not be made, if there are `taken` keys.
-    pub(super) fn refuses(&self, key: &[u8], taken: usize) -> Option<Failure> {
-        if self.is_full(taken) {
+    /// Why these keys, which do not exist, may not be made, if there are `taken` keys.
+    pub(super) fn refuses(&self, keys: &[&[u8]], taken: usize) -> Option<Failure> {
+        let more = keys.len().checked_sub(1)?;
+        if self.is_full(taken.saturating_add(more)) {
             return Some(Failure::Full { retry_after_ms: None });
         }
-        let is_full = |token: &OfToken| token.keys.load(Relaxed) >= token.most;
-        self.of(key).any(is_full).then_some(Failure::TokenFull)
+        let is_full = |token: &OfToken| {
+            let new = keys.iter().filter(|key| token.covers(key)).count();
+            new > 0 && token.keys.load(Relaxed).saturating_add(new) > token.most
+        };
+        self.tokens.iter().any(is_full).then_some(Failure::TokenFull)
     }
 
     /// Notes a key that was made.

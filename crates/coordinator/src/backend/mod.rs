@@ -3,6 +3,7 @@
 
 mod embedded;
 mod key_bounds;
+mod pins;
 mod redis;
 mod shard;
 
@@ -11,6 +12,9 @@ use std::sync::Arc;
 pub(crate) use self::embedded::{Embedded, Settings};
 pub(crate) use self::key_bounds::KeyBounds;
 pub(crate) use self::redis::Redis;
+use rl_core::quota::name::Name;
+use rl_core::quota::shape::Shape;
+
 use crate::command::Command;
 use crate::reply::{self, Failure};
 
@@ -47,6 +51,39 @@ impl Backend {
         match self {
             Self::Embedded(embedded) => embedded.delete(key),
             Self::Redis(redis) => redis.delete(key).await,
+        }
+    }
+
+    /// The names of all policies.
+    ///
+    /// # Errors
+    /// Why they could not be read.
+    pub(crate) async fn policies(&self) -> Result<Vec<String>, Failure> {
+        match self {
+            Self::Embedded(embedded) => {
+                let name = |name: &Name| name.as_str().to_owned();
+                Ok(embedded.policies().iter().map(|(known, _)| name(known)).collect())
+            }
+            Self::Redis(redis) => redis.policies().await,
+        }
+    }
+
+    /// A policy.
+    ///
+    /// # Errors
+    /// Why it could not be read.
+    pub(crate) async fn policy(&self, name: &[u8]) -> Result<Option<Arc<Shape>>, Failure> {
+        match self {
+            Self::Embedded(_) => Ok(self.known_policy(name)),
+            Self::Redis(redis) => redis.policy(name).await,
+        }
+    }
+
+    /// A policy that is known here, without asking a server.
+    pub(crate) fn known_policy(&self, name: &[u8]) -> Option<Arc<Shape>> {
+        match self {
+            Self::Embedded(embedded) => embedded.policies().get(name).cloned(),
+            Self::Redis(_) => None,
         }
     }
 

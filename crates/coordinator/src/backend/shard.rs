@@ -5,7 +5,8 @@
 
 mod keys;
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use rl_core::engine::run::{Reply, run};
@@ -16,10 +17,11 @@ use rl_core::memory::{DB, Error, Memory, Room};
 use rl_core::queue::{Lines, Ticket, Waiter};
 use rl_core::quota::policies::Policies;
 use rl_core::time::{At, Span};
-use smallvec::smallvec;
+use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
 use super::key_bounds::KeyBounds;
+use super::pins::{Pinned, Pins};
 use crate::clock::Now;
 use crate::command::Command;
 use crate::reply::{self, Failure};
@@ -49,12 +51,20 @@ pub(super) struct Shard {
     swept: At,
     /// When it last began to serve.
     began: Instant,
+    /// Its keys that are in the joint shard.
+    away: HashSet<Box<[u8]>>,
+    /// Set for the joint shard: which keys stay there.
+    pins: Option<Arc<Pins>>,
 }
 
 /// A request that waits, and how it is answered.
 pub(super) struct Waiting {
     command: Arc<Command>,
     answer: oneshot::Sender<reply::Result>,
+    /// The ticket in the joint shard, once its key has gone there.
+    moved: Arc<OnceLock<Ticket>>,
+    /// Keeps its keys in the joint shard: held, not read.
+    pinned: Option<Pinned>,
 }
 
 /// What becomes of a request that has just come.
@@ -62,20 +72,28 @@ pub(super) enum Come {
     /// It is answered.
     Answer(reply::Result),
     /// It waits.
-    Waits(Ticket, oneshot::Receiver<reply::Result>),
+    Waits {
+        /// Its ticket in this shard.
+        ticket: Ticket,
+        /// Its ticket in the joint shard, once its key has gone there.
+        moved: Arc<OnceLock<Ticket>>,
+        /// Its answer.
+        told: oneshot::Receiver<reply::Result>,
+    },
 }
 
 impl Shard {
-    /// A shard in which nothing is used and nobody waits.
+    /// A shard in which nothing is used and nobody waits. `pins` is set for the joint one.
     pub(super) fn new(
         mut memory: Memory<Waiting>,
         room: Arc<Room>,
         bounds: Arc<KeyBounds>,
         aging: Option<Span>,
+        pins: Option<Arc<Pins>>,
     ) -> Self {
         memory.lines.set_aging(aging);
-        let (swept, began) = (At::MIN, Instant::now());
-        Self { memory, room, bounds, deletions: 0, is_sealed: false, is_idle: true, swept, began }
+        let (swept, began, away) = (At::MIN, Instant::now(), HashSet::new());
+        Self { memory, room, bounds, deletions: 0, is_sealed: false, is_idle: true, swept, began, away, pins }
     }
 
     /// Runs a request that has just come. If it is to wait, `enter` says whether it may.
@@ -94,25 +112,32 @@ impl Shard {
         let wait = command.wait().unwrap_or_default();
         let claims = match self.run(command, Standing::Newcomer(wait.lane), now) {
             Err(error) => return Come::Answer(Err(error.into())),
-            Ok(Turn::Answer { reply, .. }) => return Come::Answer(Ok(reply.into())),
+            Ok(Turn::Answer { reply, .. }) => {
+                return Come::Answer(Ok(reply::Reply::of(command.verb(), reply)));
+            }
             Ok(Turn::Wait { claims, .. }) => claims,
         };
         if let Err(fault) = enter() {
             return Come::Answer(Err(fault.into()));
         }
         let (answer, told) = oneshot::channel();
-        let places = smallvec![self.memory.lines.place(DB, command.key())];
-        let waiting = Waiting { command: Arc::clone(command), answer };
+        let places = command.keys().map(|key| self.memory.lines.place(DB, key)).collect();
+        let (moved, pinned) = (Arc::default(), self.pins.as_ref().map(|pins| pins.pin(command)));
+        let waiting = Waiting { command: Arc::clone(command), answer, moved: Arc::clone(&moved), pinned };
         let ticket = self.memory.lines.join(places, claims, wait.lane, now.steady, wait.time, waiting);
-        Come::Waits(ticket, told)
+        Come::Waits { ticket, moved, told }
     }
 
     fn run(&mut self, command: &Command, standing: Standing, now: Now) -> Result<Turn<Reply>, Error> {
-        let is_new = self.bounds.counts() && !self.has(command.key());
+        let keys: SmallVec<[&[u8]; 1]> = command.keys().collect();
+        let new: SmallVec<[&[u8]; 1]> = match self.bounds.counts() {
+            true => keys.iter().copied().filter(|key| !self.has(key)).collect(),
+            false => SmallVec::new(),
+        };
         let mut host = self.memory.at(now.into());
-        let turn = command.with_request(|request| run(&mut host, &[command.key()], request, standing));
-        if is_new && self.has(command.key()) {
-            self.bounds.made(command.key());
+        let turn = command.with_request(|request| run(&mut host, &keys, request, standing));
+        for key in new.into_iter().filter(|key| self.has(key)) {
+            self.bounds.made(key);
         }
         turn
     }
@@ -198,7 +223,9 @@ impl Server for Shard {
     fn attempt(&mut self, command: Arc<Command>, standing: Standing) -> Option<Turn<reply::Result>> {
         Some(match self.run(&command, standing, Now::read()) {
             Ok(Turn::Wait { after, claims }) => Turn::Wait { after, claims },
-            Ok(Turn::Answer { admitted, reply }) => Turn::Answer { admitted, reply: Ok(reply.into()) },
+            Ok(Turn::Answer { admitted, reply }) => {
+                Turn::Answer { admitted, reply: Ok(reply::Reply::of(command.verb(), reply)) }
+            }
             Err(error) => Turn::Answer { admitted: false, reply: Err(error.into()) },
         })
     }

@@ -5,6 +5,8 @@
 
 mod words;
 
+use std::ops::Range;
+
 use rl_core::fault::Result;
 use rl_core::grammar::Words;
 use rl_core::grammar::ask::{Ask, Limits};
@@ -22,6 +24,8 @@ pub(crate) enum Verb {
     Limit(Kind),
     /// `RL.QUOTA`
     Quota,
+    /// `RL.MQUOTA`
+    ManyQuotas,
     /// `RL.PEEK`
     Peek,
     /// `RL.REFUND`
@@ -32,12 +36,26 @@ pub(crate) enum Verb {
     Cancel,
     /// `RL.RENEW`
     Renew,
+    /// `RL.HOLD`
+    Hold,
+    /// `RL.SYNC`
+    Sync,
 }
 
 impl Verb {
     /// Returns all commands.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
-        let others = [Self::Quota, Self::Peek, Self::Refund, Self::Settle, Self::Cancel, Self::Renew];
+        let others = [
+            Self::Quota,
+            Self::ManyQuotas,
+            Self::Peek,
+            Self::Refund,
+            Self::Settle,
+            Self::Cancel,
+            Self::Renew,
+            Self::Hold,
+            Self::Sync,
+        ];
         Kind::ALL.into_iter().map(Self::Limit).chain(others)
     }
 
@@ -46,11 +64,14 @@ impl Verb {
         match self {
             Self::Limit(kind) => kind.command(),
             Self::Quota => "RL.QUOTA",
+            Self::ManyQuotas => "RL.MQUOTA",
             Self::Peek => "RL.PEEK",
             Self::Refund => "RL.REFUND",
             Self::Settle => "RL.SETTLE",
             Self::Cancel => "RL.CANCEL",
             Self::Renew => "RL.RENEW",
+            Self::Hold => "RL.HOLD",
+            Self::Sync => "RL.SYNC",
         }
     }
 
@@ -59,11 +80,14 @@ impl Verb {
         match self {
             Self::Limit(kind) => request::Command::Limit(kind),
             Self::Quota => request::Command::Quota,
+            Self::ManyQuotas => request::Command::ManyQuotas,
             Self::Peek => request::Command::Peek,
             Self::Refund => request::Command::Refund,
             Self::Settle => request::Command::Settle,
             Self::Cancel => request::Command::Cancel,
             Self::Renew => request::Command::Renew,
+            Self::Hold => request::Command::Hold,
+            Self::Sync => request::Command::Sync,
         }
     }
 
@@ -72,17 +96,20 @@ impl Verb {
         match self {
             Self::Limit(kind) => kind.name(),
             Self::Quota => "quota",
+            Self::ManyQuotas => "mquota",
             Self::Peek => "peek",
             Self::Refund => "refund",
             Self::Settle => "settle",
             Self::Cancel => "cancel",
             Self::Renew => "renew",
+            Self::Hold => "hold",
+            Self::Sync => "sync",
         }
     }
 
     /// Whether it asks for an admission.
     pub(crate) const fn decides(self) -> bool {
-        matches!(self, Self::Limit(_) | Self::Quota)
+        matches!(self, Self::Limit(_) | Self::Quota | Self::ManyQuotas)
     }
 }
 
@@ -97,10 +124,12 @@ pub(crate) struct Command {
     /// The time to wait, if it was shortened.
     shortened: Option<Box<[u8]>>,
     longest: Span,
+    /// The words that are its keys.
+    keys: Range<usize>,
 }
 
 impl Command {
-    /// A command of these words. `words` begins with the key; `wait` begins with `WAIT`, or is empty.
+    /// A command of these words. `words` begins with the key, or with the number of keys; `wait` begins with `WAIT`, or is empty.
     ///
     /// # Errors
     /// The fault of the first word that is wrong.
@@ -115,7 +144,7 @@ impl Command {
         let at_once = all.count();
         wait.into_iter().for_each(|word| all.push(word.as_ref()));
         let read = Read::try_new(all, |words| Request::read(verb.grammar(), words))?;
-        let (wait, longest) = read.with_dependent(|_, request| {
+        let (wait, longest, keys) = read.with_dependent(|_, request| {
             let longest = match request {
                 Request::Limit(request) => request.rule.longest(),
                 Request::Quota(Ask { limits: Limits::Known { shape, .. }, .. }) => shape.longest(),
@@ -125,11 +154,25 @@ impl Command {
                 | Request::Refund(_)
                 | Request::Settle { .. }
                 | Request::Cancel { .. }
-                | Request::Renew { .. } => Span::default(),
+                | Request::Renew { .. }
+                | Request::Hold(_)
+                | Request::Sync(_) => Span::default(),
             };
-            (request.wait(), longest)
+            let keys = match request {
+                Request::ManyQuotas(request) => request.keys.clone(),
+                Request::Limit(_)
+                | Request::Quota(_)
+                | Request::Peek(_)
+                | Request::Refund(_)
+                | Request::Settle { .. }
+                | Request::Cancel { .. }
+                | Request::Renew { .. }
+                | Request::Hold(_)
+                | Request::Sync(_) => 1..2,
+            };
+            (request.wait(), longest, keys)
         });
-        Ok(Self { verb, read, at_once, wait, shortened: None, longest })
+        Ok(Self { verb, read, at_once, wait, shortened: None, longest, keys })
     }
 
     /// Which command it is.
@@ -142,9 +185,14 @@ impl Command {
         self.read.with_dependent(|_, request| look(request))
     }
 
-    /// Its key.
+    /// Its key, or the first one.
     pub(crate) fn key(&self) -> &[u8] {
-        self.read.borrow_owner().word(1).unwrap_or_default()
+        self.read.borrow_owner().word(self.keys.start).unwrap_or_default()
+    }
+
+    /// Its keys. Nearly all commands have one.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &[u8]> + Clone {
+        self.keys.clone().map(|at| self.read.borrow_owner().word(at).unwrap_or_default())
     }
 
     /// How it waits if it is denied; `None` if it does not.

@@ -22,6 +22,8 @@ pub(super) struct TokenSection {
     #[serde(default)]
     prefixes: Vec<String>,
     keys: Option<usize>,
+    #[serde(default)]
+    policies: bool,
 }
 
 impl TokenSection {
@@ -30,7 +32,7 @@ impl TokenSection {
     /// # Errors
     /// What is wrong, for the operator.
     pub(super) fn read(self) -> Result<Token, String> {
-        let Self { name, sha256, token, file, prefixes, keys } = self;
+        let Self { name, sha256, token, file, prefixes, keys, policies } = self;
         let wrong = |why: &str| format!("[[token]] {name}: {why}");
         let hash = match (sha256, token, file) {
             (Some(digits), None, None) => {
@@ -56,7 +58,10 @@ impl TokenSection {
         if keys == Some(0) {
             return Err(wrong("keys must be 1 or more"));
         }
-        Ok(Token { hash, prefixes, keys })
+        if policies && !prefixes.is_empty() {
+            return Err(wrong("policies goes without prefixes only: a policy is for all keys"));
+        }
+        Ok(Token { hash, prefixes, keys, policies })
     }
 }
 

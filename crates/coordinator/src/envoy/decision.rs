@@ -103,7 +103,7 @@ fn nearest_row(reply: &Reply) -> Option<Row> {
     match reply {
         Reply::Limit(row) => Some(*row),
         Reply::Quota(quota) => quota.limits.iter().map(|(_, row)| *row).min_by_key(nearest),
-        Reply::Done(_) | Reply::Remaining(_) | Reply::None => None,
+        Reply::Done(_) | Reply::Remaining(_) | Reply::Held(_) | Reply::Elsewhere(_) | Reply::None => None,
     }
 }
 

@@ -92,7 +92,15 @@ impl CommandTemplate {
             Verb::Limit(_) => {
                 Command::new(Verb::Refund, [command.key(), hits.to_string().as_bytes()], []).map(Some)
             }
-            Verb::Quota | Verb::Peek | Verb::Refund | Verb::Settle | Verb::Cancel | Verb::Renew => Ok(None),
+            Verb::Quota
+            | Verb::ManyQuotas
+            | Verb::Peek
+            | Verb::Refund
+            | Verb::Settle
+            | Verb::Cancel
+            | Verb::Renew
+            | Verb::Hold
+            | Verb::Sync => Ok(None),
         }
     }
 

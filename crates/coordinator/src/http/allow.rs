@@ -32,7 +32,7 @@ pub(super) async fn allow(
     }
     Ok(match app.ask(settings, &settings.allow, None).await {
         Answer::Reply(Reply::Limit(row)) => text(StatusCode::OK, JSON, AllowAnswer::from(row).text()),
-        other => answer::respond(settings, &settings.allow, other),
+        other => answer::respond(&app.backend, &settings.allow, other),
     })
 }
 

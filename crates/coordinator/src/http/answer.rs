@@ -1,5 +1,7 @@
 //! Answers to commands: a status, a JSON body, and header fields.
 
+use std::collections::BTreeMap;
+
 use hyper::StatusCode;
 use hyper::header::{self, HeaderName, HeaderValue};
 use schemars::JsonSchema;
@@ -9,9 +11,9 @@ use super::fields;
 use super::problem::Problem;
 use super::response::{Response, json};
 use crate::app::Answer;
+use crate::backend::Backend;
 use crate::clock::whole_seconds;
 use crate::command::Command;
-use crate::live::Settings;
 use crate::on_error::{self, OnError};
 use crate::reply::{Failure, Quota, Reply, Row};
 
@@ -96,6 +98,49 @@ pub(super) struct RemainingAnswer {
     remaining: u64,
 }
 
+/// How long a hold lasts.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Held", deny_unknown_fields)]
+pub(super) struct HeldAnswer {
+    /// The ms until the hold ends; 0 if there is none.
+    #[schemars(range(max = MAX))]
+    hold_ms: u64,
+}
+
+/// How much is used elsewhere, as is known now.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Synced", deny_unknown_fields)]
+pub(super) struct SyncAnswer {
+    pub(super) used_elsewhere: UsedElsewhere,
+    /// With headers: the ms until the hold that they ask for ends; 0 if they ask for none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "u64", range(max = MAX))]
+    pub(super) hold_ms: Option<u64>,
+}
+
+/// How much is used elsewhere.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(inline)]
+pub(super) enum UsedElsewhere {
+    /// Of the one limit of a key.
+    One(#[schemars(range(max = MAX))] u64),
+    /// Of each limit, by its name.
+    Named(
+        #[schemars(extend("additionalProperties" = { "type": "integer", "minimum": 0, "maximum": MAX }))]
+        BTreeMap<String, u64>,
+    ),
+}
+
+impl From<&[(String, u64)]> for UsedElsewhere {
+    fn from(used: &[(String, u64)]) -> Self {
+        match used {
+            [(name, used)] if name.is_empty() => Self::One(*used),
+            all => Self::Named(all.iter().cloned().collect()),
+        }
+    }
+}
+
 /// The back end could not decide. The request is allowed and counted nowhere, as was asked for.
 #[derive(Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
@@ -121,7 +166,7 @@ impl<'a> From<&'a (String, Row)> for QuotaLimitAnswer<'a> {
 }
 
 /// The response to a command.
-pub(super) fn respond(settings: &Settings, command: &Command, answer: Answer) -> Response {
+pub(super) fn respond(backend: &Backend, command: &Command, answer: Answer) -> Response {
     let reply = match answer {
         Answer::Reply(reply) => reply,
         Answer::Failure(failure) => return Problem::from(failure).into_response(),
@@ -138,6 +183,10 @@ pub(super) fn respond(settings: &Settings, command: &Command, answer: Answer) ->
         }
         Reply::Done(done) => json(status, JSON, &DoneAnswer { done: *done }),
         Reply::Remaining(remaining) => json(status, JSON, &RemainingAnswer { remaining: *remaining }),
+        Reply::Held(hold_ms) => json(status, JSON, &HeldAnswer { hold_ms: *hold_ms }),
+        Reply::Elsewhere(used) => {
+            json(status, JSON, &SyncAnswer { used_elsewhere: used.as_slice().into(), hold_ms: None })
+        }
         Reply::None => {
             let problem = Problem::new(StatusCode::NOT_FOUND, "no_such_key", "there is no such key");
             return problem.into_response();
@@ -150,7 +199,7 @@ pub(super) fn respond(settings: &Settings, command: &Command, answer: Answer) ->
     if let Some(value) = fields::rate_limit(&reply) {
         headers.insert(fields::RATE_LIMIT, value);
     }
-    if let Some(value) = fields::rate_limit_policy(settings, command) {
+    if let Some(value) = fields::rate_limit_policy(backend, command) {
         headers.insert(fields::RATE_LIMIT_POLICY, value);
     }
     response

@@ -9,7 +9,7 @@ use super::access::forbidden;
 use super::problem::Problem;
 use super::receive::receive;
 use super::response::Response;
-use super::{answer, body};
+use super::{answer, body, sync};
 use crate::app::App;
 use crate::auth::Access;
 use crate::command::Verb;
@@ -26,17 +26,23 @@ pub(super) async fn ask(
     access: &Access,
     incoming: Incoming,
 ) -> Result<Response, Problem> {
+    let bytes = receive(app, settings, incoming).await?;
+    if verb == Verb::Sync
+        && let Some((key, told)) = body::read_headers(&bytes)?
+    {
+        drop(bytes);
+        return sync::sync(app, settings, access, &key, told).await;
+    }
     let (command, on_error) = {
-        let bytes = receive(app, settings, incoming).await?;
         let (mut command, on_error) = body::read(verb, &bytes)?;
         command.at_most(settings.bounds.wait.span());
         (Arc::new(command), on_error)
     };
-    if !access.sees(command.key()) {
+    if !command.keys().all(|key| access.sees(key)) {
         return Err(forbidden());
     }
     let answer = app.ask(settings, &command, on_error).await;
-    Ok(answer::respond(settings, &command, answer))
+    Ok(answer::respond(&app.backend, &command, answer))
 }
 
 /// Refuses a body that is not sent as JSON: a page of another site can make a browser send text, but not JSON.

@@ -32,13 +32,7 @@ pub(super) async fn delete(app: &App, access: &Access, written: &str) -> Result<
 
 /// The key that is written in a path; `None` if it is none.
 fn read(written: &str) -> Option<String> {
-    let mut parts = written.split('%');
-    let mut key = parts.next()?.as_bytes().to_vec();
-    for part in parts {
-        let (digits, rest) = part.split_at_checked(2)?;
-        key.extend(hex::decode(digits)?);
-        key.extend(rest.as_bytes());
-    }
+    let key = hex::percent_decode(written)?;
     let key = String::from_utf8(key).ok()?;
     (1..=KEY_MAX).contains(&key.chars().count()).then_some(key)
 }

@@ -4,14 +4,14 @@
 use hyper::header::{HeaderName, HeaderValue};
 use rl_core::grammar::ask::{Ask, Limits};
 use rl_core::grammar::request::Request;
-use rl_core::quota::limit::{Limit, Measure, REQUESTS};
+use rl_core::quota::limit::{Measure, REQUESTS};
 use rl_core::quota::shape::Shape;
 
 use super::text::Text;
+use crate::backend::Backend;
 use crate::clock::whole_seconds;
 use crate::command::Command;
-use crate::live::Settings;
-use crate::reply::{Reply, Row};
+use crate::reply::{Names, Reply, Row};
 
 pub(super) const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 pub(super) const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -30,20 +30,30 @@ pub(super) fn rate_limit(reply: &Reply) -> Option<HeaderValue> {
     match reply {
         Reply::Limit(row) => add("default", row),
         Reply::Quota(quota) => quota.limits.iter().for_each(|(name, row)| add(name, row)),
-        Reply::Done(_) | Reply::Remaining(_) | Reply::None => return None,
+        Reply::Done(_) | Reply::Remaining(_) | Reply::Held(_) | Reply::Elsewhere(_) | Reply::None => {
+            return None;
+        }
     }
     text.header_value()
 }
 
 /// `RateLimit-Policy: "rpm";q=1000;w=60`: the limit, and its window in seconds. `None` if the limits are not known here.
-pub(super) fn rate_limit_policy(settings: &Settings, command: &Command) -> Option<HeaderValue> {
+pub(super) fn rate_limit_policy(backend: &Backend, command: &Command) -> Option<HeaderValue> {
     let mut text = Text::new();
     command.with_request(|request| match request {
         Request::Limit(request) => push_policy(&mut text, "default", REQUESTS, &Measure::Rate(request.rule)),
-        Request::Quota(Ask { limits: Limits::Known { shape, .. }, .. }) => push_policies(&mut text, shape),
+        Request::Quota(Ask { limits: Limits::Known { shape, .. }, .. }) => {
+            push_policies(&mut text, shape, Names::Plain)
+        }
         Request::Quota(Ask { limits: Limits::Policy { name, .. }, .. }) => {
-            if let Some(shape) = settings.policies.get(name) {
-                push_policies(&mut text, shape);
+            if let Some(shape) = backend.known_policy(name) {
+                push_policies(&mut text, &shape, Names::Plain);
+            }
+        }
+        Request::ManyQuotas(request) => {
+            let known = request.policies.iter().map(|name| backend.known_policy(name));
+            if let Some(shapes) = known.collect::<Option<Vec<_>>>() {
+                shapes.iter().for_each(|shape| push_policies(&mut text, shape, Names::WithPolicy));
             }
         }
         Request::Peek(_)
@@ -51,14 +61,16 @@ pub(super) fn rate_limit_policy(settings: &Settings, command: &Command) -> Optio
         | Request::Settle { .. }
         | Request::Cancel { .. }
         | Request::Renew { .. }
-        | Request::ManyQuotas(_) => {}
+        | Request::Hold(_)
+        | Request::Sync(_) => {}
     });
     if text.is_empty() { None } else { text.header_value() }
 }
 
-fn push_policies(text: &mut Text, shape: &Shape) {
-    for Limit { name, unit, measure } in shape.limits() {
-        push_policy(text, &String::from_utf8_lossy(name.as_bytes()), unit.as_bytes(), measure);
+fn push_policies(text: &mut Text, shape: &Shape, names: Names) {
+    // A shadow denies nobody, so that callers need not keep it.
+    for limit in shape.limits().iter().filter(|limit| !limit.is_shadow) {
+        push_policy(text, &names.of(shape, limit), limit.unit.as_bytes(), &limit.measure);
     }
 }
 

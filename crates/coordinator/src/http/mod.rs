@@ -9,6 +9,8 @@
 //! | `answer.rs`, `fields.rs` | answers to commands, and their header fields |
 //! | `response.rs`, `problem.rs`, `text.rs` | responses, errors, and texts with numbers |
 //! | `allow.rs`, `delete.rs` | `POST /allow`, `DELETE /v1/keys/…` |
+//! | `sync.rs` | `POST /v1/sync` with the headers of a provider |
+//! | `policies.rs`, `policy_answer.rs` | `/v1/policies` |
 //! | `watch.rs`, `page.rs` | `GET /v1/watch`, and the page that shows it |
 //! | `state.rs`, `openapi/` | `GET /metrics`, `/readyz`, `/openapi.json` |
 //!
@@ -24,11 +26,14 @@ mod delete;
 mod fields;
 mod openapi;
 mod page;
+mod policies;
+mod policy_answer;
 mod problem;
 mod receive;
 mod response;
 mod routes;
 mod state;
+mod sync;
 mod text;
 mod watch;
 

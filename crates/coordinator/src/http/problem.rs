@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::response::{Response, json};
+use crate::app::PolicyRefusal;
 use crate::clock::whole_seconds;
 use crate::reply::Failure;
 use crate::undecided::Cause;
@@ -66,6 +67,13 @@ impl From<Fault> for Problem {
                 "the key holds a limit of another algorithm, or something else",
             ),
             Fault::NoPolicy => Self::new(StatusCode::CONFLICT, "no_such_policy", "there is no such policy"),
+            Fault::NoLimit => Self::new(StatusCode::CONFLICT, "no_such_limit", "the key has no such limit"),
+            Fault::IdElsewhere => Self::new(
+                StatusCode::CONFLICT,
+                "id_elsewhere",
+                "this id is open on some of these keys only, settle or cancel it there first",
+            ),
+            Fault::Policies => Self::new(StatusCode::CONFLICT, "too_many_policies", detail(fault)),
             Fault::Reservations => Self::new(StatusCode::CONFLICT, "key_is_full", detail(fault)),
             Fault::NeedsReserve => Self::request("a quota with an inflight limit needs reserve"),
             Fault::PeekSyntax => Self::new(
@@ -106,6 +114,10 @@ impl From<Failure> for Problem {
             }
             (Some(cause), _) => cause.into(),
             (None, Failure::Fault(fault)) => fault.into(),
+            (None, Failure::OtherSlots) => {
+                let detail = "the keys must be in one slot of the cluster: give them one {tag}";
+                Self::new(StatusCode::BAD_REQUEST, "keys_in_other_slots", detail)
+            }
             (
                 None,
                 Failure::Full { .. }
@@ -116,6 +128,18 @@ impl From<Failure> for Problem {
                 | Failure::ReadOnly
                 | Failure::Strange,
             ) => Cause::Strange.into(), // they have a cause
+        }
+    }
+}
+
+impl From<PolicyRefusal> for Problem {
+    fn from(refusal: PolicyRefusal) -> Self {
+        match refusal {
+            PolicyRefusal::OfFile => {
+                let detail = "this policy is in the server's file of policies, change it there";
+                Self::new(StatusCode::CONFLICT, "policy_of_file", detail)
+            }
+            PolicyRefusal::Failure(failure) => failure.into(),
         }
     }
 }

@@ -10,7 +10,7 @@ use hyper::{Method, Request, StatusCode};
 use super::access::{check_origin, check_token};
 use super::problem::Problem;
 use super::response::{Response, empty, text};
-use super::{allow, ask, delete, openapi, page, state, watch};
+use super::{allow, ask, delete, openapi, page, policies, state, watch};
 use crate::app::App;
 use crate::command::Verb;
 use crate::live::Settings;
@@ -21,6 +21,9 @@ enum Route {
     Ask(Verb),
     /// A key, as it is written in the path.
     Key(String),
+    Policies,
+    /// The name of a policy, as it is written in the path.
+    Policy(String),
     Watch,
     Metrics,
     Healthy,
@@ -33,12 +36,16 @@ impl Route {
     fn find(path: &str) -> Option<Self> {
         Some(match path {
             "/allow" => Self::Allow,
+            policies::ALL => Self::Policies,
             "/v1/watch" => Self::Watch,
             "/metrics" => Self::Metrics,
             "/healthz" => Self::Healthy,
             "/readyz" => Self::Ready,
             "/openapi.json" => Self::OpenApi,
             _ if path.starts_with(delete::PATH) => Self::Key(path.split_at(delete::PATH.len()).1.to_owned()),
+            _ if path.starts_with(policies::ONE) => {
+                Self::Policy(path.split_at(policies::ONE.len()).1.to_owned())
+            }
             _ => match path.strip_prefix("/v1/") {
                 Some(name) => Self::Ask(Verb::all().find(|verb| verb.name() == name)?),
                 None => Self::Page(page::find(path)?),
@@ -51,9 +58,14 @@ impl Route {
         match self {
             Self::Allow | Self::Ask(_) => "POST",
             Self::Key(_) => "DELETE",
-            Self::Watch | Self::Metrics | Self::Healthy | Self::Ready | Self::OpenApi | Self::Page(_) => {
-                "GET,HEAD"
-            }
+            Self::Policy(_) => "GET,HEAD,PUT,DELETE",
+            Self::Policies
+            | Self::Watch
+            | Self::Metrics
+            | Self::Healthy
+            | Self::Ready
+            | Self::OpenApi
+            | Self::Page(_) => "GET,HEAD",
         }
     }
 }
@@ -100,6 +112,14 @@ async fn route(
             ask::ask(app, settings, verb, &access, body).await
         }
         Route::Key(key) => delete::delete(app, &check_token(settings, &head)?, &key).await,
+        Route::Policies => policies::list(app, &check_token(settings, &head)?).await,
+        Route::Policy(name) => {
+            let access = check_token(settings, &head)?;
+            if head.method == Method::PUT {
+                ask::check_type(&head.headers)?;
+            }
+            policies::one(app, settings, &access, &head.method, &name, body).await
+        }
         Route::Watch => Ok(watch::watch(app, settings, check_token(settings, &head)?)),
         Route::Metrics => Ok(state::metrics(app, &check_token(settings, &head)?).await),
         Route::Healthy => Ok(text(StatusCode::OK, page::TEXT, "ok\n")),

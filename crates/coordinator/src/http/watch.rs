@@ -166,6 +166,8 @@ fn limits(reply: Reply) -> Vec<LimitLevel> {
     match reply {
         Reply::Limit(row) => vec![limit("default".to_owned(), &row)],
         Reply::Quota(quota) => quota.limits.into_iter().map(|(name, row)| limit(name, &row)).collect(),
-        Reply::Done(_) | Reply::Remaining(_) | Reply::None => Vec::new(),
+        Reply::Done(_) | Reply::Remaining(_) | Reply::Held(_) | Reply::Elsewhere(_) | Reply::None => {
+            Vec::new()
+        }
     }
 }

@@ -44,6 +44,12 @@ struct DescriptorLabels {
     outcome: &'static str,
 }
 
+/// The label of `rl_policy_changes`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ChangeLabel {
+    change: &'static str,
+}
+
 /// The label of `rl_undecided`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct CauseLabel {
@@ -63,6 +69,7 @@ pub(crate) struct Metrics {
     waiting: Gauge,
     keys: Gauge,
     deleted: Counter,
+    policy_changes: Family<ChangeLabel, Counter>,
     clock_step: Gauge,
     up: Gauge,
     connections: Gauge,
@@ -135,6 +142,7 @@ impl Metrics {
             waiting: added(add, "waiting", "Waiters"),
             keys: added(add, "keys", "Keys in memory"),
             deleted: added(add, "deleted_keys", "Keys that were deleted by DELETE /v1/keys"),
+            policy_changes: added(add, "policy_changes", "Policies that callers have set or deleted"),
             clock_step: added(
                 add,
                 "clock_step_ms",
@@ -225,6 +233,12 @@ impl Metrics {
         if is_deleted {
             self.deleted.inc();
         }
+    }
+
+    /// Counts a policy that was set, or deleted.
+    pub(crate) fn policy_changed(&self, is_set: bool) {
+        let change = if is_set { "set" } else { "deleted" };
+        self.policy_changes.get_or_create(&ChangeLabel { change }).inc();
     }
 
     /// Counts a snapshot that was written, or could not be.

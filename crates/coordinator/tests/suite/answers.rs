@@ -169,7 +169,7 @@ fn errors_are_problems_in_the_same_words() {
                     "quota",
                     json!({"key": "k", "limits": [{"name": "a", "inflight": 1, "unit": "u"}], "reserve": 1}),
                 ),
-                "beside inflight nothing but name may stand",
+                "beside inflight nothing but name and shadow may stand",
             ),
             (
                 (

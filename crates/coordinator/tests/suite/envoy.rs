@@ -442,7 +442,7 @@ fn a_rule_that_is_wrong_is_named() {
         (format!("{user}limit = 1\nwindow = \"2h\"\n"), "the window is longer than max_window"),
         (format!("{user}limit = 1\nwindow = \"1s\"\noffset = \"1s\"\n"), "offset goes with"),
         (format!("{user}limit = 1\nwindow = \"1s\"\ncapacity = 2\n"), "capacity goes with"),
-        (format!("{user}limit = 9007199254740992\nwindow = \"1s\"\n"), "limit must be an integer from 1"),
+        (format!("{user}limit = 9007199254740992\nwindow = \"1s\"\n"), "limit must be an integer from 0"),
         (format!("{user}policy = \"none\"\n"), "there is no such policy"),
         (format!("{user}limit = 1\nwindow = \"1s\"\nburst = 1\n"), "unknown field `burst`"),
         (

@@ -136,8 +136,8 @@ fn policies_change_what_is_admitted_and_keep_what_is_used() {
     assert_eq!(answer.json()["limits"][0]["remaining"], 2, "{}", answer.text());
     assert_eq!(
         answer.field("ratelimit-policy"),
-        Some("\"rph\";q=2;w=3600"),
-        "it came under the old settings"
+        Some("\"rph\";q=5;w=3600"),
+        "the new policy has admitted it"
     );
     let answer = client.v1("quota", &quota).status(200);
     assert_eq!(answer.field("ratelimit-policy"), Some("\"rph\";q=5;w=3600"));

@@ -191,7 +191,7 @@ fn shape(history: &History, (set, halves): (u8, u8)) -> Arc<Shape> {
             Kind::InFlight => Measure::InFlight(limit),
         };
         let unit = if matches!(kind, Kind::InFlight) { 0 } else { usize::from(unit) % UNITS.len() };
-        Draft { name, unit: UNITS[unit], measure }
+        Draft { name, unit: UNITS[unit], measure, is_shadow: false }
     };
     let all: Vec<Draft<'_>> = NAMES.into_iter().zip(history.limits).map(draft).collect();
     let named = all.iter().enumerate().filter(|(at, _)| set >> at & 1 == 1);

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::kinds::Effect;
 use super::quota_image::{QuotaImage, room};
+use super::told::ToldImage;
 use crate::fault::{Fault, Result};
 use crate::limit::codec::is_written;
 use crate::limit::effect::LimitEffect;
@@ -20,6 +21,8 @@ enum Image<'a> {
     Limit(LimitImage),
     #[serde(borrow)]
     Quota(QuotaImage<'a>),
+    #[serde(borrow)]
+    Told(ToldImage<'a>),
 }
 
 /// The effect of one limit as it is written.
@@ -62,6 +65,10 @@ fn encode<T>(effect: &Effect<'_>, send: impl FnOnce(&[u8]) -> T) -> T {
             let image = Image::Quota(QuotaImage::of(effect));
             send(&postcard::to_extend(&image, Vec::with_capacity(room(effect))).unwrap_or_default())
         }
+        Effect::Told(told) => {
+            let image = Image::Told(ToldImage::of(told));
+            send(&postcard::to_stdvec(&image).unwrap_or_default())
+        }
     }
 }
 
@@ -71,10 +78,12 @@ fn decode<'a>(bytes: &'a [u8], held: Option<&Value>) -> Option<Effect<'a>> {
     let effect = match image {
         Image::Limit(image) => Effect::Limit(image.effect()?),
         Image::Quota(image) => Effect::Quota(image.effect(held.and_then(|held| held.quota().ok()))?),
+        Image::Told(image) => Effect::Told(image.told()?),
     };
     let is_same = match &effect {
         Effect::Limit(effect) => is_written(&Image::Limit(LimitImage::of(effect)), bytes),
         Effect::Quota(effect) => is_written(&Image::Quota(QuotaImage::of(effect)), bytes),
+        Effect::Told(told) => is_written(&Image::Told(ToldImage::of(told)), bytes),
     };
     (rest.is_empty() && is_same).then_some(effect)
 }

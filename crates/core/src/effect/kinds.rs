@@ -1,6 +1,7 @@
 //! The kinds of effects, and how each is applied.
 
-use crate::fault::Result;
+use super::told::Told;
+use crate::fault::{Fault, Result};
 use crate::limit::decision::Expiry;
 use crate::limit::effect::LimitEffect;
 use crate::quota::effect::QuotaEffect;
@@ -13,6 +14,8 @@ pub enum Effect<'a> {
     Limit(LimitEffect),
     /// A change to a quota.
     Quota(QuotaEffect<'a>),
+    /// Something that a key is told from outside.
+    Told(Told<'a>),
 }
 
 impl Effect<'_> {
@@ -22,10 +25,30 @@ impl Effect<'_> {
     /// The fault of what the value holds ([`crate::limit::Kind::held`]) if it is of another kind. Nothing has changed then.
     #[inline(always)] // its kind is known where it is made
     pub fn apply(&self, value: &mut Value) -> Result<Expiry> {
-        match self {
-            Self::Limit(effect) => effect.apply(value.limit_mut()?),
-            Self::Quota(effect) => Ok(effect.apply(value.quota_mut()?)),
+        match (self, &mut *value) {
+            (Self::Limit(effect), Value::Limit(state)) => effect.apply(state),
+            (Self::Quota(effect), Value::Quota(quota)) => Ok(effect.apply(quota)),
+            (Self::Limit(_), Value::Quota(_)) => Err(Fault::HoldsQuota),
+            (Self::Quota(_), Value::Limit(state)) => Err(state.rule().kind().held()),
+            (Self::Told(told), _) => told.apply(value),
+            (Self::Limit(_) | Self::Quota(_), Value::Held(_)) => self.apply_first(value),
         }
+    }
+
+    /// Applies it to a key that is held and counts nothing yet. An admission makes it a limit or a quota.
+    #[cold]
+    fn apply_first(&self, value: &mut Value) -> Result<Expiry> {
+        let Value::Held(held) = value else { return Ok(Expiry::Same) };
+        *value = match self {
+            Self::Limit(LimitEffect::Admit { .. }) => Value::Limit(held.limit().clone()),
+            Self::Quota(QuotaEffect::Admit(_)) => Value::Quota(Box::new(held.quota().clone())),
+            Self::Limit(LimitEffect::Refund { .. })
+            | Self::Quota(
+                QuotaEffect::Settle { .. } | QuotaEffect::Cancel { .. } | QuotaEffect::Renew { .. },
+            )
+            | Self::Told(_) => return Ok(Expiry::Same), // nothing is charged or reserved
+        };
+        self.apply(value)
     }
 
     /// Makes the value of a key that does not exist, and tells when it expires; `None` if the effect
@@ -37,6 +60,7 @@ impl Effect<'_> {
             Self::Quota(effect) => {
                 effect.create().map(|(quota, expiry)| (Value::Quota(Box::new(quota)), expiry))
             }
+            Self::Told(told) => told.create(),
         }
     }
 }

@@ -26,5 +26,6 @@ mod image;
 mod kinds;
 mod legacy;
 mod quota_image;
+pub mod told;
 
 pub use self::kinds::Effect;

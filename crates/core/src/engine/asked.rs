@@ -7,7 +7,7 @@ use crate::fault::Fault;
 use crate::grammar::ask::Limits;
 use crate::grammar::terms::Reserve;
 use crate::queue::QuotaClaim;
-use crate::quota::decide::{self, QuotaDecision};
+use crate::quota::decide::{self, Demand, QuotaDecision};
 use crate::quota::limit::PerLimit;
 use crate::quota::shape::Shape;
 use crate::time::Span;
@@ -27,7 +27,7 @@ pub struct Asked<H: Host> {
 impl<H: Host> Asked<H> {
     /// Whether its key changes if the request is admitted.
     pub(super) fn changes(&self, ttl: Option<Span>) -> bool {
-        ttl.is_some() || self.costs.iter().any(|cost| *cost > 0)
+        Demand { costs: &self.costs, ttl }.takes()
     }
 
     /// What it takes if it is admitted.

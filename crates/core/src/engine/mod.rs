@@ -35,7 +35,7 @@
 //! ```
 //!
 //! - [`host`]: what a host lends; `asked`: a key that a request to quotas asks
-//! - [`limit`], [`quota`], [`peek`], [`refund`], [`reservation`]: the steps of each kind of request
+//! - [`limit`], [`quota`], [`peek`], [`refund`], [`reservation`], [`outside`]: the steps of each kind of request
 //! - [`turn`]: what becomes of a request; [`serve`]: serves the lines
 //! - [`forecast`]: what a request is told that must queue
 //! - [`run`]: all kinds of requests, for a host that does not tell them apart
@@ -44,6 +44,7 @@ mod asked;
 pub mod forecast;
 pub mod host;
 pub mod limit;
+pub mod outside;
 pub mod peek;
 pub mod policy;
 pub mod quota;

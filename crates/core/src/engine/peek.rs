@@ -38,6 +38,10 @@ pub fn peek<H: Host>(host: &mut H, name: H::Name, costs: &Costs<'_>) -> Result<P
     host.read(name, |host, value| match value {
         Some(Value::Limit(state)) => limit(host, name, state, costs).map(Peeked::Limit),
         Some(Value::Quota(held)) => Ok(quota(host, name, held, costs)),
+        Some(Value::Held(held)) => {
+            let asks = costs.iter().map(|(_, cost)| cost).chain([costs.of(REQUESTS)]).max();
+            Ok(Peeked::Limit(held.limit().peek(asks.unwrap_or(0), host.clock())))
+        }
         None => Ok(Peeked::Nothing),
     })?
 }

@@ -64,7 +64,7 @@ pub fn one<H: Host, R>(
     standing: Standing,
     finish: impl FnOnce(&mut H, &[Asked<H>], &Outcome) -> R,
 ) -> Result<Turn<R>, H::Error> {
-    let Ask { limits, reserve, wait } = ask;
+    let Ask { limits, reserve, wait, is_short: _ } = ask;
     let (key, shape, costs, repeated) = open(host, name, limits, reserve)?;
     let is_open = repeated.is_some();
     let mut asked = [Asked { name, key, shape, costs, decision: QuotaDecision::default() }];

@@ -10,7 +10,7 @@ use super::quota::{Asked, Outcome};
 use super::refund::refund;
 use super::reservation::conclude;
 use super::turn::{Standing, Turn};
-use super::{limit, quota};
+use super::{limit, outside, quota};
 use crate::fault::Fault;
 use crate::grammar::ask::Limits;
 use crate::grammar::request::Request;
@@ -32,6 +32,10 @@ pub enum Reply {
     Remaining(u64),
     /// Whether the reservation was open.
     Done(bool),
+    /// How many ms a hold lasts.
+    Held(u64),
+    /// How much of each limit is used elsewhere, by its name. The one limit of a key has no name.
+    Elsewhere(SmallVec<[(Box<[u8]>, u64); 4]>),
     /// The key does not exist.
     Nothing,
 }
@@ -116,6 +120,11 @@ pub fn run<H: Host>(
         Request::Renew { id, ttl } => {
             let renew = |at: crate::time::At| QuotaEffect::Renew { id, at, expires: at.plus(*ttl) };
             Reply::Done(conclude(host, name, id, renew)?)
+        }
+        Request::Hold(hold) => Reply::Held(outside::hold(host, name, hold)?),
+        Request::Sync(sync) => {
+            let used = outside::sync(host, name, sync)?;
+            Reply::Elsewhere(used.into_iter().map(|(limit, used)| (limit.into(), used)).collect())
         }
     };
     Ok(Turn::Answer { admitted: true, reply: done })

@@ -20,6 +20,8 @@ pub struct Ask<'w> {
     pub reserve: Option<Reserve<'w>>,
     /// How to wait if the request is not admitted at once.
     pub wait: Option<Wait>,
+    /// Whether the answer is to tell only whether the request is admitted, and when.
+    pub is_short: bool,
 }
 
 /// The limits that a request asks of one key, and the costs.
@@ -53,7 +55,7 @@ impl<'w> Ask<'w> {
     /// of them counts a unit that has a cost.
     pub fn read<W: Words + ?Sized>(words: &'w W) -> Result<Self> {
         let QuotaRequest { limits, terms } = quota::quota(words)?;
-        let Terms { costs, reserve, wait } = terms;
+        let Terms { costs, reserve, wait, is_short } = terms;
         let limits = match limits {
             quota::Limits::Policy(name) => Limits::Policy { name, costs },
             quota::Limits::Spelled(drafts) => {
@@ -65,12 +67,12 @@ impl<'w> Ask<'w> {
                 Limits::Known { shape, costs }
             }
         };
-        Ok(Self { limits, reserve, wait })
+        Ok(Self { limits, reserve, wait, is_short })
     }
 
     /// Makes a request whose words a cache has recognised.
     pub(super) fn recognised(shape: Arc<Shape>, wanted: Wanted<'w>) -> Self {
-        let Wanted { costs, reserve, wait } = wanted;
-        Self { limits: Limits::Known { shape, costs }, reserve, wait }
+        let Wanted { costs, reserve, wait, is_short } = wanted;
+        Self { limits: Limits::Known { shape, costs }, reserve, wait, is_short }
     }
 }

@@ -23,6 +23,7 @@ pub mod cache;
 pub mod cl_throttle;
 pub mod limit;
 mod limit_clause;
+pub mod outside;
 pub mod policy_file;
 pub mod quota;
 pub mod request;

@@ -117,10 +117,12 @@ fn draft<'a>(entry: &Entry<'a>, allow: Allow<'_>) -> Read<Draft<'a>> {
         return Err(entry.fault(Fault::LimitName));
     }
     let given = Given::read(entry)?;
-    Ok(match &given.inflight {
-        Some(most) => Draft { name, unit: REQUESTS, measure: Measure::InFlight(most.count(Fault::Limit)?) },
-        None => Draft { name, unit: given.unit()?, measure: Measure::Rate(given.rule(entry, allow)?) },
-    })
+    let is_shadow = given.is_shadow()?;
+    let (unit, measure) = match &given.inflight {
+        Some(most) => (REQUESTS, Measure::InFlight(most.count(Fault::Limit)?)),
+        None => (given.unit()?, Measure::Rate(given.rule(entry, allow)?)),
+    };
+    Ok(Draft { name, unit, measure, is_shadow })
 }
 
 /// The fields of one limit.
@@ -131,6 +133,7 @@ struct Given<'a> {
     unit: Option<Entry<'a>>,
     algorithm: Option<Entry<'a>>,
     inflight: Option<Entry<'a>>,
+    shadow: Option<Entry<'a>>,
     /// The parameters that only one algorithm has.
     own: Vec<Entry<'a>>,
 }
@@ -145,7 +148,8 @@ impl<'a> Given<'a> {
         for entry in entries(table, &limit.path) {
             let place = match entry.name {
                 "inflight" => &mut given.inflight,
-                _ if inflight => return Err(entry.wrong("beside inflight nothing else may stand")),
+                "shadow" => &mut given.shadow,
+                _ if inflight => return Err(entry.wrong("beside inflight only shadow may stand")),
                 "limit" => &mut given.limit,
                 "window" => &mut given.window,
                 "unit" => &mut given.unit,
@@ -159,6 +163,11 @@ impl<'a> Given<'a> {
             *place = Some(entry);
         }
         Ok(given)
+    }
+
+    fn is_shadow(&self) -> Read<bool> {
+        let Some(entry) = &self.shadow else { return Ok(false) };
+        entry.value.as_bool().ok_or_else(|| entry.wrong("shadow must be true or false"))
     }
 
     fn unit(&self) -> Read<&'a [u8]> {

@@ -1,16 +1,16 @@
 //! The grammar of the quota commands.
 //!
 //! ```text
-//! RL.QUOTA  key LIMIT… | POLICY name    [COST unit n]… [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane]]
-//! RL.MQUOTA numkeys key… POLICY name…   [COST unit n]… [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane]]
+//! RL.QUOTA  key LIMIT… | POLICY name    [COST unit n]… [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane]] [REPLY SHORT]
+//! RL.MQUOTA numkeys key… POLICY name…   [COST unit n]… [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane]] [REPLY SHORT]
 //! RL.SETTLE key id [COST unit n]…
 //! RL.CANCEL key id
 //! RL.RENEW  key id ttl
 //! RL.POLICY SET name LIMIT… | GET name [AS COMMAND] | DEL name | LIST | LOAD | HELP
 //! RL.PEEK   key [COST n] [COST unit n]…
 //!
-//! LIMIT  :=  LIMIT name limit window [UNIT unit] [SLIDE | WINDOW [OFFSET duration] | BUCKET capacity]
-//!         |  LIMIT name limit INFLIGHT
+//! LIMIT  :=  LIMIT name limit window [UNIT unit] [SLIDE | WINDOW [OFFSET duration] | BUCKET capacity] [SHADOW]
+//!         |  LIMIT name limit INFLIGHT [SHADOW]
 //! ```
 //! Parts that begin with a keyword may come in any order. Parts without `…` may come once only.
 
@@ -20,7 +20,7 @@ use std::sync::Arc;
 use super::limit_clause::draft;
 use super::template::LIMITS_AT;
 use super::terms::{self, Terms};
-use super::words::{self, Words, next};
+use super::words::{self, Words, is, next};
 use crate::fault::{Fault, Result};
 use crate::number;
 use crate::quota::costs::Costs;
@@ -204,11 +204,9 @@ pub enum Shown {
 /// # Errors
 /// [`Fault::PolicyGetSyntax`] if it is anything else.
 pub fn shown<W: Words + ?Sized>(words: &W) -> Result<Shown> {
-    let is =
-        |at: usize, keyword: &[u8]| words.word(at).is_some_and(|word| word.eq_ignore_ascii_case(keyword));
     match words.count() {
         0..=3 => Ok(Shown::Parameters),
-        5 if is(3, b"AS") && is(4, b"COMMAND") => Ok(Shown::Command),
+        5 if is(words, 3, b"AS") && is(words, 4, b"COMMAND") => Ok(Shown::Command),
         _ => Err(Fault::PolicyGetSyntax),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::ask::Ask;
 use super::limit;
+use super::outside::{self, Hold, Sync};
 use super::quota::{self, ManyRequest};
 use super::words::Words;
 use crate::fault::Result;
@@ -29,6 +30,10 @@ pub enum Command {
     Cancel,
     /// `RL.RENEW`
     Renew,
+    /// `RL.HOLD`
+    Hold,
+    /// `RL.SYNC`
+    Sync,
 }
 
 /// A parsed command.
@@ -64,6 +69,10 @@ pub enum Request<'w> {
         /// The time to live from now.
         ttl: Span,
     },
+    /// `RL.HOLD`.
+    Hold(Hold<'w>),
+    /// `RL.SYNC`.
+    Sync(Sync<'w>),
 }
 
 impl<'w> Request<'w> {
@@ -87,6 +96,8 @@ impl<'w> Request<'w> {
                 let (id, ttl) = quota::renew(words)?;
                 Self::Renew { id, ttl }
             }
+            Command::Hold => Self::Hold(outside::hold(words)?),
+            Command::Sync => Self::Sync(outside::sync(words)?),
         })
     }
 
@@ -101,7 +112,9 @@ impl<'w> Request<'w> {
             | Self::Refund(_)
             | Self::Settle { .. }
             | Self::Cancel { .. }
-            | Self::Renew { .. } => None,
+            | Self::Renew { .. }
+            | Self::Hold(_)
+            | Self::Sync(_) => None,
         }
     }
 }

@@ -6,7 +6,7 @@
 
 use super::limit_clause::draft;
 use super::terms::{Reserve, Terms, Wanted};
-use super::words::{Words, id};
+use super::words::{Words, id, is};
 use crate::fault::Fault;
 use crate::number;
 use crate::queue::wait::Wait;
@@ -37,6 +37,8 @@ pub(super) struct Template {
     ttl: Option<Span>,
     /// How to wait, if the request waits.
     wait: Option<Wait>,
+    /// Whether the answer is short.
+    is_short: bool,
 }
 
 /// Makes a template of a request that asked `shape`, after [`super::quota::quota`] has parsed it.
@@ -49,7 +51,7 @@ pub(super) fn learn<W: Words + ?Sized>(words: &W, shape: &Shape) -> Option<Templ
         at = at.saturating_add(2);
     } else {
         let mut drafts = PerLimit::new();
-        while words.word(at).is_some_and(|word| word.eq_ignore_ascii_case(b"LIMIT")) {
+        while is(words, at, b"LIMIT") {
             at = at.saturating_add(1);
             draft(words, &mut at, Fault::QuotaSyntax, &mut drafts).ok()?;
         }
@@ -92,7 +94,7 @@ pub(super) fn fill<'a, W: Words + ?Sized>(template: &Template, words: &'a W) -> 
         }
     }
     let reserve = template.ttl.map(|ttl| Reserve { ttl, id: given });
-    Some(Wanted { costs, reserve, wait: template.wait })
+    Some(Wanted { costs, reserve, wait: template.wait, is_short: template.is_short })
 }
 
 /// A template while its words are collected.
@@ -125,12 +127,12 @@ impl Builder {
                 builder.limits_of.push(limits_of(shape, second));
                 at = at.saturating_add(1);
             } else if keyword.eq_ignore_ascii_case(b"WAIT") {
-                if words.word(at).is_some_and(|word| word.eq_ignore_ascii_case(b"PRIORITY")) {
+                if is(words, at, b"PRIORITY") {
                     builder.keep(words.word(at)?)?;
                     builder.keep(words.word(at.saturating_add(1))?)?;
                     at = at.saturating_add(2);
                 }
-            } else if terms.reserve?.id.is_some() {
+            } else if keyword.eq_ignore_ascii_case(b"RESERVE") && terms.reserve?.id.is_some() {
                 builder.keep(words.word(at)?)?; // the keyword ID
                 builder.words.push(ID);
                 at = at.saturating_add(2);
@@ -143,6 +145,7 @@ impl Builder {
             limits_of: builder.limits_of.into(),
             ttl: terms.reserve.map(|reserve| reserve.ttl),
             wait: terms.wait,
+            is_short: terms.is_short,
         })
     }
 

@@ -1,7 +1,7 @@
-//! The parts that may follow the limits of a quota: `COST`, `RESERVE` and `WAIT`.
+//! The parts that may follow the limits of a quota: `COST`, `RESERVE`, `WAIT` and `REPLY`.
 
 use super::wait;
-use super::words::{Words, id, next};
+use super::words::{Words, id, is, next};
 use crate::fault::{Fault, Result};
 use crate::number;
 use crate::queue::wait::Wait;
@@ -29,6 +29,8 @@ pub struct Wanted<'a> {
     pub reserve: Option<Reserve<'a>>,
     /// How to wait if the request is not admitted at once.
     pub wait: Option<Wait>,
+    /// Whether the answer is to tell only whether the request is admitted, and when.
+    pub is_short: bool,
 }
 
 /// The parts that may follow the limits of a quota.
@@ -40,13 +42,16 @@ pub struct Terms<'a> {
     pub reserve: Option<Reserve<'a>>,
     /// How to wait if the request is not admitted at once.
     pub wait: Option<Wait>,
+    /// Whether the answer is to tell only whether the request is admitted, and when.
+    pub is_short: bool,
 }
 
 impl<'a> Terms<'a> {
     /// Applies the terms to the limits of a shape.
     #[must_use]
     pub fn wanted(&self, shape: &Shape) -> Wanted<'a> {
-        Wanted { costs: self.costs.by_limit(shape), reserve: self.reserve, wait: self.wait }
+        let Self { costs, reserve, wait, is_short } = self;
+        Wanted { costs: costs.by_limit(shape), reserve: *reserve, wait: *wait, is_short: *is_short }
     }
 
     pub(super) fn read<W: Words + ?Sized>(
@@ -63,11 +68,15 @@ impl<'a> Terms<'a> {
             self.wait = Some(wait::read(words, at, syntax)?);
             return Ok(());
         }
+        if keyword.eq_ignore_ascii_case(b"REPLY") && !self.is_short {
+            self.is_short = next(words, at, syntax)?.eq_ignore_ascii_case(b"SHORT");
+            return if self.is_short { Ok(()) } else { Err(syntax) };
+        }
         if !keyword.eq_ignore_ascii_case(b"RESERVE") || self.reserve.is_some() {
             return Err(syntax);
         }
         let ttl = number::duration(next(words, at, syntax)?, Fault::Ttl)?;
-        let given = words.word(*at).is_some_and(|word| word.eq_ignore_ascii_case(b"ID"));
+        let given = is(words, *at, b"ID");
         let id = if given {
             *at = at.saturating_add(1);
             Some(id(next(words, at, syntax)?)?)

@@ -1,4 +1,4 @@
-//! The grammar of `RL.TOP [RESET | [DENIED | ADMITTED] [COUNT n]]`.
+//! The grammar of `RL.TOP [RESET | [DENIED | ADMITTED | HELD] [COUNT n]]`.
 
 use super::words::Words;
 use crate::fault::{Fault, Result};
@@ -14,11 +14,20 @@ pub enum Verdict {
     Denied,
 }
 
+/// What `RL.TOP` lists keys by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// The number of requests of a verdict.
+    Verdict(Verdict),
+    /// The number of times that they were held.
+    Held,
+}
+
 /// A parsed `RL.TOP` request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Top {
-    /// Lists the keys with the most requests of one verdict, at most this many.
-    Of(Verdict, usize),
+    /// Lists the keys that lead by something, at most this many.
+    Of(By, usize),
     /// Clears all counts.
     Reset,
 }
@@ -29,15 +38,17 @@ pub enum Top {
 /// The fault of the first invalid argument.
 pub fn top<W: Words + ?Sized>(words: &W) -> Result<Top> {
     let mut rest = (1..words.count()).filter_map(|at| words.word(at));
-    let (mut verdict, mut most) = (None, None);
+    let (mut by, mut most) = (None, None);
     while let Some(word) = rest.next() {
         let is = |keyword: &[u8]| word.eq_ignore_ascii_case(keyword);
         if is(b"RESET") && words.count() == 2 {
             return Ok(Top::Reset);
-        } else if is(b"DENIED") && verdict.is_none() {
-            verdict = Some(Verdict::Denied);
-        } else if is(b"ADMITTED") && verdict.is_none() {
-            verdict = Some(Verdict::Admitted);
+        } else if is(b"DENIED") && by.is_none() {
+            by = Some(By::Verdict(Verdict::Denied));
+        } else if is(b"ADMITTED") && by.is_none() {
+            by = Some(By::Verdict(Verdict::Admitted));
+        } else if is(b"HELD") && by.is_none() {
+            by = Some(By::Held);
         } else if is(b"COUNT") && most.is_none() {
             let count = number::count(rest.next().ok_or(Fault::TopSyntax)?);
             let count = count.and_then(|count| usize::try_from(count).ok());
@@ -46,5 +57,5 @@ pub fn top<W: Words + ?Sized>(words: &W) -> Result<Top> {
             return Err(Fault::TopSyntax);
         }
     }
-    Ok(Top::Of(verdict.unwrap_or(Verdict::Denied), most.unwrap_or(10)))
+    Ok(Top::Of(by.unwrap_or(By::Verdict(Verdict::Denied)), most.unwrap_or(10)))
 }

@@ -4,7 +4,7 @@ use crate::fault::{Fault, Result};
 use crate::quota::bounds::ID_MAX;
 
 pub use crate::words::Words;
-pub(super) use crate::words::next;
+pub(super) use crate::words::{is, next};
 
 /// Checks the id of a reservation.
 ///

@@ -33,6 +33,10 @@ pub trait Algorithm: Copy + PartialEq + 'static {
     /// Returns the most cost that can be admitted at one instant: limit or capacity.
     fn quota(&self) -> u64;
 
+    /// Returns the same rule with another limit or capacity.
+    #[must_use]
+    fn with_quota(self, quota: u64) -> Self;
+
     /// Returns the time in which the quota is admitted once, or `None` if that time varies.
     fn window(&self) -> Option<Span>;
 

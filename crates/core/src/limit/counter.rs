@@ -9,7 +9,7 @@
 //! over what a third one counted, which errs towards denying.
 //!
 //! Two windows of one length that begin at different times overlap. A request is then also held to the other
-//! window, until it ends (see [`super::counted`]). So a change of the offset admits no second limit.
+//! window, until it ends (see `counted.rs`). So a change of the offset admits no second limit.
 
 use super::algorithm::{AlgorithmState, Amendment, COST_MAX};
 use super::checked;

@@ -3,7 +3,7 @@
 //! A counter that fits is stored in place, without an allocation. A log, and the rare counter that does
 //! not fit, are stored on the heap. Each state has one form only.
 
-use super::algorithm::{Algorithm, AlgorithmState};
+use super::algorithm::{Algorithm, AlgorithmState, Amendment};
 use super::bucket::BucketRule;
 use super::compact::Compact;
 use super::counter::Counter;
@@ -84,7 +84,6 @@ macro_rules! change_part {
         result
     }};
 }
-pub(crate) use change_part;
 
 /// Moves allocations: a value that is handed over holds the same afterwards, perhaps elsewhere.
 pub trait Relocate {
@@ -181,6 +180,21 @@ impl Form {
     #[inline(never)]
     fn charge_any(&mut self, rule: &Rule, cost: u64, at: At) -> Result<Expiry> {
         change_part!(*self, part => Ok(part.charge(rule.try_into()?, cost, at)))
+    }
+
+    /// Gives `cost` back at `at`, at most what is used.
+    pub(super) fn refund(&mut self, cost: u64, at: At) -> Expiry {
+        change_part!(*self, part => part.refund(cost, at))
+    }
+
+    /// See [`AlgorithmState::amend`].
+    pub(super) fn amend(&mut self, charge: &Amendment, at: At) -> u128 {
+        change_part!(*self, part => part.amend(charge, at))
+    }
+
+    /// Returns the instant from which a new key would decide alike, or `None` if it would now.
+    pub(super) fn empty_at(&self) -> Option<At> {
+        each_part!(self.parts(), part => part.empty_at())
     }
 
     pub(super) fn parts(&self) -> Parts<'_> {

@@ -29,6 +29,7 @@
 //! | [`state`] | the value of a key, in sixteen bytes |
 //! | `form` | how the states of all algorithms fit into them |
 //! | [`decision`] | the answer to a request |
+//! | [`outside`], `told` | holds, and what is used elsewhere |
 //! | [`counter`], [`meter`] | one amount that ages: fixed windows and buckets |
 //! | `merge` | what two states have counted, as one |
 //! | `compact`, `interned` | how a counter fits |
@@ -50,9 +51,11 @@ mod form;
 mod interned;
 pub(crate) mod merge;
 pub mod meter;
+pub mod outside;
 pub mod rule;
 pub mod slide;
 pub mod state;
+mod told;
 pub mod window;
 
 pub use self::interned::{ParameterSetsLock, lock_parameter_sets, parameter_sets};

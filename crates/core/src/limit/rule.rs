@@ -130,6 +130,12 @@ impl Rule {
         each_rule!(self, rule => rule.quota())
     }
 
+    /// Returns the same rule with another limit or capacity.
+    #[must_use]
+    pub(crate) fn with_quota(self, quota: u64) -> Self {
+        each_rule!(self, rule => rule.with_quota(quota).into())
+    }
+
     /// Returns the time in which the quota is admitted once, or `None` if that time varies.
     ///
     /// For a bucket it is the time in which an empty one fills.

@@ -1,9 +1,13 @@
 //! The value of a key: what one limit has counted, in sixteen bytes and what it needs beside them.
+//!
+//! Over 300 lines: all that can be asked of a state, each for both ways in which it is stored.
 
 use super::algorithm::{AlgorithmState as _, Amendment};
 use super::decision::{Decision, Expiry};
-use super::form::{Form, change_part, each_part};
+use super::form::{Form, each_part};
+use super::outside::Outside;
 use super::rule::Rule;
+use super::told::Told;
 use crate::fault::Result;
 use crate::time::At;
 
@@ -33,13 +37,20 @@ pub use super::form::{Parts, Relocate};
 /// # Ok::<(), Fault>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct State(Form);
+pub struct State(Stored);
+
+/// A state as it is stored: alone, or with what it was told from outside, which few are.
+#[derive(Clone, Debug)]
+enum Stored {
+    Alone(Form),
+    Told(Box<Told>),
+}
 
 impl State {
     /// Makes a state in which nothing is used.
     #[must_use]
     pub fn new(rule: &Rule) -> Self {
-        Self(Form::new(rule))
+        Self::from(Form::new(rule))
     }
 
     /// Decides a request on a key that does not exist.
@@ -54,7 +65,10 @@ impl State {
     /// [`Kind::held`](crate::limit::Kind::held) if the key holds another algorithm.
     #[inline(always)] // a decision is large: what returns it copies it
     pub fn decide(&self, rule: &Rule, cost: u64, clock: At) -> Result<Decision> {
-        self.0.decide(rule, cost, clock)
+        match &self.0 {
+            Stored::Alone(form) => form.decide(rule, cost, clock),
+            Stored::Told(told) => told.decide(rule, cost, clock),
+        }
     }
 
     /// Returns the first instant from `from` on at which a request of `cost` is admitted under `rule`, if nobody else
@@ -63,7 +77,10 @@ impl State {
     /// # Errors
     /// [`Fault::WrongType`](crate::fault::Fault::WrongType) if the key holds another algorithm.
     pub(crate) fn admits(&self, rule: &Rule, cost: u64, from: At, until: Option<At>) -> Result<Option<At>> {
-        self.0.admits(rule, cost, from, until)
+        match &self.0 {
+            Stored::Alone(form) => form.admits(rule, cost, from, until),
+            Stored::Told(told) => told.admits(rule, cost, from, until),
+        }
     }
 
     /// Does what [`State::admits`] does for a key that does not exist.
@@ -75,7 +92,10 @@ impl State {
     /// before the request.
     #[must_use]
     pub fn peek(&self, cost: u64, clock: At) -> Decision {
-        each_part!(self.parts(), part => part.peek(cost, clock))
+        match &self.0 {
+            Stored::Alone(form) => each_part!(form.parts(), part => part.peek(cost, clock)),
+            Stored::Told(told) => told.peek(cost, clock),
+        }
     }
 
     /// Charges `cost` at `at` under `rule`, whether or not it fits: that was decided before.
@@ -84,7 +104,14 @@ impl State {
     /// [`Kind::held`](crate::limit::Kind::held) if the key holds another algorithm; nothing has changed then.
     #[inline(always)] // as `State::decide`: a quota charges several
     pub fn charge(&mut self, rule: &Rule, cost: u64, at: At) -> Result<Expiry> {
-        self.0.charge(rule, cost, at)
+        match &mut self.0 {
+            Stored::Alone(form) => form.charge(rule, cost, at),
+            Stored::Told(told) => {
+                let expiry = told.charge(rule, cost, at)?;
+                self.forget(at);
+                Ok(expiry)
+            }
+        }
     }
 
     /// Returns the instant for which a refund at `clock` is made, or `None` if no cost counts then, so
@@ -96,12 +123,84 @@ impl State {
 
     /// Gives `cost` back at `at`, at most what is used.
     pub fn refund(&mut self, cost: u64, at: At) -> Expiry {
-        change_part!(self.0, part => part.refund(cost, at))
+        match &mut self.0 {
+            Stored::Alone(form) => form.refund(cost, at),
+            Stored::Told(told) => {
+                let expiry = told.refund(cost, at);
+                self.forget(at);
+                expiry
+            }
+        }
     }
 
     /// Corrects a charge of the past at `at`. Returns by how much [`State::missing`] falls.
     pub fn amend(&mut self, charge: &Amendment, at: At) -> u128 {
-        change_part!(self.0, part => part.amend(charge, at))
+        match &mut self.0 {
+            Stored::Alone(form) => form.amend(charge, at),
+            Stored::Told(told) => told.form.as_mut().map_or(0, |form| form.amend(charge, at)),
+        }
+    }
+
+    /// Returns what it was told from outside.
+    #[must_use]
+    pub fn outside(&self) -> Outside {
+        match &self.0 {
+            Stored::Alone(_) => Outside::NONE,
+            Stored::Told(told) => told.outside,
+        }
+    }
+
+    /// Returns what remains under `rule` at `at`, whatever it was told from outside.
+    pub(crate) fn alone_remaining(&self, rule: &Rule, at: At) -> u64 {
+        let decided =
+            self.form().map_or_else(|| Ok(Form::decide_new(rule, 0, at)), |form| form.decide(rule, 0, at));
+        // Another algorithm has counted: what it has used counts.
+        decided
+            .map_or_else(|_| rule.quota().saturating_sub(self.used_cost(at)), |decision| decision.remaining)
+    }
+
+    /// Replaces what it was told from outside by what of `outside` is in force at `at`.
+    pub fn tell(&mut self, outside: Outside, at: At) -> Expiry {
+        match &mut self.0 {
+            Stored::Told(told) => told.outside = outside,
+            Stored::Alone(_) => {
+                let alone = core::mem::replace(self, Self::unknown(outside));
+                *self = alone.told(outside);
+            }
+        }
+        self.forget(at);
+        Expiry::At(self.empty_at().filter(|end| *end > at).unwrap_or_else(|| at.plus(Outside::REST)))
+    }
+
+    /// Returns the same state, told `outside`.
+    #[must_use]
+    pub(crate) fn told(self, outside: Outside) -> Self {
+        let form = match self.0 {
+            Stored::Alone(form) => Some(form),
+            Stored::Told(told) => told.form,
+        };
+        Self(Stored::Told(Box::new(Told { form, outside })))
+    }
+
+    /// Returns the state of a key that was told something before its first request.
+    ///
+    /// Any algorithm may be asked of it. Its own rule says nothing.
+    #[must_use]
+    pub(crate) fn unknown(outside: Outside) -> Self {
+        Self(Stored::Told(Box::new(Told { form: None, outside })))
+    }
+
+    /// Forgets what it was told from outside if that is over at `at`.
+    #[cold]
+    fn forget(&mut self, at: At) {
+        if let Stored::Told(told) = &mut self.0 {
+            told.outside = told.outside.at(at);
+            if told.outside == Outside::NONE
+                && let Some(form) = told.form.take()
+            {
+                self.0 = Stored::Alone(form);
+            }
+        }
     }
 
     /// Returns the same usage under another rule.
@@ -154,47 +253,74 @@ impl State {
     /// Returns the instant from which a new key would decide alike, or `None` if it would now.
     #[must_use]
     pub fn empty_at(&self) -> Option<At> {
-        each_part!(self.parts(), part => part.empty_at())
+        match &self.0 {
+            Stored::Alone(form) => form.empty_at(),
+            Stored::Told(told) => told.empty_at(),
+        }
     }
 
     /// Returns the state by its algorithm.
     #[must_use]
     pub fn parts(&self) -> Parts<'_> {
-        self.0.parts()
+        match &self.0 {
+            Stored::Alone(form) => form.parts(),
+            Stored::Told(told) => told.parts(),
+        }
+    }
+
+    /// Returns what it has counted, if it has had a request.
+    fn form(&self) -> Option<&Form> {
+        match &self.0 {
+            Stored::Alone(form) => Some(form),
+            Stored::Told(told) => told.form.as_ref(),
+        }
+    }
+
+    const fn is_told(&self) -> bool {
+        matches!(self.0, Stored::Told(_))
     }
 
     /// Returns the number of entries that a walk of it passes.
     pub(crate) fn entries(&self) -> usize {
-        self.0.entries()
+        self.form().map_or(0, Form::entries)
     }
 
     /// Returns the memory beside itself, in bytes as asked for.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        self.0.heap_bytes()
+        let told = self.is_told().then_some(size_of::<Told>());
+        told.unwrap_or(0).saturating_add(self.form().map_or(0, Form::heap_bytes))
     }
 
     /// Returns the number of allocations of that memory.
     #[must_use]
     pub fn allocations(&self) -> usize {
-        self.0.allocations()
+        usize::from(self.is_told()).saturating_add(self.form().map_or(0, Form::allocations))
     }
 
     /// Hands each allocation to a memory manager that may move it.
     pub fn relocate(&mut self, mover: &mut impl Relocate) {
-        self.0.relocate(mover);
+        match &mut self.0 {
+            Stored::Alone(form) => form.relocate(mover),
+            Stored::Told(told) => {
+                mover.boxed(told);
+                if let Some(form) = &mut told.form {
+                    form.relocate(mover);
+                }
+            }
+        }
     }
 }
 
 impl From<Form> for State {
     fn from(form: Form) -> Self {
-        Self(form)
+        Self(Stored::Alone(form))
     }
 }
 
 /// Two states are equal if they hold the same, in whichever form.
 impl PartialEq for State {
     fn eq(&self, other: &Self) -> bool {
-        self.parts() == other.parts()
+        self.parts() == other.parts() && self.outside() == other.outside()
     }
 }

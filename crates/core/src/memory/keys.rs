@@ -110,6 +110,16 @@ impl Keys {
         true
     }
 
+    /// Removes a key, and returns what it holds and when it expires.
+    pub fn take(&mut self, key: &[u8], clock: At) -> Option<(Value, At)> {
+        if self.entries.get(key)?.is_over(clock) {
+            return None;
+        }
+        let Entry { value, expires } = self.entries.remove(key)?;
+        self.room.leave(); // its entry in `due` goes when it is due
+        Some((value, expires))
+    }
+
     /// Removes keys that have expired, after looking at `most` at most, and calls `gone` for each.
     pub fn sweep(&mut self, clock: At, most: usize, mut gone: impl FnMut(&[u8])) {
         for _ in 0..most {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::grammar::limit::Request;
+use crate::quota::decide::Demand;
 use crate::quota::limit::PerLimit;
 use crate::quota::shape::Shape;
 use crate::time::Span;
@@ -32,11 +33,10 @@ pub struct QuotaClaim {
 impl QuotaClaim {
     /// Returns whether the claim takes anything. A request that takes nothing need not queue.
     ///
-    /// A reservation always takes a slot of its key, even if none of these limits counts reservations. Other
-    /// requests may ask limits that do.
+    /// See [`Demand::takes`].
     #[must_use]
     pub fn takes(&self) -> bool {
-        self.ttl.is_some() || self.costs.iter().any(|cost| *cost > 0)
+        Demand { costs: &self.costs, ttl: self.ttl }.takes()
     }
 }
 

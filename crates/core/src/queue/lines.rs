@@ -127,6 +127,13 @@ impl<W> Lines<W> {
         ticket
     }
 
+    /// Adds a waiter that has left the lines of another host, behind all that are here. It keeps its lane, its deadline and
+    /// the instant at which it joined.
+    pub fn take_over(&mut self, waiter: Waiter<W>) -> Ticket {
+        let Waiter { stand: Stand { lane, since, .. }, deadline, keys, claims, what } = waiter;
+        self.join(keys, claims, lane, since, deadline.since(since), what)
+    }
+
     /// Removes a waiter and marks its lines, because the waiters behind it may be next.
     pub fn leave(&mut self, ticket: Ticket) -> Option<Waiter<W>> {
         let waiter = self.waiters.remove(&ticket)?;

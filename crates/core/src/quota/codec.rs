@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::bounds::{ID_MAX, RESERVATIONS_MAX, RETIRED_MAX};
 use super::limit::{LIMITS_MAX, Limit, LimitImage, Measure};
 use super::merged::{Merged, MergedImage};
+use super::outsides::Outsides;
 use super::refund_floor::{LEVELS_MAX, Level, RefundFloor};
 use super::reservation::{Id, Reservation, Share};
 use super::reservations::Reservations;
@@ -81,7 +82,10 @@ fn merged_images(quota: &Quota) -> Option<MergedImages<'_>> {
 
 fn image_of(quota: &Quota) -> Image<'_> {
     let nested = |state: &Option<State>| state.as_ref().map(codec::encode).unwrap_or_default();
-    let more = quota.more.as_deref().map(|more| MoreImage {
+    // What it is told from outside is written before the quota: see `Value`.
+    let counts =
+        |more: &&More| !more.reservations.is_empty() || !more.retired.is_empty() || !more.merged.is_empty();
+    let more = quota.more.as_deref().filter(counts).map(|more| MoreImage {
         retired: Bounded(more.retired.iter().map(LimitImage::of).collect()),
         made: more.reservations.made(),
         held: Bounded(more.reservations.iter().map(|(id, held)| ReservationImage::of(id, held)).collect()),
@@ -205,6 +209,6 @@ impl MoreImage<'_> {
         if is_empty || too_many || retired.iter().any(in_flight) {
             return None;
         }
-        Some(More { reservations, retired, merged })
+        Some(More { reservations, retired, merged, outsides: Outsides::default() })
     }
 }

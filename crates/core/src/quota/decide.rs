@@ -6,13 +6,10 @@ use super::Quota;
 use super::bounds::RESERVATIONS_MAX;
 use super::limit::{Draft, Limit, Measure, PerLimit};
 use super::reservation::{Reservation, Share};
-use super::reservations::Reservations;
 use super::shape::Shape;
+use super::view::View;
 use crate::fault::{Fault, Result};
-use crate::limit::decision::{Decision, Retry, wait_ms};
-use crate::limit::rule::Rule;
-use crate::limit::state::State;
-use crate::number::COUNT_MAX;
+use crate::limit::decision::{Decision, Retry};
 use crate::time::{At, Span};
 
 /// What a request asks of each limit.
@@ -22,6 +19,15 @@ pub struct Demand<'a> {
     pub costs: &'a [u64],
     /// The time to live of the reservation, if the request reserves.
     pub ttl: Option<Span>,
+}
+
+impl Demand<'_> {
+    /// Returns whether the request takes anything. A reservation takes a slot of the key, even if none of these limits
+    /// counts reservations: other requests may ask limits that do.
+    #[must_use]
+    pub fn takes(&self) -> bool {
+        self.ttl.is_some() || self.costs.iter().any(|cost| *cost > 0)
+    }
 }
 
 /// The decision of one request against one quota.
@@ -83,7 +89,7 @@ pub fn decide_into(
         }
         verdict.rows.push(row);
     }
-    view.count_from_clock(&mut verdict.rows);
+    view.finish(&mut verdict.rows, || demand.takes());
 }
 
 /// Restates the decision of a request that this quota admits but another key denies.
@@ -93,7 +99,7 @@ pub fn deny(verdict: &mut QuotaDecision, held: Option<&Quota>, shape: &Shape, cl
     if verdict.allowed() {
         let view = View::new(held, shape, clock);
         view.restate(&mut verdict.rows);
-        view.count_from_clock(&mut verdict.rows);
+        view.finish(&mut verdict.rows, || false);
     }
 }
 
@@ -146,111 +152,6 @@ pub fn allow(held: Option<&Quota>, shape: &Shape, ttl: Option<Span>, clock: At) 
         return Err(Fault::Reservations);
     }
     Ok(())
-}
-
-/// A quota as a request sees it: through the limits that the request asks, at one instant.
-struct View<'a> {
-    held: Option<&'a Quota>,
-    shape: &'a Shape,
-    clock: At,
-    now: At,
-}
-
-impl<'a> View<'a> {
-    fn new(held: Option<&'a Quota>, shape: &'a Shape, clock: At) -> Self {
-        Self { held, shape, clock, now: held.map_or(clock, |held| held.now(clock)) }
-    }
-
-    /// Decides a request for one limit.
-    #[inline(always)] // as `State::decide`
-    fn row(&self, index: usize, limit: &Limit, cost: u64, ttl: Option<Span>) -> Decision {
-        match &limit.measure {
-            Measure::Rate(rule) => self.rate(index, rule, cost),
-            Measure::InFlight(limit) => self.in_flight(*limit, ttl),
-        }
-    }
-
-    /// Does what [`Self::row`] does, but out of line: that function is long, and these calls are rare.
-    #[inline(never)]
-    fn row_apart(&self, index: usize, limit: &Limit, cost: u64, ttl: Option<Span>) -> Decision {
-        self.row(index, limit, cost, ttl)
-    }
-
-    /// Replaces rows that admit the request by the state of their limits without it.
-    fn restate(&self, rows: &mut [Decision]) {
-        for (index, (row, limit)) in rows.iter_mut().zip(self.shape.limits()).enumerate() {
-            *row = self.row_apart(index, limit, 0, None);
-        }
-    }
-
-    /// Makes the durations in the rows count from the clock if the rows are for a later instant.
-    #[inline]
-    fn count_from_clock(&self, rows: &mut [Decision]) {
-        if self.now > self.clock {
-            let limits = self.shape.limits().iter();
-            let rates =
-                rows.iter_mut().zip(limits).filter(|(_, limit)| matches!(limit.measure, Measure::Rate(_)));
-            rates.for_each(|(row, _)| self.delay(row));
-        }
-    }
-
-    /// Decides a cost for a rate limit. All rate limits decide for the instant of the quota.
-    #[inline(always)] // as `State::decide`
-    fn rate(&self, index: usize, rule: &Rule, cost: u64) -> Decision {
-        match self.held.and_then(|held| held.counted(self.shape, index)) {
-            None => State::decide_new(rule, cost, self.now),
-            Some(state) => match state.decide(rule, cost, self.now) {
-                Ok(decision) => decision,
-                Err(_) => self.rate_anew(&state, rule, cost),
-            },
-        }
-    }
-
-    /// Does what [`Self::rate`] does for a state that another algorithm has counted.
-    #[cold]
-    fn rate_anew(&self, state: &State, rule: &Rule, cost: u64) -> Decision {
-        let state = state.under(rule);
-        state.decide(rule, cost, self.now).unwrap_or_else(|_| State::decide_new(rule, cost, self.now))
-    }
-
-    /// Does what [`Self::count_from_clock`] does for the row of one rate limit. Other limits count from the
-    /// clock anyway.
-    #[cold]
-    fn delay(&self, decision: &mut Decision) {
-        let behind = self.now.since(self.clock).ms();
-        let later = |ms: u64| ms.saturating_add(behind).min(COUNT_MAX);
-        if let Retry::After(ms) = decision.retry {
-            decision.retry = Retry::After(later(ms));
-        }
-        if decision.reset_after_ms > 0 {
-            decision.reset_after_ms = later(decision.reset_after_ms);
-        }
-    }
-
-    /// Decides for a limit on open reservations: whether one more fits that is held for `ttl`. Without
-    /// `ttl`, no reservation is added.
-    #[inline(never)]
-    fn in_flight(&self, limit: u64, ttl: Option<Span>) -> Decision {
-        let none = Reservations::default();
-        let held = self.held.and_then(Quota::reservations).unwrap_or(&none);
-        let open = held.open(self.now);
-        let wanted = open.saturating_add(usize::from(ttl.is_some()));
-        let used = u64::try_from(wanted).unwrap_or(u64::MAX);
-        let allowed = used <= limit || ttl.is_none();
-        let (retry, remaining) = if allowed {
-            (Retry::Now, limit.saturating_sub(used))
-        } else {
-            let excess = usize::try_from(used.saturating_sub(limit)).unwrap_or(usize::MAX);
-            let frees = || held.frees(excess, self.now).unwrap_or(self.now);
-            let retry =
-                if limit == 0 { Retry::Never } else { Retry::After(wait_ms(self.clock, frees()).max(1)) };
-            (retry, limit.saturating_sub(used.saturating_sub(1)))
-        };
-        let own = ttl.filter(|_| allowed).map(|ttl| self.now.plus(ttl));
-        let last = held.end().filter(|_| open > 0).max(own);
-        let reset_after_ms = last.map_or(0, |last| wait_ms(self.clock, last));
-        Decision { allowed, limit, remaining, retry, reset_after_ms, at: self.now }
-    }
 }
 
 impl Limit {

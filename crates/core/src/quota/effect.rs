@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::costs::Costs;
 use super::limit::{Measure, PerLimit};
+use super::outsides::Outsides;
 use super::reservation::Share;
 use super::reservations::Reservations;
 use super::shape::Shape;
@@ -126,6 +127,21 @@ impl Quota {
                 }
             }
         }
+        if self.more.is_some() {
+            ends = self.charge_along(costs, ends);
+        }
+        if let Some(reserved) = reserved {
+            self.hold(reserved, costs);
+            ends = ends.max(reserved.expires);
+        }
+        self.ends = ends;
+        self.end();
+    }
+
+    /// Charges the limits that are charged together with those in force, and returns when the key ends if it would
+    /// end at `ends` without them.
+    #[cold]
+    fn charge_along(&mut self, costs: &[u64], mut ends: At) -> At {
         let named = self.limits().count();
         for (index, rule, cost) in self.along(costs) {
             // A merged limit gives nothing back, so it needs no floor.
@@ -137,18 +153,13 @@ impl Quota {
                 ends = ends.max(at);
             }
         }
-        if let Some(reserved) = reserved {
-            self.hold(reserved, costs);
-            ends = ends.max(reserved.expires);
-        }
-        self.ends = ends;
-        self.end();
+        ends
     }
 
     /// Adds a reservation, with what it took of each limit in force.
     fn hold(&mut self, reserved: &Reserved<'_>, costs: &[u64]) {
         let limits = self.shape.limits();
-        let More { reservations, retired, merged } = &mut **self.more.get_or_insert_default();
+        let More { reservations, retired, merged, .. } = &mut **self.more.get_or_insert_default();
         reservations.track(limits.iter().chain(&*retired), merged.len());
         let taken = limits.iter().zip(costs).map(|(limit, cost)| match limit.measure {
             Measure::Rate(_) => *cost,
@@ -210,6 +221,18 @@ impl Quota {
         self.end();
     }
 
+    /// Changes what the limits are told from outside.
+    pub(crate) fn told(&mut self, at: At, change: impl FnOnce(&mut Outsides)) -> Expiry {
+        let before = self.ends;
+        self.begin(at);
+        let more = self.more.get_or_insert_default();
+        change(&mut more.outsides);
+        more.outsides.prune(self.at);
+        self.ends = self.empty_at().unwrap_or_else(|| self.ends.min(self.at.plus(self.rest())));
+        self.end();
+        if self.ends == before { Expiry::Same } else { Expiry::At(self.ends) }
+    }
+
     /// Moves the quota to the instant of an effect, and drops what has expired by then. Time never goes back
     /// afterwards.
     fn begin(&mut self, at: At) {
@@ -221,6 +244,7 @@ impl Quota {
         self.at = self.now(at);
         let Some(more) = self.more.as_deref_mut() else { return };
         more.reservations.prune(self.at);
+        more.outsides.prune(self.at);
     }
 
     /// Returns how long an empty key stays, so that it can still report its limits.
@@ -233,7 +257,7 @@ impl Quota {
         let Some(more) = self.more.as_deref_mut() else { return };
         if more.reservations.is_empty() {
             more.reservations = Reservations::default();
-            if more.retired.is_empty() && more.merged.is_empty() {
+            if more.retired.is_empty() && more.merged.is_empty() && more.outsides.is_none() {
                 self.more = None;
             }
         }

@@ -25,6 +25,8 @@ pub struct Limit {
     pub unit: Name,
     /// How it counts.
     pub measure: Measure,
+    /// Whether it only counts and tells what it would do. It denies nobody.
+    pub is_shadow: bool,
 }
 
 /// A value for each limit of a quota. Nearly all quotas have at most four limits, which take no allocation.
@@ -48,6 +50,8 @@ pub struct Draft<'a> {
     pub unit: &'a [u8],
     /// As [`Limit::measure`].
     pub measure: Measure,
+    /// As [`Limit::is_shadow`].
+    pub is_shadow: bool,
 }
 
 impl Measure {
@@ -85,7 +89,7 @@ impl Limit {
     pub fn new(draft: &Draft<'_>) -> Result<Self> {
         let name = Name::new(draft.name).ok_or(Fault::LimitName)?;
         let unit = Name::new(draft.unit).ok_or(Fault::UnitName)?;
-        Ok(Self { name, unit, measure: draft.measure })
+        Ok(Self { name, unit, measure: draft.measure, is_shadow: draft.is_shadow })
     }
 
     /// Returns whether it counts the cost of `unit`.
@@ -112,12 +116,13 @@ impl Limit {
 
     /// Returns the draft that makes this limit.
     pub(super) fn draft(&self) -> Draft<'_> {
-        Draft { name: self.name.as_bytes(), unit: self.unit.as_bytes(), measure: self.measure }
+        let Self { name, unit, measure, is_shadow } = self;
+        Draft { name: name.as_bytes(), unit: unit.as_bytes(), measure: *measure, is_shadow: *is_shadow }
     }
 
     /// Returns whether `draft` makes this limit.
     pub(super) fn is(&self, draft: &Draft<'_>) -> bool {
-        self.measure == draft.measure
+        (self.measure, self.is_shadow) == (draft.measure, draft.is_shadow)
             && self.name.as_bytes() == draft.name
             && self.unit.as_bytes() == draft.unit
     }
@@ -146,11 +151,14 @@ impl Limit {
                 }
             }
         }
+        if self.is_shadow {
+            add("SHADOW");
+        }
         words
     }
 }
 
-/// A limit as files have it.
+/// A limit as files have it. Whether it is a shadow is written with all limits of a [`Shape`](super::shape::Shape).
 #[derive(Serialize, Deserialize)]
 pub(crate) struct LimitImage<'a> {
     name: &'a [u8],
@@ -176,6 +184,6 @@ impl<'a> LimitImage<'a> {
         } else {
             Measure::Rate(self.measure.rule().filter(Rule::has_clause)?)
         };
-        Some(Draft { name: self.name, unit: self.unit, measure })
+        Some(Draft { name: self.name, unit: self.unit, measure, is_shadow: false })
     }
 }

@@ -26,10 +26,12 @@
 //! The command grammar is not here: see [`crate::grammar::quota`] and [`crate::grammar::policy_file`].
 //!
 //! - [`limit`]: one limit, [`shape`]: the limits of a quota, [`policies`]: shapes kept under a name
-//! - [`decide`]: the decision, [`effect`]: what an admission changes, [`codec`]: a quota as bytes
+//! - [`decide`]: the decision, `view`: what each limit answers, [`effect`]: what an admission changes, [`codec`]: a
+//!   quota as bytes
 //! - [`reservation`]: one reservation, [`reservations`]: all of a key
-//! - `reshape`: changing the limits of a key, `merged`: retired limits counted together, `slots`: the limits that a reservation took part in,
-//!   `refund_floor`: how much a bucket can still be given back
+//! - [`outsides`]: holds, and what is used elsewhere
+//! - `reshape`: changing the limits of a key, `merged`, `merging`: retired limits counted together, `slots`: the limits that
+//!   a reservation took part in, `refund_floor`: how much a bucket can still be given back
 
 pub mod bounds;
 pub mod codec;
@@ -38,7 +40,9 @@ pub mod decide;
 pub mod effect;
 pub mod limit;
 mod merged;
+mod merging;
 pub mod name;
+pub mod outsides;
 pub mod policies;
 mod refund_floor;
 pub mod reservation;
@@ -46,12 +50,14 @@ pub mod reservations;
 mod reshape;
 pub mod shape;
 mod slots;
+pub(crate) mod view;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use self::limit::{Limit, Measure};
 use self::merged::Merged;
+use self::outsides::Outsides;
 use self::reservations::Reservations;
 use self::shape::Shape;
 use crate::limit::state::{Relocate, State};
@@ -81,6 +87,8 @@ struct More {
     retired: Vec<Limit>,
     /// Retired limits that are counted together.
     merged: Vec<Merged>,
+    /// What the limits are told from outside.
+    outsides: Outsides,
 }
 
 impl Quota {
@@ -118,10 +126,22 @@ impl Quota {
     /// Returns the state of the limit at `index` of `shape`.
     #[inline]
     pub(crate) fn counted(&self, shape: &Shape, index: usize) -> Option<Cow<'_, State>> {
-        if core::ptr::eq(&raw const *self.shape, shape) {
-            return self.states.get(index)?.as_ref().map(Cow::Borrowed);
+        if self.is_in_force(shape) {
+            return self.state(index).map(Cow::Borrowed);
         }
         self.counted_by(shape.limits().get(index)?)
+    }
+
+    /// Returns whether these are the limits in force.
+    #[inline]
+    fn is_in_force(&self, shape: &Shape) -> bool {
+        core::ptr::eq(&raw const *self.shape, shape)
+    }
+
+    /// Returns the state of the limit in force at `index`.
+    #[inline]
+    fn state(&self, index: usize) -> Option<&State> {
+        self.states.get(index)?.as_ref()
     }
 
     /// Returns the state of a limit that is not in force.
@@ -153,16 +173,31 @@ impl Quota {
     #[must_use]
     pub fn empty_at(&self) -> Option<At> {
         let counted = self.states.iter().flatten().filter_map(State::empty_at).max();
-        counted.max(self.reservations().and_then(Reservations::end))
+        let told = self.outsides().map(Outsides::end);
+        counted.max(self.reservations().and_then(Reservations::end)).max(told)
+    }
+
+    /// Returns what the limits are told from outside, if it is anything.
+    #[must_use]
+    pub fn outsides(&self) -> Option<&Outsides> {
+        self.more.as_deref().map(|more| &more.outsides).filter(|outsides| !outsides.is_none())
+    }
+
+    /// Replaces what the limits are told from outside, at `at`.
+    pub(crate) fn tell(&mut self, outsides: Outsides) {
+        if self.more.is_some() || !outsides.is_none() {
+            self.more.get_or_insert_default().outsides = outsides;
+        }
     }
 
     /// Copies the quota without its reservations. The copy counts the same.
     pub(crate) fn without_reservations(&self) -> Self {
-        let more = self.more.as_deref().filter(|more| !more.retired.is_empty() || !more.merged.is_empty());
-        let more = more.map(|more| {
+        let kept = |more: &More| {
             let (retired, merged) = (more.retired.clone(), more.merged.clone());
-            Box::new(More { retired, merged, ..More::default() })
-        });
+            let (reservations, outsides) = (Reservations::default(), more.outsides.clone());
+            Box::new(More { reservations, retired, merged, outsides })
+        };
+        let more = self.more.as_deref().map(kept);
         let (shape, states) = (Arc::clone(&self.shape), self.states.clone());
         Self { shape, states, at: self.at, ends: self.ends, more }
     }
@@ -178,9 +213,11 @@ impl Quota {
         let states = self.states.iter().flatten().map(State::heap_bytes).fold(0, usize::saturating_add);
         let more = self.more.as_deref().map_or(0, |more| {
             let retired = size_of::<Limit>().saturating_mul(more.retired.capacity());
-            let merged = size_of::<Merged>().saturating_mul(more.merged.capacity());
-            let fixed = size_of::<More>().saturating_add(retired).saturating_add(merged);
-            fixed.saturating_add(more.reservations.heap_bytes())
+            size_of::<More>()
+                .saturating_add(retired)
+                .saturating_add(size_of::<Merged>().saturating_mul(more.merged.capacity()))
+                .saturating_add(more.reservations.heap_bytes())
+                .saturating_add(more.outsides.heap_bytes())
         });
         // Keys share their shapes. A shape of this key alone counts as this key's.
         let sharers = Arc::strong_count(&self.shape);

@@ -116,7 +116,7 @@ impl Quota {
             let unit = other.map_or(&limit.unit, |asked| &asked.unit).clone();
             origins.push(if other.is_some() { Origin::Closed(index) } else { Origin::Same(index) });
             states.push(state.take().filter(|state| state.empty_at() > Some(self.at)));
-            retired.push(Limit { unit, ..limit.clone() });
+            retired.push(Limit { unit, is_shadow: false, ..limit.clone() });
         }
         for index in staying_merged {
             let state = old.get_mut(index).and_then(Option::take);

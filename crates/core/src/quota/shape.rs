@@ -25,6 +25,7 @@ pub struct Shape {
     /// The longest window or period of the limits.
     longest: Span,
     counts_reservations: bool,
+    has_shadows: bool,
 }
 
 /// All shapes in use, by their bytes.
@@ -52,6 +53,11 @@ impl Shape {
         Ok(Self::share(policy.cloned(), limits))
     }
 
+    /// Returns the shape without limits, of a key that had no request yet.
+    pub(crate) fn none() -> Arc<Self> {
+        Self::share(None, Box::default())
+    }
+
     /// Returns the shared shape of these bytes. `None` if they are not those of a shape.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Arc<Self>> {
@@ -64,7 +70,13 @@ impl Shape {
             Some(name) => Some(Name::new(name)?),
             None => None,
         };
-        let drafts: Vec<Draft<'_>> = image.limits.0.iter().map(LimitImage::draft).collect::<Option<_>>()?;
+        let mut drafts: Vec<Draft<'_>> =
+            image.limits.0.iter().map(LimitImage::draft).collect::<Option<_>>()?;
+        let (shadows, rest) =
+            if rest.is_empty() { (0, rest) } else { postcard::take_from_bytes::<u16>(rest).ok()? };
+        for (index, draft) in drafts.iter_mut().enumerate() {
+            draft.is_shadow = shadows >> index & 1 == 1; // at most sixteen
+        }
         let shape = Self::new(policy.as_ref(), &drafts).ok()?;
         (rest.is_empty() && *shape.bytes == *bytes).then_some(shape)
     }
@@ -87,15 +99,23 @@ impl Shape {
             limits: Bounded(limits.iter().map(LimitImage::of).collect()),
         };
         // Writing to memory cannot fail.
-        let bytes: Arc<[u8]> = postcard::to_stdvec(&image).unwrap_or_default().into();
+        let mut bytes = postcard::to_stdvec(&image).unwrap_or_default();
+        // A bit for each limit that is a shadow. Nothing for none, as versions wrote it that knew no shadows.
+        let shadows = limits.iter().rev().fold(0_u16, |bits, limit| bits << 1 | u16::from(limit.is_shadow));
+        if shadows != 0 {
+            bytes = postcard::to_extend(&shadows, bytes).unwrap_or_default();
+        }
+        let bytes: Arc<[u8]> = bytes.into();
         let mut shared = lock();
         if let Some(known) = shared.get(&*bytes).and_then(Weak::upgrade) {
             return known;
         }
         let longest = limits.iter().map(|limit| limit.measure.longest()).max().unwrap_or_default();
-        let counts_reservations = limits.iter().any(|limit| matches!(limit.measure, Measure::InFlight(_)));
-        let shape =
-            Arc::new(Self { policy, limits, bytes: Arc::clone(&bytes), longest, counts_reservations });
+        let counts = |limit: &Limit| matches!(limit.measure, Measure::InFlight(_)) && !limit.is_shadow;
+        let counts_reservations = limits.iter().any(counts);
+        let has_shadows = shadows != 0;
+        let own = Arc::clone(&bytes);
+        let shape = Arc::new(Self { policy, limits, bytes: own, longest, counts_reservations, has_shadows });
         shared.insert(bytes, Arc::downgrade(&shape));
         STORED.store(shared.len(), Relaxed);
         shape
@@ -125,7 +145,13 @@ impl Shape {
         &self.bytes
     }
 
-    /// Returns whether one of the limits counts reservations.
+    /// Returns whether one of the limits is a shadow.
+    #[must_use]
+    pub const fn has_shadows(&self) -> bool {
+        self.has_shadows
+    }
+
+    /// Returns whether one of the limits counts reservations, and may deny a request for it.
     #[must_use]
     pub const fn counts_reservations(&self) -> bool {
         self.counts_reservations

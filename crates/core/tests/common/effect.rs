@@ -33,7 +33,7 @@ pub(crate) fn read_text(text: &[u8]) -> Result<LimitEffect> {
 pub(crate) fn decoded_quota<'a>(bytes: &'a [u8], held: Option<&Value>) -> Result<QuotaEffect<'a>> {
     match Effect::decode(bytes, held)? {
         Effect::Quota(effect) => Ok(effect),
-        Effect::Limit(_) => Err(Fault::Effect),
+        Effect::Limit(_) | Effect::Told(_) => Err(Fault::Effect),
     }
 }
 
@@ -45,7 +45,7 @@ pub(crate) fn is(read: Result<Effect<'_>>, effect: &Effect<'_>) -> bool {
 fn limit(effect: Effect<'_>) -> Result<LimitEffect> {
     match effect {
         Effect::Limit(effect) => Ok(effect),
-        Effect::Quota(_) => Err(Fault::Effect),
+        Effect::Quota(_) | Effect::Told(_) => Err(Fault::Effect),
     }
 }
 

@@ -37,7 +37,7 @@ pub(crate) fn any_shape() -> impl Strategy<Value = Arc<Shape>> {
     (limits, policy).prop_map(|(limits, policy)| {
         let draft = |(name, (unit, measure)): (&'static [u8], &(&'static [u8], Measure))| {
             let unit = if matches!(measure, Measure::InFlight(_)) { UNITS[0] } else { unit };
-            Draft { name, unit, measure: *measure }
+            Draft { name, unit, measure: *measure, is_shadow: false }
         };
         let drafts: Vec<Draft<'_>> = NAMES.into_iter().zip(&limits).map(draft).collect();
         Shape::new(policy.and_then(Name::new).as_ref(), &drafts).unwrap()

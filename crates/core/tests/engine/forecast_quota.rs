@@ -37,8 +37,9 @@ const KEY: &[u8] = b"k";
 fn shape(measures: &[Measure]) -> Arc<Shape> {
     let names: [&[u8]; 3] = [b"one", b"two", b"three"];
     let drafts = names.iter().zip(measures);
-    let drafts: Vec<Draft<'_>> =
-        drafts.map(|(name, measure)| Draft { name, unit: b"requests", measure: *measure }).collect();
+    let drafts: Vec<Draft<'_>> = drafts
+        .map(|(name, measure)| Draft { name, unit: b"requests", measure: *measure, is_shadow: false })
+        .collect();
     Shape::new(None, &drafts).unwrap()
 }
 
@@ -52,7 +53,7 @@ fn admit(held: &mut Option<Quota>, claim: &QuotaClaim, caller: usize, clock: u64
     let id = caller.to_be_bytes();
     let limits = Limits::Known { shape: Arc::clone(&claim.shape), costs: claim.costs.clone() };
     let reserve = claim.ttl.map(|ttl| Reserve { ttl, id: Some(&id) });
-    let request = Request::Quota(Ask { limits, reserve, wait: None });
+    let request = Request::Quota(Ask { limits, reserve, wait: None, is_short: false });
     let now = Now { wall: at(clock), steady: at(clock) };
     let turn = run(&mut memory.at(now), &[KEY], &request, Standing::First);
     assert!(matches!(turn, Ok(Turn::Answer { admitted: true, .. })));

@@ -22,6 +22,8 @@ mod node;
 #[path = "../quota/oracle.rs"]
 #[allow(dead_code, reason = "for the tests of quotas")]
 mod oracle;
+mod outside;
+mod outside_quota;
 mod progress;
 mod server;
 mod whole;

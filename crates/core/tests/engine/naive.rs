@@ -4,6 +4,7 @@
 //! ahead on any of its keys, and repeats that until there is none.
 
 use crate::limits::Limit;
+use crate::outside::Told;
 use crate::world::{Ask, Became, Entry, Event, World};
 
 #[derive(Clone, Debug)]
@@ -16,6 +17,8 @@ struct Waiter {
 pub(crate) struct Naive {
     pub(crate) now: u64,
     keys: Vec<Vec<Limit>>,
+    /// What each key is told from outside.
+    told: Vec<Told>,
     /// The limits of each key when nothing is used.
     unused: Vec<Vec<Limit>>,
     /// Every request that has come.
@@ -31,7 +34,8 @@ impl Naive {
         let keys: Vec<Vec<Limit>> =
             world.specs.iter().map(|spec| spec.measures.iter().map(Limit::new).collect()).collect();
         let unused = keys.clone();
-        Self { now, keys, unused, asks: Vec::new(), waiting: Vec::new(), aging: None, log: Vec::new() }
+        let told = world.specs.iter().map(|spec| Told::new(spec.measures.len())).collect();
+        Self { now, keys, told, unused, asks: Vec::new(), waiting: Vec::new(), aging: None, log: Vec::new() }
     }
 
     pub(crate) fn waits(&self) -> bool {
@@ -48,8 +52,12 @@ impl Naive {
     }
 
     fn fits(&self, ask: &Ask) -> bool {
-        let limits = ask.keys.iter().flat_map(|(key, costs)| self.keys[*key].iter().zip(costs));
-        limits.into_iter().all(|(limit, cost)| limit.fits(*cost, ask.ttl, self.now))
+        let fits = |(key, costs): &(usize, Vec<u64>)| {
+            let takes = ask.ttl.is_some() || costs.iter().any(|cost| *cost > 0);
+            self.told[*key].fits(&self.keys[*key], costs, ask.ttl, self.now)
+                && !(takes && self.told[*key].all > self.now)
+        };
+        ask.keys.iter().all(fits)
     }
 
     fn take(&mut self, caller: usize) {
@@ -73,7 +81,14 @@ impl Naive {
             }
             Event::Serve => self.serve(),
             Event::Arrive(ask) => self.arrive(ask),
-            Event::Delete(key) => self.keys[*key] = self.unused[*key].clone(),
+            Event::Delete(key) => {
+                self.keys[*key] = self.unused[*key].clone();
+                self.told[*key] = Told::new(self.keys[*key].len());
+            }
+            Event::Hold(key, limit, ms) => self.told[*key].hold(*limit, *ms, self.now),
+            Event::Sync(key, nth, left, ms) => {
+                self.told[*key].sync(*nth, &self.keys[*key][*nth], *left, *ms, self.now);
+            }
             Event::Refund(key, cost) => {
                 if let [Limit::Rate(rule, oracle)] = &mut self.keys[*key][..] {
                     oracle.refund(rule, *cost, self.now);

@@ -35,6 +35,9 @@ proptest! {
     fn each_is_admitted_when_a_server_that_tries_all_each_ms_admits_it(world in worlds(60)) {
         let (mut server, mut naive) = (Server::new(&world, TODAY), Naive::new(&world, TODAY));
         for event in &world.events {
+            if matches!(event, Event::Sync(key, ..) if !server.counts(*key)) {
+                continue;
+            }
             server.event(event);
             naive.event(event);
             prop_assert_eq!(server.waiting().is_empty(), !naive.waits());

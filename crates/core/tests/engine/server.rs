@@ -7,6 +7,7 @@ use rl_core::engine::serve::{self, Served};
 use rl_core::engine::{Standing, Turn};
 use rl_core::grammar::ask::{Ask as QuotaAsk, Limits};
 use rl_core::grammar::limit;
+use rl_core::grammar::outside::{Hold, Left, Sync};
 use rl_core::grammar::quota::ManyRequest;
 use rl_core::grammar::request::Request;
 use rl_core::grammar::terms::{Reserve, Terms};
@@ -18,6 +19,7 @@ use rl_core::quota::name::Name;
 use rl_core::quota::policies::Policies;
 use rl_core::quota::shape::{Draft, Measure, REQUESTS, Shape};
 use rl_core::time::{At, Span};
+use rl_core::value::Value;
 
 use crate::common::{at, span};
 use crate::node::Node;
@@ -34,7 +36,7 @@ const UNITS: [[&[u8]; 3]; 4] =
 fn shape(key: usize, measures: &[Measure]) -> Arc<Shape> {
     let draft = |(nth, measure): (usize, &Measure)| {
         let unit = if matches!(measure, Measure::InFlight(_)) { REQUESTS } else { UNITS[key][nth] };
-        Draft { name: LIMITS[nth], unit, measure: *measure }
+        Draft { name: LIMITS[nth], unit, measure: *measure, is_shadow: false }
     };
     let drafts: Vec<Draft<'_>> = measures.iter().enumerate().map(draft).collect();
     Shape::new(Name::new(POLICIES[key]).as_ref(), &drafts).unwrap()
@@ -77,6 +79,12 @@ impl Server {
         &self.node.memory.lines
     }
 
+    /// Whether a key counts anything. One that does not can be told nothing about what is left.
+    pub(crate) fn counts(&self, key: usize) -> bool {
+        let value = self.node.memory.keys.get(KEYS[key], self.at());
+        value.is_some_and(|value| !matches!(value, Value::Held(_)))
+    }
+
     fn note(&mut self, caller: usize, became: Became) {
         self.log.push(Entry { at: self.now, caller, became });
     }
@@ -92,6 +100,20 @@ impl Server {
                     let turn = self.node.run(&[KEYS[*key]], &Request::Refund(*cost), FIRST, self.clocks());
                     assert!(matches!(turn, Ok(Turn::Answer { reply: Reply::Remaining(_), .. })));
                 }
+            }
+            Event::Hold(key, limit, ms) => {
+                let limits = limit.iter().map(|nth| LIMITS[*nth]).collect();
+                let request = Request::Hold(Hold { time: span(*ms), limits });
+                let turn = self.node.run(&[KEYS[*key]], &request, FIRST, self.clocks());
+                assert!(matches!(turn, Ok(Turn::Answer { reply: Reply::Held(_), .. })), "{turn:?}");
+            }
+            Event::Sync(key, nth, remaining, ms) => {
+                let left = Left { remaining: *remaining, reset: Some(span(*ms)) };
+                let is_quota = self.specs[*key].is_quota;
+                let named = || Sync::Named([(LIMITS[*nth], left)].into_iter().collect());
+                let request = Request::Sync(if is_quota { named() } else { Sync::One(left) });
+                let turn = self.node.run(&[KEYS[*key]], &request, FIRST, self.clocks());
+                assert!(matches!(turn, Ok(Turn::Answer { reply: Reply::Elsewhere(_), .. })), "{turn:?}");
             }
             Event::Settle(pick) => self.settle(pick % self.asks.len().max(1)),
             Event::Leave(pick) => {
@@ -145,15 +167,20 @@ impl Server {
             measures if keys.len() == 1 && caller.is_multiple_of(2) => {
                 let shape = shape(keys[0], measures);
                 let costs = costs.by_limit(&shape);
-                Request::Quota(QuotaAsk { limits: Limits::Known { shape, costs }, reserve, wait })
+                Request::Quota(QuotaAsk {
+                    limits: Limits::Known { shape, costs },
+                    reserve,
+                    wait,
+                    is_short: false,
+                })
             }
             _ if keys.len() == 1 => {
                 let limits = Limits::Policy { name: POLICIES[keys[0]], costs };
-                Request::Quota(QuotaAsk { limits, reserve, wait })
+                Request::Quota(QuotaAsk { limits, reserve, wait, is_short: false })
             }
             _ => {
                 let policies = keys.iter().map(|key| POLICIES[*key]).collect();
-                let terms = Terms { costs, reserve, wait };
+                let terms = Terms { costs, reserve, wait, is_short: false };
                 Request::ManyQuotas(ManyRequest { keys: 0..keys.len(), policies, terms })
             }
         };
@@ -211,7 +238,9 @@ fn retry(reply: &Reply) -> Retry {
     match reply {
         Reply::Limit(decision) => decision.retry,
         Reply::Quota(reply) => reply.retry(),
-        Reply::Remaining(_) | Reply::Done(_) | Reply::Nothing => panic!("no decision"),
+        Reply::Remaining(_) | Reply::Done(_) | Reply::Held(_) | Reply::Elsewhere(_) | Reply::Nothing => {
+            panic!("no decision")
+        }
     }
 }
 

@@ -49,6 +49,10 @@ pub(crate) enum Event {
     Delete(usize),
     /// Refunds this much to a key with a single limit.
     Refund(usize, u64),
+    /// Holds a key, or one of its limits, for so many ms.
+    Hold(usize, Option<usize>, u64),
+    /// Tells a key that so much is left of one of its limits, for so many ms.
+    Sync(usize, usize, u64, u64),
     /// Settles the reservation of that request.
     Settle(usize),
     /// Removes a waiter that gives up.
@@ -88,7 +92,7 @@ pub(crate) fn rules() -> impl Strategy<Value = Rule> {
 }
 
 pub(crate) fn measures() -> impl Strategy<Value = Measure> {
-    prop_oneof![5 => rules().prop_map(Measure::Rate), 1 => (1_u64..4).prop_map(Measure::InFlight)]
+    prop_oneof![5 => rules().prop_map(Measure::Rate), 1 => (0_u64..4).prop_map(Measure::InFlight)]
 }
 
 fn specs() -> impl Strategy<Value = Vec<Spec>> {
@@ -140,6 +144,7 @@ fn event(specs: &[Spec], kind: u8, dice: u64) -> Event {
             key => Event::Refund(key, 1 + dice / 64 % 5),
         },
         2 | 3 => Event::Settle(dice as usize),
+        4 if dice & 3 != 0 => told(specs, dice >> 2),
         4 => Event::Leave(dice as usize),
         5 => Event::Aging([None, Some(1), Some(5), Some(20), Some(100)][dice as usize % 5]),
         6..=9 => Event::Pass(dice % 60),
@@ -147,6 +152,16 @@ fn event(specs: &[Spec], kind: u8, dice: u64) -> Event {
         15..=17 => Event::Serve,
         _ => Event::Arrive(ask(specs, dice)),
     }
+}
+
+fn told(specs: &[Spec], dice: u64) -> Event {
+    let key = dice as usize % specs.len();
+    let limit = (dice >> 8) as usize % specs[key].measures.len();
+    if dice >> 16 & 1 == 1 && matches!(specs[key].measures[limit], Measure::Rate(_)) {
+        return Event::Sync(key, limit, (dice >> 20) % 6, (dice >> 30) % 50);
+    }
+    let ms = if dice >> 18 & 3 == 0 { 0 } else { (dice >> 30) % 50 };
+    Event::Hold(key, Some(limit).filter(|_| specs[key].is_quota && dice >> 17 & 1 == 1), ms)
 }
 
 pub(crate) fn worlds(most: usize) -> impl Strategy<Value = World> {

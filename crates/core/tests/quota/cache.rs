@@ -58,7 +58,7 @@ fn mutate(words: &mut Vec<Vec<u8>>, (place, kind, other): &Mutation) {
 
 /// Returns the limits that a request asks, and what it asks of them.
 fn resolved<'w>(ask: Result<Ask<'w>>, policies: &Policies) -> Result<(Arc<Shape>, Wanted<'w>)> {
-    let Ask { limits, reserve, wait } = ask?;
+    let Ask { limits, reserve, wait, is_short } = ask?;
     let (shape, costs) = match limits {
         Limits::Known { shape, costs } => (shape, costs),
         Limits::Policy { name, costs } => {
@@ -66,7 +66,7 @@ fn resolved<'w>(ask: Result<Ask<'w>>, policies: &Policies) -> Result<(Arc<Shape>
             (Arc::clone(shape), costs.by_limit(shape))
         }
     };
-    Ok((shape, Wanted { costs, reserve, wait }))
+    Ok((shape, Wanted { costs, reserve, wait, is_short }))
 }
 
 /// A cache, the policies of its host, and their version.

@@ -31,7 +31,7 @@ fn shapes(rules: impl Strategy<Value = Rule>) -> impl Strategy<Value = Vec<Arc<S
 
 pub(crate) fn shape_of(rules: &[Option<Rule>]) -> Option<Arc<Shape>> {
     let draft = |(name, rule): (&'static [u8], &Option<Rule>)| {
-        Some(Draft { name, unit: TOKENS, measure: Measure::Rate((*rule)?) })
+        Some(Draft { name, unit: TOKENS, measure: Measure::Rate((*rule)?), is_shadow: false })
     };
     let drafts: Vec<Draft<'_>> = NAMES.into_iter().zip(rules).filter_map(draft).collect();
     Shape::new(None, &drafts).ok()

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use rl_core::effect::Effect;
 use rl_core::fault::Fault;
 use rl_core::number::COUNT_MAX;
 use rl_core::quota::Quota;
@@ -94,8 +95,8 @@ proptest! {
                 None => value = read.create().map(|(quota, _)| Value::Quota(Box::new(quota))),
                 Some(value) => {
                     let mut reloaded = Value::decode(&value.encode()).unwrap();
-                    let expiry = change.apply(value.quota_mut().unwrap());
-                    prop_assert_eq!(read.apply(reloaded.quota_mut().unwrap()), expiry);
+                    let expiry = Effect::Quota(change.clone()).apply(value).unwrap();
+                    prop_assert_eq!(Effect::Quota(read.clone()).apply(&mut reloaded).unwrap(), expiry);
                     prop_assert_eq!(reloaded.encode(), value.encode());
                 }
             }

@@ -60,6 +60,7 @@ fn shape_of(all: &[(&'static [u8], Measure)], (set, first, halves): (u8, u8, u64
         // A limit on reservations has the unit `requests`.
         unit: if matches!(measure, Measure::InFlight(_)) { UNITS[0] } else { unit },
         measure: scaled(measure, halves),
+        is_shadow: false,
     };
     let all: Vec<Draft<'_>> = all.iter().zip(NAMES).map(draft).collect();
     let named = all.iter().enumerate().filter(|(at, _)| set >> at & 1 == 1);

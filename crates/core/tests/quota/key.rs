@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use rl_core::effect::Effect;
+use rl_core::effect::told::Told;
 use rl_core::fault::Fault;
 use rl_core::limit::decision::{Expiry, Retry};
 use rl_core::quota::Quota;
@@ -156,6 +158,23 @@ impl Key {
         open
     }
 
+    /// Tells the key something from outside, and its replica. Checks that both hold the same, also after a restart.
+    pub(crate) fn tell(&mut self, told: &Told<'_>) {
+        let sent = Effect::Told(told.clone()).encode(<[u8]>::to_vec);
+        let expiries = [&mut self.value, &mut self.replica].map(|value| {
+            let value = value.as_mut().expect("a key");
+            Effect::decode(&sent, Some(value)).unwrap().apply(value).unwrap()
+        });
+        assert_eq!(expiries[0], expiries[1]);
+        if let Expiry::At(at) = expiries[0] {
+            self.expires = at.ms();
+        }
+        let bytes = self.bytes().unwrap();
+        assert_eq!(self.replica.as_ref().unwrap().encode(), bytes, "a replica holds the same");
+        assert!(Value::decode(&bytes) == self.value, "what is written can be read");
+        self.expires_late_enough();
+    }
+
     /// Applies an effect here, on a replica that gets it as bytes, and on a server that was just restarted.
     /// Checks that all three hold the same afterwards.
     fn change(&mut self, change: &Change<'_>) {
@@ -198,7 +217,7 @@ impl Key {
 /// Applies an effect to a key, as the module does.
 pub(crate) fn apply(value: &mut Option<Value>, change: &Change<'_>) -> Expiry {
     match value {
-        Some(value) => change.apply(value.quota_mut().unwrap()),
+        Some(value) => Effect::Quota(change.clone()).apply(value).unwrap(),
         None => {
             let (quota, expiry) = change.create().expect("an admission creates");
             *value = Some(Value::Quota(Box::new(quota)));
@@ -244,6 +263,7 @@ pub(crate) fn policy(name: &[u8], shape: &Shape) -> Arc<Shape> {
             name: limit.name.as_bytes(),
             unit: limit.unit.as_bytes(),
             measure: limit.measure,
+            is_shadow: false,
         })
         .collect();
     Shape::new(Name::new(name).as_ref(), &drafts).unwrap()

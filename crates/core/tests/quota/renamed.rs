@@ -8,11 +8,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use rl_core::effect::told::{Elsewhere, Told};
 use rl_core::limit::Kind;
+use rl_core::limit::outside::Outside;
 use rl_core::limit::rule::Rule;
 use rl_core::limit::window::{Length, WindowRule};
 use rl_core::limit::{bucket::BucketRule, slide::SlideRule};
 use rl_core::number::Decimal;
+use rl_core::quota::outsides::Names;
 use rl_core::quota::shape::{Draft, Measure, Shape};
 
 use crate::changes::rule_of;
@@ -59,7 +62,7 @@ fn shape_of(named: &[(&'static [u8], Rule, Rule)], step: &Step, first: impl Fn(u
     let drafts = picks.iter().zip(&names).map(|(pick, name)| {
         let (unit, one, other) = named[*pick];
         let rule = if first(*pick) || one.kind() == other.kind() { one } else { other };
-        Draft { name: name.as_bytes(), unit, measure: Measure::Rate(rule) }
+        Draft { name: name.as_bytes(), unit, measure: Measure::Rate(rule), is_shadow: false }
     });
     Shape::new(None, &drafts.collect::<Vec<_>>()).unwrap()
 }
@@ -157,6 +160,51 @@ proptest! {
                         None => drop((kind == own.1).then(|| model.insert(own.clone(), (*rule, vec![(now, taken)])))),
                     }
                 }
+            }
+            is_free_again(&key, &shape, clock);
+        }
+    }
+
+    /// What a name is told from outside stays with the name, whether its limit is in force, retired or merged.
+    #[test]
+    fn a_name_that_comes_back_is_held_and_used_elsewhere_as_it_was_told(
+        named in named(), begin in begin(), history in steps(120),
+    ) {
+        let (mut key, mut oracle, mut clock) = (Key::default(), Oracle::default(), begin);
+        let mut told: BTreeMap<String, Outside> = BTreeMap::new();
+        for step in &history {
+            clock = later(clock, step);
+            if key.expire(clock) {
+                told.clear();
+            }
+            let now = at(key.now(clock));
+            if step.pick < 60 && key.quota().is_some() {
+                let name = format!("l{}", step.raw % NAMES as u64);
+                let until = at(now.ms() + 1 + step.raw.rotate_left(20) % 30_000);
+                let outside = told.entry(name.clone()).or_default();
+                if step.pick < 20 {
+                    outside.held = until;
+                    key.tell(&Told::Hold { at: now, until, limits: Names::from_slice(&[name.as_bytes()]) });
+                } else {
+                    (outside.elsewhere, outside.until) = (u64::from(step.cost % 4) + 1, until);
+                    let limit = Elsewhere { limit: name.as_bytes(), used: outside.elsewhere, until };
+                    key.tell(&Told::Sync { at: now, limits: [limit].into_iter().collect() });
+                }
+                continue;
+            }
+            let shape = shape_of(&named, step, |_| true);
+            let taken = cost(step, &shape);
+            let ask = Ask { costs: costs(&UNITS.map(|unit| (unit, taken))), reserve: None };
+            let expected = oracle.decide(&shape, &ask.costs, None, clock, now.ms());
+            let verdict = key.request(&shape, &ask, clock).unwrap();
+            let rows = verdict.rows.iter().zip(&expected).zip(shape.limits());
+            for ((row, alone), limit) in rows.filter(|_| verdict.allowed()) {
+                let outside = told.get(limit.name.as_str()).copied().unwrap_or_default().at(now);
+                prop_assert!(alone.allowed && outside.held <= now, "{:?} admits {:?}", shape, outside);
+                prop_assert!(alone.remaining >= row.remaining + outside.elsewhere, "{:?} {:?}", alone, outside);
+            }
+            if verdict.allowed() {
+                oracle.admit(&shape, &ask.costs, None, &expected, now.ms());
             }
             is_free_again(&key, &shape, clock);
         }

@@ -55,7 +55,7 @@ fn a_limit_reads() {
     ] {
         let words = words(text);
         let read = request::quota(words.as_slice()).unwrap();
-        let draft = Draft { name: b"a", unit: unit.as_bytes(), measure };
+        let draft = Draft { name: b"a", unit: unit.as_bytes(), measure, is_shadow: false };
         assert_eq!(read.limits, Limits::Spelled([draft].into_iter().collect()), "{text}");
         assert_eq!(read.terms, Terms::default(), "{text}");
         let named = [&words[..2], &[b"p"], &words[2..]].concat();
@@ -116,7 +116,7 @@ fn an_error_names_the_wrong_part_of_a_limit() {
 #[test]
 fn names_are_checked_once_the_shape_is_made() {
     let of = |name: &[u8], unit: &[u8]| {
-        let draft = Draft { name, unit, measure: slide(1, 1) };
+        let draft = Draft { name, unit, measure: slide(1, 1), is_shadow: false };
         Shape::new(None, &[draft]).map(|shape| shape.limits().len())
     };
     let longest = [b'x'; Name::MAX];
@@ -129,7 +129,7 @@ fn names_are_checked_once_the_shape_is_made() {
         let set = [&words("")[..], &[name], &words("LIMIT a 1 1")[2..]].concat();
         assert_eq!(request::policy(set.as_slice()).unwrap_err(), Fault::PolicyName);
     }
-    let twice = [Draft { name: b"a", unit: b"t", measure: slide(1, 1) }; 2];
+    let twice = [Draft { name: b"a", unit: b"t", measure: slide(1, 1), is_shadow: false }; 2];
     assert_eq!(Shape::new(None, &twice).unwrap_err(), Fault::LimitTwice);
     assert_eq!(Shape::new(None, &[]).unwrap_err(), Fault::QuotaLimits);
     assert_eq!(request::policy(words("p").as_slice()).unwrap_err(), Fault::QuotaLimits);

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use rl_core::effect::told::{Elsewhere, Told};
 use rl_core::quota::bounds::RETIRED_MAX;
 use rl_core::quota::effect::{Admission, QuotaEffect as Change};
+use rl_core::quota::outsides::Names;
 use rl_core::quota::shape::Shape;
 use rl_core::value::Value;
 
 use crate::common::{TODAY, at};
-use crate::key::{Key, apply};
-use crate::plain::limits;
+use crate::key::{Key, apply, standing};
+use crate::plain::{limits, remaining};
 use crate::sound::sound;
 
 const MOST: usize = RETIRED_MAX + 1;
@@ -91,6 +93,42 @@ fn a_merged_limit_gives_nothing_back_and_is_charged_with_what_was_used_in_the_en
     assert_eq!(key.left(&shape(2), 101), [19, 7]);
     assert!(key.used(ids[2], 21, 102));
     assert_eq!(key.left(&shape(2), 102), [8, 7]);
+}
+
+/// A hold and what is used elsewhere belong to a name. They are not merged, so no other name gets them.
+#[test]
+fn what_a_name_is_told_from_outside_outlives_the_merging_of_its_limit() {
+    let mut key = Key::default();
+    let hour = at(TODAY + 3_600_000);
+    (0..2).for_each(|number| drop(key.take(&minute(number, 9), 1, None, 0)));
+    key.tell(&Told::Hold { at: at(TODAY), until: hour, limits: Names::from_slice(&[b"l0"]) });
+    let elsewhere = Elsewhere { limit: b"l1", used: 5, until: hour };
+    key.tell(&Told::Sync { at: at(TODAY), limits: [elsewhere].into_iter().collect() });
+    (2..40).for_each(|number| drop(key.take(&minute(number, 9), 1, None, number as u64)));
+    assert_eq!(denied(&mut key, &minute(0, 9), 1, 40), 3_600_000 - 40, "l0 is merged and still held");
+    assert_eq!(key.left(&minute(1, 9), 40), [9 - 1 - 5]);
+    assert_eq!(key.left(&minute(2, 9), 40), [9 - 1]);
+    assert_eq!(key.take(&minute(1, 9), 3, None, 40), [0]);
+    // All counts have aged out, and the hold is still in force.
+    assert_eq!(denied(&mut key, &minute(0, 9), 1, 200_000), 3_400_000);
+    assert_eq!(key.left(&minute(1, 9), 200_000), [4]);
+    assert_eq!(key.take(&minute(0, 9), 9, None, 3_600_000), [0]);
+}
+
+/// A shadow denies nobody, but what it counts is found by a limit that enforces.
+#[test]
+fn a_shadow_is_merged_with_what_it_has_counted() {
+    let mut value: Option<Value> = None;
+    for number in 0..40 {
+        let shape = limits(&format!("LIMIT l{number} 5 60 UNIT tokens SHADOW"));
+        let (at, costs) = (at(TODAY + number), [7].into_iter().collect());
+        apply(&mut value, &Change::Admit(Admission { shape, at, costs, reserved: None }));
+    }
+    let quota = value.as_ref().unwrap().quota().unwrap();
+    let left = |number: usize, ms: u64| remaining(&standing(Some(quota), &minute(number, 8), at(TODAY + ms)));
+    (0..40).for_each(|number| assert_eq!(left(number, 60_000 - 1), [1]));
+    assert_eq!(left(40, 100), [8], "never named");
+    (0..40).for_each(|number| assert_eq!(left(number, 60_000 + 39), [8]));
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use rl_core::effect::Effect;
 use rl_core::limit::rule::Rule;
 use rl_core::limit::slide::SlideRule;
 use rl_core::number::COUNT_MAX;
@@ -80,6 +81,7 @@ fn other(shape: &Shape) -> Arc<Shape> {
             name: limit.name.as_bytes(),
             unit: limit.unit.as_bytes(),
             measure: draft(limit),
+            is_shadow: false,
         })
         .collect();
     Shape::new(None, &drafts).unwrap()
@@ -98,8 +100,8 @@ fn repeated(quota: &Quota, id: &[u8]) {
 /// Applies an effect to the quota, and to a copy that was just decoded.
 pub(crate) fn applied(value: &mut Value, change: &Change<'_>) {
     let mut again = Value::decode(&value.encode()).unwrap();
-    let expiry = change.apply(value.quota_mut().unwrap());
-    assert_eq!(change.apply(again.quota_mut().unwrap()), expiry);
+    let expiry = Effect::Quota(change.clone()).apply(value).unwrap();
+    assert_eq!(Effect::Quota(change.clone()).apply(&mut again).unwrap(), expiry);
     assert_eq!(again.encode(), value.encode());
     sound(value);
 }

@@ -101,6 +101,6 @@ proptest! {
     #[test]
     fn what_is_near_a_duration_is_refused_or_read(text in "-?[0-9]{0,3}[.,]?[0-9]{0,70}[.e_ ]?[smhdwo]{0,2}") {
         let read = number::duration(text.as_bytes(), Fault::Window);
-        prop_assert!(read.is_err() || (text.len() <= 64 && !text.contains(['-', ',', 'e', '_', ' ', 'o'])), "{}", text);
+        prop_assert!(read.is_err() || (text.trim_end_matches(char::is_alphabetic).len() <= 64 && !text.contains(['-', ',', 'e', '_', ' ', 'o'])), "{}", text);
     }
 }

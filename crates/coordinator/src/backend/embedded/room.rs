@@ -27,10 +27,9 @@ impl Embedded {
         }
         self.remove_expired();
         let busy = || Err(Fault::Busy); // the second time it may not wait
-        let come = self.part(command.key())?.lock().come(command, Now::read(), busy); // unlocks the shard
-        match come {
+        match self.come(command, busy)?.1 {
             Come::Answer(result) => result.map_err(|failure| self.with_retry(failure)),
-            Come::Waits(..) => Err(Failure::Full { retry_after_ms: None }),
+            Come::Waits { .. } => Err(Failure::Full { retry_after_ms: None }),
         }
     }
 
@@ -42,6 +41,7 @@ impl Embedded {
             for part in &self.shards {
                 part.lock().remove_expired(Now::read().wall, usize::MAX);
             }
+            self.joint.wake.notify_one(); // keys may go back
         }
     }
 
@@ -58,6 +58,7 @@ impl Embedded {
             | Failure::NotAuthenticated
             | Failure::NoModule
             | Failure::ReadOnly
+            | Failure::OtherSlots
             | Failure::Strange => failure,
         }
     }
@@ -80,8 +81,7 @@ impl Embedded {
     /// # Errors
     /// [`Failure::Down`] if nothing is decided any more.
     pub(crate) fn delete(&self, key: &[u8]) -> core::result::Result<bool, Failure> {
-        let part = self.part(key)?;
-        let mut shard = part.lock();
+        let (part, mut shard) = self.lock(key)?;
         if shard.is_sealed() {
             return Err(Failure::Down);
         }
@@ -101,8 +101,8 @@ impl Embedded {
 
     /// Adds a key from a snapshot, even beyond the bounds.
     pub(crate) fn put(&self, key: &[u8], value: Value, expires: At) {
-        if let Ok(part) = self.part(key) {
-            part.lock().put(key, value, expires);
+        if let Ok((_, mut shard)) = self.lock(key) {
+            shard.put(key, value, expires);
         }
     }
 }

@@ -16,7 +16,8 @@ impl Embedded {
     /// these, so that requests are answered meanwhile.
     ///
     /// A key comes with the instant at which it expired when its shard was begun. If it was used since then, that use is not
-    /// kept for longer: a snapshot promises only what was admitted before it was begun.
+    /// kept for longer: a snapshot promises only what was admitted before it was begun. A key that goes to the joint shard
+    /// meanwhile may come twice. The last one is the later one.
     pub(crate) fn each(
         &self,
         copy: impl Fn(&mut Vec<u8>, &[u8], &Value, At),
@@ -73,8 +74,9 @@ mod tests {
         );
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         assert!(runtime.block_on(limits.run(&slide)).is_ok());
-        let first = limits.part(b"first").unwrap();
-        let value = first.lock().memory.keys.get(b"first", Now::read().wall).cloned().unwrap();
+        let (_, first) = limits.lock(b"first").unwrap();
+        let value = first.memory.keys.get(b"first", Now::read().wall).cloned().unwrap();
+        drop(first);
         for key in 1..600_000_u32 {
             limits.put(&key.to_le_bytes(), value.clone(), At::MAX);
         }
@@ -97,7 +99,7 @@ mod tests {
                 let (mut longest, mut key) = (Duration::ZERO, 0_u32);
                 while !done.load(Relaxed) {
                     let began = Instant::now();
-                    drop(limits.part(&key.to_le_bytes()).unwrap().lock());
+                    drop(limits.lock(&key.to_le_bytes()).unwrap());
                     longest = longest.max(began.elapsed());
                     key = key.wrapping_add(7);
                 }

@@ -8,14 +8,18 @@
 //!
 //! While the server is down, one request tries to connect every 250 ms. The others fail at once.
 
+mod keys;
+mod policies;
 mod ready;
 mod reply;
+mod slot;
 mod source;
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use redis::cluster_routing::RoutingInfo;
 use redis::{Cmd, RedisError, RedisResult, Value};
 use rl_core::fault::Fault;
 use rl_core::queue::{Lane, Wait};
@@ -25,7 +29,7 @@ use self::source::{Link, Source, Use};
 use crate::clock;
 use crate::command::Command;
 use crate::config::RedisSettings;
-use crate::reply::{Failure, Reply, Result};
+use crate::reply::{Failure, Result};
 use crate::waiter_limits::WaiterLimits;
 
 /// The time between two attempts to connect.
@@ -91,7 +95,7 @@ impl Redis {
                 return Ok(reply);
             }
         }
-        let _counted = self.waiter_limits.enter(command.key(), wait.lane)?;
+        let _counted = self.waiter_limits.enter(command.keys(), wait.lane)?;
         let _place = self.places.try_acquire().map_err(|_| Fault::Busy)?;
         let mut ending = self.ending.subscribe();
         let waited = tokio::select! {
@@ -118,8 +122,20 @@ impl Redis {
 
     /// The same, with the server's error. Fails if the server cannot be reached.
     async fn try_ask(&self, words: &Cmd) -> std::result::Result<RedisResult<Value>, Failure> {
+        self.try_route(words, None).await
+    }
+
+    /// The same for these nodes of a cluster, instead of the one of the key.
+    async fn try_route(
+        &self,
+        words: &Cmd,
+        routing: Option<RoutingInfo>,
+    ) -> std::result::Result<RedisResult<Value>, Failure> {
         let (mut link, number) = self.link().await?;
-        let result = link.ask(words).await;
+        let result = match routing {
+            Some(routing) => link.route(words, routing).await,
+            None => link.ask(words).await,
+        };
         if let Err(error) = &result
             && reply::is_over(error)
         {
@@ -239,36 +255,6 @@ impl Redis {
                 }
                 Err(reply::failure(&error))
             }
-        }
-    }
-
-    /// The algorithm of a key, and its limits now.
-    pub(crate) async fn fill(&self, key: &[u8]) -> Option<(&'static str, Reply)> {
-        let mut info = redis::cmd("RL.INFO");
-        info.arg(key);
-        let mut peek = redis::cmd("RL.PEEK");
-        peek.arg(key).arg("COST").arg(0);
-        let algorithm = reply::algorithm(&self.ask(&info).await.ok()?)?;
-        let reply = reply::read(crate::command::Verb::Peek, &self.ask(&peek).await.ok()?)?;
-        Some((algorithm, reply))
-    }
-
-    /// Deletes a key that holds limits. Returns whether there was one.
-    ///
-    /// # Errors
-    /// [`Fault::WrongType`] for a key of another type, which is left alone.
-    pub(crate) async fn delete(&self, key: &[u8]) -> std::result::Result<bool, Failure> {
-        let mut kind = redis::cmd("TYPE");
-        match self.ask(kind.arg(key)).await? {
-            Value::SimpleString(kind) if kind == "ratelimit" => {}
-            Value::SimpleString(kind) if kind == "none" => return Ok(false),
-            Value::SimpleString(_) => return Err(Fault::WrongType.into()),
-            _ => return Err(Failure::Strange),
-        }
-        let mut delete = redis::cmd("DEL");
-        match self.ask(delete.arg(key)).await? {
-            Value::Int(deleted) => Ok(deleted > 0),
-            _ => Err(Failure::Strange),
         }
     }
 

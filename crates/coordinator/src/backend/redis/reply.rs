@@ -11,7 +11,7 @@ use crate::reply::{Failure, Quota, Reply, Row};
 pub(super) fn read(verb: Verb, value: &Value) -> Option<Reply> {
     match verb {
         Verb::Limit(_) => row(list(value)?).map(Reply::Limit),
-        Verb::Quota => quota(list(value)?).map(Reply::Quota),
+        Verb::Quota | Verb::ManyQuotas => quota(list(value)?).map(Reply::Quota),
         Verb::Peek => match value {
             Value::Nil => Some(Reply::None),
             Value::Array(all) if matches!(all.get(2), Some(Value::Int(_))) => row(all).map(Reply::Limit),
@@ -20,6 +20,25 @@ pub(super) fn read(verb: Verb, value: &Value) -> Option<Reply> {
         },
         Verb::Refund => count(value).map(Reply::Remaining),
         Verb::Settle | Verb::Cancel | Verb::Renew => flag(value).map(Reply::Done),
+        Verb::Hold => count(value).map(Reply::Held),
+        Verb::Sync => elsewhere(value).map(Reply::Elsewhere),
+    }
+}
+
+/// How much is used elsewhere: of the one limit of a key, or of each by its name.
+fn elsewhere(value: &Value) -> Option<Vec<(String, u64)>> {
+    match value {
+        Value::Int(_) => Some(vec![(String::new(), count(value)?)]),
+        Value::Map(all) => all.iter().map(|(name, used)| Some((text(name)?, count(used)?))).collect(),
+        // A map in RESP2
+        Value::Array(all) => {
+            let pairs = all.chunks(2).map(|pair| match pair {
+                [name, used] => Some((text(name)?, count(used)?)),
+                _ => None,
+            });
+            pairs.collect()
+        }
+        _ => None,
     }
 }
 
@@ -27,7 +46,7 @@ pub(super) fn read(verb: Verb, value: &Value) -> Option<Reply> {
 pub(super) fn algorithm(value: &Value) -> Option<&'static str> {
     let [field, algorithm, ..] = list(value)? else { return None };
     let algorithm = text(algorithm).filter(|_| text(field).as_deref() == Some("algorithm"))?;
-    Kind::ALL.map(Kind::name).into_iter().chain(["quota"]).find(|known| *known == algorithm)
+    Kind::ALL.map(Kind::name).into_iter().chain(["quota", "none"]).find(|known| *known == algorithm)
 }
 
 fn list(value: &Value) -> Option<&[Value]> {
@@ -50,7 +69,7 @@ fn flag(value: &Value) -> Option<bool> {
     }
 }
 
-fn text(value: &Value) -> Option<String> {
+pub(super) fn text(value: &Value) -> Option<String> {
     match value {
         Value::BulkString(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
         Value::SimpleString(text) => Some(text.clone()),
@@ -115,6 +134,7 @@ pub(super) fn failure(error: &RedisError) -> Failure {
     match (error.kind(), code) {
         (ErrorKind::AuthenticationFailed, _) | (_, "NOAUTH" | "WRONGPASS") => Failure::NotAuthenticated,
         (_, "READONLY") => Failure::ReadOnly,
+        (_, "CROSSSLOT") => Failure::OtherSlots,
         (_, "ERR") if error.detail().is_some_and(|detail| detail.starts_with("unknown command")) => {
             Failure::NoModule
         }

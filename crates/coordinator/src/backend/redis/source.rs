@@ -15,12 +15,15 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use redis::cluster::{ClusterClient, ClusterClientBuilder};
 use redis::cluster_async::ClusterConnection;
+use redis::cluster_routing::RoutingInfo;
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionAddr, IntoConnectionInfo as _, RedisResult,
     TlsCertificates, TlsMode, Value,
 };
 use tokio::sync::Mutex;
+
+use super::slot;
 
 /// The default port of a sentinel.
 const SENTINEL_PORT: u16 = 26_379;
@@ -66,9 +69,25 @@ impl Link {
     pub(super) async fn ask(&mut self, command: &Cmd) -> RedisResult<Value> {
         match self {
             Self::Single(link) => command.query_async(link).await,
-            Self::Cluster(link) => command.query_async(link).await,
+            Self::Cluster(link) => match slot::of_several(command) {
+                Some(routing) => routed(link, command, routing).await,
+                None => command.query_async(link).await,
+            },
         }
     }
+
+    /// Sends a command to these nodes of a cluster, or to the one server.
+    pub(super) async fn route(&mut self, command: &Cmd, routing: RoutingInfo) -> RedisResult<Value> {
+        match self {
+            Self::Single(link) => command.query_async(link).await,
+            Self::Cluster(link) => routed(link, command, routing).await,
+        }
+    }
+}
+
+/// Sends a command to these nodes. The client leaves a server's error inside of the value then.
+async fn routed(link: &mut ClusterConnection, command: &Cmd, routing: RoutingInfo) -> RedisResult<Value> {
+    link.route_command(command.clone(), routing).await?.extract_error()
 }
 
 impl Source {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use rl_core::fault::Fault;
 use rl_core::limit::Kind;
+use rl_profiles::Profile;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
@@ -15,6 +16,19 @@ use crate::on_error::OnError;
 const KEY_MAX: usize = 1_024;
 /// The longest id of a reservation, in bytes.
 const ID_MAX: usize = 128;
+
+/// The pattern of a duration: up to 3650d, except for a few of the longest in small units.
+macro_rules! span {
+    () => {
+        concat!(
+            "([1-9][0-9]{0,10}|[12][0-9]{11}|30[0-9]{10}|31[0-4][0-9]{9})ms",
+            "|([1-9][0-9]{0,7}|[12][0-9]{8}|30[0-9]{7}|31[0-4][0-9]{6})s?",
+            "|[1-9][0-9]{0,5}m|[1-9][0-9]{0,3}h",
+            "|([1-9][0-9]{0,2}|[12][0-9]{3}|3[0-5][0-9]{2}|36[0-4][0-9]|3650)d",
+            "|[1-9][0-9]?w",
+        )
+    };
+}
 
 /// Makes a type for each kind of field: its name in the document, and its schema.
 macro_rules! fields {
@@ -60,6 +74,25 @@ fields! {
         "maximum": 9_007_199_254_740_991_u64,
         "description": "The cost that is given back."
     };
+    /// What is left of a limit.
+    Left as "Remains" = {
+        "type": "integer",
+        "minimum": 0,
+        "maximum": 9_007_199_254_740_991_u64,
+        "description": "What is left of the limit, by the count of the other side."
+    };
+    /// The time of a hold, or until a limit starts anew.
+    Reset as "Time" = {
+        "anyOf": [
+            { "type": "integer", "minimum": 0, "maximum": 315_360_000 },
+            {
+                "type": "string",
+                "pattern": concat!("^(0|", span!(), ")$")
+            }
+        ],
+        "description": "0, or a duration.",
+        "examples": ["30s", 0]
+    };
     /// The tokens that a bucket gains.
     Refill as "Refill" = {
         "type": "number",
@@ -73,7 +106,7 @@ fields! {
             { "type": "integer", "minimum": 1, "maximum": 315_360_000 },
             {
                 "type": "string",
-                "pattern": "^([1-9][0-9]{0,10}ms|[1-9][0-9]{0,7}s?|[1-9][0-9]{0,5}m|[1-9][0-9]{0,3}h|[1-9][0-9]{0,2}d|[1-9][0-9]?w)$"
+                "pattern": concat!("^(", span!(), ")$")
             }
         ],
         "description": "Seconds, or a number with a unit: 250ms, 60s, 5m, 1h, 1d, 1w; from 1ms to 3650d. A string may have decimals, such as 0.25 or 1.5h, and is rounded to the nearest millisecond.",
@@ -85,7 +118,7 @@ fields! {
             { "type": "integer", "minimum": 1, "maximum": 315_360_000 },
             {
                 "type": "string",
-                "pattern": "^([1-9][0-9]{0,10}ms|[1-9][0-9]{0,7}s?|[1-9][0-9]{0,5}m|[1-9][0-9]{0,3}h|[1-9][0-9]{0,2}d|[1-9][0-9]?w|1mo)$"
+                "pattern": concat!("^(", span!(), "|1mo)$")
             }
         ],
         "description": "A duration, or 1mo: a calendar month in UTC. A window of 1w begins on Monday, UTC.",
@@ -97,7 +130,7 @@ fields! {
             { "type": "integer", "minimum": -315_360_000, "maximum": 315_360_000 },
             {
                 "type": "string",
-                "pattern": "^-?([1-9][0-9]{0,10}ms|[1-9][0-9]{0,7}s?|[1-9][0-9]{0,5}m|[1-9][0-9]{0,3}h|[1-9][0-9]{0,2}d|[1-9][0-9]?w)$"
+                "pattern": concat!("^-?(", span!(), ")$")
             }
         ],
         "description": "How much later than the clock's own windows these begin: 8h, -30m.",
@@ -107,6 +140,17 @@ fields! {
     Name as "Name" = { "type": "string", "pattern": "^[A-Za-z0-9_.:-]{1,64}$", "minLength": 1, "maxLength": 64 };
     /// The algorithm of a limit.
     Algorithm as "Algorithm" = { "type": "string", "enum": Kind::ALL.map(Kind::name) };
+    /// How a provider writes its headers.
+    ProfileName as "Profile" = {
+        "type": "string",
+        "enum": rl_profiles::names().collect::<Vec<_>>(),
+        "description": "Whose headers they are. ratelimit is RateLimit of the IETF, x-ratelimit as GitHub writes it."
+    };
+    /// Whether a limit denies nobody.
+    Shadow as "Shadow" = {
+        "type": "boolean",
+        "description": "Whether the limit only counts and says what it would do. It denies nobody."
+    };
     /// The costs of a quota.
     Costs as "Costs" = {
         "anyOf": [
@@ -160,6 +204,22 @@ impl<'a> Lane<'a> {
             Some(text) => Ok(bytes(text)),
             None => self.0.number(Fault::Priority),
         }
+    }
+}
+
+impl ProfileName<'_> {
+    pub(super) fn read(self) -> Result<&'static Profile, Problem> {
+        let profile = self.0.text().and_then(|name| rl_profiles::profile(&name));
+        profile.ok_or_else(|| {
+            let names: Vec<&str> = rl_profiles::names().collect();
+            Problem::request(format!("profile must be one of {}", names.join(", ")))
+        })
+    }
+}
+
+impl Shadow<'_> {
+    pub(super) fn read(self) -> Result<bool, Problem> {
+        self.0.boolean().ok_or_else(|| Problem::request("shadow must be true or false"))
     }
 }
 

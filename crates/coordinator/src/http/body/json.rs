@@ -70,6 +70,15 @@ impl<'a> Raw<'a> {
         }
     }
 
+    /// The value of `true` or `false`.
+    pub(super) fn boolean(self) -> Option<bool> {
+        match self.0 {
+            "true" => Some(true),
+            "false" => Some(false),
+            _ => None,
+        }
+    }
+
     /// Whether it is an object.
     pub(super) fn is_object(self) -> bool {
         self.0.starts_with('{')
@@ -78,6 +87,22 @@ impl<'a> Raw<'a> {
     /// The pairs of an object with fields of any names.
     pub(super) fn pairs(self, wanted: &'static str) -> Result<Pairs<'a>, Problem> {
         serde_json::from_str(self.0).map_err(|_| Problem::request(wanted))
+    }
+
+    /// The values of a list.
+    pub(super) fn list(self, wanted: &'static str) -> Result<Vec<Raw<'a>>, Problem> {
+        let list: Vec<&'a RawValue> = serde_json::from_str(self.0).map_err(|_| Problem::request(wanted))?;
+        Ok(list.into_iter().map(|raw| Raw(raw.get())).collect())
+    }
+
+    /// The objects of an object, by name.
+    pub(super) fn named<T: Deserialize<'a>>(
+        self,
+        wanted: &'static str,
+        of: &'static str,
+    ) -> Result<Vec<(Cow<'a, str>, T)>, Problem> {
+        let pairs = self.pairs(wanted)?.0.into_iter();
+        pairs.map(|(name, raw)| Ok((name, object(raw.0, of)?))).collect()
     }
 
     /// The objects of a list.

@@ -6,6 +6,9 @@
 //! | `fields.rs` | the types of fields, with their schemas |
 //! | `limits.rs`, `quota.rs` | the bodies of commands for one limit and for quotas |
 //! | `quota_limit.rs` | a limit in the body of a quota |
+//! | `many.rs` | the body of a request to several keys |
+//! | `outside.rs` | the bodies of holds, and of what is left by somebody else's count |
+//! | `policy.rs` | the body of a policy |
 //! | `words.rs` | the words of a command |
 //!
 //! A body is a struct for `serde`. `openapi.rs` makes the document of the interface from the same structs. Here are only
@@ -15,11 +18,17 @@
 mod fields;
 mod json;
 mod limits;
+mod many;
+mod outside;
+mod policy;
 mod quota;
 mod quota_limit;
 mod words;
 
 pub(super) use self::limits::{PeekBody, RefundBody, about, add_schema};
+pub(super) use self::many::ManyBody;
+pub(super) use self::outside::{HoldBody, SyncBody, read_headers};
+pub(super) use self::policy::{PolicyBody, read as read_policy};
 pub(super) use self::quota::{CancelBody, QuotaBody, RenewBody, SettleBody};
 use super::problem::Problem;
 use crate::command::{Command, Verb};
@@ -35,6 +44,9 @@ pub(super) fn read(verb: Verb, body: &[u8]) -> Result<(Command, Option<OnError>)
     let words = match verb {
         Verb::Limit(kind) => limits::read(kind, text, of)?,
         Verb::Quota => json::object::<QuotaBody<'_>>(text, of)?.words()?,
+        Verb::ManyQuotas => json::object::<ManyBody<'_>>(text, of)?.words()?,
+        Verb::Hold => json::object::<HoldBody<'_>>(text, of)?.words()?,
+        Verb::Sync => json::object::<SyncBody<'_>>(text, of)?.words()?,
         Verb::Peek => json::object::<PeekBody<'_>>(text, of)?.words()?,
         Verb::Refund => json::object::<RefundBody<'_>>(text, of)?.words()?,
         Verb::Settle => json::object::<SettleBody<'_>>(text, of)?.words()?,

@@ -13,7 +13,7 @@ use crate::http::problem::Problem;
 const COSTS: &str = "cost must be an object of units with their cost, or that of requests as an integer";
 
 /// The unit of a cost that is a number.
-const REQUESTS: Option<&str> = Some("requests");
+pub(super) const REQUESTS: Option<&str> = Some("requests");
 
 /// `RL.QUOTA`: by a policy, or by limits that the request spells out.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -86,17 +86,7 @@ impl<'a> QuotaBody<'a> {
             }
         }
         push_costs(&mut words, cost, REQUESTS)?;
-        if let Some(reserve) = reserve {
-            words.keyword("RESERVE");
-            words.push(reserve.0.duration(Fault::Ttl)?);
-        }
-        if let Some(id) = id {
-            if reserve.is_none() {
-                return Err(Problem::request("id may stand with reserve only"));
-            }
-            words.keyword("ID");
-            words.push(id.word()?);
-        }
+        push_reserve(&mut words, reserve, id)?;
         words.waiting(&Waiting { wait, priority, on_error })
     }
 }
@@ -127,7 +117,28 @@ impl<'a> RenewBody<'a> {
     }
 }
 
-fn push_limits<'a>(words: &mut Words<'a>, limits: Raw<'a>) -> Result<(), Problem> {
+/// Adds the reservation.
+pub(super) fn push_reserve<'a>(
+    words: &mut Words<'a>,
+    reserve: Option<Duration<'a>>,
+    id: Option<Id<'a>>,
+) -> Result<(), Problem> {
+    if let Some(reserve) = reserve {
+        words.keyword("RESERVE");
+        words.push(reserve.0.duration(Fault::Ttl)?);
+    }
+    if let Some(id) = id {
+        if reserve.is_none() {
+            return Err(Problem::request("id may stand with reserve only"));
+        }
+        words.keyword("ID");
+        words.push(id.word()?);
+    }
+    Ok(())
+}
+
+/// Adds limits.
+pub(super) fn push_limits<'a>(words: &mut Words<'a>, limits: Raw<'a>) -> Result<(), Problem> {
     let limits: Vec<LimitBody<'a>> = limits.objects("limits must be a list of objects", "a limit")?;
     if limits.is_empty() {
         return Err(Fault::QuotaLimits.into());

@@ -7,7 +7,7 @@ use rl_core::limit::Kind;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
-use super::fields::{Algorithm, Amount, Duration, Name, Offset, WindowLength};
+use super::fields::{Algorithm, Amount, Duration, Name, Offset, Shadow, WindowLength};
 use super::words::Words;
 use crate::http::problem::Problem;
 
@@ -23,6 +23,7 @@ pub(super) struct LimitBody<'a> {
     offset: Option<Offset<'a>>,
     capacity: Option<Amount<'a>>,
     inflight: Option<Amount<'a>>,
+    shadow: Option<Shadow<'a>>,
 }
 
 impl<'a> LimitBody<'a> {
@@ -31,14 +32,23 @@ impl<'a> LimitBody<'a> {
     /// # Errors
     /// The first field that is wrong, or does not go with the others.
     pub(super) fn push(self, words: &mut Words<'a>) -> Result<(), Problem> {
-        let Self { name, limit, window, unit, algorithm, offset, capacity, inflight } = self;
+        let is_shadow = self.shadow.map_or(Ok(false), Shadow::read)?;
+        self.push_enforced(words)?;
+        if is_shadow {
+            words.keyword("SHADOW");
+        }
+        Ok(())
+    }
+
+    fn push_enforced(self, words: &mut Words<'a>) -> Result<(), Problem> {
+        let Self { name, limit, window, unit, algorithm, offset, capacity, inflight, shadow: _ } = self;
         words.keyword("LIMIT");
         words.push(name.0.name(Fault::LimitName)?);
         if let Some(inflight) = inflight {
             let others =
                 [limit.is_some(), window.is_some(), unit.is_some(), algorithm.is_some(), offset.is_some()];
             if others.contains(&true) || capacity.is_some() {
-                return Err(Problem::request("beside inflight nothing but name may stand"));
+                return Err(Problem::request("beside inflight nothing but name and shadow may stand"));
             }
             words.push(inflight.0.number(Fault::Limit)?);
             words.keyword("INFLIGHT");
@@ -92,6 +102,7 @@ impl JsonSchema for LimitBody<'_> {
         let duration = generator.subschema_for::<Duration<'_>>();
         let length = generator.subschema_for::<WindowLength<'_>>();
         let offset = generator.subschema_for::<Offset<'_>>();
+        let shadow = generator.subschema_for::<Shadow<'_>>();
         let described = |schema: &Schema, description: &str| {
             let mut schema = schema.clone();
             schema.insert("description".to_owned(), description.into());
@@ -108,7 +119,7 @@ impl JsonSchema for LimitBody<'_> {
                     "required": ["name", "limit", "window"],
                     "properties": {
                         "name": name, "limit": limit, "window": duration, "unit": unit,
-                        "algorithm": { "const": "slide" }
+                        "algorithm": { "const": "slide" }, "shadow": shadow
                     }
                 },
                 {
@@ -118,7 +129,7 @@ impl JsonSchema for LimitBody<'_> {
                     "required": ["name", "limit", "window", "algorithm"],
                     "properties": {
                         "name": name, "limit": limit, "window": length, "unit": unit,
-                        "algorithm": { "const": "window" }, "offset": offset
+                        "algorithm": { "const": "window" }, "offset": offset, "shadow": shadow
                     }
                 },
                 {
@@ -131,7 +142,7 @@ impl JsonSchema for LimitBody<'_> {
                         "limit": described(&amount, "The tokens that are gained in each window."),
                         "window": duration, "unit": unit,
                         "algorithm": { "const": "bucket" },
-                        "capacity": described(&amount, "The tokens of a full bucket.")
+                        "capacity": described(&amount, "The tokens of a full bucket."), "shadow": shadow
                     }
                 },
                 {
@@ -141,7 +152,8 @@ impl JsonSchema for LimitBody<'_> {
                     "required": ["name", "inflight"],
                     "properties": {
                         "name": name,
-                        "inflight": described(&amount, "The most reservations that are open at a time.")
+                        "inflight": described(&amount, "The most reservations that are open at a time."),
+                        "shadow": shadow
                     }
                 }
             ]

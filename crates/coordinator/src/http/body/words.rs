@@ -11,8 +11,9 @@ use crate::http::problem::Problem;
 use crate::on_error::OnError;
 
 /// What a body says.
+#[derive(Default)]
 pub(super) struct Words<'a> {
-    /// The key and what follows.
+    /// The key and what follows, or the number of keys and what follows.
     pub(super) request: SmallVec<[Word<'a>; 12]>,
     /// The words that say that it waits.
     pub(super) wait: SmallVec<[Word<'a>; 4]>,

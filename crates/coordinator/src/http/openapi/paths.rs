@@ -12,6 +12,8 @@ pub(super) fn paths() -> Map<String, Value> {
     let others = [
         ("/allow", json!({ "post": allow() })),
         ("/v1/keys/{key}", json!({ "delete": delete() })),
+        ("/v1/policies", json!({ "get": policies() })),
+        ("/v1/policies/{name}", policy()),
         ("/v1/watch", json!({ "get": watch() })),
         ("/metrics", json!({ "get": metrics() })),
         ("/healthz", json!({ "get": health() })),
@@ -38,6 +40,25 @@ fn command(verb: Verb) -> Value {
                 "reserve": "2m"
             }),
         ),
+        Verb::ManyQuotas => (
+            "ManyQuotas",
+            "Several keys with a policy each, all or nothing",
+            json!({
+                "keys": [{ "key": "org:1", "policy": "org" }, { "key": "user:7", "policy": "user" }],
+                "cost": { "tokens": 500 },
+                "reserve": "2m"
+            }),
+        ),
+        Verb::Hold => (
+            "Hold",
+            "Admits nobody for a time. A hold that ends later stays; 0 lifts it",
+            json!({ "key": "claude", "duration": "30s" }),
+        ),
+        Verb::Sync => (
+            "Sync",
+            "Says how much is left by somebody else's count; answers how much is used elsewhere",
+            json!({ "key": "claude", "limits": { "rpm": { "remaining": 17, "reset": "12s" } } }),
+        ),
         Verb::Peek => (
             "Peek",
             "Says whether and when a request would be admitted; changes nothing",
@@ -59,10 +80,16 @@ fn command(verb: Verb) -> Value {
     let answered = |schemas: &[&str]| answer("Answered.", schemas);
     match verb {
         Verb::Limit(_) => admission(&mut responses, "LimitAnswer"),
-        Verb::Quota => admission(&mut responses, "QuotaAnswer"),
+        Verb::Quota | Verb::ManyQuotas => admission(&mut responses, "QuotaAnswer"),
         Verb::Peek => {
             responses.insert("200".to_owned(), answered(&["LimitAnswer", "QuotaAnswer"]));
             responses.extend(errors(&["404"]));
+        }
+        Verb::Hold => {
+            responses.insert("200".to_owned(), answered(&["Held"]));
+        }
+        Verb::Sync => {
+            responses.insert("200".to_owned(), answered(&["Synced"]));
         }
         Verb::Refund => {
             responses.insert("200".to_owned(), answered(&["Remaining"]));
@@ -115,6 +142,49 @@ fn delete() -> Value {
             "schema": { "type": "string", "minLength": 1, "maxLength": 1024 }
         }],
         "responses": responses
+    })
+}
+
+fn policies() -> Value {
+    let mut responses = errors(&["401", "403", "502", "503"]);
+    responses.insert("200".to_owned(), answer("The names of all policies.", &["Policies"]));
+    json!({
+        "operationId": "policies",
+        "summary": "The names of all policies; for tokens without prefixes",
+        "responses": responses
+    })
+}
+
+fn policy() -> Value {
+    let with = |answered: Value, statuses: &[&str]| {
+        let mut responses = errors(statuses);
+        responses.insert("200".to_owned(), answered);
+        responses
+    };
+    let shown = || answer("The policy.", &["PolicyAnswer"]);
+    let example = json!({ "limits": [{ "name": "rpm", "limit": 1000, "window": "60s" }] });
+    let content = json!({ "schema": reference("schemas", "Policy"), "example": example });
+    let mut missing = with(shown(), &["400", "401", "403", "502", "503"]);
+    missing.insert("404".to_owned(), problem("There is no such policy."));
+    let set = with(shown(), &["400", "401", "403", "408", "409", "413", "415", "502", "503"]);
+    let deleted = answer("Whether there was such a policy.", &["Done"]);
+    json!({
+        "parameters": [{
+            "name": "name", "in": "path", "required": true,
+            "schema": { "type": "string", "pattern": "^[A-Za-z0-9_.:-]{1,64}$", "minLength": 1, "maxLength": 64 }
+        }],
+        "get": { "operationId": "policy", "summary": "The limits of a policy", "responses": missing },
+        "put": {
+            "operationId": "set_policy",
+            "summary": "Sets the limits of a policy; for tokens that may",
+            "requestBody": { "required": true, "content": { "application/json": content } },
+            "responses": set
+        },
+        "delete": {
+            "operationId": "delete_policy",
+            "summary": "Deletes a policy; for tokens that may",
+            "responses": with(deleted, &["400", "401", "403", "409", "502", "503"])
+        }
     })
 }
 

@@ -7,8 +7,14 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value};
 
 use crate::http::allow::AllowAnswer;
-use crate::http::answer::{DegradedAnswer, DoneAnswer, LimitAnswer, QuotaAnswer, RemainingAnswer};
-use crate::http::body::{CancelBody, PeekBody, QuotaBody, RefundBody, RenewBody, SettleBody, add_schema};
+use crate::http::answer::{
+    DegradedAnswer, DoneAnswer, HeldAnswer, LimitAnswer, QuotaAnswer, RemainingAnswer, SyncAnswer,
+};
+use crate::http::body::{
+    CancelBody, HoldBody, ManyBody, PeekBody, PolicyBody, QuotaBody, RefundBody, RenewBody, SettleBody,
+    SyncBody, add_schema,
+};
+use crate::http::policy_answer::{PoliciesAnswer, PolicyAnswer};
 use crate::http::problem::ProblemBody;
 
 /// All schemas, by name.
@@ -20,6 +26,10 @@ pub(super) fn schemas() -> Map<String, Value> {
     let mut bodies = settings.clone().for_deserialize().with_transform(NotNull).into_generator();
     Kind::ALL.into_iter().for_each(|kind| add_schema(kind, &mut bodies));
     add::<QuotaBody<'_>>(&mut bodies);
+    add::<ManyBody<'_>>(&mut bodies);
+    add::<PolicyBody<'_>>(&mut bodies);
+    add::<HoldBody<'_>>(&mut bodies);
+    add::<SyncBody<'_>>(&mut bodies);
     add::<PeekBody<'_>>(&mut bodies);
     add::<RefundBody<'_>>(&mut bodies);
     add::<SettleBody<'_>>(&mut bodies);
@@ -31,6 +41,10 @@ pub(super) fn schemas() -> Map<String, Value> {
     add::<DegradedAnswer>(&mut answers);
     add::<DoneAnswer>(&mut answers);
     add::<RemainingAnswer>(&mut answers);
+    add::<PoliciesAnswer<'_>>(&mut answers);
+    add::<PolicyAnswer<'_>>(&mut answers);
+    add::<HeldAnswer>(&mut answers);
+    add::<SyncAnswer>(&mut answers);
     add::<AllowAnswer>(&mut answers);
     add::<ProblemBody<'_>>(&mut answers);
     let mut all = bodies.take_definitions(true);

@@ -26,7 +26,9 @@ pub fn limit<'a>(
         Stands::Decided(decided) if is_first => Some(*decided),
         Stands::Decided(_) | Stands::Leaves => None,
     };
-    let mut course = LimitCourse { copy: held.cloned(), met: None, work: Work::default(), clock };
+    let mut work = Work::default();
+    work.last(held.map_or(clock, |state| state.outside().end()).since(clock));
+    let mut course = LimitCourse { copy: held.cloned(), met: None, work, clock };
     let retry = later(clock, play(&mut course, line, request, clock));
     if let Some(decided) = decided {
         return Decision { retry, ..decided };

@@ -15,7 +15,7 @@
 //! at which the request is admitted for sure: when all waiters before it have given up and everything has been used
 //! in vain.
 //!
-//! - [`mod@limit`], [`mod@quota`]: the forecast for each kind of key
+//! - [`limit()`], [`quota()`]: the forecast for each kind of key
 //! - `course`: lets the waiters go on
 
 mod course;

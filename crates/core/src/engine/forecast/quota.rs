@@ -7,15 +7,17 @@ use smallvec::SmallVec;
 use super::course::{Course, Waits, Work, play};
 use super::stands::{Stands, later};
 use crate::limit::decision::{Decision, Retry};
+use crate::limit::outside::{Inside as _, Outside};
 use crate::limit::rule::Rule;
-use crate::limit::state::State;
 use crate::queue::claim::{Ahead, Claim, QuotaClaim};
 use crate::quota::Quota;
 use crate::quota::decide::{Demand, QuotaDecision, decide};
 use crate::quota::effect::Admission;
 use crate::quota::limit::{Limit, Measure};
+use crate::quota::outsides::Outsides;
 use crate::quota::reservations::Reservations;
 use crate::quota::shape::Shape;
+use crate::quota::view::RateAlone;
 use crate::time::At;
 
 /// What a request to a quota is told, beside the waiters of its line.
@@ -88,6 +90,7 @@ impl<'a> QuotaCourse<'a> {
         let reserved = held.and_then(Quota::reservations);
         let mut work = Work::default();
         work.last(reserved.and_then(Reservations::end).unwrap_or(clock).since(clock));
+        work.last(copy.outsides().map_or(clock, Outsides::end).since(clock));
         Self { copy, reserved, ends: SmallVec::new(), met: None, work, clock }
     }
 
@@ -96,14 +99,19 @@ impl<'a> QuotaCourse<'a> {
         let cost = claim.costs.get(index).copied().filter(|cost| *cost > 0);
         let (Some(cost), now) = (cost, self.copy.now(from)) else { return Some(from) };
         let until = until.map(|until| until.max(now)); // if the clock has stepped back, all is decided for `now`
-        let then = match self.copy.counted(&claim.shape, index) {
-            None => State::admits_new(rule, cost, now, until),
-            Some(state) => state
-                .admits(rule, cost, now, until)
-                .or_else(|_| state.under(rule).admits(rule, cost, now, until))
-                .unwrap_or_else(|_| State::admits_new(rule, cost, now, until)),
+        let state = self.copy.counted(&claim.shape, index);
+        let alone = RateAlone { state: state.as_deref(), rule };
+        let then = match self.outside(claim, index) {
+            None => alone.admits(cost, now, until),
+            Some(outside) => outside.admits(&alone, cost, now, until),
         };
         then.map(|then| if then <= now { from } else { then })
+    }
+
+    /// What a limit is told from outside, if any is.
+    fn outside(&self, claim: &QuotaClaim, index: usize) -> Option<Outside> {
+        let outsides = self.copy.outsides()?;
+        claim.shape.limits().get(index).map(|limit| outsides.limit(limit.name.as_bytes()))
     }
 
     /// The first instant from `at` on at which fewer than `most` reservations are open.
@@ -144,18 +152,21 @@ impl Course for QuotaCourse<'_> {
 
     fn is_never(&self, claim: &QuotaClaim) -> bool {
         let limits = claim.shape.limits().iter().enumerate();
-        limits.into_iter().any(|(index, limit)| match &limit.measure {
+        limits.into_iter().filter(|(_, limit)| !limit.is_shadow).any(|(index, limit)| match &limit.measure {
             Measure::Rate(rule) => claim.costs.get(index).is_some_and(|cost| *cost > rule.quota()),
-            Measure::InFlight(_) => false,
+            Measure::InFlight(most) => *most == 0 && claim.ttl.is_some(),
         })
     }
 
     fn turn(&self, claim: &QuotaClaim, from: At, until: Option<At>) -> Option<At> {
-        let mut then = from;
-        for (index, limit) in claim.shape.limits().iter().enumerate() {
+        let mut then = from.max(self.copy.outsides().map_or(from, Outsides::all));
+        for (index, limit) in claim.shape.limits().iter().enumerate().filter(|(_, limit)| !limit.is_shadow) {
             then = then.max(match &limit.measure {
                 Measure::Rate(rule) => self.rate(index, rule, claim, from, until)?,
-                Measure::InFlight(most) if claim.ttl.is_some() => self.frees(*most, from),
+                Measure::InFlight(most) if claim.ttl.is_some() => {
+                    let held = self.outside(claim, index).map_or(from, |outside| outside.held);
+                    self.frees(*most, from).max(held)
+                }
                 Measure::InFlight(_) => from,
             });
         }

@@ -88,6 +88,10 @@ impl Algorithm for BucketRule {
         self.capacity
     }
 
+    fn with_quota(self, quota: u64) -> Self {
+        Self { capacity: quota, ..self }
+    }
+
     /// The time in which an empty bucket fills.
     fn window(&self) -> Option<Span> {
         Some(self.memory())

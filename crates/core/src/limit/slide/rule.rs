@@ -37,6 +37,10 @@ impl Algorithm for SlideRule {
         self.limit
     }
 
+    fn with_quota(self, quota: u64) -> Self {
+        Self { limit: quota, ..self }
+    }
+
     fn window(&self) -> Option<Span> {
         Some(self.window)
     }

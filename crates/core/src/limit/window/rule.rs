@@ -88,6 +88,10 @@ impl Algorithm for WindowRule {
         self.limit
     }
 
+    fn with_quota(self, quota: u64) -> Self {
+        Self { limit: quota, ..self }
+    }
+
     fn window(&self) -> Option<Span> {
         match self.length {
             Length::Span(span) => Some(span),

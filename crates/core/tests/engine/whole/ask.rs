@@ -127,11 +127,16 @@ impl Ask {
             What::Quota { limits, .. } => match &limits[..] {
                 [Limits::Known(shape)] => {
                     let (shape, costs) = (Arc::clone(shape), self.costs().by_limit(shape));
-                    Request::Quota(QuotaAsk { limits: QuotaLimits::Known { shape, costs }, reserve, wait })
+                    Request::Quota(QuotaAsk {
+                        limits: QuotaLimits::Known { shape, costs },
+                        reserve,
+                        wait,
+                        is_short: false,
+                    })
                 }
                 [Limits::Policy(policy)] => {
                     let limits = QuotaLimits::Policy { name: POLICIES[*policy], costs: self.costs() };
-                    Request::Quota(QuotaAsk { limits, reserve, wait })
+                    Request::Quota(QuotaAsk { limits, reserve, wait, is_short: false })
                 }
                 many => {
                     let name = |limits: &Limits| match limits {
@@ -139,7 +144,7 @@ impl Ask {
                         Limits::Known(_) => panic!("several keys have policies"),
                     };
                     let policies = many.iter().map(name).collect();
-                    let terms = Terms { costs: self.costs(), reserve, wait };
+                    let terms = Terms { costs: self.costs(), reserve, wait, is_short: false };
                     Request::ManyQuotas(ManyRequest { keys: 0..names.len(), policies, terms })
                 }
             },

@@ -24,7 +24,9 @@ pub(super) fn admits(reply: &Reply) -> bool {
     match reply {
         Reply::Limit(decision) => decision.allowed,
         Reply::Quota(reply) => reply.allowed(),
-        Reply::Remaining(_) | Reply::Done(_) | Reply::Nothing => panic!("no decision: {reply:?}"),
+        Reply::Remaining(_) | Reply::Done(_) | Reply::Held(_) | Reply::Elsewhere(_) | Reply::Nothing => {
+            panic!("no decision: {reply:?}")
+        }
     }
 }
 
@@ -38,7 +40,9 @@ fn rows(reply: &Reply) -> Vec<Vec<Decision>> {
     match reply {
         Reply::Limit(decision) => vec![vec![*decision]],
         Reply::Quota(reply) => reply.keys.iter().map(|(_, decision)| decision.rows.to_vec()).collect(),
-        Reply::Remaining(_) | Reply::Done(_) | Reply::Nothing => panic!("no decision: {reply:?}"),
+        Reply::Remaining(_) | Reply::Done(_) | Reply::Held(_) | Reply::Elsewhere(_) | Reply::Nothing => {
+            panic!("no decision: {reply:?}")
+        }
     }
 }
 
@@ -151,7 +155,12 @@ fn limit_names(shape: &Shape) -> Vec<Vec<u8>> {
 fn names(reply: &Reply) -> Vec<Vec<Vec<u8>>> {
     match reply {
         Reply::Quota(reply) => reply.keys.iter().map(|(shape, _)| limit_names(shape)).collect(),
-        Reply::Limit(_) | Reply::Remaining(_) | Reply::Done(_) | Reply::Nothing => vec![Vec::new()],
+        Reply::Limit(_)
+        | Reply::Remaining(_)
+        | Reply::Done(_)
+        | Reply::Held(_)
+        | Reply::Elsewhere(_)
+        | Reply::Nothing => vec![Vec::new()],
     }
 }
 

@@ -57,6 +57,7 @@ impl Setup {
                 name: name.as_bytes(),
                 unit: unit.as_bytes(),
                 measure: *measure,
+                is_shadow: false,
             })
             .collect();
         Shape::new(Name::new(POLICIES[policy]).as_ref(), &drafts).unwrap()
@@ -103,7 +104,7 @@ fn variant(names: &[&[u8]], limits: &[(&[u8], Measure)], dice: &mut Dice<'_>) ->
             Measure::InFlight(_) => Measure::InFlight(limit.div_ceil(2)),
         };
         if chosen >> at & 1 == 1 {
-            drafts.push(Draft { name, unit, measure });
+            drafts.push(Draft { name, unit, measure, is_shadow: false });
         }
     }
     let first = dice.roll(drafts.len() as u64) as usize;

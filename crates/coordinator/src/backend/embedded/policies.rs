@@ -1,0 +1,96 @@
+//! Changes of the policies in memory, and how they reach the shards.
+
+use std::sync::{Arc, MutexGuard, PoisonError};
+
+use rl_core::fault::Result;
+use rl_core::quota::policies::Policies;
+use rl_core::quota::shape::Shape;
+
+use super::Embedded;
+use super::policy_sources::{Sources, both};
+
+impl Embedded {
+    fn policy_sources(&self) -> MutexGuard<'_, Sources> {
+        self.policies.lock().unwrap_or_else(PoisonError::into_inner) // changed by assignments only
+    }
+
+    /// All policies in force.
+    pub(crate) fn policies(&self) -> Arc<Policies> {
+        Arc::clone(&self.policy_sources().in_force)
+    }
+
+    /// The policies that callers have set, also those that the file overrides, as bytes.
+    pub(crate) fn set_policies_bytes(&self) -> Vec<u8> {
+        self.policy_sources().set.encode()
+    }
+
+    /// Whether a policy is the file's.
+    pub(crate) fn is_policy_of_file(&self, name: &[u8]) -> bool {
+        self.policy_sources().file.get(name).is_some()
+    }
+
+    /// Sets a policy, unless the file has one of its name. Returns whether it is in force.
+    ///
+    /// # Errors
+    /// [`rl_core::fault::Fault::Policies`]
+    pub(crate) fn set_policy(&self, shape: Arc<Shape>) -> Result<bool> {
+        self.change(|file, set| match shape.policy().and_then(|name| file.get(name.as_bytes())) {
+            Some(_) => Ok(false),
+            None => set.set(shape).map(|()| true),
+        })
+    }
+
+    /// Deletes a policy that callers have set. Returns whether there was one.
+    ///
+    /// # Errors
+    /// None: fewer policies are never too many.
+    pub(crate) fn delete_policy(&self, name: &[u8]) -> Result<bool> {
+        self.change(|file, set| Ok(file.get(name).is_none() && set.remove(name).is_some()))
+    }
+
+    /// Adds the policies of a snapshot. Those that are too many are left out.
+    pub(crate) fn restore_policies(&self, restored: &Policies) {
+        for (_, shape) in restored.iter() {
+            let _ = self.change(|_, set| set.set(Arc::clone(shape)).map(|()| true)); // also below a policy of the file
+        }
+    }
+
+    /// Changes what callers have set, and puts it in force if `change` returns `true`.
+    fn change(&self, change: impl FnOnce(&Policies, &mut Policies) -> Result<bool>) -> Result<bool> {
+        let mut sources = self.policy_sources();
+        let mut set = Policies::new();
+        for (_, shape) in sources.set.iter() {
+            set.set(Arc::clone(shape))?;
+        }
+        if !change(&sources.file, &mut set)? {
+            return Ok(false);
+        }
+        let in_force = sources.with(&set)?;
+        self.put_in_force(&in_force); // while no other change can come between
+        (sources.set, sources.in_force) = (set, in_force);
+        Ok(true)
+    }
+
+    /// Replaces the policies of the file, runs `then`, and forgets the old ones. Requests that came before may still name
+    /// a policy that goes, so both are there for a moment.
+    ///
+    /// Where callers have set so many that all together are too many, those of callers go.
+    pub(crate) fn replace_file_policies(&self, file: &Arc<Policies>, then: impl FnOnce()) {
+        let mut sources = self.policy_sources();
+        let old = Arc::clone(&sources.in_force);
+        sources.file = Arc::clone(file);
+        let in_force = sources.with(&sources.set).unwrap_or_else(|_| Arc::clone(file));
+        self.put_in_force(&both(&old, &in_force));
+        then();
+        self.put_in_force(&in_force);
+        sources.in_force = in_force;
+    }
+
+    /// Replaces the policies of all shards. Waiters are looked at again, by the new ones.
+    fn put_in_force(&self, policies: &Arc<Policies>) {
+        for part in &self.shards {
+            part.lock().set_policies(Arc::clone(policies));
+            part.wake.notify_one();
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! The body of a request to several keys.
+
+use std::borrow::Cow;
+
+use rl_core::fault::Fault;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use smallvec::smallvec;
+
+use super::fields::{Costs, Duration, Id, Key, Lane, Name, OnErrorField};
+use super::json::Raw;
+use super::quota::{REQUESTS, push_costs, push_reserve};
+use super::words::{Waiting, Words};
+use crate::http::problem::Problem;
+
+/// `RL.MQUOTA`: several keys with a policy each. All of them admit the request, or nothing is counted anywhere.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, bound(deserialize = "'de: 'a"))]
+#[schemars(
+    rename = "ManyQuotas",
+    extend("dependentRequired" = { "priority": ["wait"], "id": ["reserve"] })
+)]
+pub(crate) struct ManyBody<'a> {
+    /// No key may be there twice.
+    #[schemars(with = "Vec<KeyBody<'a>>", length(min = 1, max = 16))]
+    keys: Raw<'a>,
+    cost: Option<Costs<'a>>,
+    /// How long the cost is reserved as an estimate, until it is settled. Needed if a limit counts reservations.
+    reserve: Option<Duration<'a>>,
+    id: Option<Id<'a>>,
+    /// How long the request may wait until it is admitted.
+    wait: Option<Duration<'a>>,
+    priority: Option<Lane<'a>>,
+    on_error: Option<OnErrorField<'a>>,
+}
+
+/// A key and the policy by which it is asked.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, bound(deserialize = "'de: 'a"))]
+#[schemars(rename = "KeyOfMany")]
+struct KeyBody<'a> {
+    key: Key<'a>,
+    /// The name of a policy that the server keeps.
+    policy: Name<'a>,
+}
+
+impl<'a> ManyBody<'a> {
+    pub(super) fn words(self) -> Result<Words<'a>, Problem> {
+        let Self { keys, cost, reserve, id, wait, priority, on_error } = self;
+        let keys: Vec<KeyBody<'a>> = keys.objects("keys must be a list of objects", "a key")?;
+        if !(1..=rl_core::grammar::quota::KEYS_MAX).contains(&keys.len()) {
+            return Err(Problem::request("keys must have 1 to 16 elements"));
+        }
+        let count = Cow::Owned(keys.len().to_string().into_bytes());
+        let mut words = Words { request: smallvec![count], ..Words::default() };
+        for KeyBody { key, .. } in &keys {
+            words.push(key.word()?);
+        }
+        words.keyword("POLICY");
+        for KeyBody { policy, .. } in &keys {
+            words.push(policy.0.name(Fault::PolicyName)?);
+        }
+        push_costs(&mut words, cost, REQUESTS)?;
+        push_reserve(&mut words, reserve, id)?;
+        words.waiting(&Waiting { wait, priority, on_error })
+    }
+}

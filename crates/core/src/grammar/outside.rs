@@ -1,0 +1,130 @@
+//! The grammar of `RL.HOLD` and `RL.SYNC`, which tell a key what is known from outside.
+//!
+//! ```text
+//! RL.HOLD key duration [LIMIT name …]
+//! RL.SYNC key REMAINING n [RESET duration]
+//! RL.SYNC key LIMIT name REMAINING n [RESET duration] [LIMIT name …]
+//! ```
+
+use super::words::{Words, is, next};
+use crate::fault::{Fault, Result};
+use crate::number;
+use crate::quota::limit::{LIMITS_MAX, PerLimit};
+use crate::quota::name::Name;
+use crate::quota::outsides::Names;
+use crate::time::Span;
+
+/// `RL.HOLD`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hold<'w> {
+    /// How long nobody is admitted from now on. 0 lifts the hold.
+    pub time: Span,
+    /// The limits that are held; none for the whole key.
+    pub limits: Names<'w>,
+}
+
+/// `RL.SYNC`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Sync<'w> {
+    /// What is left of the one limit of a key.
+    One(Left),
+    /// What is left of limits of a quota, by name.
+    Named(PerLimit<(&'w [u8], Left)>),
+}
+
+/// What is left of a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// How much.
+    pub remaining: u64,
+    /// In which time it starts anew, if that was told.
+    pub reset: Option<Span>,
+}
+
+/// Reads `RL.HOLD`.
+///
+/// ```
+/// use rl_core::grammar::outside::hold;
+///
+/// let words: [&[u8]; 5] = [b"RL.HOLD", b"key", b"5m", b"LIMIT", b"rpm"];
+/// let hold = hold(words.as_slice())?;
+/// assert_eq!(hold.time.ms(), 300_000);
+/// assert_eq!(hold.limits[..], [b"rpm"]);
+/// # Ok::<(), rl_core::fault::Fault>(())
+/// ```
+///
+/// # Errors
+/// The fault of the first argument that is wrong.
+pub fn hold<W: Words + ?Sized>(words: &W) -> Result<Hold<'_>> {
+    let mut at = 2;
+    let time = number::span(next(words, &mut at, Fault::HoldSyntax)?).ok_or(Fault::Hold)?;
+    let mut limits = Names::new();
+    if at < words.count() && !is(words, at, b"LIMIT") {
+        return Err(Fault::HoldSyntax);
+    }
+    while at < words.count() {
+        if is(words, at, b"LIMIT") {
+            at = at.saturating_add(1); // it may stand before each name, or once
+        }
+        let name = named(next(words, &mut at, Fault::HoldSyntax)?, limits.iter().copied())?;
+        limits.push(name);
+    }
+    Ok(Hold { time, limits })
+}
+
+/// Reads `RL.SYNC`.
+///
+/// ```
+/// use rl_core::grammar::outside::{Left, Sync, sync};
+///
+/// let words: [&[u8]; 6] = [b"RL.SYNC", b"key", b"REMAINING", b"17", b"RESET", b"0.5"];
+/// let Sync::One(Left { remaining, reset }) = sync(words.as_slice())? else { panic!("no limit is named") };
+/// assert_eq!((remaining, reset.map(|reset| reset.ms())), (17, Some(500)));
+/// # Ok::<(), rl_core::fault::Fault>(())
+/// ```
+///
+/// # Errors
+/// The fault of the first argument that is wrong.
+pub fn sync<W: Words + ?Sized>(words: &W) -> Result<Sync<'_>> {
+    let mut at = 2;
+    if !is(words, at, b"LIMIT") {
+        let left = left(words, &mut at)?;
+        return if at < words.count() { Err(Fault::SyncSyntax) } else { Ok(Sync::One(left)) };
+    }
+    let mut limits: PerLimit<(&[u8], Left)> = PerLimit::new();
+    while at < words.count() {
+        if !is(words, at, b"LIMIT") {
+            return Err(Fault::SyncSyntax);
+        }
+        at = at.saturating_add(1);
+        let name = named(next(words, &mut at, Fault::SyncSyntax)?, limits.iter().map(|(name, _)| *name))?;
+        limits.push((name, left(words, &mut at)?));
+    }
+    Ok(Sync::Named(limits))
+}
+
+/// Reads `REMAINING n [RESET duration]`, and moves `at` past it.
+fn left<W: Words + ?Sized>(words: &W, at: &mut usize) -> Result<Left> {
+    let syntax = Fault::SyncSyntax;
+    if !next(words, at, syntax)?.eq_ignore_ascii_case(b"REMAINING") {
+        return Err(syntax);
+    }
+    let remaining = number::count(next(words, at, syntax)?).ok_or(Fault::Remaining)?;
+    let mut reset = None;
+    if is(words, *at, b"RESET") {
+        *at = at.saturating_add(1);
+        reset = Some(number::span(next(words, at, syntax)?).ok_or(Fault::Reset)?);
+    }
+    Ok(Left { remaining, reset })
+}
+
+/// Checks the name of a limit that comes after `others`.
+fn named<'w>(name: &'w [u8], mut others: impl ExactSizeIterator<Item = &'w [u8]>) -> Result<&'w [u8]> {
+    if !Name::is(name) {
+        return Err(Fault::LimitName);
+    }
+    if others.len() == LIMITS_MAX {
+        return Err(Fault::NamedLimits);
+    }
+    if others.any(|other| other == name) { Err(Fault::NamedTwice) } else { Ok(name) }
+}

@@ -1,0 +1,230 @@
+//! Tests what keys are told from outside, holds and what is used elsewhere, against a model that adds up everything.
+
+use proptest::prelude::*;
+use rl_core::engine::forecast::{self, Stands};
+use rl_core::grammar::limit::Request;
+use rl_core::limit::decision::{Decision, Retry};
+use rl_core::limit::outside::Outside;
+use rl_core::limit::rule::Rule;
+use rl_core::limit::state::State;
+use rl_core::queue::{Ahead, Claim};
+use rl_core::value::Value;
+
+use crate::common::{Step, at, begin, cases, span, steps};
+use crate::limits::{Limit, Oracle, limit_of};
+use crate::world::rules;
+
+/// What a key is told: until when all of it is held, and for each limit until when it is held, how much of it is used
+/// elsewhere, and until when.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    pub(crate) all: u64,
+    pub(crate) limits: Vec<One>,
+}
+
+/// What one limit is told.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct One {
+    pub(crate) held: u64,
+    pub(crate) elsewhere: u64,
+    pub(crate) until: u64,
+}
+
+impl Told {
+    pub(crate) fn new(limits: usize) -> Self {
+        Self { all: 0, limits: vec![One::default(); limits] }
+    }
+
+    /// Holds the key, or one of its limits, for `ms` from `now` on.
+    pub(crate) fn hold(&mut self, limit: Option<usize>, ms: u64, now: u64) {
+        match (limit, ms) {
+            (None, 0) => {
+                self.all = 0;
+                self.limits.iter_mut().for_each(|limit| limit.held = 0);
+            }
+            (None, _) => self.all = self.all.max(now + ms),
+            (Some(nth), 0) => self.limits[nth].held = 0,
+            (Some(nth), _) => self.limits[nth].held = self.limits[nth].held.max(now + ms),
+        }
+    }
+
+    /// Tells that `left` is left of a limit, for `ms` from `now` on.
+    pub(crate) fn sync(&mut self, nth: usize, limit: &Limit, left: u64, ms: u64, now: u64) {
+        let Limit::Rate(rule, oracle) = limit else { panic!("only rates are told that") };
+        let elsewhere = oracle.decide(rule, 0, now).remaining.saturating_sub(left);
+        let one = &mut self.limits[nth];
+        (one.elsewhere, one.until) = if ms > 0 { (elsewhere, now + ms) } else { (0, 0) };
+    }
+
+    /// Whether all limits admit their costs, apart from a hold of the whole key.
+    pub(crate) fn fits(&self, limits: &[Limit], costs: &[u64], ttl: Option<u64>, now: u64) -> bool {
+        let mut all = self.limits.iter().zip(limits).zip(costs);
+        all.all(|((told, limit), cost)| match limit {
+            Limit::Rate(rule, oracle) => told.fits(oracle, rule, *cost, now),
+            Limit::Slots(..) => limit.fits(*cost, ttl, now) && (ttl.is_none() || now >= told.held),
+        })
+    }
+}
+
+impl One {
+    fn used(&self, now: u64) -> u64 {
+        if self.until > now { self.elsewhere } else { 0 }
+    }
+
+    fn fits(&self, oracle: &Oracle, rule: &Rule, cost: u64, now: u64) -> bool {
+        let alone = |cost| oracle.decide(rule, cost, now).retry == Retry::Now;
+        cost == 0 || (now >= self.held && alone(cost) && alone(cost + self.used(now)))
+    }
+
+    /// The whole decision, `retry` found millisecond by millisecond.
+    pub(crate) fn decide(&self, oracle: &Oracle, rule: &Rule, cost: u64, last: u64, clock: u64) -> Decision {
+        let now = clock.max(last);
+        let allowed = self.fits(oracle, rule, cost, now);
+        let alone = oracle.decide(rule, if allowed { cost } else { 0 }, clock);
+        let free = oracle.decide(rule, 0, clock).remaining.saturating_sub(self.used(now));
+        let remaining = if self.held > now { 0 } else { free.saturating_sub(if allowed { cost } else { 0 }) };
+        let fits = |then: &u64| self.fits(oracle, rule, cost, last.max(*then));
+        let retry = if allowed {
+            Retry::Now
+        } else if cost > limit_of(rule) {
+            Retry::Never
+        } else {
+            let then = (clock + 1..clock + 10_000).find(fits).expect("it fits one day");
+            Retry::After(then - clock)
+        };
+        let ends = [self.held, if self.used(now) > 0 { self.until } else { 0 }];
+        let ends = ends.into_iter().filter(|end| *end > now).map(|end| end - clock).max().unwrap_or(0);
+        let reset_after_ms = alone.reset_after_ms.max(ends);
+        Decision { allowed, limit: limit_of(rule), remaining, retry, reset_after_ms, at: at(now) }
+    }
+}
+
+/// A key of one limit, told something now and then.
+struct Key {
+    rule: Rule,
+    state: Option<State>,
+    oracle: Oracle,
+    told: One,
+    /// When it was last changed.
+    last: u64,
+}
+
+impl Key {
+    fn new(rule: Rule) -> Self {
+        Self { rule, state: None, oracle: Oracle::new(&rule), told: One::default(), last: 0 }
+    }
+
+    /// Makes a request, and checks the whole decision.
+    fn request(&mut self, cost: u64, clock: u64) {
+        let expected = self.told.decide(&self.oracle, &self.rule, cost, self.last, clock);
+        let decided = match &self.state {
+            Some(state) => state.decide(&self.rule, cost, at(clock)).unwrap(),
+            None => State::decide_new(&self.rule, cost, at(clock)),
+        };
+        assert_eq!(decided, expected);
+        if decided.allowed && cost > 0 {
+            // What is told only tightens: the limit alone would have admitted it.
+            assert_eq!(self.oracle.decide(&self.rule, cost, clock).retry, Retry::Now);
+            self.oracle.charge(&self.rule, cost, clock);
+            let state = self.state.get_or_insert_with(|| State::new(&self.rule));
+            state.charge(&self.rule, cost, decided.at).unwrap();
+            self.last = decided.at.ms();
+        }
+        self.check_file();
+    }
+
+    fn tell(&mut self, dice: u64, clock: u64) {
+        let now = clock.max(self.last);
+        let Some(state) = &mut self.state else { return };
+        let ms = dice >> 8 & 63;
+        // What is over is forgotten, even if the clock steps back afterwards.
+        if self.told.held <= now {
+            self.told.held = 0;
+        }
+        if self.told.until <= now {
+            (self.told.elsewhere, self.told.until) = (0, 0);
+        }
+        if dice & 1 == 0 {
+            self.told.held = if ms == 0 { 0 } else { now + ms };
+        } else {
+            let elsewhere = dice >> 16 & 7;
+            (self.told.elsewhere, self.told.until) =
+                if ms * elsewhere > 0 { (elsewhere, now + ms) } else { (0, 0) };
+        }
+        let One { held, elsewhere, until } = self.told;
+        state.tell(Outside { held: at(held), elsewhere, until: at(until) }, at(now));
+        self.check_file();
+    }
+
+    /// A file holds the same.
+    fn check_file(&self) {
+        let Some(state) = &self.state else { return };
+        let bytes = Value::Limit(state.clone()).encode();
+        let read = Value::decode(&bytes).expect("it was just written");
+        assert!(read.limit().unwrap() == state && read.encode() == bytes);
+    }
+
+    fn play(&mut self, history: &[Step], dice: &[u64], begin: u64, backwards: bool) -> u64 {
+        let mut clock = begin;
+        for (step, dice) in history.iter().zip(dice) {
+            clock = step.clock(clock, 40, backwards);
+            if dice >> 60 < 6 {
+                self.tell(*dice, clock);
+            }
+            self.request(step.cost(limit_of(&self.rule)), clock);
+        }
+        clock
+    }
+}
+
+fn dice(most: usize) -> impl Strategy<Value = Vec<u64>> {
+    prop::collection::vec(any::<u64>(), most)
+}
+
+proptest! {
+    #![proptest_config(cases(10_000))]
+
+    #[test]
+    fn a_decision_is_that_of_a_model_that_adds_everything_up(
+        rule in rules(), history in steps(16), dice in dice(16), begin in begin(),
+    ) {
+        Key::new(rule).play(&history, &dice, begin, true);
+    }
+
+    /// Waiters and a request behind them, on a key that was told something.
+    #[test]
+    fn a_request_behind_waiters_is_told_when_it_is_admitted(
+        rule in rules(), history in steps(10), dice in dice(10), begin in begin(),
+        line in prop::collection::vec((1_u64..7, prop_oneof![2 => Just(1_u64 << 30), 1 => 1_u64..80]), 1..8),
+        own in 1_u64..7,
+    ) {
+        let mut key = Key::new(rule);
+        let clock = key.play(&history, &dice, begin, false);
+        let Some(state) = &key.state else { return Ok(()) };
+        let request = |cost| Request { rule, cost, wait: None };
+        let claims: Vec<Claim> = line.iter().map(|(cost, _)| Claim::Limit(request(*cost))).collect();
+        let ahead = line.iter().zip(&claims);
+        let ahead = ahead.map(|((_, ms), claim)| Ahead { claim, time_left: span(*ms), is_lower: false });
+        let told = forecast::limit(Some(state), ahead, &request(own), &Stands::Leaves, at(clock));
+        if own > limit_of(&rule) {
+            prop_assert_eq!(told.retry, Retry::Never);
+            return Ok(());
+        }
+        let mut oracle = key.oracle.clone();
+        let mut line = line.iter().filter(|(cost, _)| *cost <= limit_of(&rule)).peekable();
+        for now in clock.. {
+            while let Some((cost, ms)) = line.peek() {
+                if key.told.fits(&oracle, &rule, *cost, now) && now <= clock + ms {
+                    oracle.charge(&rule, *cost, now);
+                } else if now < clock + ms {
+                    break;
+                }
+                line.next();
+            }
+            if line.peek().is_none() && key.told.fits(&oracle, &rule, own, now) {
+                prop_assert_eq!(told.retry, Retry::After((now - clock).max(1)));
+                break;
+            }
+        }
+    }
+}
