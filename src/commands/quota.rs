@@ -66,8 +66,10 @@ impl One {
         let main_thread = context.main_thread();
         let asked = CACHE.with(main_thread, |cache| {
             let policy = |name: &[u8]| policies::get(main_thread, name);
-            let ask = cache.read(&args, policies::version(), policy)?;
-            Self::ask(context, args, ask, place)
+            match cache.read(&args, policies::version(), policy) {
+                Ok(ask) => Self::ask(context, args, ask, place),
+                Err(fault) => Err(fault),
+            }
         });
         // The cache is in use if another module, told of this request's key, called the command again.
         asked.unwrap_or_else(|| Self::ask(context, args, Ask::read(&args)?, place))
@@ -88,12 +90,13 @@ impl One {
             count(host, asked, outcome, &costs, &metrics::QUOTA);
             send(place, asked, outcome, reserve, (Names::Plain, is_short));
         };
-        match one(&mut Server::new(context), key(args)?, ask, standing, finish)? {
-            Turn::Answer { .. } => Ok(()),
-            Turn::Wait { claims, .. } => {
+        match one(&mut Server::new(context), key(args)?, ask, standing, finish) {
+            Ok(Turn::Answer { .. }) => Ok(()),
+            Ok(Turn::Wait { claims, .. }) => {
                 let Some(place) = place.take() else { return Ok(()) };
                 waiting::join(context, place, args, 1..2, wait, claims, Self::again)
             }
+            Err(fault) => Err(fault),
         }
     }
 

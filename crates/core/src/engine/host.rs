@@ -113,6 +113,7 @@ pub(super) fn limit(value: Option<&Value>) -> Result<Option<&State>> {
 }
 
 /// The quota that a value holds.
+#[inline]
 pub(super) fn quota(value: Option<&Value>) -> Result<Option<&Quota>> {
     value.map(Value::quota).transpose()
 }

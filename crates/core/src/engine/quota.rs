@@ -67,11 +67,12 @@ pub fn one<H: Host, R>(
     let Ask { limits, reserve, wait, is_short: _ } = ask;
     let (key, shape, costs, repeated) = open(host, name, limits, reserve)?;
     let is_open = repeated.is_some();
-    let mut asked = [Asked { name, key, shape, costs, decision: QuotaDecision::default() }];
-    if let (Some(repeated), [asked]) = (repeated, &mut asked) {
+    let mut asked = Asked { name, key, shape, costs, decision: QuotaDecision::default() };
+    if let Some(repeated) = repeated {
         asked.decision = *repeated;
     }
-    turn(host, &mut asked, usize::from(is_open), reserve, wait.is_some(), standing, finish)
+    let asked = core::slice::from_mut(&mut asked);
+    turn(host, asked, usize::from(is_open), reserve, wait.is_some(), standing, finish)
 }
 
 /// Decides on a request to several quotas, and hands the answer to `finish`. It may have to wait.
@@ -160,6 +161,9 @@ fn decide<H: Host>(
         }
     }
     if !allowed {
+        if let [asked] = asked {
+            return Ok(Outcome::Denied(asked.decision.retry()));
+        }
         let mut retry = Retry::Now;
         for Asked { key, shape, decision, .. } in asked.iter_mut() {
             decide::deny(decision, host::quota(host.value(key)?)?, shape, clock);

@@ -9,7 +9,7 @@ use crate::fault::{Fault, Result};
 
 /// The cost that a request names for each unit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Costs<'a>(SmallVec<[(&'a [u8], u64); 4]>);
+pub struct Costs<'a>(SmallVec<[(&'a [u8], u64); 2]>);
 
 impl<'a> Costs<'a> {
     /// Returns the cost named for a unit, or `None` if the request does not name it.

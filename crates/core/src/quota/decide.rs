@@ -42,12 +42,14 @@ pub struct QuotaDecision {
 impl QuotaDecision {
     /// Returns whether all limits admit the request.
     #[must_use]
+    #[inline]
     pub fn allowed(&self) -> bool {
         self.rows.iter().all(|row| row.allowed)
     }
 
     /// Returns when all limits that block will admit the request if nobody else comes.
     #[must_use]
+    #[inline]
     pub fn retry(&self) -> Retry {
         let blocking = self.rows.iter().filter(|row| !row.allowed);
         blocking.fold(Retry::Now, |longest, row| longest.max(row.retry))
