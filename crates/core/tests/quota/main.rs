@@ -23,6 +23,8 @@ mod invariant;
 mod key;
 mod oracle;
 mod plain;
+mod refund_floor;
+mod relocate;
 mod renamed;
 mod request;
 mod retired;
