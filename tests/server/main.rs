@@ -53,6 +53,7 @@ mod quota_bounds;
 mod quota_cluster;
 mod quota_keyspace;
 mod quota_policy;
+mod quota_renamed;
 mod quota_replication;
 mod quota_transactions;
 mod rdb;

@@ -125,8 +125,6 @@ faults! {
     IdElsewhere = c"ERR this id is open on some of these keys only, settle or cancel it there first";
     /// The key holds the largest number of open reservations.
     Reservations = c"ERR a key may hold 100000 open reservations";
-    /// The key would keep too many retired limits.
-    Retired = c"ERR a key may keep 16 other limits that still count, ask by fewer different ones or on another key";
     /// The duration of `WAIT` is not in range.
     Wait = c"ERR wait must be a duration from 1ms to 3650d, such as 30, 250ms, 5m, 1h or 1d";
     /// The lane of `PRIORITY` is unknown.

@@ -152,7 +152,7 @@ pub(super) fn fault_status(fault: Fault) -> Status {
         | Fault::HoldsWindow
         | Fault::HoldsBucket
         | Fault::HoldsQuota => Status::failed_precondition(text),
-        Fault::Reservations | Fault::Retired => Status::resource_exhausted(text),
+        Fault::Reservations => Status::resource_exhausted(text),
         _ => Status::invalid_argument(text),
     }
 }

@@ -77,9 +77,7 @@ impl From<Fault> for Problem {
                 "this id is open on some of these keys only, settle or cancel it there first",
             ),
             Fault::Policies => Self::new(StatusCode::CONFLICT, "too_many_policies", detail(fault)),
-            Fault::Reservations | Fault::Retired => {
-                Self::new(StatusCode::CONFLICT, "key_is_full", detail(fault))
-            }
+            Fault::Reservations => Self::new(StatusCode::CONFLICT, "key_is_full", detail(fault)),
             Fault::NeedsReserve => Self::request("a quota with an inflight limit needs reserve"),
             Fault::PeekSyntax => Self::new(
                 StatusCode::CONFLICT,

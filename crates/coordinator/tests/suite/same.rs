@@ -151,7 +151,6 @@ fn flatten(value: &Value, all: &mut Vec<String>) {
         Value::Error(text) if text.contains("expected RL.PEEK") => {
             all.push("error wrong_algorithm".to_owned())
         }
-        Value::Error(text) if text.contains("16 other limits") => all.push("error key_is_full".to_owned()),
         other => all.push(other.text()),
     }
 }

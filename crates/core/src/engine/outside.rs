@@ -112,7 +112,8 @@ fn named<'w, H: Host>(
             return Err(Fault::NoLimit);
         };
         let known = quota.outsides().map_or(Outside::NONE, |outsides| outsides.limit(limit)).at(at);
-        Ok((elsewhere(limit, quota.counted(&shape, index), &rule, left, at), known))
+        let state = quota.counted(&shape, index);
+        Ok((elsewhere(limit, state.as_deref(), &rule, left, at), known))
     });
     told.collect()
 }

@@ -31,6 +31,7 @@
 //! | [`decision`] | the answer to a request |
 //! | [`outside`], `told` | holds, and what is used elsewhere |
 //! | [`counter`], [`meter`] | one amount that ages: fixed windows and buckets |
+//! | `merge` | what two states have counted, as one |
 //! | `compact`, `interned` | how a counter fits |
 //! | [`codec`] | a state as bytes, for snapshots |
 //! | [`effect`] | what a decision changes |
@@ -48,6 +49,7 @@ pub mod decision;
 pub mod effect;
 mod form;
 mod interned;
+pub(crate) mod merge;
 pub mod meter;
 pub mod outside;
 pub mod rule;

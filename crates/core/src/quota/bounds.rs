@@ -3,7 +3,8 @@
 /// The largest number of open reservations of a key.
 pub const RESERVATIONS_MAX: usize = 100_000;
 
-/// The largest number of retired limits of a key: limits that no longer apply but still count something.
+/// The largest number of retired limits of a key: limits that no longer apply but still count something. Beyond it
+/// they are merged.
 pub const RETIRED_MAX: usize = 16;
 
 /// The largest number of units that a request names.

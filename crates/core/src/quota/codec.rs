@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bounds::{ID_MAX, RESERVATIONS_MAX, RETIRED_MAX};
 use super::limit::{LIMITS_MAX, Limit, LimitImage, Measure};
+use super::merged::{Merged, MergedImage};
 use super::outsides::Outsides;
 use super::refund_floor::{LEVELS_MAX, Level, RefundFloor};
 use super::reservation::{Id, Reservation, Share};
@@ -18,6 +19,7 @@ use super::slots::{Slot, Slots};
 use super::{More, Quota};
 use crate::bounded::Bounded;
 use crate::limit::codec::{self, future};
+use crate::limit::rule::Rule;
 use crate::limit::state::State;
 use crate::number::COUNT_MAX;
 use crate::time::At;
@@ -48,6 +50,9 @@ struct MoreImage<'a> {
     slots: Bounded<SlotImage, STATES_MAX>,
 }
 
+/// The merged limits. A quota without any has no bytes for them, as files had before there were some.
+type MergedImages<'a> = Bounded<MergedImage<'a>, RETIRED_MAX>;
+
 /// Slot number, `since`, and the levels: the number of reservations made, and the amount missing.
 type SlotImage = (u64, u64, Bounded<(u64, u128), LEVELS_MAX>);
 
@@ -63,14 +68,24 @@ struct ReservationImage<'a> {
 /// Encodes a quota.
 #[must_use]
 pub fn encode(quota: &Quota) -> Vec<u8> {
-    postcard::to_stdvec(&image_of(quota)).unwrap_or_default() // writing to memory cannot fail
+    let mut bytes = postcard::to_stdvec(&image_of(quota)).unwrap_or_default(); // writing to memory cannot fail
+    if let Some(merged) = merged_images(quota) {
+        bytes.extend(postcard::to_stdvec(&merged).unwrap_or_default());
+    }
+    bytes
+}
+
+fn merged_images(quota: &Quota) -> Option<MergedImages<'_>> {
+    let merged = quota.more.as_deref().map_or(&[][..], |more| &more.merged);
+    (!merged.is_empty()).then(|| Bounded(merged.iter().map(MergedImage::of).collect()))
 }
 
 fn image_of(quota: &Quota) -> Image<'_> {
     let nested = |state: &Option<State>| state.as_ref().map(codec::encode).unwrap_or_default();
     // What it is told from outside is written before the quota: see `Value`.
-    let more = quota.more.as_deref().filter(|more| !more.reservations.is_empty() || !more.retired.is_empty());
-    let more = more.map(|more| MoreImage {
+    let counts =
+        |more: &&More| !more.reservations.is_empty() || !more.retired.is_empty() || !more.merged.is_empty();
+    let more = quota.more.as_deref().filter(counts).map(|more| MoreImage {
         retired: Bounded(more.retired.iter().map(LimitImage::of).collect()),
         made: more.reservations.made(),
         held: Bounded(more.reservations.iter().map(|(id, held)| ReservationImage::of(id, held)).collect()),
@@ -120,39 +135,55 @@ impl<'a> ReservationImage<'a> {
 #[must_use]
 pub fn decode(bytes: &[u8]) -> Option<Quota> {
     let (image, rest) = postcard::take_from_bytes::<Image<'_>>(bytes).ok()?;
-    if !rest.is_empty() {
-        return None;
-    }
+    let merged = read_merged(rest)?;
+    let named = bytes.strip_suffix(rest)?;
     let shape = Shape::from_bytes(image.shape)?;
     let at = At::new(image.at)?;
     let more = match image.more {
-        Some(more) => Some(more.read(shape.limits().len(), at)?),
-        None => None,
+        Some(more) => Some(more.read(shape.limits().len(), at, merged)?),
+        None if merged.is_empty() => None,
+        None => return None,
     };
     let ends = future(image.ends)?;
     let mut quota = Quota { shape, states: Box::default(), at, ends, more: more.map(Box::new) };
     // No two limits may share one state.
     let twice =
         |(index, limit): (usize, &Limit)| quota.limits().take(index).any(|other| limit.continues(other));
-    if image.states.0.len() != quota.limits().count() || quota.limits().enumerate().any(twice) {
+    let rules = quota.limits().map(|limit| match limit.measure {
+        Measure::Rate(rule) => Some(rule),
+        Measure::InFlight(_) => None,
+    });
+    let rules: Vec<Option<Rule>> = rules.chain(quota.merged().map(|(_, merged)| Some(merged.rule))).collect();
+    if image.states.0.len() != rules.len() || quota.limits().enumerate().any(twice) {
         return None;
     }
-    let nested = |(bytes, limit): (&Nested, &Limit)| {
+    let nested = |(bytes, rule): (&Nested, &Option<Rule>)| {
         if bytes.is_empty() {
             return Some(None);
         }
-        let Measure::Rate(rule) = &limit.measure else { return None };
         let state = codec::decode(bytes)?;
-        let own = state.rule().algorithm() == rule.algorithm() && state.at() <= at;
+        let own = state.rule().algorithm() == rule.as_ref()?.algorithm() && state.at() <= at;
         own.then_some(Some(state))
     };
-    let states = image.states.0.iter().zip(quota.limits()).map(nested).collect::<Option<_>>()?;
+    let states = image.states.0.iter().zip(&rules).map(nested).collect::<Option<_>>()?;
     quota.states = states;
-    codec::is_written(&image_of(&quota), bytes).then_some(quota)
+    let written = codec::is_written(&image_of(&quota), named)
+        && merged_images(&quota).is_none_or(|merged| codec::is_written(&merged, rest));
+    written.then_some(quota)
+}
+
+/// Reads the merged limits, which are the rest of a quota.
+fn read_merged(bytes: &[u8]) -> Option<Vec<Merged>> {
+    if bytes.is_empty() {
+        return Some(Vec::new());
+    }
+    let (images, rest) = postcard::take_from_bytes::<MergedImages<'_>>(bytes).ok()?;
+    let merged: Vec<Merged> = images.0.iter().map(MergedImage::read).collect::<Option<_>>()?;
+    (rest.is_empty() && !merged.is_empty()).then_some(merged)
 }
 
 impl MoreImage<'_> {
-    fn read(self, limits: usize, at: At) -> Option<More> {
+    fn read(self, limits: usize, at: At, merged: Vec<Merged>) -> Option<More> {
         let retired = self.retired.0.iter().map(|limit| Limit::new(&limit.draft()?).ok());
         let retired: Vec<Limit> = retired.collect::<Option<_>>()?;
         let (made, latest) = (self.made, self.latest_slot);
@@ -167,15 +198,17 @@ impl MoreImage<'_> {
             let none = (made, latest) == (0, 0) && slots.is_empty();
             none.then(Reservations::default)?
         } else {
-            let sound = slots.len() == limits.saturating_add(retired.len());
+            let sound = slots.len() == limits.saturating_add(retired.len()).saturating_add(merged.len());
             let early = held.iter().all(|(_, held)| held.at <= at);
             let slots = Slots::from_list(slots, latest, made).filter(|_| sound && early)?;
             Reservations::from_lists(held, made, slots)?
         };
         let in_flight = |limit: &Limit| matches!(limit.measure, Measure::InFlight(_));
-        if (reservations.is_empty() && retired.is_empty()) || retired.iter().any(in_flight) {
+        let is_empty = reservations.is_empty() && retired.is_empty() && merged.is_empty();
+        let too_many = retired.len().saturating_add(merged.len()) > RETIRED_MAX;
+        if is_empty || too_many || retired.iter().any(in_flight) {
             return None;
         }
-        Some(More { reservations, retired, outsides: Outsides::default() })
+        Some(More { reservations, retired, merged, outsides: Outsides::default() })
     }
 }

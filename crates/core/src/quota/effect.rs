@@ -82,9 +82,11 @@ impl QuotaEffect<'_> {
         let before = quota.ends;
         match self {
             Self::Admit(admission) => quota.take(admission),
-            Self::Settle { id, at, used } => {
-                quota.settle(id, *at, |unit, taken| used.named(unit).unwrap_or(taken))
-            }
+            Self::Settle { id, at, used } => quota.settle(id, *at, |unit, taken| {
+                let named =
+                    unit.map_or_else(|| used.iter().map(|(_, cost)| cost).max(), |unit| used.named(unit));
+                named.unwrap_or(taken)
+            }),
             Self::Cancel { id, at } => quota.settle(id, *at, |_, _| 0),
             Self::Renew { id, at, expires } => quota.renew(id, *at, *expires),
         }
@@ -125,14 +127,8 @@ impl Quota {
                 }
             }
         }
-        for (index, rule, asked) in self.along() {
-            let cost = costs.get(asked).copied().unwrap_or(0);
-            let reservations = self.more.as_deref_mut().map(|more| &mut more.reservations);
-            if let Some(place) = self.states.get_mut(index).filter(|state| cost > 0 && state.is_some())
-                && let Expiry::At(at) = charge(place, &rule, index, cost, self.at, reservations)
-            {
-                ends = ends.max(at);
-            }
+        if self.more.is_some() {
+            ends = self.charge_along(costs, ends);
         }
         if let Some(reserved) = reserved {
             self.hold(reserved, costs);
@@ -142,11 +138,29 @@ impl Quota {
         self.end();
     }
 
+    /// Charges the limits that are charged together with those in force, and returns when the key ends if it would
+    /// end at `ends` without them.
+    #[cold]
+    fn charge_along(&mut self, costs: &[u64], mut ends: At) -> At {
+        let named = self.limits().count();
+        for (index, rule, cost) in self.along(costs) {
+            // A merged limit gives nothing back, so it needs no floor.
+            let more = self.more.as_deref_mut().filter(|_| index < named);
+            let reservations = more.map(|more| &mut more.reservations);
+            if let Some(place) = self.states.get_mut(index).filter(|state| cost > 0 && state.is_some())
+                && let Expiry::At(at) = charge(place, &rule, index, cost, self.at, reservations)
+            {
+                ends = ends.max(at);
+            }
+        }
+        ends
+    }
+
     /// Adds a reservation, with what it took of each limit in force.
     fn hold(&mut self, reserved: &Reserved<'_>, costs: &[u64]) {
         let limits = self.shape.limits();
-        let More { reservations, retired, .. } = &mut **self.more.get_or_insert_default();
-        reservations.track(limits.iter().chain(&*retired));
+        let More { reservations, retired, merged, .. } = &mut **self.more.get_or_insert_default();
+        reservations.track(limits.iter().chain(&*retired), merged.len());
         let taken = limits.iter().zip(costs).map(|(limit, cost)| match limit.measure {
             Measure::Rate(_) => *cost,
             Measure::InFlight(_) => 0,
@@ -163,18 +177,19 @@ impl Quota {
     }
 
     /// Removes a reservation, and corrects its charges. `used` gets a unit and the charge, and returns what
-    /// was really used.
-    fn settle(&mut self, id: &[u8], at: At, used: impl Fn(&[u8], u64) -> u64) {
+    /// was really used: without a unit, the most of any.
+    fn settle(&mut self, id: &[u8], at: At, used: impl Fn(Option<&[u8]>, u64) -> u64) {
         self.begin(at);
         let Some(more) = self.more.as_deref_mut() else { return };
         let Some(held) = more.reservations.remove(id) else { return self.end() };
+        more.settle_merged(&self.shape, &mut self.states, &held, &used, self.at);
         let limits = self.shape.limits().iter().chain(&more.retired);
         for ((index, limit), place) in limits.enumerate().zip(self.states.iter_mut()) {
             let Measure::Rate(rule) = &limit.measure else { continue };
             let Some((Share { taken, .. }, closed)) = more.reservations.slots().share(index, &held) else {
                 continue;
             };
-            let used = used(limit.unit.as_bytes(), taken);
+            let used = used(Some(limit.unit.as_bytes()), taken);
             if used == taken || (used < taken && closed) {
                 continue;
             }
@@ -242,7 +257,7 @@ impl Quota {
         let Some(more) = self.more.as_deref_mut() else { return };
         if more.reservations.is_empty() {
             more.reservations = Reservations::default();
-            if more.retired.is_empty() && more.outsides.is_none() {
+            if more.retired.is_empty() && more.merged.is_empty() && more.outsides.is_none() {
                 self.more = None;
             }
         }
@@ -250,7 +265,7 @@ impl Quota {
 }
 
 /// Charges `cost` to one limit and returns the new expiry of its state.
-fn charge(
+pub(super) fn charge(
     place: &mut Option<State>,
     rule: &Rule,
     index: usize,

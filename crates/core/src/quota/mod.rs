@@ -26,11 +26,12 @@
 //! The command grammar is not here: see [`crate::grammar::quota`] and [`crate::grammar::policy_file`].
 //!
 //! - [`limit`]: one limit, [`shape`]: the limits of a quota, [`policies`]: shapes kept under a name
-//! - [`decide`]: the decision, `view`: what each limit answers, [`effect`]: what an admission changes, [`codec`]: a quota as bytes
+//! - [`decide`]: the decision, `view`: what each limit answers, [`effect`]: what an admission changes, [`codec`]: a
+//!   quota as bytes
 //! - [`reservation`]: one reservation, [`reservations`]: all of a key
 //! - [`outsides`]: holds, and what is used elsewhere
-//! - `reshape`: changing the limits of a key, `slots`: the limits that a reservation took part in,
-//!   `refund_floor`: how much a bucket can still be given back
+//! - `reshape`: changing the limits of a key, `merged`, `merging`: retired limits counted together, `slots`: the limits that
+//!   a reservation took part in, `refund_floor`: how much a bucket can still be given back
 
 pub mod bounds;
 pub mod codec;
@@ -38,6 +39,8 @@ pub mod costs;
 pub mod decide;
 pub mod effect;
 pub mod limit;
+mod merged;
+mod merging;
 pub mod name;
 pub mod outsides;
 pub mod policies;
@@ -49,9 +52,11 @@ pub mod shape;
 mod slots;
 pub(crate) mod view;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use self::limit::{Limit, Measure};
+use self::merged::Merged;
 use self::outsides::Outsides;
 use self::reservations::Reservations;
 use self::shape::Shape;
@@ -64,7 +69,8 @@ use crate::time::At;
 pub struct Quota {
     /// The limits in force, which are those of the latest admission.
     shape: Arc<Shape>,
-    /// The state of each limit in force, then of each retired limit. `None` if nothing was charged.
+    /// The state of each limit in force, then of each retired and of each merged limit. `None` if nothing was
+    /// charged.
     states: Box<[Option<State>]>,
     /// The instant of the last change.
     at: At,
@@ -79,6 +85,8 @@ struct More {
     reservations: Reservations,
     /// Limits that are no longer in force but still count something.
     retired: Vec<Limit>,
+    /// Retired limits that are counted together.
+    merged: Vec<Merged>,
     /// What the limits are told from outside.
     outsides: Outsides,
 }
@@ -109,7 +117,7 @@ impl Quota {
         self.more.as_deref().map(|more| &more.reservations)
     }
 
-    /// Iterates over all known limits: those in force, then the retired ones.
+    /// Iterates over all limits that are known by name: those in force, then the retired ones.
     fn limits(&self) -> impl Iterator<Item = &Limit> + Clone {
         let retired = self.more.as_deref().map_or(&[][..], |more| &more.retired);
         self.shape.limits().iter().chain(retired)
@@ -117,16 +125,30 @@ impl Quota {
 
     /// Returns the state of the limit at `index` of `shape`.
     #[inline]
-    pub(crate) fn counted(&self, shape: &Shape, index: usize) -> Option<&State> {
-        let same = core::ptr::eq(&raw const *self.shape, shape);
-        let at = if same { index } else { self.place(shape, index)? };
-        self.states.get(at)?.as_ref()
+    pub(crate) fn counted(&self, shape: &Shape, index: usize) -> Option<Cow<'_, State>> {
+        if self.is_in_force(shape) {
+            return self.state(index).map(Cow::Borrowed);
+        }
+        self.counted_by(shape.limits().get(index)?)
     }
 
-    /// Finds the state of the limit at `index` of another shape.
+    /// Returns whether these are the limits in force.
+    #[inline]
+    fn is_in_force(&self, shape: &Shape) -> bool {
+        core::ptr::eq(&raw const *self.shape, shape)
+    }
+
+    /// Returns the state of the limit in force at `index`.
+    #[inline]
+    fn state(&self, index: usize) -> Option<&State> {
+        self.states.get(index)?.as_ref()
+    }
+
+    /// Returns the state of a limit that is not in force.
     #[cold]
-    fn place(&self, shape: &Shape, index: usize) -> Option<usize> {
-        self.source(shape.limits().get(index)?)
+    fn counted_by(&self, asked: &Limit) -> Option<Cow<'_, State>> {
+        let known = self.source(asked).and_then(|index| self.states.get(index)?.as_ref());
+        self.inherited(asked, known).map(Cow::Owned).or(known.map(Cow::Borrowed))
     }
 
     /// Returns what is used at `clock` of the limit at `index` of `shape`, for a reply.
@@ -140,7 +162,7 @@ impl Quota {
                 u64::try_from(open).unwrap_or(u64::MAX)
             }
             _ => {
-                let used = |state: &State| state.used_cost(self.now(clock)).min(COUNT_MAX);
+                let used = |state: Cow<'_, State>| state.used_cost(self.now(clock)).min(COUNT_MAX);
                 self.counted(shape, index).map_or(0, used)
             }
         }
@@ -171,8 +193,9 @@ impl Quota {
     /// Copies the quota without its reservations. The copy counts the same.
     pub(crate) fn without_reservations(&self) -> Self {
         let kept = |more: &More| {
-            let (retired, outsides) = (more.retired.clone(), more.outsides.clone());
-            Box::new(More { reservations: Reservations::default(), retired, outsides })
+            let (retired, merged) = (more.retired.clone(), more.merged.clone());
+            let (reservations, outsides) = (Reservations::default(), more.outsides.clone());
+            Box::new(More { reservations, retired, merged, outsides })
         };
         let more = self.more.as_deref().map(kept);
         let (shape, states) = (Arc::clone(&self.shape), self.states.clone());
@@ -192,6 +215,7 @@ impl Quota {
             let retired = size_of::<Limit>().saturating_mul(more.retired.capacity());
             size_of::<More>()
                 .saturating_add(retired)
+                .saturating_add(size_of::<Merged>().saturating_mul(more.merged.capacity()))
                 .saturating_add(more.reservations.heap_bytes())
                 .saturating_add(more.outsides.heap_bytes())
         });

@@ -147,8 +147,15 @@ impl Reservations {
     }
 
     /// Assigns slots to the limits of the key, unless they have them already.
-    pub(crate) fn track<'a>(&mut self, limits: impl Iterator<Item = &'a Limit> + Clone) {
-        self.slots.begin(limits);
+    ///
+    /// `merged` is the number of merged limits, which come after them.
+    pub(crate) fn track<'a>(&mut self, limits: impl Iterator<Item = &'a Limit> + Clone, merged: usize) {
+        self.slots.begin(limits, merged);
+    }
+
+    /// Merges the limits at `one` and at `other`, which is later, into one after all others.
+    pub(crate) fn merge(&mut self, one: usize, other: usize) {
+        self.slots.merge(one, other, self.made, self.by_id.values_mut());
     }
 
     pub(crate) const fn slots(&self) -> &Slots {

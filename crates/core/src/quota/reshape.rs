@@ -9,15 +9,13 @@
 //! one takes over what the old one has counted. The old one stays, and is charged too, until it is empty.
 //! A caller that returns to the old algorithm finds all that was admitted.
 
-use core::cmp::Reverse;
 use std::sync::Arc;
 
 use super::Quota;
-use super::bounds::RETIRED_MAX;
 use super::limit::{Limit, Measure, PerLimit};
+use super::merged::Merged;
 use super::shape::Shape;
 use super::slots::Origin;
-use crate::fault::{Fault, Result};
 use crate::limit::rule::Rule;
 use crate::limit::state::State;
 use crate::time::At;
@@ -60,27 +58,14 @@ impl Quota {
         staying.into_iter().map(|(index, _)| index).collect()
     }
 
-    /// Checks that the key can keep all that still counts if its limits become those of `shape`.
-    ///
-    /// # Errors
-    /// [`Fault::Retired`] if too many limits would be retired.
-    #[inline]
-    pub(super) fn has_room(&self, shape: &Shape, clock: At) -> Result<()> {
-        let same = core::ptr::eq(&raw const *self.shape, shape);
-        if same || self.staying(shape, self.now(clock)).len() <= RETIRED_MAX {
-            Ok(())
-        } else {
-            Err(Fault::Retired)
-        }
-    }
-
     /// Drops the retired limits that no longer count anything.
     pub(super) fn drop_retired(&mut self) {
-        if self.more.as_deref().is_none_or(|more| more.retired.is_empty()) {
+        if self.more.as_deref().is_none_or(|more| more.retired.is_empty() && more.merged.is_empty()) {
             return;
         }
         let (limits, now) = (self.shape.limits().len(), self.at);
-        let staying = self.staying(&self.shape, now);
+        let mut staying = self.staying(&self.shape, now);
+        staying.extend(self.staying_merged(now));
         for state in self.states.iter_mut().skip(limits).filter(|state| !counts(state, now)) {
             *state = None;
         }
@@ -92,20 +77,28 @@ impl Quota {
         self.states = kept.iter().map(|index| old.get_mut(*index).and_then(Option::take)).collect();
         if let Some(more) = self.more.as_deref_mut() {
             let mut index = limits..;
-            more.retired.retain(|_| index.next().is_some_and(|index| staying.contains(&index)));
+            let mut stays = || index.next().is_some_and(|index| staying.contains(&index));
+            more.retired.retain(|_| stays());
+            more.merged.retain(|_| stays());
             more.reservations.rearrange(&kept.into_iter().map(Origin::Same).collect::<Vec<_>>());
         }
     }
 
     /// Replaces the limits in force by those of `shape`.
     pub(super) fn reshape(&mut self, shape: &Arc<Shape>) {
-        let staying = self.longest(self.staying(shape, self.at));
-        let sources: PerLimit<Option<usize>> =
-            shape.limits().iter().map(|asked| self.source(asked)).collect();
+        let (staying, staying_merged) = (self.staying(shape, self.at), self.staying_merged(self.at));
+        let source = |asked: &Limit| {
+            let source = self.source(asked);
+            let known = source.and_then(|index| self.states.get(index)?.as_ref());
+            (source, self.inherited(asked, known))
+        };
+        let sources: PerLimit<(Option<usize>, Option<State>)> = shape.limits().iter().map(source).collect();
+        let merged = self.merged().filter(|(index, _)| staying_merged.contains(index));
+        let merged: Vec<Merged> = merged.map(|(_, merged)| merged.clone()).collect();
         let known: Vec<Limit> = self.limits().cloned().collect();
         let mut old = core::mem::take(&mut self.states);
         let (mut states, mut origins, mut retired) = (Vec::new(), Vec::new(), Vec::new());
-        for (asked, source) in shape.limits().iter().zip(sources) {
+        for (asked, (source, inherited)) in shape.limits().iter().zip(sources) {
             let before = source.and_then(|index| Some((index, known.get(index)?, old.get_mut(index)?)));
             let (state, origin) = before.map_or((None, Origin::New), |(index, before, held)| {
                 let same = asked.counts_as(before);
@@ -113,7 +106,7 @@ impl Quota {
                     if asked.continues(before) { held.take() } else { asked.takes_over(held.as_ref()) };
                 (state, if same { Origin::Same(index) } else { Origin::Closed(index) })
             });
-            states.push(state);
+            states.push(inherited.or(state));
             origins.push(origin);
         }
         for index in staying {
@@ -125,39 +118,38 @@ impl Quota {
             states.push(state.take().filter(|state| state.empty_at() > Some(self.at)));
             retired.push(Limit { unit, is_shadow: false, ..limit.clone() });
         }
+        for index in staying_merged {
+            let state = old.get_mut(index).and_then(Option::take);
+            origins.push(Origin::Same(index));
+            states.push(state.filter(|state| state.empty_at() > Some(self.at)));
+        }
         self.shape = Arc::clone(shape);
         self.states = states.into();
         if self.more.is_some() || !retired.is_empty() {
             let more = self.more.get_or_insert_default();
             more.reservations.rearrange(&origins);
-            more.retired = retired;
+            (more.retired, more.merged) = (retired, merged);
+            self.merge_retired();
         }
     }
 
-    /// Keeps the [`RETIRED_MAX`] limits that count for the longest.
+    /// Returns the retired and merged limits that are charged together with limits in force.
     ///
-    /// A request that would need more is refused here, but a stream of effects may come from another server.
-    fn longest(&self, mut staying: Vec<usize>) -> Vec<usize> {
-        if staying.len() > RETIRED_MAX {
-            let ends = |index: &usize| self.states.get(*index).and_then(|state| state.as_ref()?.empty_at());
-            staying.sort_by_key(|index| Reverse(ends(index)));
-            staying.truncate(RETIRED_MAX);
-            staying.sort_unstable();
-        }
-        staying
-    }
-
-    /// Returns the retired limits that are charged together with a limit in force.
-    ///
-    /// Each has the index of its state, its rule, and the index of the limit in force.
-    pub(super) fn along(&self) -> PerLimit<(usize, Rule, usize)> {
+    /// Each has the index of its state, its rule, and what it is charged if these are the `costs` of the limits in
+    /// force. A merged limit counts as much as each of its members, so it is charged with the largest cost of them.
+    pub(super) fn along(&self, costs: &[u64]) -> PerLimit<(usize, Rule, u64)> {
         let (limits, more) = (self.shape.limits(), self.more.as_deref());
         let retired = more.map_or(&[][..], |more| &more.retired).iter().zip(limits.len()..);
         let pair = |(limit, index): (&Limit, usize)| {
             let Measure::Rate(rule) = limit.measure else { return None };
-            Some((index, rule, limits.iter().position(|asked| asked.succeeds(limit))?))
+            let asked = limits.iter().position(|asked| asked.succeeds(limit))?;
+            Some((index, rule, costs.get(asked).copied().unwrap_or(0)))
         };
-        retired.filter_map(pair).collect()
+        let merged = self.merged().filter_map(|(index, merged)| {
+            let asked = limits.iter().zip(costs).filter(|(asked, _)| merged.counts_along(asked));
+            Some((index, merged.rule, asked.map(|(_, cost)| *cost).max()?))
+        });
+        retired.filter_map(pair).chain(merged).collect()
     }
 }
 

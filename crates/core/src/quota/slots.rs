@@ -62,8 +62,8 @@ impl Slots {
         self.list.iter_mut()
     }
 
-    /// Makes the rows of these limits, unless there are rows already.
-    pub(crate) fn begin<'a>(&mut self, limits: impl Iterator<Item = &'a Limit> + Clone) {
+    /// Makes the rows of these limits, and of `merged` more, unless there are rows already.
+    pub(crate) fn begin<'a>(&mut self, limits: impl Iterator<Item = &'a Limit> + Clone, merged: usize) {
         if !self.list.is_empty() {
             return;
         }
@@ -73,6 +73,38 @@ impl Slots {
             let number = known.unwrap_or_else(|| self.next());
             self.list.push(Slot { number, ..Slot::default() });
         }
+        for _ in 0..merged {
+            let number = self.next();
+            self.list.push(Slot { number, ..Slot::default() });
+        }
+    }
+
+    /// Replaces the rows at `one` and at `other`, which is later, by one row at the end.
+    ///
+    /// The shares of `all` reservations in them become shares in the new row. Limits of the same names lose these
+    /// shares: they find them by the merged limit that has their name.
+    pub(crate) fn merge<'a>(
+        &mut self,
+        one: usize,
+        other: usize,
+        made: u64,
+        all: impl Iterator<Item = &'a mut Reservation>,
+    ) {
+        if other >= self.list.len() || one >= other {
+            return; // nothing is reserved
+        }
+        let (other, one) = (self.list.remove(other), self.list.remove(one));
+        let mut merged = Slot { number: self.next(), since: made, ..Slot::default() };
+        let is_merged = |number: u64| number == one.number || number == other.number;
+        if one.took > 0 || other.took > 0 {
+            for held in all {
+                let shares = held.shares.iter_mut().filter(|share| is_merged(share.slot));
+                let moved = shares.map(|share| share.slot = merged.number).count();
+                merged.took = merged.took.saturating_add(usize::from(moved > 0));
+            }
+            self.list.iter_mut().filter(|slot| is_merged(slot.number)).for_each(|slot| slot.took = 0);
+        }
+        self.list.push(merged);
     }
 
     fn next(&mut self) -> u64 {

@@ -104,7 +104,12 @@ impl<'a> View<'a> {
             Measure::Rate(rule) => {
                 let state = self.held.and_then(|held| held.counted(self.shape, index));
                 let decide = |cost| self.rate(index, rule, cost);
-                outside.decide(&RateAlone { state, rule }, decide, cost, (self.now, self.now))
+                outside.decide(
+                    &RateAlone { state: state.as_deref(), rule },
+                    decide,
+                    cost,
+                    (self.now, self.now),
+                )
             }
             Measure::InFlight(most) => {
                 let alone = InFlightAlone { view: self, most: *most, ttl };
@@ -171,7 +176,25 @@ impl<'a> View<'a> {
     /// Decides a cost for a rate limit. All rate limits decide for the instant of the quota.
     #[inline(always)] // as `State::decide`
     fn rate(&self, index: usize, rule: &Rule, cost: u64) -> Decision {
-        match self.held.and_then(|held| held.counted(self.shape, index)) {
+        let Some(held) = self.held else { return State::decide_new(rule, cost, self.now) };
+        if held.is_in_force(self.shape) {
+            self.rate_of(held.state(index), rule, cost)
+        } else {
+            self.rate_of_other(held, index, rule, cost)
+        }
+    }
+
+    /// Does what [`Self::rate`] does for limits that are not in force.
+    #[cold]
+    #[inline(never)]
+    fn rate_of_other(&self, held: &Quota, index: usize, rule: &Rule, cost: u64) -> Decision {
+        self.rate_of(held.counted(self.shape, index).as_deref(), rule, cost)
+    }
+
+    /// Decides a cost for a rate limit that has counted `state`.
+    #[inline(always)] // as `State::decide`
+    fn rate_of(&self, state: Option<&State>, rule: &Rule, cost: u64) -> Decision {
+        match state {
             None => State::decide_new(rule, cost, self.now),
             Some(state) => match state.decide(rule, cost, self.now) {
                 Ok(decision) => decision,

@@ -6,8 +6,10 @@
 use std::sync::Arc;
 
 use rl_core::effect::Effect;
+use rl_core::effect::told::Told;
 use rl_core::number::COUNT_MAX;
 use rl_core::quota::effect::{Admission, QuotaEffect as Change, Reserved};
+use rl_core::quota::outsides::Names;
 use rl_core::quota::policies::Policies;
 use rl_core::quota::reservation::Share;
 use rl_core::quota::shape::Shape;
@@ -54,6 +56,29 @@ const RESERVED: &str = "102200020374706d06746f6b656e73013ce0d40300016206746f6b65
     83010001010374706d06746f6b656e7302643c00e0d4030202017280d0dfb4ab33e0a4e3b4ab330102011e46b0ea0102\
     00640001738ad0dfb4ab33eaa4e3b4ab33020201065ef02e03075dd8360303010100030102010002d73601000101e8e9\
     6d";
+
+const MERGED: &str = "10220002036c313906746f6b656e730209050098e904036d313903753139000980b8992993d0dfb4ab3\
+    39388f9ddab3312110209050098e90493d0dfb4ab3398e9040015000980b899290093d0dfb4ab3393d0dfb4ab330300150009\
+    80b899290092d0dfb4ab3392d0dfb4ab33030015000980b899290091d0dfb4ab3391d0dfb4ab33030015000980b899290090d\
+    0dfb4ab3390d0dfb4ab33030015000980b89929008fd0dfb4ab338fd0dfb4ab33030015000980b89929008ed0dfb4ab338ed0\
+    dfb4ab33030015000980b89929008dd0dfb4ab338dd0dfb4ab33030015000980b89929008cd0dfb4ab338cd0dfb4ab3303001\
+    5000980b89929008bd0dfb4ab338bd0dfb4ab33030015000980b89929008ad0dfb4ab338ad0dfb4ab33030015000980b89929\
+    0089d0dfb4ab3389d0dfb4ab33030015000980b899290088d0dfb4ab3388d0dfb4ab33030015000980b899290087d0dfb4ab3\
+    387d0dfb4ab33030015000980b899290086d0dfb4ab3386d0dfb4ab3303001102090500f8c9048fd0dfb4ab33f8c904001500\
+    05b0e1040092d0dfb4ab3381d0dfb4ab3301012215000980b899290085d0dfb4ab3385d0dfb4ab330300010d036d313803753\
+    138000980b89929036d313703753137000980b89929036d313603753136000980b89929036d313503753135000980b8992903\
+    6d313403753134000980b89929036d313303753133000980b89929036d313203753132000980b89929036d313103753131000\
+    980b89929036d313003753130000980b89929026d39027539000980b89929026d38027538000980b89929026d370275370009\
+    80b89929026d36027536000980b899290101017281d0dfb4ab3381adbbb6ab3301023d0262d00f3e0163e8073e123b0101010\
+    03c01003801003401003001002c01002801002401002001001c01001801001401001201001001000e01003101003d01003e01\
+    000310808080808080c080020080808040808080808080a040808080808080808840009080808080808080200080808080800\
+    2808080808001808080808080808001808080c08080808002808080808080080008000106746f6b656e7302090500f8c90400\
+    1080808082802090808488800280a08080808088804080858080808180818001808080889090a090209080828080808080800\
+    18080848080808080108080c080a080840180808080808030848080808081800284808080218080903080a0a021c088808080\
+    808140a0c08480a08010a0808490200106746f6b656e730005b0e104001080c080808002808080808001808081a0808080808\
+    00180808080818840808080808080801080808080808080800280808080828020808080808080408080808080808002808080\
+    80808004808080808080028084800680c08080808080048080808080408080808080200000000980b8992901000980b89929";
+const HELD: &str = "120001026c30908fe5b4ab330000";
 
 const THREE: &str = "LIMIT rpm 500 60 LIMIT tpd 2000000 1d UNIT tokens WINDOW OFFSET -8h \
                      LIMIT burst 500 60 UNIT tokens BUCKET 50";
@@ -194,6 +219,32 @@ fn quotas_are_these_bytes() {
         assert_eq!(hex(&value.as_ref().unwrap().encode()), golden, "{what}");
         assert!(read == value, "{what}");
     }
+}
+
+/// A key whose limits were renamed so often that some are merged: sliding windows of one
+/// unit, of different units, and buckets. One merged limit took part in an open reservation.
+#[test]
+fn merged_limits_are_these_bytes() {
+    let mut value = None;
+    for number in 0..20 {
+        let how = if number % 4 == 3 { "BUCKET 9" } else { "SLIDE" };
+        let rule = format!("5 {} UNIT tokens {how}", 60 + number);
+        let shape = limits(&format!("LIMIT l{number} {rule} LIMIT m{number} 9 1d UNIT u{number}"));
+        let change = match number {
+            1 => reserve(&shape, 1, &[2, 1], b"r", 3_600_000),
+            _ => admit(&shape, number, &[1, 3]),
+        };
+        apply(&mut value, &change);
+    }
+    assert_eq!(hex(&value.as_ref().unwrap().encode()), MERGED);
+    let read = Value::decode(&unhex(MERGED));
+    assert!(read == value);
+    // The bytes are the same after what they say has been told to a key.
+    let told = Told::Hold { at: day(19), until: day(90_000), limits: Names::from_slice(&[b"l0"]) };
+    let mut value = read.unwrap();
+    Effect::Told(told).apply(&mut value).unwrap();
+    assert_eq!(hex(&value.encode()), format!("{HELD}{}", &MERGED[2..]));
+    assert!(Value::decode(&value.encode()) == Some(value));
 }
 
 /// The bytes above include what a reservation took and was answered. This test checks their meaning.

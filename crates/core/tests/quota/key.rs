@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use rl_core::effect::Effect;
+use rl_core::effect::told::Told;
 use rl_core::fault::Fault;
 use rl_core::limit::decision::{Expiry, Retry};
 use rl_core::quota::Quota;
@@ -155,6 +156,23 @@ impl Key {
             self.change(&change(at(self.now(clock))));
         }
         open
+    }
+
+    /// Tells the key something from outside, and its replica. Checks that both hold the same, also after a restart.
+    pub(crate) fn tell(&mut self, told: &Told<'_>) {
+        let sent = Effect::Told(told.clone()).encode(<[u8]>::to_vec);
+        let expiries = [&mut self.value, &mut self.replica].map(|value| {
+            let value = value.as_mut().expect("a key");
+            Effect::decode(&sent, Some(value)).unwrap().apply(value).unwrap()
+        });
+        assert_eq!(expiries[0], expiries[1]);
+        if let Expiry::At(at) = expiries[0] {
+            self.expires = at.ms();
+        }
+        let bytes = self.bytes().unwrap();
+        assert_eq!(self.replica.as_ref().unwrap().encode(), bytes, "a replica holds the same");
+        assert!(Value::decode(&bytes) == self.value, "what is written can be read");
+        self.expires_late_enough();
     }
 
     /// Applies an effect here, on a replica that gets it as bytes, and on a server that was just restarted.

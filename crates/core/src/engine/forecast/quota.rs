@@ -100,9 +100,10 @@ impl<'a> QuotaCourse<'a> {
         let (Some(cost), now) = (cost, self.copy.now(from)) else { return Some(from) };
         let until = until.map(|until| until.max(now)); // if the clock has stepped back, all is decided for `now`
         let state = self.copy.counted(&claim.shape, index);
+        let alone = RateAlone { state: state.as_deref(), rule };
         let then = match self.outside(claim, index) {
-            None => RateAlone { state, rule }.admits(cost, now, until),
-            Some(outside) => outside.admits(&RateAlone { state, rule }, cost, now, until),
+            None => alone.admits(cost, now, until),
+            Some(outside) => outside.admits(&alone, cost, now, until),
         };
         then.map(|then| if then <= now { from } else { then })
     }

@@ -172,7 +172,7 @@ impl AlgorithmState for Slide {
 
 impl Slide {
     /// Returns how long an admission is kept.
-    fn retained(&self) -> Span {
+    pub(super) fn retained(&self) -> Span {
         self.longer.as_ref().map_or(self.rule.window, |longer| longer.window.max(self.rule.window))
     }
 
@@ -192,7 +192,7 @@ impl Slide {
 
     /// Keeps the log from growing without end.
     #[inline]
-    fn bound(&mut self) {
+    pub(super) fn bound(&mut self) {
         if self.log.entries() > ENTRIES_MAX {
             self.coarsen();
         }
