@@ -190,9 +190,14 @@ impl<M: Meter> Counter<M> {
         Expiry::moved(expired, self.empty_at())
     }
 
-    /// Returns the rule that is counted beside `rule` from `at` on.
+    /// Returns the rule that is counted beside `rule` after a change at `at`.
     fn beside(&self, rule: &M, at: At) -> Option<Before<M>> {
         let before = self.before.filter(|before| before.until > at);
+        self.beside_of(before, rule).filter(|beside| beside.until > at)
+    }
+
+    /// Does the same, if this is the rule that was in force before.
+    fn beside_of(&self, before: Option<Before<M>>, rule: &M) -> Option<Before<M>> {
         if rule.ages_alike(&self.rule) {
             return before;
         }
@@ -207,7 +212,7 @@ impl<M: Meter> Counter<M> {
                 let usage = Usage { amount: kept.usage.amount.max(taken_over), ..kept.usage };
                 Some(Before { usage, ..kept })
             }
-            _ => Some(current).filter(|current| current.until > at),
+            _ => Some(current),
         }
     }
 
@@ -223,7 +228,8 @@ impl<M: Meter> Counter<M> {
     /// Returns what the window of the rule that is counted beside `rule` has admitted, if it overlaps at `at`.
     #[cold]
     fn overlap(&self, rule: &M, at: At) -> Option<Overlap> {
-        let Before { rule: other, usage, until } = self.beside(rule, at)?;
+        // A rule that is over its time counts until a change drops it, as in `used_before`.
+        let Before { rule: other, usage, until } = self.beside_of(self.before, rule)?;
         let last_use = until.cutoff(other.memory()).unwrap_or(At::MIN);
         let until = other.overlaps(rule, last_use).filter(|until| *until > at)?;
         Some(Overlap { amount: converted(&other, usage, rule).amount, until })

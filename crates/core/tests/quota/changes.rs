@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use rl_core::limit::rule::Rule;
+use rl_core::limit::window::{Length, WindowRule};
 use rl_core::quota::decide::{self, Demand};
 use rl_core::quota::shape::{Draft, Measure, Shape};
 
@@ -220,4 +221,29 @@ fn a_settlement_gives_nothing_back_under_the_numbers_before() {
     key.take(&after, 20, None, 900);
     assert!(key.cancel(b"r", 900));
     assert_eq!((key.left(&before, 900), key.left(&after, 900)), (vec![80], vec![79]));
+}
+
+/// Three offsets of a month in turn. What the first one had counted was forgotten while the third one was denied, so that it was
+/// admitted before the time that it had been told.
+#[test]
+fn a_third_offset_is_told_when_it_is_admitted() {
+    let rule = |limit: u64, offset: i64| Rule::Window(WindowRule { limit, length: Length::Month, offset });
+    let rules = [rule(3, -506_726_705), rule(3, 2_922_119_395), rule(17, 0)];
+    let shapes: Vec<Arc<Shape>> = rules.into_iter().map(|rule| shape_of(&[Some(rule)]).unwrap()).collect();
+    let step = |pick, time, cost, raw| Step { pick, time, cost, raw };
+    let history = [
+        step(0, 41, 0, 3_868_582_412_903_782_236),
+        step(0, 41, 0, 4_242_275_695_075_929_076),
+        step(0, 41, 0, 8_320_132_692_756_238_889),
+        step(0, 41, 0, 6_008_972_347_259_081_923),
+        step(0, 100, 20, 5_959_388_206_918_008_832),
+        step(1, 89, 4, 11_499_947_518_507_934_779),
+        step(54, 22, 6, 0),
+        step(0, 9, 0, 11_968_536_596_802_912_898),
+        step(2, 22, 131, 0),
+        step(0, 41, 0, 1_555_344_131_040_256_668),
+        step(29, 57, 10, 1_835_542_087_087_412_521),
+        step(151, 85, 3, 2_159_206_966_598_277_764),
+    ];
+    Played::ask(&shapes, &history, 15, false, |_| {});
 }
