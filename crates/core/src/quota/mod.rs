@@ -41,6 +41,8 @@ pub mod limit;
 pub mod name;
 pub mod outsides;
 pub mod policies;
+mod policies_codec;
+pub mod policy_entry;
 mod refund_floor;
 pub mod reservation;
 pub mod reservations;
