@@ -14,6 +14,8 @@ pub(super) fn paths() -> Map<String, Value> {
         ("/v1/keys/{key}", json!({ "delete": delete() })),
         ("/v1/policies", json!({ "get": policies() })),
         ("/v1/policies/{name}", policy()),
+        ("/v1/policies/{name}/overrides", json!({ "parameters": [policy_name()], "get": overrides() })),
+        ("/v1/policies/{name}/overrides/{key}", one_override()),
         ("/v1/watch", json!({ "get": watch() })),
         ("/metrics", json!({ "get": metrics() })),
         ("/healthz", json!({ "get": health() })),
@@ -169,10 +171,7 @@ fn policy() -> Value {
     let set = with(shown(), &["400", "401", "403", "408", "409", "413", "415", "502", "503"]);
     let deleted = answer("Whether there was such a policy.", &["Done"]);
     json!({
-        "parameters": [{
-            "name": "name", "in": "path", "required": true,
-            "schema": { "type": "string", "pattern": "^[A-Za-z0-9_.:-]{1,64}$", "minLength": 1, "maxLength": 64 }
-        }],
+        "parameters": [policy_name()],
         "get": { "operationId": "policy", "summary": "The limits of a policy", "responses": missing },
         "put": {
             "operationId": "set_policy",
@@ -186,6 +185,44 @@ fn policy() -> Value {
             "responses": with(deleted, &["400", "401", "403", "409", "502", "503"])
         }
     })
+}
+
+fn policy_name() -> Value {
+    json!({
+        "name": "name", "in": "path", "required": true,
+        "schema": { "type": "string", "pattern": "^[A-Za-z0-9_.:-]{1,64}$", "minLength": 1, "maxLength": 64 }
+    })
+}
+
+fn overrides() -> Value {
+    let mut responses = errors(&["400", "401", "403", "502", "503"]);
+    responses.insert("200".to_owned(), answer("The keys.", &["Overrides"]));
+    responses.insert("404".to_owned(), problem("There is no such policy."));
+    json!({
+        "operationId": "overrides",
+        "summary": "The keys that have limits of their own under a policy; for tokens without prefixes",
+        "responses": responses
+    })
+}
+
+fn one_override() -> Value {
+    let mut item = policy();
+    let key = json!({
+        "name": "key", "in": "path", "required": true,
+        "schema": { "type": "string", "minLength": 1, "maxLength": 1024 }
+    });
+    item["parameters"] = json!([policy_name(), key]);
+    for (method, id, summary) in [
+        ("get", "override", "The limits that a key has of its own under a policy"),
+        ("put", "set_override", "Gives a key limits of its own under a policy; for tokens that may"),
+        ("delete", "delete_override", "Takes a key's own limits under a policy away; for tokens that may"),
+    ] {
+        item[method]["operationId"] = json!(id);
+        item[method]["summary"] = json!(summary);
+    }
+    item["get"]["responses"]["404"] = problem("The key has no limits of its own under this policy.");
+    item["delete"]["responses"]["200"] = answer("Whether the key had limits of its own.", &["Done"]);
+    item
 }
 
 fn watch() -> Value {
