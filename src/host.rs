@@ -112,7 +112,7 @@ impl<'a> Host for Server<'a> {
     }
 
     fn policy(&self, policy: &[u8], name: Arg<'a>) -> Option<Arc<Shape>> {
-        policies::in_force(self.context.main_thread(), policy, name.bytes())
+        policies::in_force(self.context.main_thread(), policy, name)
     }
 
     fn make_id(&mut self) -> Result<MadeId> {

@@ -9,6 +9,7 @@ use rl_core::quota::policies::Policies;
 use rl_core::quota::policy_entry::PolicyEntry;
 use rl_core::quota::shape::Shape;
 
+use crate::sys::args::Arg;
 use crate::sys::main_thread::{MainThread, MainThreadCell};
 
 static POLICIES: MainThreadCell<Policies> = MainThreadCell::new(Policies::new());
@@ -44,8 +45,13 @@ fn with_mut<T: Default>(main_thread: MainThread<'_>, change: impl FnOnce(&mut Po
 }
 
 /// The limits that a policy sets for a key.
-pub(crate) fn in_force(main_thread: MainThread<'_>, name: &[u8], key: &[u8]) -> Option<Arc<Shape>> {
-    with(main_thread, |policies| policies.in_force(name, key).cloned())
+pub(crate) fn in_force(main_thread: MainThread<'_>, name: &[u8], key: Arg<'_>) -> Option<Arc<Shape>> {
+    with(main_thread, |policies| {
+        if policies.overrides_len() == 0 {
+            return policies.get(name).cloned(); // nearly always
+        }
+        policies.in_force(name, key.bytes()).cloned()
+    })
 }
 
 /// The policies, for a cache that looks them up.

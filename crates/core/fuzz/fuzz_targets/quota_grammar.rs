@@ -22,6 +22,7 @@ use rl_core::quota::costs::Costs;
 use rl_core::quota::decide::{self, Demand};
 use rl_core::quota::effect::{Admission, QuotaEffect as Change};
 use rl_core::quota::name::Name;
+use rl_core::quota::policies::Policies;
 use rl_core::quota::shape::{Measure, Shape};
 use rl_core::time::{At, Span};
 
@@ -39,9 +40,11 @@ fuzz_target!(|input: &[u8]| {
     let named = request::policy(first).ok();
     let policy =
         |name: &[u8]| named.clone().filter(|shape| shape.policy().is_some_and(|own| own.as_bytes() == name));
+    let mut policies = Policies::new();
+    named.iter().for_each(|shape| policies.set(Arc::clone(shape)).unwrap());
     let mut cache = QuotaCache::new();
     for words in lines.iter().chain(&lines).map(Vec::as_slice) {
-        let (read, expected) = (cache.read(words, 0, policy), Ask::read(words));
+        let (read, expected) = (cache.read(words, 0, &policies), Ask::read(words));
         assert_eq!(resolved(read, policy), resolved(expected, policy));
     }
 });
