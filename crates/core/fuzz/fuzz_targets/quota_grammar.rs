@@ -54,7 +54,7 @@ fn resolved<'w>(
     ask: Result<Ask<'w>>,
     policy: impl Fn(&[u8]) -> Option<Arc<Shape>>,
 ) -> Result<(Arc<Shape>, Wanted<'w>)> {
-    let Ask { limits, reserve, wait } = ask?;
+    let Ask { limits, reserve, wait, is_short } = ask?;
     let (shape, costs) = match limits {
         ask::Limits::Known { shape, costs } => (shape, costs),
         ask::Limits::Policy { name, costs } => {
@@ -63,7 +63,7 @@ fn resolved<'w>(
             (shape, costs)
         }
     };
-    Ok((shape, Wanted { costs, reserve, wait }))
+    Ok((shape, Wanted { costs, reserve, wait, is_short }))
 }
 
 /// Returns the shape that the words of `RL.QUOTA` spell out, and the rest of the request.

@@ -128,7 +128,9 @@ proptest! {
         steps in prop::collection::vec(step(), 1..12), at in any::<prop::sample::Index>(), byte in any::<u8>(),
     ) {
         let mut policies = Policies::new();
-        steps.iter().filter_map(entry).for_each(|entry| drop(policies.set_entry(&entry)));
+        steps.iter().filter_map(entry).for_each(|entry| {
+            let _ = policies.set_entry(&entry);
+        });
         let mut bytes = policies.encode();
         let at = at.index(bytes.len());
         bytes[at] = byte;
