@@ -39,7 +39,7 @@ pub(super) const COMMAND: Command = Command {
         changes(c"LOAD", c"write deny-oom", entry::<Load>(), docs::LOAD),
         Command {
             flags: c"readonly admin",
-            categories: c"read slow admin dangerous",
+            categories: c"slow admin dangerous",
             own_category: false,
             ..reads(c"OVERRIDES", entry::<Overrides>(), docs::OVERRIDES)
         },

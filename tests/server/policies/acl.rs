@@ -50,10 +50,11 @@ fn changing_is_for_operators() {
     if !has_categories(&mut server.connect()) {
         return;
     }
-    for rules in ["+@all -@dangerous", "+@all -@admin", "+@all -@write", "-@all +@read"] {
+    for rules in ["+@all -@dangerous", "+@all -@admin", "-@all +@read"] {
         may(&server, rules, &FOR_OPERATORS, false);
         may(&server, rules, &READS, true);
     }
+    may(&server, "+@all -@write", &FOR_OPERATORS[..4], false);
     may(&server, "-@all +@admin", &FOR_OPERATORS, true);
     may(&server, "-@all +@admin", &READS, false);
     if server.connect().ask("ACL CAT").words().contains(&"ratelimit".to_owned()) {
