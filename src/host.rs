@@ -111,8 +111,8 @@ impl<'a> Host for Server<'a> {
         Ok(())
     }
 
-    fn policy(&self, name: &[u8]) -> Option<Arc<Shape>> {
-        policies::get(self.context.main_thread(), name)
+    fn policy(&self, policy: &[u8], name: Arg<'a>) -> Option<Arc<Shape>> {
+        policies::in_force(self.context.main_thread(), policy, name)
     }
 
     fn make_id(&mut self) -> Result<MadeId> {

@@ -46,6 +46,8 @@ fn counters(section: Section<'_>) {
 fn list_policies(section: Section<'_>, main_thread: MainThread<'_>) {
     policies::with(main_thread, |policies| {
         section.number(c"policies", number(policies.len()));
+        section.number(c"overrides", number(policies.overrides_len()));
+        section.number(c"overrides_bytes", number(policies.overrides_bytes()));
         for (index, (name, shape)) in policies.iter().enumerate() {
             let Ok(field) = CString::new(format!("policy_{index}")) else { continue };
             let Ok(name) = CString::new(name.as_bytes()) else { continue };

@@ -25,6 +25,15 @@ pub(crate) const SET: Docs = docs(
     &[NAME, LIMITS],
 );
 
+const KEY: Arg = required(c"key", Kind::String);
+
+pub(crate) const OVERRIDE: Docs = docs(
+    c"Gives one key limits of its own under a name, or takes them away.",
+    c"O(N^2) for N limits, at most 16; O(log(M)+log(K)) for M policies and K overrides of the policy",
+    -5,
+    &[NAME, KEY, required(c"limits", Kind::OneOf(&[token(c"none", c"NONE"), LIMITS]))],
+);
+
 /// `AS COMMAND`
 const FORM: Arg = optional(c"form", Kind::OneOf(&[token(c"command", c"COMMAND")]), Some(c"AS"));
 
@@ -35,15 +44,27 @@ pub(crate) const GET: Docs = docs(
     &[NAME, FORM],
 );
 
-pub(crate) const DEL: Docs = docs(c"Forgets a name and its limits.", c"O(log(M)) for M policies", 3, &[NAME]);
+pub(crate) const DEL: Docs = docs(
+    c"Forgets a name, its limits and its overrides.",
+    c"O(log(M)+K) for M policies and K overrides of the policy",
+    3,
+    &[NAME],
+);
 
 pub(crate) const LOAD: Docs = docs(
-    c"Reads the operator's file of policies again, and sets all of its policies or none.",
-    c"O(N*log(M)) for N policies in the file and M policies",
+    c"Reads the operator's file of policies again, and sets all of its policies and overrides or none.",
+    c"O(N*log(M)) for N policies and overrides in the file and M on the server",
     2,
     &[],
 );
 
 pub(crate) const LIST: Docs = docs(c"Returns the names of all policies.", c"O(M) for M policies", 2, &[]);
+
+pub(crate) const OVERRIDES: Docs = docs(
+    c"Returns the keys that have limits of their own under a name, or those limits.",
+    c"O(K) for K overrides of the policy; with KEY O(N) for N limits, and O(log(M)+log(K)) for M policies",
+    -3,
+    &[NAME, optional(c"of-key", Kind::Block(&[KEY, FORM]), Some(c"KEY"))],
+);
 
 pub(crate) const HELP: Docs = docs(c"Returns helpful text about the subcommands.", CONSTANT, 2, &[]);

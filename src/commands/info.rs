@@ -9,6 +9,7 @@ use rl_core::number::COUNT_MAX;
 use rl_core::queue::Lane;
 use rl_core::quota::Quota;
 use rl_core::quota::decide::{self, Demand};
+use rl_core::quota::name::Name;
 use rl_core::quota::outsides::Outsides;
 use rl_core::quota::shape::Shape;
 use rl_core::time::At;
@@ -18,6 +19,7 @@ use super::answer::{come, key};
 use super::parameters;
 use crate::host::Server;
 use crate::metrics::INFO;
+use crate::policies;
 use crate::sys::args::{Arg, Args};
 use crate::sys::command::Handler;
 use crate::sys::context::Context;
@@ -44,14 +46,14 @@ impl Handler for Info {
     }
 }
 
-fn info(host: &Server<'_>, name: Arg<'_>, value: &Value, reply: Reply<'_>) {
+fn info<'h>(host: &Server<'h>, name: Arg<'h>, value: &Value, reply: Reply<'_>) {
     let clock = host.clock();
     let (mut map, open) = match value {
         Value::Limit(state) => (limit(reply, state, clock), 0),
         Value::Held(held) => (only_held(reply, held, clock), 0),
         Value::Quota(held) => {
             let open = held.reservations().map_or(0, |reservations| reservations.open(held.now(clock)));
-            (quota(reply, host, held), open)
+            (quota(reply, host, name, held), open)
         }
     };
     let (counts, expects) = waiting::line(host.context(), name);
@@ -122,15 +124,19 @@ fn outside(map: &mut Map<'_>, told: &Outside, clock: At) {
 }
 
 /// The first fields for many: what is a value above is a map by limit here.
-fn quota<'r>(reply: Reply<'r>, host: &Server<'_>, held: &Quota) -> Map<'r> {
-    let (shape, clock) = (in_force(host, held), host.clock());
+fn quota<'r, 'h>(reply: Reply<'r>, host: &Server<'h>, name: Arg<'h>, held: &Quota) -> Map<'r> {
+    let (shape, clock) = (in_force(host, name, held), host.clock());
     let limits = shape.limits().len();
-    let mut map = reply.map(14);
+    let is_own = shape.policy().is_some_and(|policy| has_override(host, policy, name));
+    let mut map = reply.map(if is_own { 15 } else { 14 });
     map.text(b"algorithm", b"quota");
     map.field(b"policy", |place| match shape.policy() {
         Some(name) => place.text(name.as_bytes()),
         None => place.null(),
     });
+    if is_own {
+        map.count(b"override", 1);
+    }
     map.field(b"parameters", |place| {
         let mut by_limit = place.map(limits);
         for limit in shape.limits() {
@@ -162,6 +168,13 @@ fn quota<'r>(reply: Reply<'r>, host: &Server<'_>, held: &Quota) -> Map<'r> {
     });
     outsides(&mut map, &shape, held, clock);
     map
+}
+
+/// Whether a key has limits of its own under a policy.
+fn has_override(host: &Server<'_>, policy: &Name, key: Arg<'_>) -> bool {
+    policies::with(host.context().main_thread(), |policies| {
+        policies.get_override(policy.as_bytes(), key.bytes()).is_some()
+    })
 }
 
 /// The fields of what the limits of a quota are told from outside, each a map by limit.

@@ -1,10 +1,14 @@
-//! `RL.POLICY SET name LIMIT… | GET name [AS COMMAND] | DEL name | LIST | LOAD | HELP`: limits that the server keeps under a
-//! name.
+//! `RL.POLICY SET name LIMIT… | OVERRIDE name key LIMIT… | NONE | OVERRIDES name [KEY key [AS COMMAND]] | GET name [AS COMMAND] |
+//! DEL name | LIST | LOAD | HELP`: limits that the server keeps under a name.
 
 use std::ffi::CStr;
+use std::sync::Arc;
 
 use rl_core::fault::Result;
-use rl_core::grammar::quota::{self as request, Shown};
+use rl_core::grammar::policy::{self as request, Shown};
+use rl_core::grammar::quota;
+use rl_core::quota::policies::Policies;
+use rl_core::quota::shape::Shape;
 
 use super::answer::answer;
 use super::file_check::check;
@@ -30,8 +34,15 @@ pub(super) const COMMAND: Command = Command {
     tips: None,
     subcommands: &[
         changes(c"SET", c"write deny-oom", entry::<Set>(), docs::SET),
+        changes(c"OVERRIDE", c"write deny-oom", entry::<Override>(), docs::OVERRIDE),
         changes(c"DEL", c"write", entry::<Del>(), docs::DEL),
         changes(c"LOAD", c"write deny-oom", entry::<Load>(), docs::LOAD),
+        Command {
+            flags: c"readonly admin",
+            categories: c"slow admin dangerous",
+            own_category: false,
+            ..reads(c"OVERRIDES", entry::<Overrides>(), docs::OVERRIDES)
+        },
         reads(c"GET", entry::<Get>(), docs::GET),
         Command {
             flags: c"readonly",
@@ -61,6 +72,8 @@ const fn changes(name: &'static CStr, flags: &'static CStr, run: Entry, docs: Do
 }
 
 struct Set;
+struct Override;
+struct Overrides;
 struct Del;
 struct Get;
 struct List;
@@ -73,6 +86,16 @@ impl Handler for Set {
     fn run(context: &mut Context<'_>, args: Args<'_>, reply: Reply<'_>) {
         POLICY.calls.count();
         let done = set(context, args);
+        answer(reply, &POLICY.errors, check(context, name(args), done), |reply, ()| reply.ok());
+    }
+}
+
+impl Handler for Override {
+    const WORDS: (usize, usize) = (5, usize::MAX);
+
+    fn run(context: &mut Context<'_>, args: Args<'_>, reply: Reply<'_>) {
+        POLICY.calls.count();
+        let done = set_override(context, args);
         answer(reply, &POLICY.errors, check(context, name(args), done), |reply, ()| reply.ok());
     }
 }
@@ -111,23 +134,54 @@ impl Handler for Get {
 
     fn run(context: &mut Context<'_>, args: Args<'_>, reply: Reply<'_>) {
         POLICY.calls.count();
-        let policy = |shown| (shown, policies::get(context.main_thread(), name(args)));
-        answer(reply, &POLICY.errors, request::shown(&args).map(policy), |reply, answer| match answer {
-            (_, None) => reply.null(),
-            (Shown::Parameters, Some(shape)) => {
-                let mut list = reply.array(shape.limits().len());
-                for limit in shape.limits() {
-                    list.element(|place| parameters::named_limit(place, limit));
+        let policy = || policies::with(context.main_thread(), |policies| policies.get(name(args)).cloned());
+        let shown = request::shown(&args).map(|shown| (shown, policy()));
+        answer(reply, &POLICY.errors, shown, |reply, (shown, shape)| show(reply, None, shape, shown));
+    }
+}
+
+impl Handler for Overrides {
+    const WORDS: (usize, usize) = (3, 7);
+    const CHANGES_KEYS: bool = false;
+
+    fn run(context: &mut Context<'_>, args: Args<'_>, reply: Reply<'_>) {
+        POLICY.calls.count();
+        let main_thread = context.main_thread();
+        answer(reply, &POLICY.errors, request::overrides(&args), |reply, of| match of {
+            None => policies::with(main_thread, |policies| match policies.overrides(name(args)) {
+                Some(overrides) => {
+                    let mut list = reply.array(overrides.len());
+                    for (key, _) in overrides {
+                        list.text(key);
+                    }
                 }
-            }
-            (Shown::Command, Some(shape)) => {
-                let words = policies::command(&shape);
-                let mut list = reply.array(words.len());
-                for word in &words {
-                    list.text(word);
-                }
+                None => reply.null(),
+            }),
+            Some((key, shown)) => {
+                let own = |policies: &Policies| policies.get_override(name(args), key).cloned();
+                show(reply, Some(key), policies::with(main_thread, own), shown);
             }
         });
+    }
+}
+
+/// Replies the limits of a policy, or those of one key under it; nil if there are none.
+fn show(reply: Reply<'_>, key: Option<&[u8]>, shape: Option<Arc<Shape>>, shown: Shown) {
+    match (shown, shape) {
+        (_, None) => reply.null(),
+        (Shown::Parameters, Some(shape)) => {
+            let mut list = reply.array(shape.limits().len());
+            for limit in shape.limits() {
+                list.element(|place| parameters::named_limit(place, limit));
+            }
+        }
+        (Shown::Command, Some(shape)) => {
+            let words = policies::command(key, &shape);
+            let mut list = reply.array(words.len());
+            for word in &words {
+                list.text(word);
+            }
+        }
     }
 }
 
@@ -159,31 +213,59 @@ impl Handler for Help {
     }
 }
 
-const HELP: [&CStr; 16] = [
+const HELP: [&CStr; 22] = [
     c"RL.POLICY <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
     c"SET <name> LIMIT <limit-name> <limit> <window> [UNIT <unit>]",
-    c"    [SLIDE | WINDOW [OFFSET <duration>] | BUCKET <capacity>] [LIMIT ...]",
-    c"SET <name> LIMIT <limit-name> <limit> INFLIGHT [LIMIT ...]",
+    c"    [SLIDE | WINDOW [OFFSET <duration>] | BUCKET <capacity>] [SHADOW] [LIMIT ...]",
+    c"SET <name> LIMIT <limit-name> <limit> INFLIGHT [SHADOW] [LIMIT ...]",
     c"    Keep limits under a name, in place of those that it had. Keys that were asked by it keep what",
     c"    they have used, limit by limit.",
+    c"OVERRIDE <name> <key> LIMIT <limit-name> <limit> ... | NONE",
+    c"    Give one key limits of its own under a name, in place of those that it had. NONE takes them away.",
+    c"OVERRIDES <name> [KEY <key> [AS COMMAND]]",
+    c"    Return the keys that have limits of their own under a name. KEY: the limits of that key, or the",
+    c"    command that sets them.",
     c"GET <name> [AS COMMAND]",
     c"    Return the limits under a name, or the command that sets them.",
     c"DEL <name>",
-    c"    Forget a name and its limits. Return whether there was one.",
+    c"    Forget a name, its limits and its overrides. Return whether there was one.",
     c"LIST",
     c"    Return the names.",
     c"LOAD",
-    c"    Read the file of policies again, and set all of its policies or none. Others stay as they are.",
+    c"    Read the file of policies again, and set all of its policies and overrides or none. Others stay as",
+    c"    they are.",
     c"HELP",
     c"    Print this help.",
 ];
 
 fn set(context: &mut Context<'_>, args: Args<'_>) -> Result<()> {
-    let shape = request::policy(&args)?;
+    let shape = quota::policy(&args)?;
+    allow_window(context, &shape)?;
+    if policies::set(context.main_thread(), &shape.into())? {
+        context.replicate_verbatim();
+    }
+    Ok(())
+}
+
+/// Refuses limits whose windows are longer than they may be. A replica and a server that loads files take what they are given.
+fn allow_window(context: &Context<'_>, shape: &Shape) -> Result<()> {
     if !context.is_repeating() {
         settings::allow_window(shape.longest())?;
     }
-    if policies::set(context.main_thread(), &shape)? {
+    Ok(())
+}
+
+fn set_override(context: &mut Context<'_>, args: Args<'_>) -> Result<()> {
+    let request = request::overriding(&args)?;
+    let main_thread = context.main_thread();
+    let changed = match request.entry() {
+        Some(entry) => {
+            allow_window(context, &entry.shape)?;
+            policies::set(main_thread, &entry)?
+        }
+        None => policies::remove_override(main_thread, request.policy, request.key)?,
+    };
+    if changed {
         context.replicate_verbatim();
     }
     Ok(())

@@ -65,8 +65,7 @@ impl One {
     fn come(context: &mut Context<'_>, args: Args<'_>, place: &mut Option<Reply<'_>>) -> Result<()> {
         let main_thread = context.main_thread();
         let asked = CACHE.with(main_thread, |cache| {
-            let policy = |name: &[u8]| policies::get(main_thread, name);
-            match cache.read(&args, policies::version(), policy) {
+            match cache.read(&args, policies::version(), &policies::Kept(main_thread)) {
                 Ok(ask) => Self::ask(context, args, ask, place),
                 Err(fault) => Err(fault),
             }

@@ -8,10 +8,9 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf, absolute};
-use std::sync::Arc;
 
 use rl_core::grammar::policy_file;
-use rl_core::quota::shape::Shape;
+use rl_core::quota::policy_entry::PolicyEntry;
 
 use crate::arguments::Arguments;
 use crate::settings;
@@ -29,7 +28,7 @@ const MAX_BYTES: u64 = 1 << 20;
 static PATH: MainThreadCell<Option<PathBuf>> = MainThreadCell::new(None);
 
 /// The policies of the file that the load arguments name, if they name one. Returns `None` to refuse the load.
-pub(crate) fn read_file(context: &Context<'_>, arguments: Arguments<'_>) -> Option<Vec<Arc<Shape>>> {
+pub(crate) fn read_file(context: &Context<'_>, arguments: Arguments<'_>) -> Option<Vec<PolicyEntry>> {
     let refuse = |line: &[&[u8]]| {
         context.log(Level::Warning, &printable(&[&[b"redis-rl: ".as_slice()], line].concat().concat()));
     };
@@ -51,11 +50,11 @@ pub(crate) fn read_file(context: &Context<'_>, arguments: Arguments<'_>) -> Opti
 ///
 /// # Errors
 /// What is wrong with the file, and where.
-pub(super) fn read_again(main_thread: MainThread<'_>) -> Option<Result<Vec<Arc<Shape>>, String>> {
+pub(super) fn read_again(main_thread: MainThread<'_>) -> Option<Result<Vec<PolicyEntry>, String>> {
     PATH.with(main_thread, |path| path.as_deref().map(read)).flatten()
 }
 
-fn read(path: &Path) -> Result<Vec<Arc<Shape>>, String> {
+fn read(path: &Path) -> Result<Vec<PolicyEntry>, String> {
     let text = bytes(path)?;
     policy_file::parse(&text, |rule| settings::allow_window(rule.longest()))
         .map_err(|wrong| wrong.to_string())

@@ -1,17 +1,18 @@
 //! Reads the operator's file of policies again, while the server runs.
 //!
-//! Policies that are not in the file stay: the file does not tell whether a command has set them, or whether they were taken
+//! Policies and overrides that are not in the file stay: the file does not tell whether a command has set them, or whether they were taken
 //! out of the file.
 
 use std::ffi::CString;
 
 use rl_core::fault::Fault;
 
-use super::{file, store, words};
+use super::words::COMMAND;
+use super::{file, store};
 use crate::sys::context::Context;
 use crate::sys::log::printable;
 
-/// Sets all policies of the file, or none. Replicas and the AOF are told of those that change.
+/// Sets all policies and overrides of the file, or none. Replicas and the AOF are told of those that change.
 ///
 /// # Errors
 /// The error text that the client gets. It says where in the file the mistake is.
@@ -24,8 +25,8 @@ pub(crate) fn load(context: &mut Context<'_>) -> Result<(), CString> {
         Some(Ok(policies)) => policies,
     };
     let changed = store::set_all(main_thread, policies).map_err(fault)?;
-    for shape in changed {
-        context.replicate_words(words::COMMAND, &words::set(&shape));
+    for entry in changed {
+        context.replicate_words(COMMAND, &entry.words());
     }
     Ok(())
 }

@@ -4,8 +4,8 @@
 //!
 //! | file | what it has |
 //! |---|---|
-//! | `store.rs` | the policies that the server holds |
-//! | `words.rs` | the command that sets one |
+//! | `store.rs` | the policies that the server holds, with their overrides |
+//! | `words.rs` | the command that sets one, or an override |
 //! | `file.rs` | reads the operator's file of policies |
 //! | `load.rs` | reads that file again |
 //! | `start.rs` | takes the file's policies over when the server starts |
@@ -21,13 +21,15 @@ mod words;
 pub(crate) use file::{ARGUMENT, read_file};
 pub(crate) use load::load;
 pub(crate) use start::start;
-pub(crate) use store::{PoliciesChanged, encode, get, remove, restore, set, version, with};
+pub(crate) use store::{
+    Kept, PoliciesChanged, encode, in_force, remove, remove_override, restore, set, version, with,
+};
 pub(crate) use words::{COMMAND, command};
 
 use crate::sys::context::Context;
 use crate::sys::events::ServerEvent;
 
-/// Registers what files need, while the module loads. `changed` is called after a policy was set or removed.
+/// Registers what files need, while the module loads. `changed` is called after a policy or an override was set or removed.
 pub(crate) fn register(context: &Context<'_>, changed: PoliciesChanged) -> bool {
     store::on_change(changed);
     rewrite::register(context)

@@ -5,7 +5,10 @@
 
 use std::ffi::CStr;
 
-use super::{store, words};
+use rl_core::quota::policy_entry::words;
+
+use super::store;
+use super::words::COMMAND;
 use crate::sys::aof_rewrite::{self, Commands};
 use crate::sys::context::Context;
 use crate::sys::main_thread::MainThread;
@@ -17,7 +20,7 @@ static HANDLE: TypeHandle<Policies> = TypeHandle::new();
 
 impl Commands for Policies {
     const TYPE_NAME: &'static CStr = c"rl-policy";
-    const COMMAND: &'static CStr = words::COMMAND;
+    const COMMAND: &'static CStr = COMMAND;
 
     fn handle() -> &'static TypeHandle<Self> {
         &HANDLE
@@ -25,7 +28,7 @@ impl Commands for Policies {
 
     fn each(main_thread: MainThread<'_>, mut command: impl FnMut(&[Vec<u8>])) {
         store::with(main_thread, |policies| {
-            policies.iter().for_each(|(_, shape)| command(&words::set(shape)))
+            policies.entries().for_each(|(key, shape)| command(&words(key, shape)))
         });
     }
 }

@@ -1,12 +1,15 @@
-//! The policies that the server holds, by name.
+//! The policies that the server holds, by name, and the keys that have limits of their own under them.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
 use rl_core::fault::Result;
+use rl_core::grammar::cache::LendsPolicies;
 use rl_core::quota::policies::Policies;
+use rl_core::quota::policy_entry::PolicyEntry;
 use rl_core::quota::shape::Shape;
 
+use crate::sys::args::Arg;
 use crate::sys::main_thread::{MainThread, MainThreadCell};
 
 static POLICIES: MainThreadCell<Policies> = MainThreadCell::new(Policies::new());
@@ -16,7 +19,7 @@ static STAGED: MainThreadCell<Option<Policies>> = MainThreadCell::new(None);
 static VERSION: AtomicU64 = AtomicU64::new(1);
 static ON_CHANGE: OnceLock<PoliciesChanged> = OnceLock::new();
 
-/// Called after a policy was set or removed.
+/// Called after a policy or an override was set or removed.
 pub(crate) type PoliciesChanged = fn(MainThread<'_>);
 
 /// Sets what is called after a change, while the module loads.
@@ -41,9 +44,23 @@ fn with_mut<T: Default>(main_thread: MainThread<'_>, change: impl FnOnce(&mut Po
     POLICIES.with(main_thread, change).unwrap_or_default()
 }
 
-/// The limits of a policy.
-pub(crate) fn get(main_thread: MainThread<'_>, name: &[u8]) -> Option<Arc<Shape>> {
-    with(main_thread, |policies| policies.get(name).cloned())
+/// The limits that a policy sets for a key.
+pub(crate) fn in_force(main_thread: MainThread<'_>, name: &[u8], key: Arg<'_>) -> Option<Arc<Shape>> {
+    with(main_thread, |policies| {
+        if policies.overrides_len() == 0 {
+            return policies.get(name).cloned(); // nearly always
+        }
+        policies.in_force(name, key.bytes()).cloned()
+    })
+}
+
+/// The policies, for a cache that looks them up.
+pub(crate) struct Kept<'a>(pub(crate) MainThread<'a>);
+
+impl LendsPolicies for Kept<'_> {
+    fn lend<T: Default>(&self, look: impl FnOnce(&Policies) -> T) -> T {
+        with(self.0, look)
+    }
 }
 
 /// A number that grows whenever a policy may have changed.
@@ -52,42 +69,54 @@ pub(crate) fn version() -> u64 {
     VERSION.load(Relaxed)
 }
 
-/// Sets the policy that the limits belong to. Returns whether that changes anything.
+/// Sets a policy or an override. Returns whether that changes anything.
 ///
 /// # Errors
-/// [`rl_core::fault::Fault::Policies`] if there are too many policies.
-pub(crate) fn set(main_thread: MainThread<'_>, shape: &Arc<Shape>) -> Result<bool> {
-    if has(main_thread, shape) {
+/// [`rl_core::fault::Fault::Policies`] or [`rl_core::fault::Fault::Overrides`] if there are too many,
+/// [`rl_core::fault::Fault::NoPolicy`] if an override's policy is not there.
+pub(crate) fn set(main_thread: MainThread<'_>, entry: &PolicyEntry) -> Result<bool> {
+    if has(main_thread, entry) {
         return Ok(false);
     }
+    change(main_thread, |policies| policies.set_entry(entry).map(|()| true))
+}
+
+/// Sets all these entries, or none. Returns those that change anything.
+///
+/// # Errors
+/// Those of [`set`].
+pub(super) fn set_all(
+    main_thread: MainThread<'_>,
+    mut entries: Vec<PolicyEntry>,
+) -> Result<Vec<PolicyEntry>> {
+    entries.retain(|entry| !has(main_thread, entry));
+    if !entries.is_empty() {
+        change(main_thread, |policies| policies.set_all(&entries).map(|()| true))?;
+    }
+    Ok(entries)
+}
+
+/// Removes a policy with its overrides. Returns whether there was one.
+pub(crate) fn remove(main_thread: MainThread<'_>, name: &[u8]) -> bool {
+    change(main_thread, |policies| Ok(policies.remove(name).is_some())).unwrap_or_default()
+}
+
+/// Takes a key's own limits under a policy away. Returns whether it had any.
+///
+/// # Errors
+/// [`rl_core::fault::Fault::NoPolicy`] if there is no such policy.
+pub(crate) fn remove_override(main_thread: MainThread<'_>, name: &[u8], key: &[u8]) -> Result<bool> {
+    change(main_thread, |policies| policies.remove_override(name, key))
+}
+
+/// Runs a change, and tells of it if it has changed anything.
+fn change(main_thread: MainThread<'_>, change: impl FnOnce(&mut Policies) -> Result<bool>) -> Result<bool> {
     let mut result = Ok(false);
-    with_mut(main_thread, |policies| result = policies.set(Arc::clone(shape)).map(|_| true));
+    with_mut(main_thread, |policies| result = change(policies));
     if result == Ok(true) {
         changed(main_thread);
     }
     result
-}
-
-/// Sets all these policies, or none. Returns those that change anything.
-///
-/// # Errors
-/// [`rl_core::fault::Fault::Policies`] if there would be too many policies.
-pub(super) fn set_all(main_thread: MainThread<'_>, mut shapes: Vec<Arc<Shape>>) -> Result<Vec<Arc<Shape>>> {
-    shapes.retain(|shape| !has(main_thread, shape));
-    if !shapes.is_empty() {
-        let mut result = Ok(());
-        with_mut(main_thread, |policies| result = policies.set_all(&shapes));
-        result?;
-        changed(main_thread);
-    }
-    Ok(shapes)
-}
-
-/// Removes a policy. Returns whether there was one.
-pub(crate) fn remove(main_thread: MainThread<'_>, name: &[u8]) -> bool {
-    let removed = with_mut(main_thread, |policies| policies.remove(name).is_some());
-    changed(main_thread);
-    removed
 }
 
 /// Begins a load: what it brings replaces all policies, or is kept apart if [`stage`] was called.
@@ -124,10 +153,9 @@ pub(super) fn discard_staged(main_thread: MainThread<'_>) {
     STAGED.with(main_thread, Option::take);
 }
 
-/// Whether the policy that the limits belong to has exactly these limits.
-pub(super) fn has(main_thread: MainThread<'_>, shape: &Shape) -> bool {
-    let Some(name) = shape.policy() else { return false };
-    with(main_thread, |policies| policies.get(name.as_bytes()).is_some_and(|known| **known == *shape))
+/// Whether the policies have exactly this entry.
+pub(super) fn has(main_thread: MainThread<'_>, entry: &PolicyEntry) -> bool {
+    with(main_thread, |policies| policies.has(entry))
 }
 
 /// All policies as bytes for a file; `None` if there are none.

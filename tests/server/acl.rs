@@ -31,8 +31,16 @@ fn login(server: &Server, rules: &str) -> Conn {
 }
 
 /// Commands that the user `limiter` of redis.conf may not run: they are for operators and servers.
-const NOT_FOR_CALLERS: [&str; 6] =
-    ["rl.apply", "rl.policy", "rl.policy|del", "rl.policy|load", "rl.policy|set", "rl.top"];
+const NOT_FOR_CALLERS: [&str; 8] = [
+    "rl.apply",
+    "rl.policy",
+    "rl.policy|del",
+    "rl.policy|load",
+    "rl.policy|override",
+    "rl.policy|overrides",
+    "rl.policy|set",
+    "rl.top",
+];
 
 #[test]
 fn redis_conf_permits_the_commands_of_callers() {

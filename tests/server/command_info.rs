@@ -289,7 +289,7 @@ fn the_module_is_listed_under_its_name() {
     let mut expected: Vec<&str> = COMMANDS.iter().map(|command| command.name).collect();
     expected.push("rl.policy"); // policies/info.rs checks its texts
     expected.extend(["rl.policy|del", "rl.policy|get", "rl.policy|help", "rl.policy|list"]);
-    expected.extend(["rl.policy|load", "rl.policy|set"]);
+    expected.extend(["rl.policy|load", "rl.policy|override", "rl.policy|overrides", "rl.policy|set"]);
     expected.sort_unstable();
     assert_eq!(commands, expected);
 }
@@ -300,9 +300,11 @@ fn policies_are_changed_on_all_shards() {
     let mut conn = server.connect();
     for (name, expected) in [
         ("set", &["request_policy:all_shards", "response_policy:all_succeeded"][..]),
+        ("override", &["request_policy:all_shards", "response_policy:all_succeeded"]),
         ("del", &["request_policy:all_shards", "response_policy:all_succeeded"]),
         ("load", &["request_policy:all_shards", "response_policy:all_succeeded"]),
         ("get", &[]),
+        ("overrides", &[]),
         ("list", &[]),
     ] {
         assert_eq!(info(&mut conn, &format!("RL.POLICY|{name}"))[7].words(), expected, "{name}");

@@ -14,7 +14,7 @@ use rl_core::limit::Kind;
 use crate::common::{Conn, Server, Value};
 
 /// Each command, and a call whose error shows the syntax, if there is one.
-const COMMANDS: [(&str, &str); 24] = [
+const COMMANDS: [(&str, &str); 26] = [
     ("RL.SLIDE", "RL.SLIDE k 5 60 no"),
     ("RL.WINDOW", "RL.WINDOW k 5 60 no"),
     ("RL.BUCKET", "RL.BUCKET k 5 5 60 no"),
@@ -32,7 +32,9 @@ const COMMANDS: [(&str, &str); 24] = [
     ("RL.SETTLE", "RL.SETTLE k r no"),
     ("RL.CANCEL", ""),
     ("RL.RENEW", ""),
-    ("RL.POLICY SET", ""), // as in RL.QUOTA
+    ("RL.POLICY SET", ""),      // as in RL.QUOTA
+    ("RL.POLICY OVERRIDE", ""), // in one line, too
+    ("RL.POLICY OVERRIDES", "RL.POLICY OVERRIDES p no"),
     ("RL.POLICY GET", "RL.POLICY GET p no"),
     ("RL.POLICY DEL", ""),
     ("RL.POLICY LIST", ""),
@@ -161,7 +163,7 @@ fn a_limit_clause_may_have_each_algorithm() {
         let keyword = algorithm.name().to_ascii_uppercase();
         let is_in = |text: &str| text.split([' ', '[', ']', '|']).any(|word| word == keyword);
         assert!(is_in(&limit), "{keyword} in docs/commands.md");
-        for fault in [Fault::QuotaSyntax, Fault::PolicySyntax] {
+        for fault in [Fault::QuotaSyntax, Fault::PolicySyntax, Fault::OverrideSyntax] {
             assert!(is_in(fault.text().to_str().unwrap()), "{keyword} in {fault:?}");
         }
     }

@@ -4,7 +4,7 @@ use crate::common::{Conn, Random, Server, clock, wait_until};
 use crate::hostile_bytes::{change, effect};
 
 /// Commands with every argument that they take.
-const SHAPES: [&str; 23] = [
+const SHAPES: [&str; 26] = [
     "RL.SLIDE k 5 60 COST 1",
     "RL.WINDOW k 5 60 OFFSET 1 COST 1",
     "RL.WINDOW k 5 1mo OFFSET -1 COST 1",
@@ -28,6 +28,9 @@ const SHAPES: [&str; 23] = [
     "RL.RENEW k r 60",
     "RL.APPLY k quota x",
     "RL.POLICY SET other LIMIT a 5 60 LIMIT b 5 INFLIGHT",
+    "RL.POLICY OVERRIDE p k LIMIT a 5 60 LIMIT b 5 INFLIGHT",
+    "RL.POLICY OVERRIDE p k NONE",
+    "RL.POLICY OVERRIDES p KEY k AS COMMAND",
 ];
 
 /// Commands that put the key into different states first.

@@ -116,6 +116,51 @@ impl App {
         Ok(done)
     }
 
+    /// Gives a key limits of its own under a policy.
+    ///
+    /// # Errors
+    /// The file of policies has this policy, or why they could not be set.
+    pub(crate) async fn set_override(
+        &self,
+        name: &Name,
+        key: &[u8],
+        shape: Arc<Shape>,
+    ) -> Result<(), PolicyRefusal> {
+        let done = match &self.backend {
+            Backend::Embedded(embedded) => embedded.set_override(key, shape).map_err(Failure::from),
+            Backend::Redis(redis) => {
+                redis.set_override(name.as_bytes(), key, Some(&shape)).await.map(|()| true)
+            }
+        };
+        if !self.noted(done)? {
+            return Err(PolicyRefusal::OfFile);
+        }
+        self.metrics.policy_changed(true);
+        Ok(())
+    }
+
+    /// Takes a key's own limits under a policy away. Returns whether it had any.
+    ///
+    /// # Errors
+    /// The file of policies has this policy, or why they could not be taken away.
+    pub(crate) async fn delete_override(&self, name: &[u8], key: &[u8]) -> Result<bool, PolicyRefusal> {
+        let done = match &self.backend {
+            Backend::Embedded(embedded) if embedded.is_policy_of_file(name) => {
+                return Err(PolicyRefusal::OfFile);
+            }
+            Backend::Embedded(embedded) => embedded.delete_override(name, key).map_err(Failure::from),
+            Backend::Redis(redis) => match redis.policy_override(name, key).await {
+                Ok(had) => redis.set_override(name, key, None).await.map(|()| had.is_some()),
+                Err(failure) => Err(failure),
+            },
+        };
+        let done = self.noted(done)?;
+        if done {
+            self.metrics.policy_changed(false);
+        }
+        Ok(done)
+    }
+
     /// Counts why something could not be done.
     fn noted<T>(&self, done: Result<T, Failure>) -> Result<T, Failure> {
         if let Some(cause) = done.as_ref().err().and_then(|failure| Cause::of(*failure)) {

@@ -89,8 +89,12 @@ faults! {
     NamedTwice = c"ERR each limit may be named once only";
     /// An argument of RL.POLICY SET is not a limit.
     PolicySyntax = c"ERR syntax error, expected RL.POLICY SET name LIMIT name limit window|INFLIGHT [UNIT unit] [SLIDE | WINDOW [OFFSET duration] | BUCKET capacity] [SHADOW] ...";
+    /// An argument of RL.POLICY OVERRIDE is not a limit.
+    OverrideSyntax = c"ERR syntax error, expected RL.POLICY OVERRIDE name key NONE | LIMIT name limit window|INFLIGHT [UNIT unit] [SLIDE | WINDOW [OFFSET duration] | BUCKET capacity] [SHADOW] ...";
     /// An argument of RL.POLICY GET is not an option.
     PolicyGetSyntax = c"ERR syntax error, expected RL.POLICY GET name [AS COMMAND]";
+    /// An argument of RL.POLICY OVERRIDES is not an option.
+    OverridesSyntax = c"ERR syntax error, expected RL.POLICY OVERRIDES name [KEY key [AS COMMAND]]";
     /// An argument of RL.TOP is not an option.
     TopSyntax = c"ERR syntax error, expected RL.TOP [RESET | [DENIED | ADMITTED | HELD] [COUNT n]]";
     /// `COUNT` of RL.TOP is not an integer in range.
@@ -147,6 +151,8 @@ faults! {
     NoPolicy = c"ERR no such policy, RL.POLICY LIST names those there are";
     /// The server keeps the largest number of policies.
     Policies = c"ERR a server may keep 10000 policies";
+    /// The server keeps the largest number of overrides.
+    Overrides = c"ERR a server may keep 100000 overrides of policies";
     /// RL.POLICY LOAD has no file to read.
     NoPolicyFile = c"ERR the module was loaded without a file of policies, see the load argument policies";
     /// The payload of RL.APPLY is not a valid effect.

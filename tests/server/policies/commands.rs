@@ -130,7 +130,16 @@ fn help_is_in_the_servers_own_style() {
     assert_eq!(own[0], theirs[0].replace("FUNCTION", "RL.POLICY"));
     assert_eq!(own[own.len() - 2], theirs[theirs.len() - 2]);
     assert_eq!(own[own.len() - 1], theirs[theirs.len() - 1].replace("Prints", "Print"), "as since 7.2");
-    for subcommand in ["SET <name> LIMIT", "GET <name> [AS COMMAND]", "DEL <name>", "LIST", "LOAD", "HELP"] {
+    for subcommand in [
+        "SET <name> LIMIT",
+        "OVERRIDE <name> <key>",
+        "OVERRIDES <name> [KEY <key>",
+        "GET <name> [AS COMMAND]",
+        "DEL <name>",
+        "LIST",
+        "LOAD",
+        "HELP",
+    ] {
         assert!(own.iter().any(|line| line.starts_with(subcommand)), "{subcommand}");
     }
 }

@@ -4,8 +4,10 @@ use super::fill;
 use crate::common::{Conn, Server, Value};
 
 /// Name, arity, and flags other than `module`.
-const SUBCOMMANDS: [(&str, i64, &[&str]); 6] = [
+const SUBCOMMANDS: [(&str, i64, &[&str]); 8] = [
     ("set", -7, &["denyoom", "write"]),
+    ("override", -5, &["denyoom", "write"]),
+    ("overrides", -3, &["admin", "readonly"]),
     ("get", -3, &["fast", "readonly"]),
     ("load", 2, &["denyoom", "write"]),
     ("del", 3, &["write"]),
@@ -57,6 +59,8 @@ fn docs_tell_of_each_subcommand() {
         let names: Vec<String> = arguments.iter().map(|argument| argument.get("name").text()).collect();
         let expected: &[&str] = match name {
             "set" => &["name", "limit"],
+            "override" => &["name", "key", "limits"],
+            "overrides" => &["name", "of-key"],
             "get" => &["name", "form"],
             "del" => &["name"],
             _ => &[],
@@ -75,11 +79,16 @@ fn section(conn: &mut Conn, name: &str) -> Vec<String> {
 fn info_lists_them_once_in_a_section_of_their_own() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
-    assert_eq!(section(&mut conn, "rl_policies"), ["# rl_policies", "rl_policies:0"]);
+    assert_eq!(
+        section(&mut conn, "rl_policies"),
+        ["# rl_policies", "rl_policies:0", "rl_overrides:0", "rl_overrides_bytes:0"]
+    );
     fill(&mut conn);
     let expected = [
         "# rl_policies",
         "rl_policies:4",
+        "rl_overrides:0",
+        "rl_overrides_bytes:0",
         "rl_policy_0:name=claude,limits=3",
         "rl_policy_1:name=day,limits=1",
         "rl_policy_2:name=org:42,limits=2",

@@ -7,6 +7,8 @@ mod errors;
 mod hostile;
 mod info;
 mod load;
+mod overrides;
+mod overrides_kept;
 mod rdb;
 mod replicas;
 mod start;

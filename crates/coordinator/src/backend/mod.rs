@@ -74,15 +74,44 @@ impl Backend {
     /// Why it could not be read.
     pub(crate) async fn policy(&self, name: &[u8]) -> Result<Option<Arc<Shape>>, Failure> {
         match self {
-            Self::Embedded(_) => Ok(self.known_policy(name)),
+            Self::Embedded(embedded) => Ok(embedded.policies().get(name).cloned()),
             Self::Redis(redis) => redis.policy(name).await,
         }
     }
 
-    /// A policy that is known here, without asking a server.
-    pub(crate) fn known_policy(&self, name: &[u8]) -> Option<Arc<Shape>> {
+    /// The keys that have limits of their own under a policy; `None` if there is no such policy.
+    ///
+    /// # Errors
+    /// Why they could not be read.
+    pub(crate) async fn overrides(&self, name: &[u8]) -> Result<Option<Vec<Vec<u8>>>, Failure> {
         match self {
-            Self::Embedded(embedded) => embedded.policies().get(name).cloned(),
+            Self::Embedded(embedded) => {
+                let policies = embedded.policies();
+                Ok(policies.overrides(name).map(|keys| keys.map(|(key, _)| key.to_vec()).collect()))
+            }
+            Self::Redis(redis) => redis.overrides(name).await,
+        }
+    }
+
+    /// The limits that a key has of its own under a policy.
+    ///
+    /// # Errors
+    /// Why they could not be read.
+    pub(crate) async fn policy_override(
+        &self,
+        name: &[u8],
+        key: &[u8],
+    ) -> Result<Option<Arc<Shape>>, Failure> {
+        match self {
+            Self::Embedded(embedded) => Ok(embedded.policies().get_override(name, key).cloned()),
+            Self::Redis(redis) => redis.policy_override(name, key).await,
+        }
+    }
+
+    /// The limits that a policy sets for a key, if they are known here without asking a server.
+    pub(crate) fn known_limits(&self, policy: &[u8], key: &[u8]) -> Option<Arc<Shape>> {
+        match self {
+            Self::Embedded(embedded) => embedded.policies().in_force(policy, key).cloned(),
             Self::Redis(_) => None,
         }
     }

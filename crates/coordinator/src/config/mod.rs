@@ -185,12 +185,10 @@ fn policies(path: &Path, max_window: Span) -> Result<Policies> {
     let allow = |rule: &Rule| {
         if rule.longest() > max_window { Err(Fault::MaxWindow) } else { Ok(()) }
     };
-    let shapes =
+    let entries =
         policy_file::parse(text.as_bytes(), allow).map_err(|wrong| format!("{}: {wrong}", path.display()))?;
     let mut policies = Policies::new();
-    for shape in shapes {
-        policies.set(shape).map_err(|fault| fault.text().to_string_lossy().into_owned())?;
-    }
+    policies.set_all(&entries).map_err(|fault| fault.text().to_string_lossy().into_owned())?;
     Ok(policies)
 }
 

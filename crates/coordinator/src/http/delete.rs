@@ -13,6 +13,10 @@ use crate::hex;
 /// The path before the key.
 pub(super) const PATH: &str = "/v1/keys/";
 
+/// What is wanted of a path that ends with a key.
+pub(super) const WANTED: &str =
+    "the path must end with a key of 1 to 1024 characters; bytes may be written %XX";
+
 /// The most characters of a key.
 const KEY_MAX: usize = 1_024;
 
@@ -21,8 +25,7 @@ const KEY_MAX: usize = 1_024;
 /// # Errors
 /// Why it is refused, or why the key could not be deleted.
 pub(super) async fn delete(app: &App, access: &Access, written: &str) -> Result<Response, Problem> {
-    let wanted = "the path must end with a key of 1 to 1024 characters; bytes may be written %XX";
-    let key = read(written).ok_or_else(|| Problem::request(wanted))?;
+    let key = read(written).ok_or_else(|| Problem::request(WANTED))?;
     if !access.sees(key.as_bytes()) {
         return Err(forbidden());
     }
@@ -31,7 +34,7 @@ pub(super) async fn delete(app: &App, access: &Access, written: &str) -> Result<
 }
 
 /// The key that is written in a path; `None` if it is none.
-fn read(written: &str) -> Option<String> {
+pub(super) fn read(written: &str) -> Option<String> {
     let key = hex::percent_decode(written)?;
     let key = String::from_utf8(key).ok()?;
     (1..=KEY_MAX).contains(&key.chars().count()).then_some(key)

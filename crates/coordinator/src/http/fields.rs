@@ -46,12 +46,13 @@ pub(super) fn rate_limit_policy(backend: &Backend, command: &Command) -> Option<
             push_policies(&mut text, shape, Names::Plain)
         }
         Request::Quota(Ask { limits: Limits::Policy { name, .. }, .. }) => {
-            if let Some(shape) = backend.known_policy(name) {
+            if let Some(shape) = backend.known_limits(name, command.key()) {
                 push_policies(&mut text, &shape, Names::Plain);
             }
         }
         Request::ManyQuotas(request) => {
-            let known = request.policies.iter().map(|name| backend.known_policy(name));
+            let keyed = request.policies.iter().zip(command.keys());
+            let known = keyed.map(|(name, key)| backend.known_limits(name, key));
             if let Some(shapes) = known.collect::<Option<Vec<_>>>() {
                 shapes.iter().for_each(|shape| push_policies(&mut text, shape, Names::WithPolicy));
             }

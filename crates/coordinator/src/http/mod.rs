@@ -10,7 +10,7 @@
 //! | `response.rs`, `problem.rs`, `text.rs` | responses, errors, and texts with numbers |
 //! | `allow.rs`, `delete.rs` | `POST /allow`, `DELETE /v1/keys/…` |
 //! | `sync.rs` | `POST /v1/sync` with the headers of a provider |
-//! | `policies.rs`, `policy_answer.rs` | `/v1/policies` |
+//! | `policies.rs`, `overrides.rs`, `policy_answer.rs` | `/v1/policies` |
 //! | `watch.rs`, `page.rs` | `GET /v1/watch`, and the page that shows it |
 //! | `state.rs`, `openapi/` | `GET /metrics`, `/readyz`, `/openapi.json` |
 //!
@@ -25,6 +25,7 @@ mod body;
 mod delete;
 mod fields;
 mod openapi;
+mod overrides;
 mod page;
 mod policies;
 mod policy_answer;

@@ -55,10 +55,7 @@ pub(super) async fn one(
         let shape = app.backend.policy(name.as_bytes()).await?.ok_or_else(none)?;
         return Ok(json(StatusCode::OK, JSON, &PolicyAnswer::of(name.as_str(), &shape)));
     }
-    if !access.changes_policies() {
-        let detail = "policies are changed with a token that has policies = true in the configuration";
-        return Err(Problem::new(StatusCode::FORBIDDEN, "policies_forbidden", detail));
-    }
+    may_change(access)?;
     if *method == Method::DELETE {
         let done = app.delete_policy(name.as_bytes()).await?;
         tracing::info!(policy = name.as_str(), done, "a caller deleted a policy");
@@ -74,11 +71,20 @@ pub(super) async fn one(
     Ok(json(StatusCode::OK, JSON, &PolicyAnswer::of(name.as_str(), &shape)))
 }
 
-fn none() -> Problem {
+/// Refuses a token that may not change policies.
+pub(super) fn may_change(access: &Access) -> Result<(), Problem> {
+    if access.changes_policies() {
+        return Ok(());
+    }
+    let detail = "policies are changed with a token that has policies = true in the configuration";
+    Err(Problem::new(StatusCode::FORBIDDEN, "policies_forbidden", detail))
+}
+
+pub(super) fn none() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "no_such_policy", "there is no such policy")
 }
 
 /// The name that is written in a path; `None` if it is none.
-fn read(written: &str) -> Option<Name> {
+pub(super) fn read(written: &str) -> Option<Name> {
     Name::new(&hex::percent_decode(written)?)
 }

@@ -19,7 +19,19 @@ pub(super) struct PoliciesAnswer<'a> {
 #[schemars(rename = "PolicyAnswer", deny_unknown_fields)]
 pub(super) struct PolicyAnswer<'a> {
     name: &'a str,
+    /// The key, if the limits are those that it has of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    key: Option<&'a str>,
     limits: Vec<PolicyLimit>,
+}
+
+/// The keys that have limits of their own under a policy.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Overrides", deny_unknown_fields)]
+pub(super) struct OverridesAnswer {
+    /// Sorted.
+    pub(super) overrides: Vec<String>,
 }
 
 /// A limit of a policy.
@@ -57,6 +69,11 @@ struct PolicyLimit {
 impl<'a> PolicyAnswer<'a> {
     /// The policy of this name and these limits.
     pub(super) fn of(name: &'a str, shape: &Shape) -> Self {
+        Self::of_key(name, None, shape)
+    }
+
+    /// The limits that a key has under the policy of this name.
+    pub(super) fn of_key(name: &'a str, key: Option<&'a str>, shape: &Shape) -> Self {
         let mut words = shape.words().into_iter().map(|word| String::from_utf8_lossy(&word).into_owned());
         let (mut limits, mut next) = (Vec::new(), words.next());
         while next.take().is_some() {
@@ -81,7 +98,7 @@ impl<'a> PolicyAnswer<'a> {
             }
             limits.push(limit);
         }
-        Self { name, limits }
+        Self { name, key, limits }
     }
 }
 

@@ -76,7 +76,9 @@ impl From<Fault> for Problem {
                 "id_elsewhere",
                 "this id is open on some of these keys only, settle or cancel it there first",
             ),
-            Fault::Policies => Self::new(StatusCode::CONFLICT, "too_many_policies", detail(fault)),
+            Fault::Policies | Fault::Overrides => {
+                Self::new(StatusCode::CONFLICT, "too_many_policies", detail(fault))
+            }
             Fault::Reservations => Self::new(StatusCode::CONFLICT, "key_is_full", detail(fault)),
             Fault::NeedsReserve => Self::request("a quota with an inflight limit needs reserve"),
             Fault::PeekSyntax => Self::new(

@@ -10,7 +10,7 @@ use hyper::{Method, Request, StatusCode};
 use super::access::{check_origin, check_token};
 use super::problem::Problem;
 use super::response::{Response, empty, text};
-use super::{allow, ask, delete, openapi, page, policies, state, watch};
+use super::{allow, ask, delete, openapi, overrides, page, policies, state, watch};
 use crate::app::App;
 use crate::command::Verb;
 use crate::live::Settings;
@@ -24,6 +24,10 @@ enum Route {
     Policies,
     /// The name of a policy, as it is written in the path.
     Policy(String),
+    /// The name of a policy, as it is written in the path, for the keys with limits of their own under it.
+    Overrides(String),
+    /// The same, and the key.
+    Override(String, String),
     Watch,
     Metrics,
     Healthy,
@@ -44,7 +48,12 @@ impl Route {
             "/openapi.json" => Self::OpenApi,
             _ if path.starts_with(delete::PATH) => Self::Key(path.split_at(delete::PATH.len()).1.to_owned()),
             _ if path.starts_with(policies::ONE) => {
-                Self::Policy(path.split_at(policies::ONE.len()).1.to_owned())
+                let rest = path.split_at(policies::ONE.len()).1;
+                match overrides::find(rest) {
+                    Some((name, Some(key))) => Self::Override(name, key),
+                    Some((name, None)) => Self::Overrides(name),
+                    None => Self::Policy(rest.to_owned()),
+                }
             }
             _ => match path.strip_prefix("/v1/") {
                 Some(name) => Self::Ask(Verb::all().find(|verb| verb.name() == name)?),
@@ -58,8 +67,9 @@ impl Route {
         match self {
             Self::Allow | Self::Ask(_) => "POST",
             Self::Key(_) => "DELETE",
-            Self::Policy(_) => "GET,HEAD,PUT,DELETE",
+            Self::Policy(_) | Self::Override(..) => "GET,HEAD,PUT,DELETE",
             Self::Policies
+            | Self::Overrides(_)
             | Self::Watch
             | Self::Metrics
             | Self::Healthy
@@ -119,6 +129,14 @@ async fn route(
                 ask::check_type(&head.headers)?;
             }
             policies::one(app, settings, &access, &head.method, &name, body).await
+        }
+        Route::Overrides(name) => overrides::list(app, &check_token(settings, &head)?, &name).await,
+        Route::Override(name, key) => {
+            let access = check_token(settings, &head)?;
+            if head.method == Method::PUT {
+                ask::check_type(&head.headers)?;
+            }
+            overrides::one(app, settings, &access, &head.method, (&name, &key), body).await
         }
         Route::Watch => Ok(watch::watch(app, settings, check_token(settings, &head)?)),
         Route::Metrics => Ok(state::metrics(app, &check_token(settings, &head)?).await),

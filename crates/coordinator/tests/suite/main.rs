@@ -26,6 +26,7 @@ mod golden;
 mod hostile;
 mod keys;
 mod oracle;
+mod overrides;
 mod policies;
 mod recipe;
 mod reload;

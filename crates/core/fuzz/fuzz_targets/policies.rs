@@ -6,14 +6,16 @@
 use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
+use rl_core::grammar::policy::overriding;
 use rl_core::grammar::policy_file;
 use rl_core::grammar::quota as request;
 use rl_core::quota::policies::Policies;
+use rl_core::quota::policy_entry::words;
 use rl_core::quota::shape::Shape;
 
 fuzz_target!(|input: &[u8]| {
     match policy_file::parse(input, |_| Ok(())) {
-        Ok(shapes) => shapes.iter().for_each(same_by_command),
+        Ok(entries) => entries.iter().for_each(|entry| same_by_command(entry.key.as_deref(), &entry.shape)),
         Err(wrong) => {
             let lines = input.iter().filter(|byte| **byte == b'\n').count() + 1;
             assert!((1..=lines).contains(&wrong.line) && !wrong.why.is_empty(), "{wrong}");
@@ -21,13 +23,20 @@ fuzz_target!(|input: &[u8]| {
     }
     if let Some(policies) = Policies::decode(input) {
         assert_eq!(policies.encode(), input, "policies have one image");
-        policies.iter().for_each(|(_, shape)| same_by_command(shape));
+        policies.entries().for_each(|(key, shape)| same_by_command(key, shape));
     }
 });
 
-fn same_by_command(shape: &Arc<Shape>) {
-    let name = shape.policy().unwrap().as_bytes().to_vec();
-    let words = [vec![b"RL.POLICY".to_vec(), b"SET".to_vec(), name], shape.words()].concat();
+fn same_by_command(key: Option<&[u8]>, shape: &Arc<Shape>) {
+    let words = [vec![b"RL.POLICY".to_vec()], words(key, shape)].concat();
     let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
-    assert_eq!(request::policy(words.as_slice()).unwrap(), *shape);
+    let read = match key {
+        None => request::policy(words.as_slice()).unwrap(),
+        Some(key) => {
+            let read = overriding(words.as_slice()).unwrap();
+            assert_eq!(read.key, key);
+            read.limits.unwrap()
+        }
+    };
+    assert_eq!(read, *shape);
 }

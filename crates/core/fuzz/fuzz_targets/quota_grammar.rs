@@ -22,6 +22,7 @@ use rl_core::quota::costs::Costs;
 use rl_core::quota::decide::{self, Demand};
 use rl_core::quota::effect::{Admission, QuotaEffect as Change};
 use rl_core::quota::name::Name;
+use rl_core::quota::policies::Policies;
 use rl_core::quota::shape::{Measure, Shape};
 use rl_core::time::{At, Span};
 
@@ -39,9 +40,11 @@ fuzz_target!(|input: &[u8]| {
     let named = request::policy(first).ok();
     let policy =
         |name: &[u8]| named.clone().filter(|shape| shape.policy().is_some_and(|own| own.as_bytes() == name));
+    let mut policies = Policies::new();
+    named.iter().for_each(|shape| policies.set(Arc::clone(shape)).unwrap());
     let mut cache = QuotaCache::new();
     for words in lines.iter().chain(&lines).map(Vec::as_slice) {
-        let (read, expected) = (cache.read(words, 0, policy), Ask::read(words));
+        let (read, expected) = (cache.read(words, 0, &policies), Ask::read(words));
         assert_eq!(resolved(read, policy), resolved(expected, policy));
     }
 });
@@ -51,7 +54,7 @@ fn resolved<'w>(
     ask: Result<Ask<'w>>,
     policy: impl Fn(&[u8]) -> Option<Arc<Shape>>,
 ) -> Result<(Arc<Shape>, Wanted<'w>)> {
-    let Ask { limits, reserve, wait } = ask?;
+    let Ask { limits, reserve, wait, is_short } = ask?;
     let (shape, costs) = match limits {
         ask::Limits::Known { shape, costs } => (shape, costs),
         ask::Limits::Policy { name, costs } => {
@@ -60,7 +63,7 @@ fn resolved<'w>(
             (shape, costs)
         }
     };
-    Ok((shape, Wanted { costs, reserve, wait }))
+    Ok((shape, Wanted { costs, reserve, wait, is_short }))
 }
 
 /// Returns the shape that the words of `RL.QUOTA` spell out, and the rest of the request.

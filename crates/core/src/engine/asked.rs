@@ -58,8 +58,8 @@ pub(super) fn open<H: Host>(
     }
     let (shape, costs) = match limits {
         Limits::Known { shape, costs } => (shape, costs),
-        Limits::Policy { name, costs } => {
-            let shape = host.policy(name).ok_or(Fault::NoPolicy)?;
+        Limits::Policy { name: policy, costs } => {
+            let shape = host.policy(policy, name).ok_or(Fault::NoPolicy)?;
             let costs = costs.by_limit(&shape);
             (shape, costs)
         }

@@ -79,8 +79,8 @@ pub trait Host {
         effect: &Effect<'_>,
     ) -> core::result::Result<(), Self::Error>;
 
-    /// The limits of a policy.
-    fn policy(&self, name: &[u8]) -> Option<Arc<Shape>>;
+    /// The limits that a policy sets for a key: the key's own under that policy, or the policy's.
+    fn policy(&self, policy: &[u8], name: Self::Name) -> Option<Arc<Shape>>;
 
     /// Makes an id for a reservation.
     ///

@@ -33,7 +33,7 @@ pub fn hold<H: Host>(host: &mut H, name: H::Name, hold: &Hold<'_>) -> Result<u64
     let clock = host.clock();
     let mut key = host.open(name);
     let value = host.value(&key)?;
-    check_names(host, value, &hold.limits)?;
+    check_names(host, name, value, &hold.limits)?;
     let at = value.map_or(clock, |value| now(value, clock));
     let until = if hold.time == Span::default() { At::MIN } else { at.plus(hold.time) };
     let held = |limit: Option<&[u8]>| value.map_or(At::MIN, |value| held(value, limit));
@@ -79,7 +79,7 @@ pub fn sync<'w, H: Host>(host: &mut H, name: H::Name, sync: &Sync<'w>) -> Result
         }
         (Some(value), Sync::Named(limits)) => {
             let quota = value.quota()?;
-            (quota.now(clock), named(host, quota, limits, clock)?)
+            (quota.now(clock), named(host, (name, quota), limits, clock)?)
         }
     };
     let used = told.iter().map(|(told, _)| (told.limit, told.used)).collect();
@@ -95,11 +95,11 @@ pub fn sync<'w, H: Host>(host: &mut H, name: H::Name, sync: &Sync<'w>) -> Result
 /// What each of these limits of a quota is told, and what it was told before.
 fn named<'w, H: Host>(
     host: &H,
-    quota: &Quota,
+    (name, quota): (H::Name, &Quota),
     limits: &[(&'w [u8], Left)],
     clock: At,
 ) -> Result<PerLimit<(Elsewhere<'w>, Outside)>, Fault> {
-    let (shape, at) = (in_force(host, quota), quota.now(clock));
+    let (shape, at) = (in_force(host, name, quota), quota.now(clock));
     if quota
         .outsides()
         .is_some_and(|known| known.names_with(limits.iter().map(|(limit, _)| *limit)) > NAMES_MAX)
@@ -128,13 +128,18 @@ fn elsewhere<'w>(limit: &'w [u8], state: Option<&State>, rule: &Rule, left: &Lef
 }
 
 /// Checks the names of limits that are to be held. A key that counts nothing yet may be told any.
-fn check_names<H: Host>(host: &H, value: Option<&Value>, limits: &[&[u8]]) -> Result<(), Fault> {
+fn check_names<H: Host>(
+    host: &H,
+    name: H::Name,
+    value: Option<&Value>,
+    limits: &[&[u8]],
+) -> Result<(), Fault> {
     let Some(value) = value.filter(|_| !limits.is_empty()) else { return Ok(()) };
     let quota = value.quota()?;
     let none = Outsides::default();
     let known = quota.outsides().unwrap_or(&none);
     if let Value::Quota(quota) = value {
-        let shape = in_force(host, quota);
+        let shape = in_force(host, name, quota);
         let is_known =
             |limit: &&[u8]| position(&shape, limit).is_some() || known.limit(limit) != Outside::NONE;
         if !limits.iter().all(is_known) {

@@ -77,7 +77,7 @@ fn limit<H: Host>(host: &H, name: H::Name, state: &State, costs: &Costs<'_>, lan
 
 #[cold]
 fn quota<H: Host>(host: &H, name: H::Name, held: &Quota, costs: &Costs<'_>, lane: Lane) -> Peeked {
-    let (shape, clock) = (in_force(host, held), host.clock());
+    let (shape, clock) = (in_force(host, name, held), host.clock());
     // If the quota counts reservations, the question is whether one more would be admitted.
     let (costs, ttl) = (costs.by_limit(&shape), Some(Span::from_ms(1)));
     let peeked = decide::peek(held, &shape, &Demand { costs: &costs, ttl }, clock);

@@ -6,9 +6,9 @@ use super::host::Host;
 use crate::quota::Quota;
 use crate::quota::shape::Shape;
 
-/// The limits that a quota is held to now: those that its policy has by now, or its own if there is no such
-/// policy any more.
-pub fn in_force<H: Host>(host: &H, quota: &Quota) -> Arc<Shape> {
-    let policy = quota.shape().policy().and_then(|name| host.policy(name.as_bytes()));
-    policy.unwrap_or_else(|| Arc::clone(quota.shape()))
+/// The limits that the quota of a key is held to now: those that its policy sets for the key by now, or its own if
+/// there is no such policy any more.
+pub fn in_force<H: Host>(host: &H, name: H::Name, quota: &Quota) -> Arc<Shape> {
+    let limits = quota.shape().policy().and_then(|policy| host.policy(policy.as_bytes(), name));
+    limits.unwrap_or_else(|| Arc::clone(quota.shape()))
 }

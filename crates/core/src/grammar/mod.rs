@@ -24,6 +24,7 @@ pub mod cl_throttle;
 pub mod limit;
 mod limit_clause;
 pub mod outside;
+pub mod policy;
 pub mod policy_file;
 pub mod quota;
 pub mod request;

@@ -7,7 +7,7 @@
 //! RL.SETTLE key id [COST unit n]…
 //! RL.CANCEL key id
 //! RL.RENEW  key id ttl
-//! RL.POLICY SET name LIMIT… | GET name [AS COMMAND] | DEL name | LIST | LOAD | HELP
+//! RL.POLICY SET name LIMIT…
 //! RL.PEEK   key [COST n] [COST unit n]…
 //!
 //! LIMIT  :=  LIMIT name limit window [UNIT unit] [SLIDE | WINDOW [OFFSET duration] | BUCKET capacity] [SHADOW]
@@ -21,7 +21,7 @@ use std::sync::Arc;
 use super::limit_clause::draft;
 use super::template::LIMITS_AT;
 use super::terms::{self, Terms};
-use super::words::{self, Words, is, next};
+use super::words::{self, Words, next};
 use crate::fault::{Fault, Result};
 use crate::number;
 use crate::quota::costs::Costs;
@@ -188,10 +188,18 @@ pub fn renew<W: Words + ?Sized>(words: &W) -> Result<(&[u8], Span)> {
 /// # Errors
 /// The fault of the first invalid argument.
 pub fn policy<W: Words + ?Sized>(words: &W) -> Result<Arc<Shape>> {
-    let syntax = Fault::PolicySyntax;
     let name = Name::new(words.word(2).unwrap_or_default()).ok_or(Fault::PolicyName)?;
+    named_limits(words, 3, &name, Fault::PolicySyntax)
+}
+
+/// Parses the limits from the word `at` on, and returns their shape under the name of a policy.
+pub(super) fn named_limits<W: Words + ?Sized>(
+    words: &W,
+    mut at: usize,
+    name: &Name,
+    syntax: Fault,
+) -> Result<Arc<Shape>> {
     let mut drafts = PerLimit::new();
-    let mut at = 3;
     while let Some(keyword) = words.word(at) {
         at = at.saturating_add(1);
         if !keyword.eq_ignore_ascii_case(b"LIMIT") {
@@ -199,28 +207,7 @@ pub fn policy<W: Words + ?Sized>(words: &W) -> Result<Arc<Shape>> {
         }
         draft(words, &mut at, syntax, &mut drafts)?;
     }
-    Shape::new(Some(&name), &drafts)
-}
-
-/// How `RL.POLICY GET` answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shown {
-    /// As maps of parameters.
-    Parameters,
-    /// As the words of the command that sets the policy.
-    Command,
-}
-
-/// Parses what follows the name in `RL.POLICY GET name [AS COMMAND]`.
-///
-/// # Errors
-/// [`Fault::PolicyGetSyntax`] if it is anything else.
-pub fn shown<W: Words + ?Sized>(words: &W) -> Result<Shown> {
-    match words.count() {
-        0..=3 => Ok(Shown::Parameters),
-        5 if is(words, 3, b"AS") && is(words, 4, b"COMMAND") => Ok(Shown::Command),
-        _ => Err(Fault::PolicyGetSyntax),
-    }
+    Shape::new(Some(name), &drafts)
 }
 
 /// Parses `RL.PEEK`: the costs that it asks about. `COST n` is the cost of the unit `requests`.

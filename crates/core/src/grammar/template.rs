@@ -14,6 +14,8 @@ use crate::quota::limit::PerLimit;
 use crate::quota::shape::Shape;
 use crate::time::Span;
 
+/// The index of the word that is the key of `RL.QUOTA`.
+pub(super) const KEY_AT: usize = 1;
 /// The index of the word at which the limits of `RL.QUOTA` begin, after its key.
 pub(super) const LIMITS_AT: usize = 2;
 

@@ -153,8 +153,8 @@ impl<'m, W> Host for Visit<'m, W> {
         if keys.change(name, effect, self.now.wall)? { Ok(()) } else { Err(Error::Full) }
     }
 
-    fn policy(&self, name: &[u8]) -> Option<Arc<Shape>> {
-        self.memory.policies.get(name).cloned()
+    fn policy(&self, policy: &[u8], name: Self::Name) -> Option<Arc<Shape>> {
+        self.memory.policies.in_force(policy, name).cloned()
     }
 
     fn make_id(&mut self) -> core::result::Result<MadeId, Error> {

@@ -44,6 +44,8 @@ mod merging;
 pub mod name;
 pub mod outsides;
 pub mod policies;
+mod policies_codec;
+pub mod policy_entry;
 mod refund_floor;
 pub mod reservation;
 pub mod reservations;

@@ -75,8 +75,8 @@ impl<'m, W> Host for Watched<'m, W> {
         Ok(())
     }
 
-    fn policy(&self, name: &[u8]) -> Option<Arc<Shape>> {
-        self.visit.policy(name)
+    fn policy(&self, policy: &[u8], name: &'m [u8]) -> Option<Arc<Shape>> {
+        self.visit.policy(policy, name)
     }
 
     fn make_id(&mut self) -> core::result::Result<MadeId, Error> {

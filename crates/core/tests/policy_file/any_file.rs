@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use rl_core::grammar::policy_file;
 
 use crate::common::cases;
-use crate::{FILE, any_rule, read, set};
+use crate::{FILE, OVERRIDES, any_rule, read, set};
 
 /// A limit or a capacity.
 fn amount() -> impl Strategy<Value = u64> {
@@ -37,7 +37,7 @@ fn any_limit() -> impl Strategy<Value = (String, String)> {
 
 /// Pieces of files in any order, mixed with any bytes.
 fn any_file() -> impl Strategy<Value = Vec<u8>> {
-    let lines: Vec<String> = FILE.lines().map(|line| format!("{line}\n")).collect();
+    let lines: Vec<String> = FILE.lines().chain(OVERRIDES.lines()).map(|line| format!("{line}\n")).collect();
     let piece = prop_oneof![
         4 => prop::sample::select(lines).prop_map(String::into_bytes),
         1 => "[\\[\\]{}=.,\"' \n#a-z0-9_-]{0,20}".prop_map(String::into_bytes),
@@ -67,8 +67,10 @@ proptest! {
     }
 
     #[test]
-    fn a_file_cut_off_anywhere_is_read_or_refused(at in 0..FILE.len(), byte in any::<u8>()) {
-        let mut text = FILE.as_bytes().to_vec();
+    fn a_file_cut_off_anywhere_is_read_or_refused(
+        at in 0..FILE.len() + OVERRIDES.len(), byte in any::<u8>(),
+    ) {
+        let mut text = [FILE, OVERRIDES].concat().into_bytes();
         text[at] = byte;
         drop(policy_file::parse(&text, any_rule));
         text.truncate(at);

@@ -15,6 +15,7 @@ mod common;
 mod any_file;
 mod errors;
 mod limits;
+mod overrides;
 
 use std::sync::Arc;
 
@@ -22,14 +23,24 @@ use rl_core::fault::Result;
 use rl_core::grammar::policy_file;
 use rl_core::grammar::quota as request;
 use rl_core::limit::rule::Rule;
+use rl_core::quota::policy_entry::PolicyEntry;
 use rl_core::quota::shape::Shape;
 
 pub(crate) fn any_rule(_: &Rule) -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn read(text: &str) -> Vec<Arc<Shape>> {
+pub(crate) fn entries(text: &str) -> Vec<PolicyEntry> {
     policy_file::parse(text.as_bytes(), any_rule).unwrap_or_else(|wrong| panic!("{wrong}\n{text}"))
+}
+
+/// Returns the policies of a file without overrides.
+pub(crate) fn read(text: &str) -> Vec<Arc<Shape>> {
+    let policy = |entry: PolicyEntry| {
+        assert_eq!(entry.key, None);
+        entry.shape
+    };
+    entries(text).into_iter().map(policy).collect()
 }
 
 /// Returns the policy that `RL.POLICY SET` makes of these words.
@@ -59,4 +70,19 @@ algorithm = "window"
 [policy.month.calls]
 window = "0.25"
 limit = 9007199254740991
+"#;
+
+/// Overrides of the policies of [`FILE`].
+pub(crate) const OVERRIDES: &str = r#"
+[override.claude-sonnet."user:42"]
+rpm = { limit = 5_000, window = "60s" }
+
+[override.claude-sonnet.'user:\xff\\']
+rpm = { limit = 0, window = "60s" }
+inflight = { inflight = 2 }
+
+[override.month.big.spend]
+limit = 50
+window = "1mo"
+algorithm = "window"
 "#;

@@ -1,11 +1,12 @@
 //! Tests that the cache of requests returns what parsing would, whatever was parsed before.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use proptest::prelude::*;
 use rl_core::fault::{Fault, Result};
 use rl_core::grammar::ask::{Ask, Limits};
-use rl_core::grammar::cache::QuotaCache;
+use rl_core::grammar::cache::{LendsPolicies, QuotaCache};
 use rl_core::grammar::terms::Wanted;
 use rl_core::quota::policies::Policies;
 use rl_core::quota::shape::Shape;
@@ -24,11 +25,15 @@ const POLICIES: [Option<&str>; 4] = [
 ];
 const NAMES: [&str; 3] = ["p", "q", "COST"];
 
-/// A step: parses words, or changes a policy.
+/// The keys of the requests.
+const KEYS: [&str; 2] = ["key", "other"];
+
+/// A step: parses words for a key, or changes a policy or an override.
 #[derive(Clone, Debug)]
 enum Step {
-    Read(prop::sample::Index, Vec<Mutation>),
+    Read(usize, prop::sample::Index, Vec<Mutation>),
     Set(usize, usize),
+    Override(usize, usize, usize),
 }
 
 /// A mutation of one word: replaced, dropped, doubled, moved or changed in case.
@@ -38,8 +43,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let mutations = prop::collection::vec((any::<u8>(), any::<u8>(), any_word()), 1..3);
     let mutations = prop_oneof![3 => Just(Vec::new()), 1 => mutations];
     let step = prop_oneof![
-        12 => (any::<prop::sample::Index>(), mutations).prop_map(|(pick, change)| Step::Read(pick, change)),
+        12 => (0..KEYS.len(), any::<prop::sample::Index>(), mutations)
+            .prop_map(|(key, pick, change)| Step::Read(key, pick, change)),
         2 => (0..NAMES.len(), 0..POLICIES.len()).prop_map(|(name, like)| Step::Set(name, like)),
+        2 => (0..NAMES.len(), 0..KEYS.len(), 0..POLICIES.len())
+            .prop_map(|(name, key, like)| Step::Override(name, key, like)),
     ];
     prop::collection::vec(step, 1..30)
 }
@@ -56,13 +64,13 @@ fn mutate(words: &mut Vec<Vec<u8>>, (place, kind, other): &Mutation) {
     }
 }
 
-/// Returns the limits that a request asks, and what it asks of them.
-fn resolved<'w>(ask: Result<Ask<'w>>, policies: &Policies) -> Result<(Arc<Shape>, Wanted<'w>)> {
+/// Returns the limits that a request asks of `key`, and what it asks of them.
+fn resolved<'w>(ask: Result<Ask<'w>>, key: &[u8], policies: &Policies) -> Result<(Arc<Shape>, Wanted<'w>)> {
     let Ask { limits, reserve, wait, is_short } = ask?;
     let (shape, costs) = match limits {
         Limits::Known { shape, costs } => (shape, costs),
         Limits::Policy { name, costs } => {
-            let shape = policies.get(name).ok_or(Fault::NoPolicy)?;
+            let shape = policies.in_force(name, key).ok_or(Fault::NoPolicy)?;
             (Arc::clone(shape), costs.by_limit(shape))
         }
     };
@@ -86,14 +94,23 @@ impl Reader {
         self.state += 1;
     }
 
+    fn set_override(&mut self, name: usize, key: usize, like: usize) {
+        let (name, key) = (NAMES[name].as_bytes(), KEYS[key].as_bytes());
+        let _ = match POLICIES[like] {
+            Some(text) => self.policies.set_override(key, policy(name, &limits(text))),
+            None => self.policies.remove_override(name, key).map(drop),
+        };
+        self.state += 1;
+    }
+
     /// Parses the words twice through the cache, and once without it.
     fn check(&mut self, words: &[Vec<u8>]) {
         let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
-        let (words, policies) = (words.as_slice(), &self.policies);
-        let expected = resolved(Ask::read(words), policies);
+        let (words, key, policies) = (words.as_slice(), words[1], &self.policies);
+        let expected = resolved(Ask::read(words), key, policies);
         for _ in 0..2 {
-            let read = self.cache.read(words, self.state, |name| policies.get(name).cloned());
-            let read = resolved(read, policies);
+            let read = self.cache.read(words, self.state, policies);
+            let read = resolved(read, key, policies);
             if let (Ok((shape, _)), Ok((same, _))) = (&read, &expected) {
                 assert!(Arc::ptr_eq(shape, same), "other limits: {words:?}");
             }
@@ -103,7 +120,11 @@ impl Reader {
 }
 
 fn words(rest: &[&str]) -> Vec<Vec<u8>> {
-    ["RL.QUOTA", "key"].iter().chain(rest).map(|word| word.as_bytes().to_vec()).collect()
+    words_for("key", rest)
+}
+
+fn words_for(key: &str, rest: &[&str]) -> Vec<Vec<u8>> {
+    ["RL.QUOTA", key].iter().chain(rest).map(|word| word.as_bytes().to_vec()).collect()
 }
 
 proptest! {
@@ -117,12 +138,13 @@ proptest! {
         let mut reader = Reader::default();
         for step in &steps {
             match step {
-                Step::Read(pick, mutations) => {
-                    let mut words = words(&pool[pick.index(pool.len())]);
+                Step::Read(key, pick, mutations) => {
+                    let mut words = words_for(KEYS[*key], &pool[pick.index(pool.len())]);
                     mutations.iter().for_each(|mutation| mutate(&mut words, mutation));
                     reader.check(&words);
                 }
                 Step::Set(name, like) => reader.set(*name, *like),
+                Step::Override(name, key, like) => reader.set_override(*name, *key, *like),
             }
         }
     }
@@ -139,22 +161,50 @@ proptest! {
     }
 }
 
+/// Policies that count how often they are lent.
+struct Counted<'a>(&'a Policies, Cell<usize>);
+
+impl LendsPolicies for Counted<'_> {
+    fn lend<T: Default>(&self, look: impl FnOnce(&Policies) -> T) -> T {
+        self.1.set(self.1.get() + 1);
+        look(self.0)
+    }
+}
+
 /// The cache saves work: a repeated request looks up no policy.
 #[test]
 fn a_policy_is_looked_up_once_for_each_state_of_the_policies() {
     let mut reader = Reader::default();
     reader.set(0, 2);
-    let mut looked_up = 0;
     let words = words(&["POLICY", "p", "COST", "t", "5", "RESERVE", "60", "ID", "x"]);
     let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+    let host = Counted(&reader.policies, Cell::new(0));
     for (state, expected) in [(1, 1), (1, 1), (2, 2), (2, 2), (1, 3)] {
-        let policies = &reader.policies;
-        let read = reader.cache.read(words.as_slice(), state, |name| {
-            looked_up += 1;
-            policies.get(name).cloned()
-        });
-        assert!(read.is_ok());
-        assert_eq!(looked_up, expected);
+        assert!(reader.cache.read(words.as_slice(), state, &host).is_ok());
+        assert_eq!(host.1.get(), expected);
+    }
+}
+
+/// Other keys of the policy are still recognised, and the cache keeps what it knows of them.
+#[test]
+fn a_key_with_limits_of_its_own_is_parsed_and_others_are_recognised() {
+    let mut reader = Reader::default();
+    reader.set(0, 2);
+    reader.set_override(0, 0, 1);
+    for (key, is_known) in
+        [("other", false), ("other", true), ("key", false), ("other", true), ("key", false)]
+    {
+        let words = words_for(key, &["POLICY", "p", "COST", "t", "5"]);
+        let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+        let read = reader.cache.read(words.as_slice(), reader.state, &reader.policies).unwrap();
+        assert_eq!(matches!(read.limits, Limits::Known { .. }), is_known, "{key}");
+    }
+    reader.set_override(0, 0, 0); // takes it away
+    for (key, is_known) in [("key", false), ("key", true), ("other", true)] {
+        let words = words_for(key, &["POLICY", "p", "COST", "t", "5"]);
+        let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+        let read = reader.cache.read(words.as_slice(), reader.state, &reader.policies).unwrap();
+        assert_eq!(matches!(read.limits, Limits::Known { .. }), is_known, "{key}");
     }
 }
 

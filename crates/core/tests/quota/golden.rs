@@ -271,5 +271,16 @@ fn policies_are_these_bytes() {
     let golden = "02250103613a31020374706d06746f6b656e7302643c00e0d403016e08726571756573747303051101016201016e0872\
         657175657374730314";
     assert_eq!(hex(&policies.encode()), golden);
-    assert!(Policies::decode(&unhex(golden)) == Some(policies));
+    assert!(Policies::decode(&unhex(golden)).as_ref() == Some(&policies));
+    // Overrides follow, and when the last one has gone the bytes are as before.
+    policies.set_override(b"k\xff", policy(b"b", &limits("LIMIT n 7 INFLIGHT"))).unwrap();
+    policies.set_override(b"", policy(b"b", &limits("LIMIT n 8 INFLIGHT"))).unwrap();
+    let overrides = "02001101016201016e0872657175657374730308026bff1101016201016e0872657175657374730307";
+    let overridden = format!("{golden}{overrides}");
+    assert_eq!(hex(&policies.encode()), overridden);
+    assert!(Policies::decode(&unhex(&overridden)).as_ref() == Some(&policies));
+    for key in [&b""[..], b"k\xff"] {
+        assert_eq!(policies.remove_override(b"b", key), Ok(true));
+    }
+    assert_eq!(hex(&policies.encode()), golden);
 }

@@ -22,6 +22,7 @@ mod history;
 mod invariant;
 mod key;
 mod oracle;
+mod overrides;
 mod plain;
 mod refund_floor;
 mod relocate;

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use rl_core::grammar::cache::QuotaCache;
+use rl_core::grammar::policy::{overrides, overriding, shown};
 use rl_core::grammar::quota::{self as request, Limits};
 use rl_core::number::COUNT_MAX;
+use rl_core::quota::policies::Policies;
 use rl_core::quota::shape::Shape;
 use rl_core::time::Span;
 
@@ -117,7 +119,11 @@ proptest! {
             prop_assert!(costs.iter().count() <= 16 && costs.iter().all(|(_, cost)| cost <= COUNT_MAX));
         }
         let _ = request::renew(words);
-        let _ = QuotaCache::new().read(words, 0, |_| None);
+        let _ = QuotaCache::new().read(words, 0, &Policies::new());
+        if let Ok(read) = overriding(words) {
+            prop_assert_eq!(read.limits.is_none(), words.len() == 5);
+        }
+        let _ = (overrides(words), shown(words));
     }
 
     #[test]

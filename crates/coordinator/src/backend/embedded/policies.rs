@@ -4,6 +4,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 
 use rl_core::fault::Result;
 use rl_core::quota::policies::Policies;
+use rl_core::quota::policy_entry::PolicyEntry;
 use rl_core::quota::shape::Shape;
 
 use super::Embedded;
@@ -48,20 +49,40 @@ impl Embedded {
         self.change(|file, set| Ok(file.get(name).is_none() && set.remove(name).is_some()))
     }
 
-    /// Adds the policies of a snapshot. Those that are too many are left out.
+    /// Gives a key limits of its own under a policy that is not the file's. Returns whether they are in force.
+    ///
+    /// # Errors
+    /// [`rl_core::fault::Fault::NoPolicy`], [`rl_core::fault::Fault::Overrides`]
+    pub(crate) fn set_override(&self, key: &[u8], shape: Arc<Shape>) -> Result<bool> {
+        self.change(|file, set| match shape.policy().and_then(|name| file.get(name.as_bytes())) {
+            Some(_) => Ok(false),
+            None => set.set_override(key, shape).map(|()| true),
+        })
+    }
+
+    /// Takes a key's own limits away, under a policy that is not the file's. Returns whether it had any.
+    ///
+    /// # Errors
+    /// [`rl_core::fault::Fault::NoPolicy`]
+    pub(crate) fn delete_override(&self, name: &[u8], key: &[u8]) -> Result<bool> {
+        self.change(|file, set| Ok(file.get(name).is_none() && set.remove_override(name, key)?))
+    }
+
+    /// Adds the policies and overrides of a snapshot. Those that are too many are left out.
     pub(crate) fn restore_policies(&self, restored: &Policies) {
-        for (_, shape) in restored.iter() {
-            let _ = self.change(|_, set| set.set(Arc::clone(shape)).map(|()| true)); // also below a policy of the file
+        if self.change(|_, set| set.take_over(restored).map(|()| true)).is_ok() {
+            return;
+        }
+        for (key, shape) in restored.entries() {
+            let entry = PolicyEntry { key: key.map(Into::into), shape: Arc::clone(shape) };
+            let _ = self.change(|_, set| set.set_entry(&entry).map(|()| true)); // also below a policy of the file
         }
     }
 
     /// Changes what callers have set, and puts it in force if `change` returns `true`.
     fn change(&self, change: impl FnOnce(&Policies, &mut Policies) -> Result<bool>) -> Result<bool> {
         let mut sources = self.policy_sources();
-        let mut set = Policies::new();
-        for (_, shape) in sources.set.iter() {
-            set.set(Arc::clone(shape))?;
-        }
+        let mut set = sources.set.clone();
         if !change(&sources.file, &mut set)? {
             return Ok(false);
         }

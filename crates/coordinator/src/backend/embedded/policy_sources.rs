@@ -1,6 +1,6 @@
 //! The policies in memory: those of the file, and those that callers have set.
 //!
-//! A policy of the file is in force whatever callers set under its name: the file is the operator's.
+//! A policy of the file is in force, with its overrides, whatever callers set under its name: the file is the operator's.
 
 use std::sync::Arc;
 
@@ -27,22 +27,17 @@ impl Sources {
     /// What is in force with these policies that callers have set.
     ///
     /// # Errors
-    /// [`rl_core::fault::Fault::Policies`]
+    /// [`rl_core::fault::Fault::Policies`], [`rl_core::fault::Fault::Overrides`]
     pub(super) fn with(&self, set: &Policies) -> Result<Arc<Policies>> {
-        let mut all = Policies::new();
-        for (_, shape) in set.iter().chain(self.file.iter()) {
-            all.set(Arc::clone(shape))?;
-        }
+        let mut all = set.clone();
+        all.take_over(&self.file)?;
         Ok(Arc::new(all))
     }
 }
 
 /// The new policies, and those of the old ones whose name is not used again.
 pub(super) fn both(old: &Policies, new: &Policies) -> Arc<Policies> {
-    let mut both = Policies::new();
-    let goes = old.iter().filter(|(name, _)| new.get(name.as_bytes()).is_none());
-    for (_, shape) in new.iter().chain(goes) {
-        let _ = both.set(Arc::clone(shape)); // beyond the largest number of policies, old ones go at once
-    }
-    Arc::new(both)
+    let mut both = old.clone();
+    let fits = both.take_over(new).is_ok();
+    Arc::new(if fits { both } else { new.clone() }) // if they are too many, the old ones go at once
 }

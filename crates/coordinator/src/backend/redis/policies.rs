@@ -6,6 +6,7 @@ use redis::Value;
 use redis::cluster_routing::{
     AggregateOp, MultipleNodeRoutingInfo, ResponsePolicy, RoutingInfo, SingleNodeRoutingInfo,
 };
+use rl_core::grammar::policy::overriding;
 use rl_core::grammar::quota::policy;
 use rl_core::quota::shape::Shape;
 
@@ -27,12 +28,9 @@ impl Redis {
     pub(crate) async fn policy(&self, name: &[u8]) -> Result<Option<Arc<Shape>>> {
         let all = match self.ask_policies(&[b"GET", name, b"AS", b"COMMAND"], one()).await? {
             Value::Nil => return Ok(None),
-            Value::Array(all) => all,
+            Value::Array(all) => bulk(&all).ok_or(Failure::Strange)?,
             _ => return Err(Failure::Strange),
         };
-        let word = |word: &Value| if let Value::BulkString(word) = word { Some(word.clone()) } else { None };
-        let all: Option<Vec<Vec<u8>>> = all.iter().map(word).collect();
-        let all = all.ok_or(Failure::Strange)?;
         let all: Vec<&[u8]> = all.iter().map(Vec::as_slice).collect();
         policy(all.as_slice()).map(Some).map_err(|_| Failure::Strange)
     }
@@ -56,10 +54,48 @@ impl Redis {
         }
     }
 
+    /// The keys that have limits of their own under a policy; `None` if there is no such policy.
+    pub(crate) async fn overrides(&self, name: &[u8]) -> Result<Option<Vec<Vec<u8>>>> {
+        match self.ask_policies(&[b"OVERRIDES", name], one()).await? {
+            Value::Nil => Ok(None),
+            Value::Array(keys) => Ok(Some(bulk(&keys).ok_or(Failure::Strange)?)),
+            _ => Err(Failure::Strange),
+        }
+    }
+
+    /// The limits that a key has of its own under a policy. In a cluster, one primary is asked.
+    pub(crate) async fn policy_override(&self, name: &[u8], key: &[u8]) -> Result<Option<Arc<Shape>>> {
+        let all =
+            match self.ask_policies(&[b"OVERRIDES", name, b"KEY", key, b"AS", b"COMMAND"], one()).await? {
+                Value::Nil => return Ok(None),
+                Value::Array(all) => bulk(&all).ok_or(Failure::Strange)?,
+                _ => return Err(Failure::Strange),
+            };
+        let all: Vec<&[u8]> = all.iter().map(Vec::as_slice).collect();
+        overriding(all.as_slice()).map(|read| read.limits).map_err(|_| Failure::Strange)
+    }
+
+    /// Gives a key limits of its own under a policy, or takes them away, on each primary.
+    pub(crate) async fn set_override(&self, name: &[u8], key: &[u8], limits: Option<&Shape>) -> Result<()> {
+        let limits = limits.map_or_else(|| vec![b"NONE".to_vec()], Shape::words);
+        let mut words: Vec<&[u8]> = vec![b"OVERRIDE", name, key];
+        words.extend(limits.iter().map(Vec::as_slice));
+        match self.ask_policies(&words, all(ResponsePolicy::AllSucceeded)).await? {
+            Value::Okay => Ok(()),
+            _ => Err(Failure::Strange),
+        }
+    }
+
     async fn ask_policies(&self, more: &[&[u8]], routing: RoutingInfo) -> Result<Value> {
         let words = words(std::iter::once(b"RL.POLICY".as_slice()).chain(more.iter().copied()));
         self.try_route(&words, Some(routing)).await?.map_err(|error| super::reply::failure(&error))
     }
+}
+
+/// The bytes of a list of bulk strings.
+fn bulk(all: &[Value]) -> Option<Vec<Vec<u8>>> {
+    let word = |word: &Value| if let Value::BulkString(word) = word { Some(word.clone()) } else { None };
+    all.iter().map(word).collect()
 }
 
 fn one() -> RoutingInfo {

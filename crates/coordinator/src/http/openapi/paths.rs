@@ -14,6 +14,8 @@ pub(super) fn paths() -> Map<String, Value> {
         ("/v1/keys/{key}", json!({ "delete": delete() })),
         ("/v1/policies", json!({ "get": policies() })),
         ("/v1/policies/{name}", policy()),
+        ("/v1/policies/{name}/overrides", json!({ "parameters": [policy_name()], "get": overrides() })),
+        ("/v1/policies/{name}/overrides/{key}", one_override()),
         ("/v1/watch", json!({ "get": watch() })),
         ("/metrics", json!({ "get": metrics() })),
         ("/healthz", json!({ "get": health() })),
@@ -166,6 +168,42 @@ fn policies() -> Value {
 }
 
 fn policy() -> Value {
+    read_and_changed(&ReadAndChanged {
+        parameters: json!([policy_name()]),
+        get: ("policy", "The limits of a policy"),
+        put: ("set_policy", "Sets the limits of a policy; for tokens that may"),
+        delete: ("delete_policy", "Deletes a policy; for tokens that may"),
+        missing: "There is no such policy.",
+        deleted: "Whether there was such a policy.",
+    })
+}
+
+fn one_override() -> Value {
+    let key = json!({
+        "name": "key", "in": "path", "required": true,
+        "schema": { "type": "string", "minLength": 1, "maxLength": 1024 }
+    });
+    read_and_changed(&ReadAndChanged {
+        parameters: json!([policy_name(), key]),
+        get: ("override", "The limits that a key has of its own under a policy"),
+        put: ("set_override", "Gives a key limits of its own under a policy; for tokens that may"),
+        delete: ("delete_override", "Takes a key's own limits under a policy away; for tokens that may"),
+        missing: "The key has no limits of its own under this policy.",
+        deleted: "Whether the key had limits of its own.",
+    })
+}
+
+/// What differs between the paths of limits that are read, set and deleted. A method has an id and a summary.
+struct ReadAndChanged {
+    parameters: Value,
+    get: (&'static str, &'static str),
+    put: (&'static str, &'static str),
+    delete: (&'static str, &'static str),
+    missing: &'static str,
+    deleted: &'static str,
+}
+
+fn read_and_changed(of: &ReadAndChanged) -> Value {
     let with = |answered: Value, statuses: &[&str]| {
         let mut responses = errors(statuses);
         responses.insert("200".to_owned(), answered);
@@ -175,26 +213,37 @@ fn policy() -> Value {
     let example = json!({ "limits": [{ "name": "rpm", "limit": 1000, "window": "60s" }] });
     let content = json!({ "schema": reference("schemas", "Policy"), "example": example });
     let mut missing = with(shown(), &["400", "401", "403", "502", "503"]);
-    missing.insert("404".to_owned(), problem("There is no such policy."));
+    missing.insert("404".to_owned(), problem(of.missing));
     let set = with(shown(), &["400", "401", "403", "408", "409", "413", "415", "502", "503"]);
-    let deleted = answer("Whether there was such a policy.", &["Done"]);
+    let deleted = with(answer(of.deleted, &["Done"]), &["400", "401", "403", "409", "502", "503"]);
     json!({
-        "parameters": [{
-            "name": "name", "in": "path", "required": true,
-            "schema": { "type": "string", "pattern": "^[A-Za-z0-9_.:-]{1,64}$", "minLength": 1, "maxLength": 64 }
-        }],
-        "get": { "operationId": "policy", "summary": "The limits of a policy", "responses": missing },
+        "parameters": of.parameters,
+        "get": { "operationId": of.get.0, "summary": of.get.1, "responses": missing },
         "put": {
-            "operationId": "set_policy",
-            "summary": "Sets the limits of a policy; for tokens that may",
+            "operationId": of.put.0,
+            "summary": of.put.1,
             "requestBody": { "required": true, "content": { "application/json": content } },
             "responses": set
         },
-        "delete": {
-            "operationId": "delete_policy",
-            "summary": "Deletes a policy; for tokens that may",
-            "responses": with(deleted, &["400", "401", "403", "409", "502", "503"])
-        }
+        "delete": { "operationId": of.delete.0, "summary": of.delete.1, "responses": deleted }
+    })
+}
+
+fn policy_name() -> Value {
+    json!({
+        "name": "name", "in": "path", "required": true,
+        "schema": { "type": "string", "pattern": "^[A-Za-z0-9_.:-]{1,64}$", "minLength": 1, "maxLength": 64 }
+    })
+}
+
+fn overrides() -> Value {
+    let mut responses = errors(&["400", "401", "403", "502", "503"]);
+    responses.insert("200".to_owned(), answer("The keys.", &["Overrides"]));
+    responses.insert("404".to_owned(), problem("There is no such policy."));
+    json!({
+        "operationId": "overrides",
+        "summary": "The keys that have limits of their own under a policy; for tokens without prefixes",
+        "responses": responses
     })
 }
 

@@ -14,7 +14,7 @@ use crate::http::body::{
     CancelBody, HoldBody, ManyBody, PeekBody, PolicyBody, QuotaBody, RefundBody, RenewBody, SettleBody,
     SyncBody, add_schema,
 };
-use crate::http::policy_answer::{PoliciesAnswer, PolicyAnswer};
+use crate::http::policy_answer::{OverridesAnswer, PoliciesAnswer, PolicyAnswer};
 use crate::http::problem::ProblemBody;
 
 /// All schemas, by name.
@@ -42,6 +42,7 @@ pub(super) fn schemas() -> Map<String, Value> {
     add::<DoneAnswer>(&mut answers);
     add::<RemainingAnswer>(&mut answers);
     add::<PoliciesAnswer<'_>>(&mut answers);
+    add::<OverridesAnswer>(&mut answers);
     add::<PolicyAnswer<'_>>(&mut answers);
     add::<HeldAnswer>(&mut answers);
     add::<SyncAnswer>(&mut answers);
