@@ -2,7 +2,7 @@
 # The work of each target is in .ci/, one script for each task.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test test-matrix test-pages test-coordinator test-clients test-cell-clients bench bench-coordinator bench-guard lint fuzz chaos sanitize memcheck miri package test-package docker test-docker test-docker-coordinator test-kubernetes test-monitoring test-dashboard test-rls clean
+.PHONY: help setup build run test test-matrix test-pages test-coordinator test-clients test-cell-clients bench bench-coordinator lab bench-guard lint fuzz chaos sanitize memcheck miri package test-package docker test-docker test-docker-coordinator test-kubernetes test-monitoring test-dashboard test-rls clean
 SHELL := /bin/bash
 
 suffix := $(if $(filter Darwin,$(shell uname)),dylib,so)
@@ -50,6 +50,11 @@ bench-coordinator: ## compare rl-coordinator with a server of Python's standard 
 	@.ci/setup.sh build wrk
 	cargo build --release -p rl-coordinator
 	benches/coordinator.py
+
+lab: setup build ## run the 429 lab: many processes, one provider, several limiters; needs Python 3.12; hours
+	@[ -x .cache/lab/bin/python3 ] || $${LAB_PYTHON:-python3.12} -m venv .cache/lab
+	@.cache/lab/bin/pip install -q --disable-pip-version-check -r benches/lab/requirements.txt
+	REDIS_RL_SERVER="$$(.ci/server.sh)" .cache/lab/bin/python3 benches/lab/lab.py $(LAB)
 
 bench-guard: setup build ## count the instructions of each command; fail if one costs 3 % more than before
 	@.ci/setup.sh valgrind
