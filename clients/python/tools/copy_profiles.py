@@ -12,7 +12,7 @@ from pathlib import Path
 HERE = Path(__file__).parents[1]
 SOURCE = HERE.parents[1] / "crates" / "profiles" / "profiles.json"
 TARGET = HERE / "src" / "redis_rl" / "profiles" / "profiles.json"
-LEFT_OUT = {"source", "checked", "note", "of", "limit"}
+LEFT_OUT = {"source", "checked", "note", "limit"}
 
 
 def kept(value: object) -> object:

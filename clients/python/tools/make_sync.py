@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Makes the code for threads from the code for asyncio.
+"""Makes the code for threads from the code for asyncio, and the transport for httpx2 from that for httpx.
 
-    make_sync.py            writes src/redis_rl/_sync/*.py
+    make_sync.py            writes src/redis_rl/_sync/*.py and src/redis_rl/httpx2.py
     make_sync.py --check    ends with 1 if a file is stale
 """
 
@@ -9,19 +9,21 @@ import re
 import sys
 from pathlib import Path
 
-FILES = ("coordinator.py", "limiter.py", "reservation.py", "router.py", "server.py")
+FILES = ("caller.py", "coordinator.py", "limiter.py", "passage.py", "reservation.py", "router.py", "server.py", "upstream.py")
 FOLDER = Path(__file__).parents[1] / "src" / "redis_rl"
 RULES = [
     (r"`Async(\w+)`: ([^\n]*?)\. `\w+` is made from it\.", r"`\1`: \2. Made from `_async` by tools/make_sync.py."),
     (r"\basync (def|with|for)\b", r"\1"),
     (r"\bawait ", ""),
-    (r"\bAsync(Limiter|Reservation)\b", r"\1"),
+    (r"\bAsync(Limiter|Reservation|Caller|Upstream|Passage|Stream|Iterator)\b", r"\1"),
+    (r"\b(AsyncIterator|aiter)\b", lambda found: found[0].removeprefix("Async").removeprefix("a")),
     (r"Callable\[(.*), Awaitable\[(\w+)\]\]", r"Callable[\1, \2]"),
     (r"from typing import (.*?)Awaitable, ", r"from typing import \1"),
     (r"httpx\.AsyncClient", "httpx.Client"),
-    (r"\baclose\(", "close("),
-    (r"__a(enter|exit)__", r"__\1__"),
+    (r"\ba(close|read)\b", r"\1"),
+    (r"__a(enter|exit|iter)__", r"__\1__"),
     (r"asyncio=True", "asyncio=False"),
+    (r"from typing import Any, Iterator, Awaitable, Callable", "from typing import Any, Callable, Iterator"),
 ]
 
 
@@ -34,13 +36,20 @@ def made(text: str) -> str:
     return text
 
 
+def for_httpx2(text: str) -> str:
+    head, _, rest = text.partition('"""\n')[2].partition("from __future__")
+    text = re.sub(r"\bhttpx\b(?!\.py)", "httpx2", "from __future__" + rest)
+    return '"""A transport for httpx2: that of `redis_rl.httpx`. Made from it by tools/make_sync.py."""\n\n' + text
+
+
 def main() -> int:
     stale = []
-    for name in FILES:
-        target, text = FOLDER / "_sync" / name, made((FOLDER / "_async" / name).read_text())
+    files = {FOLDER / "_sync" / name: made((FOLDER / "_async" / name).read_text()) for name in FILES}
+    files[FOLDER / "httpx2.py"] = for_httpx2((FOLDER / "httpx.py").read_text())
+    for target, text in files.items():
         if target.exists() and target.read_text() == text:
             continue
-        stale.append(name)
+        stale.append(target.name)
         if "--check" not in sys.argv:
             target.write_text(text)
     if stale and "--check" in sys.argv:

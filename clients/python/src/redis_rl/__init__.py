@@ -12,7 +12,7 @@ modules of their own, which are imported when they are used: `redis_rl.fastapi`,
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ._async.limiter import AsyncLimiter
 from ._async.reservation import AsyncReservation
@@ -22,10 +22,6 @@ from .answers import Decision, Info, LimitState, QuotaDecision, TopKey
 from .calls.keys import Left
 from .errors import Busy, Denied, Invalid, NoPolicy, RateLimitError, Unavailable, Unsupported, WrongType
 from .limits import Limit
-
-if TYPE_CHECKING:
-    from . import httpx as httpx
-    from . import httpx2 as httpx2
 
 __version__ = "0.1.0"
 __all__ = [

@@ -103,6 +103,10 @@ class Reservation:
             found = profile_of(profile).left({name: str(value) for name, value in left.items()}, names)
         return self._limiter.sync(self.key, found) if found else {}
 
+    def forget(self) -> None:
+        """Renews it no longer. Its ttl frees the slot, and the estimate stays charged."""
+        self._end()
+
     def _end(self) -> None:
         self.is_open = False
         if self._renewal is not None:

@@ -27,6 +27,8 @@ class LeftOf(NamedTuple):
     names: tuple[str, ...]
     remaining: int
     reset_ms: Optional[int]
+    of: Optional[int] = None
+    """The whole limit, by the provider's count."""
 
 
 class Told(NamedTuple):
@@ -60,7 +62,8 @@ class Profile:
             if remaining is not None:
                 reset = limit.get("reset")
                 reset_ms = ms_of(reset["form"], values.get(reset["header"], ""), now) if reset else None
-                limits.append(LeftOf(tuple(limit["names"]), remaining, reset_ms))
+                of = count(values.get(limit.get("of", ""), ""))
+                limits.append(LeftOf(tuple(limit["names"]), remaining, reset_ms, of))
         holds = (ms_of(retry["form"], values.get(retry["header"], ""), now) for retry in self.facts["retry"])
         return Told(limits, next((hold for hold in holds if hold is not None), None))
 

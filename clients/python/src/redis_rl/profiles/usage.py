@@ -65,8 +65,8 @@ class Usage:
                 continue
             for added in more.get(unit, ()):
                 value += _number(body, added) or 0
-            # What is excluded is counted in what it is a part of: `prompt_tokens_details.cached_tokens` in `prompt_tokens`.
+            # What is excluded is counted in what it is a part of: `prompt_tokens_details.cached_tokens` in `prompt_tokens`, and in all.
             for part in self._facts.get("excluded", ()):
-                if part.startswith(f"{path}_details."):
+                if part.startswith(f"{path}_details.") or (unit == "tokens" and "_details." in part):
                     value -= _number(body, part) or 0
             self.units[unit] = max(0, value)
