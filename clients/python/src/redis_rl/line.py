@@ -31,7 +31,7 @@ class Ticket:
 class Line:
     """Tickets by lane and key.
 
-    >>> line = Line(8)
+    >>> line = Line(16)
     >>> order = []
     >>> for lane in (3, 0, 2):
     ...     _ = line.join(Ticket("k", lane, lambda lane=lane: order.append(lane)))

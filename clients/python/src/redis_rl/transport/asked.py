@@ -12,7 +12,7 @@ IMAGE_TOKENS = 1600
 """Of an image, whose bytes say nothing about its tokens."""
 
 _PATHS = re.compile(r"/(?:deployments|models?)/([^/:]+)")
-_UNCOUNTED = re.compile(r"/(?:count_tokens|batches|files|models|:countTokens)(?:/|$)|:countTokens$")
+_UNCOUNTED = re.compile(r"/(?:count_tokens|batches|files)(?:/|$)|:countTokens$")
 _HOSTS = {
     "anthropic.com": "anthropic",
     "azure.com": "azure",
