@@ -22,11 +22,13 @@ from .answers import Decision, Info, LimitState, QuotaDecision, TopKey
 from .calls.keys import Left
 from .errors import Busy, Denied, Invalid, NoPolicy, RateLimitError, Unavailable, Unsupported, WrongType
 from .limits import Limit
+from .rules import Bucket, Quota, Rule, Slide, Window
 
 __version__ = "0.1.0"
 __all__ = [
     "AsyncLimiter",
     "AsyncReservation",
+    "Bucket",
     "Busy",
     "Decision",
     "Denied",
@@ -37,12 +39,16 @@ __all__ = [
     "LimitState",
     "Limiter",
     "NoPolicy",
+    "Quota",
     "QuotaDecision",
     "RateLimitError",
     "Reservation",
+    "Rule",
+    "Slide",
     "TopKey",
     "Unavailable",
     "Unsupported",
+    "Window",
     "WrongType",
 ]
 _INTEGRATIONS = ("celery", "fastapi", "flask", "httpx", "httpx2", "langchain", "litellm", "pydantic_ai")

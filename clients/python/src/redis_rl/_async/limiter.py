@@ -15,6 +15,7 @@ from ..durations import Duration, from_ms
 from ..errors import RateLimitError, Unavailable
 from ..failures import Fail, Failures
 from ..limits import Limit
+from ..rules import Rule
 from ..settings import of_client, of_url
 from .coordinator import Coordinator
 from .gate import Gate, Sender
@@ -67,6 +68,22 @@ class AsyncLimiter:
             return await self._gate.ask(call)
         except Unavailable as error:
             return self._failures.answer(call, error)
+
+    async def ask(
+        self,
+        key: Key,
+        rule: Rule,
+        *,
+        cost: int = 1,
+        wait: Optional[Duration] = None,
+        priority: Priority = None,
+        flow: Optional[str] = None,
+        weight: Optional[int] = None,
+    ) -> Union[Decision, QuotaDecision]:
+        """Asks a limit that is kept as a value, such as `redis_rl.Slide(100, 60)`."""
+        call: Call[Any] = rule.call(key, cost, Wait.of(wait, priority, flow, weight))
+        decision: Union[Decision, QuotaDecision] = await self._ask(call)
+        return decision
 
     async def slide(
         self,
