@@ -41,7 +41,8 @@ def rate_limit(
     def decorate(task: Task) -> Task:
         @functools.wraps(task)
         def limited(*args: Any, **kwargs: Any) -> Any:
-            name = key(*args, **kwargs) if callable(key) else key or f"task:{current_task.name}"
+            current: Any = current_task
+            name = key(*args, **kwargs) if callable(key) else key or f"task:{current.name}"
             decision = limiter.ask(name, rule, cost=cost, wait=wait, priority=priority)
             if decision:
                 return task(*args, **kwargs)
@@ -49,7 +50,7 @@ def rate_limit(
                 raise Denied(decision)
             # However often it is put off, it does not fail for that.
             countdown = max(0.001, decision.retry_after.total_seconds())
-            raise current_task.retry(countdown=countdown, max_retries=FOREVER)
+            raise current.retry(countdown=countdown, max_retries=FOREVER)
 
         return cast(Task, limited)
 
