@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import multiprocessing
 import random
 import threading
 import time
@@ -113,6 +115,34 @@ def test_threads_share_connections(server: Server, key: str) -> None:
         thread.join(30)
     assert len(served) == 100 and all(served)
     limiter.close()
+
+
+def test_a_forked_process_opens_its_own_connections(server: Server, key: str) -> None:
+    INHERITED.append(limiter := redis_rl.Limiter(server.url))
+    assert limiter.slide(key, 1000, 60)
+    with multiprocessing.get_context("fork").Pool(4) as pool:
+        # All processes ask at the same time: on a shared connection their answers would be mixed up.
+        found = pool.map(functools.partial(_ask, key), range(400), chunksize=5)
+    found += [limiter.slide(key, 1000, 60).remaining for _ in range(10)]
+    assert sorted(found) == list(range(589, 999))
+    limiter.close()
+
+
+INHERITED: list[redis_rl.Limiter] = []
+"""The limiter that forked processes inherit."""
+
+
+def _ask(key: str, _: int) -> int:
+    return INHERITED[0].slide(key, 1000, 60).remaining
+
+
+async def _slide(limiter: redis_rl.AsyncLimiter, key: str) -> int:
+    return (await limiter.slide(key, 1000, 60)).remaining
+
+
+def test_each_event_loop_opens_its_own_connections(server: Server, key: str) -> None:
+    limiter = redis_rl.AsyncLimiter(server.url)
+    assert [asyncio.run(_slide(limiter, key)) for _ in range(3)] == [999, 998, 997]
 
 
 def test_each_lane_has_a_place_that_lower_lanes_cannot_take() -> None:

@@ -7,6 +7,7 @@ wait always find one, and a reservation that a waiter waits for can be settled.
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from typing import Any, Optional, Protocol, TypeVar
 
@@ -38,6 +39,7 @@ class Gate:
         self._others = max(1, connections // 5)
         self._places = connections - self._others
         self._loop: Optional[asyncio.AbstractEventLoop] = None
+        self._process = os.getpid()
         self._free = asyncio.Semaphore(self._others)
         self._line = Line(self._places)
 
@@ -47,12 +49,12 @@ class Gate:
         return await (self._wait(call) if call.wait.ms else self._ask_now(call))
 
     def _enter_loop(self) -> None:
-        """Begins anew in each event loop: connections belong to the loop in which they were opened."""
-        loop = asyncio.get_running_loop()
-        if loop is not self._loop:
+        """Begins anew in each event loop and after a fork: connections belong to the loop and the process that opened them."""
+        loop, process = asyncio.get_running_loop(), os.getpid()
+        if loop is not self._loop or process != self._process:
             if self._loop is not None:
                 self.sender.forget()
-            self._loop = loop
+            self._loop, self._process = loop, process
             self._free = asyncio.Semaphore(self._others)
             self._line = Line(self._places)
 

@@ -6,6 +6,7 @@ wait always find one, and a reservation that a waiter waits for can be settled.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from typing import Any, Protocol, TypeVar
@@ -23,6 +24,8 @@ class Sender(Protocol):
 
     def ask(self, call: Call[T], seconds: float) -> T: ...
 
+    def forget(self) -> None: ...
+
     def close(self) -> None: ...
 
 
@@ -33,13 +36,22 @@ class Gate:
         if connections < 2:
             raise ValueError("connections must be 2 or more: one for a waiter, one for all other requests")
         self.sender, self._timeout = sender, timeout
-        others = max(1, connections // 5)
-        self._free = threading.BoundedSemaphore(others)
-        self._line = Line(connections - others)
+        self._others = max(1, connections // 5)
+        self._places = connections - self._others
+        self._begin()
+
+    def _begin(self) -> None:
+        self._process = os.getpid()
+        self._free = threading.BoundedSemaphore(self._others)
+        self._line = Line(self._places)
         self._lock = threading.Lock()
 
     def ask(self, call: Call[T]) -> T:
         """Returns the answer of a call, after its wait and `timeout` at most."""
+        if self._process != os.getpid():
+            # A forked process must not use the connections of its parent.
+            self.sender.forget()
+            self._begin()
         return self._wait(call) if call.wait.ms else self._ask_now(call)
 
     def _ask_now(self, call: Call[T]) -> T:
