@@ -43,13 +43,17 @@ def policy(scenario: Any) -> list[Limit]:
     return limits
 
 
-async def stamp(request: Any) -> None:
-    request.headers["x-lab-admitted"] = str(time.time())
+class Stamp(httpx2.AsyncHTTPTransport):
+    """Says when a request was sent, after it was admitted."""
+
+    async def handle_async_request(self, request: Any) -> Any:
+        request.headers["x-lab-admitted"] = str(time.time())
+        return await super().handle_async_request(request)
 
 
 def client(scenario: Any, url: str, redis: str, process: int) -> Any:
     limiter = redis_rl.AsyncLimiter(redis, policy="claude-sonnet", timeout=5)
-    transport = redis_rl.httpx2.Transport(limiter, priority="low")
+    transport = redis_rl.httpx2.Transport(limiter, Stamp(), priority="low")
     options: Any = {"http_client": httpx2.AsyncClient(transport=transport, timeout=60), "max_retries": 0, "api_key": "none"}
     options["default_headers"] = {"x-lab-process": str(process)}
     if scenario.family == "anthropic":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import os
 import threading
 import time
 from typing import Callable, Optional
@@ -15,6 +16,9 @@ class _Clock:
     """A thread that starts when there is something to renew, and ends when there is nothing."""
 
     def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
         self._due: list[tuple[float, int, Renewal]] = []
         self._changed = threading.Condition()
         self._numbers = itertools.count()
@@ -50,6 +54,9 @@ class _Clock:
 
 
 _CLOCK = _Clock()
+if hasattr(os, "register_at_fork"):
+    # The thread does not come along, and a lock may have been held.
+    os.register_at_fork(after_in_child=_CLOCK.begin)
 
 
 class Renewal:
