@@ -9,13 +9,13 @@ import re
 import sys
 from pathlib import Path
 
-FILES = ("caller.py", "coordinator.py", "limiter.py", "passage.py", "reservation.py", "router.py", "server.py", "upstream.py")
+FILES = ("caller.py", "coordinator.py", "limiter.py", "passage.py", "plans.py", "reservation.py", "router.py", "server.py", "upstream.py")
 FOLDER = Path(__file__).parents[1] / "src" / "redis_rl"
 RULES = [
     (r"`Async(\w+)`: ([^\n]*?)\. `\w+` is made from it\.", r"`\1`: \2. Made from `_async` by tools/make_sync.py."),
     (r"\basync (def|with|for)\b", r"\1"),
     (r"\bawait ", ""),
-    (r"\bAsync(Limiter|Reservation|Caller|Upstream|Passage|Stream|Iterator)\b", r"\1"),
+    (r"\bAsync(Limiter|Reservation|Caller|Upstream|Passage|Plans|Stream|Iterator)\b", r"\1"),
     (r"\b(AsyncIterator|aiter)\b", lambda found: found[0].removeprefix("Async").removeprefix("a")),
     (r"Callable\[(.*), Awaitable\[(\w+)\]\]", r"Callable[\1, \2]"),
     (r"from typing import (.*?)Awaitable, ", r"from typing import \1"),

@@ -14,6 +14,7 @@ from litellm.exceptions import BadRequestError, RateLimitError, ServiceUnavailab
 from litellm.integrations.custom_logger import CustomLogger
 
 from ._async.limiter import AsyncLimiter, Priority
+from ._async.plans import AsyncPlans
 from ._async.reservation import AsyncReservation
 from ._async.upstream import AsyncUpstream
 from .durations import Duration
@@ -56,6 +57,7 @@ class RateLimitCallback(CustomLogger):
         )
         self._open: dict[str, tuple[AsyncReservation, Plan, Typical]] = {}
         self._typical: dict[str, Typical] = {}
+        self._plans = AsyncPlans(limiter)
 
     async def async_pre_call_deployment_hook(self, kwargs: dict[str, Any], call_type: Any) -> None:
         """Reserves for a call, before LiteLLM sends it."""
@@ -64,7 +66,8 @@ class RateLimitCallback(CustomLogger):
         if asked is None or policy is None:
             return
         provider, model = _provider(asked.model), asked.model
-        plan = Plan(profile_of(self._options.profile or (provider if provider in _PROFILES else "openai")), await self._limits(policy))
+        profile = profile_of(self._options.profile or (provider if provider in _PROFILES else "openai"))
+        plan = await self._plans.plan(policy, profile)
         key = self._options.key_of(model, policy)
         typical = self._typical.setdefault(key, Typical(self._options.expected_output))
         cost = plan.reserved(asked, typical)
@@ -77,12 +80,6 @@ class RateLimitCallback(CustomLogger):
         except Unavailable as error:
             raise ServiceUnavailableError(f"redis-rl: {error}", provider, model) from error
         self._keep(str(kwargs.get("litellm_call_id")), reservation, plan, typical)
-
-    async def _limits(self, policy: str) -> Any:
-        try:
-            return await self._limiter.policy_get(policy)
-        except Unavailable:
-            return None
 
     def _keep(self, call: str, reservation: AsyncReservation, plan: Plan, typical: Typical) -> None:
         previous = self._open.pop(call, None)

@@ -12,19 +12,18 @@ from typing import Any, Mapping, Optional
 
 from ..errors import Busy, Denied, Unavailable
 from ..limits import Limit
-from ..profiles import Profile, profile_of
+from ..profiles import profile_of
 from ..transport.asked import Asked, profile_name, read
 from ..transport.meter import Meter
 from ..transport.options import Options
 from ..transport.plan import Plan, Typical
 from .limiter import AsyncLimiter
 from .passage import AsyncPassage
+from .plans import AsyncPlans
 from .reservation import AsyncReservation
 from .shield import in_background, to_the_end
 from .upstream import AsyncUpstream
 
-PLAN_SECONDS = 60
-"""How long what is known of a policy's limits counts."""
 _NOT_SENT = ("ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol")
 
 
@@ -33,7 +32,7 @@ class AsyncCaller:
 
     def __init__(self, limiter: AsyncLimiter, options: Options, library: Any) -> None:
         self._limiter, self._options, self._library = limiter, options, library
-        self._plans: dict[tuple[str, str], Plan] = {}
+        self._plans = AsyncPlans(limiter)
         self._typical: dict[str, Typical] = {}
 
     async def send(self, request: Any, send: Any) -> Any:
@@ -43,7 +42,7 @@ class AsyncCaller:
         if asked is None or policy is None:
             return await send(request)
         profile = profile_of(self._options.profile or profile_name(request.url.host, request.url.path))
-        plan, key = await self._plan(policy, profile), self._options.key_of(asked.model, policy)
+        plan, key = await self._plans.plan(policy, profile), self._options.key_of(asked.model, policy)
         typical = self._typical.setdefault(key, Typical(self._options.expected_output))
         end = time.monotonic() + self._options.wait
         # What cannot be read cannot be settled.
@@ -72,18 +71,6 @@ class AsyncCaller:
             return None
         asked = read(request.method, request.url.path, await request.aread())
         return asked if asked is None else self._options.estimated(asked)
-
-    async def _plan(self, policy: str, profile: Profile) -> Plan:
-        plan = self._plans.get((policy, profile.name))
-        if plan is None or time.monotonic() - plan.read_at > PLAN_SECONDS:
-            try:
-                limits = await self._limiter.policy_get(policy)
-            except Unavailable:
-                # Without the right to read policies, or without a server, the usual names of units count.
-                limits = None
-            plan = Plan(profile, limits)
-            self._plans[policy, profile.name] = plan
-        return plan
 
     async def _reserve(self, key: str, policy: str, cost: Mapping[str, int], end: float) -> AsyncReservation:
         wait = max(0, round(end - time.monotonic(), 3))

@@ -14,6 +14,7 @@ from ..durations import Duration, to_ms
 from ..errors import Denied, RateLimitError, Unavailable
 from ..profiles import Profile, profile_of
 from .renewal import Renewal
+from .shield import to_the_end
 
 if TYPE_CHECKING:
     from .limiter import AsyncLimiter
@@ -51,7 +52,7 @@ class AsyncReservation:
             raise
         except BaseException:
             # Perhaps it was admitted, and the answer was lost with the task.
-            await self._limiter._abandon(self.key, self.id)
+            await to_the_end(self._limiter._abandon(self.key, self.id))
             raise
         if not self.decision:
             if self.decision.degraded:
@@ -117,7 +118,7 @@ class AsyncReservation:
         if not self.is_open:
             return
         try:
-            await self.settle()
+            await to_the_end(self.settle())
         except RateLimitError:
             # It is counted in `degraded`. The ttl frees the slot, and the estimate stays charged.
             pass

@@ -14,6 +14,7 @@ from ..durations import Duration, to_ms
 from ..errors import Denied, RateLimitError, Unavailable
 from ..profiles import Profile, profile_of
 from .renewal import Renewal
+from .shield import to_the_end
 
 if TYPE_CHECKING:
     from .limiter import Limiter
@@ -51,7 +52,7 @@ class Reservation:
             raise
         except BaseException:
             # Perhaps it was admitted, and the answer was lost with the task.
-            self._limiter._abandon(self.key, self.id)
+            to_the_end(self._limiter._abandon(self.key, self.id))
             raise
         if not self.decision:
             if self.decision.degraded:
@@ -117,7 +118,7 @@ class Reservation:
         if not self.is_open:
             return
         try:
-            self.settle()
+            to_the_end(self.settle())
         except RateLimitError:
             # It is counted in `degraded`. The ttl frees the slot, and the estimate stays charged.
             pass
