@@ -16,14 +16,12 @@ RULES = [
     (r"\basync (def|with|for)\b", r"\1"),
     (r"\bawait ", ""),
     (r"\bAsync(Limiter|Reservation|Caller|Upstream|Passage|Plans|Stream|Iterator)\b", r"\1"),
-    (r"\b(AsyncIterator|aiter)\b", lambda found: found[0].removeprefix("Async").removeprefix("a")),
     (r"Callable\[(.*), Awaitable\[(\w+)\]\]", r"Callable[\1, \2]"),
     (r"from typing import (.*?)Awaitable, ", r"from typing import \1"),
     (r"httpx\.AsyncClient", "httpx.Client"),
     (r"\ba(close|read)\b", r"\1"),
     (r"__a(enter|exit|iter)__", r"__\1__"),
     (r"asyncio=True", "asyncio=False"),
-    (r"from typing import Any, Iterator, Awaitable, Callable", "from typing import Any, Callable, Iterator"),
 ]
 
 
@@ -37,8 +35,8 @@ def made(text: str) -> str:
 
 
 def for_httpx2(text: str) -> str:
-    head, _, rest = text.partition('"""\n')[2].partition("from __future__")
-    text = re.sub(r"\bhttpx\b(?!\.py)", "httpx2", "from __future__" + rest)
+    code = text[text.index("from __future__") :]
+    text = re.sub(r"\bhttpx\b", "httpx2", code)
     return '"""A transport for httpx2: that of `redis_rl.httpx`. Made from it by tools/make_sync.py."""\n\n' + text
 
 
