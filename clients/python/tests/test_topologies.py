@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import time
 from typing import Any, Iterator
 
@@ -124,7 +125,7 @@ class Cluster:
             client.execute_command("CLUSTER MEET", "127.0.0.1", port, clients[0].config_get("cluster-port")["cluster-port"])
         for client in clients:
             wait_until("the cluster is whole", lambda client=client: len(client.execute_command("CLUSTER SHARDS")) == 3)
-            wait_until("the cluster is up", lambda client=client: "ok" in str(client.execute_command("CLUSTER INFO")))
+            wait_until("the cluster is up", lambda client=client: re.search(r"cluster_state\W+ok", str(client.execute_command("CLUSTER INFO"))))
 
     def move(self, slot: int, target: int) -> None:
         """Moves a slot that holds no keys."""
