@@ -82,12 +82,12 @@ def test_error(case: Any) -> None:
         assert getattr(error, "cause", None) == case["error"].get("cause")
 
 
-@pytest.mark.parametrize("scheme", ["redis", "http"])
-@cases("failures")
+FAILURES = [(case, scheme) for case in CASES["failures"] for scheme in ("redis", "http") if (case["call"], scheme) != ("info", "http")]
+
+
+@pytest.mark.parametrize(("case", "scheme"), FAILURES, ids=[f"{case['name']}, {scheme}" for case, scheme in FAILURES])
 async def test_failure(case: Any, scheme: str) -> None:
     url = f"{scheme}://127.0.0.1:{free_port()}"
-    if scheme == "http" and case["call"] == "info":
-        return
     async with redis_rl.AsyncLimiter(url, fail=case["fail"]) as limiter:
         with redis_rl.Limiter(url, fail=case["fail"]) as threads:
             for each in (limiter, threads):
@@ -118,12 +118,12 @@ def knows(server: Server, word: str) -> bool:
     return word in str(server.client.execute_command("command docs", "RL.SLIDE")).upper()
 
 
+SESSIONS = [(case, over) for case in CASES["sessions"] for over in case["over"]]
+
+
 @pytest.mark.parametrize("kind", ["threads", "asyncio"])
-@pytest.mark.parametrize("over", ["resp2", "resp3", "http"])
-@cases("sessions")
+@pytest.mark.parametrize(("case", "over"), SESSIONS, ids=[f"{case['name']}, {over}" for case, over in SESSIONS])
 async def test_session(case: Any, over: str, kind: str, server: Server, coordinator: Coordinator) -> None:
-    if over not in case["over"]:
-        return
     if "needs" in case and not knows(server, case["needs"]):
         pytest.skip(f"this server does not know {case['needs']} yet")
     prefix, each = f"{{{uuid.uuid4().hex}}}:", limiter(kind, over, server, coordinator)
