@@ -32,6 +32,7 @@ class Provider:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             wbufsize = 65536  # head and body in one packet
+            disable_nagle_algorithm = True
 
             def do_POST(self) -> None:
                 provider.bodies.append(self.rfile.read(int(self.headers["content-length"])))
