@@ -1,0 +1,36 @@
+"""Calls: what is sent for each, and how its answer is read. Nothing here does I/O."""
+
+from .call import Call, Cost, Costs, Key, Request, Wait
+from .keys import hold, info, peek, refund, sync, top, top_reset
+from .policies import policies, policy_delete, policy_get, policy_set
+from .quota import mquota, quota
+from .reservation import cancel, renew, settle
+from .single import bucket, slide, window
+
+__all__ = [
+    "Call",
+    "Cost",
+    "Costs",
+    "Key",
+    "Request",
+    "Wait",
+    "bucket",
+    "cancel",
+    "hold",
+    "info",
+    "mquota",
+    "peek",
+    "policies",
+    "policy_delete",
+    "policy_get",
+    "policy_set",
+    "quota",
+    "refund",
+    "renew",
+    "settle",
+    "slide",
+    "sync",
+    "top",
+    "top_reset",
+    "window",
+]

@@ -1,0 +1,122 @@
+"""A transport for httpx that puts a limit in front of an SDK.
+
+    claude = anthropic.AsyncAnthropic(http_client=httpx.AsyncClient(transport=redis_rl.httpx.Transport(limiter)), max_retries=0)
+
+`redis_rl.httpx2` is the same for httpx2, which newer SDKs use.
+"""
+
+from __future__ import annotations
+
+from typing import Any, AsyncIterator, Callable, Iterator, Optional, Union
+
+import httpx
+
+from ._async.caller import AsyncCaller
+from ._async.limiter import AsyncLimiter
+from ._sync.caller import Caller
+from ._sync.limiter import Limiter
+from .durations import Duration
+from .transport.options import Estimate, OfModel, Options, Priority
+
+__all__ = ["Transport"]
+
+
+class Transport(httpx.BaseTransport, httpx.AsyncBaseTransport):
+    """Reserves for each request under the key's policy, sends it, and settles by what it used.
+
+    It is for `httpx.Client` with a `Limiter`, and for `httpx.AsyncClient` with an `AsyncLimiter`. `transport` sends the requests.
+
+    - `policy` is the limiter's policy, a name, a mapping from model to name, or a function of the model; if a function answers None, the
+      request is not limited. `key` is the same for keys; without it, the key is the policy's name.
+    - `profile` is the provider's; without it, the host and the path of the request say which.
+    - `wait` is how long a request stands in line in all. After that it is answered 429, as a provider would. `priority` and `flow` may be
+      functions, which are called for each request.
+    - `ttl` is that of the reservation, which is renewed while the response is read.
+    - `estimate` returns the input tokens of a body; without it, four bytes are a token. `expected_output` is reserved for output until
+      calls have shown what they use: then it is their 99th percentile, at most the `max_tokens` of the request.
+    - `margin` is the share of each limit that is left to the provider. `tries` bounds how often a refused request stands in line.
+    """
+
+    def __init__(
+        self,
+        limiter: Union[Limiter, AsyncLimiter],
+        transport: Any = None,
+        *,
+        key: OfModel = None,
+        policy: OfModel = None,
+        profile: Optional[str] = None,
+        priority: Union[Priority, Callable[[], Priority]] = None,
+        flow: Union[str, Callable[[], Optional[str]], None] = None,
+        wait: Duration = 60,
+        ttl: Duration = 60,
+        tries: int = 5,
+        margin: float = 0.03,
+        expected_output: int = 500,
+        estimate: Optional[Estimate] = None,
+    ) -> None:
+        options = Options.of(
+            wait,
+            key=key,
+            policy=policy,
+            profile=profile,
+            priority=priority,
+            flow=flow,
+            ttl=ttl,
+            tries=tries,
+            margin=margin,
+            expected_output=expected_output,
+            estimate=estimate,
+        )
+        self._caller = Caller(limiter, options, _Library) if isinstance(limiter, Limiter) else None
+        self._async_caller = AsyncCaller(limiter, options, _Library) if isinstance(limiter, AsyncLimiter) else None
+        default: Any = httpx.HTTPTransport if isinstance(limiter, Limiter) else httpx.AsyncHTTPTransport
+        self._transport: Any = default() if transport is None else transport
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if self._caller is None:
+            raise TypeError("httpx.Client takes a transport with a Limiter, httpx.AsyncClient one with an AsyncLimiter")
+        response: httpx.Response = self._caller.send(request, self._transport.handle_request)
+        return response
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self._async_caller is None:
+            raise TypeError("httpx.AsyncClient takes a transport with an AsyncLimiter, httpx.Client one with a Limiter")
+        response: httpx.Response = await self._async_caller.send(request, self._transport.handle_async_request)
+        return response
+
+    def close(self) -> None:
+        self._transport.close()
+
+    async def aclose(self) -> None:
+        await self._transport.aclose()
+
+
+class _Stream(httpx.SyncByteStream):
+    def __init__(self, passage: Any) -> None:
+        self._passage = passage
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._passage)
+
+    def close(self) -> None:
+        self._passage.close()
+
+
+class _AsyncStream(httpx.AsyncByteStream):
+    def __init__(self, passage: Any) -> None:
+        self._passage = passage
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        found: AsyncIterator[bytes] = aiter(self._passage)
+        return found
+
+    async def aclose(self) -> None:
+        await self._passage.aclose()
+
+
+class _Library:
+    """What a caller needs of this library."""
+
+    Response = httpx.Response
+    Stream = _Stream
+    AsyncStream = _AsyncStream
