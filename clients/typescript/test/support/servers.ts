@@ -36,14 +36,14 @@ export async function freePort(): Promise<number> {
   return port
 }
 
-/** Starts a server, with the module unless `module` is false. More arguments are as on its command line. */
-export async function startServer({ module = true, args = [] as string[] } = {}): Promise<Program> {
+/** Starts a server, with the module unless `module` is false. `args` are as on its command line; `ready` is what it then says. */
+export async function startServer({ module = true, args = [] as string[], ready = /Ready to accept connections/ } = {}): Promise<Program> {
   if (module && !existsSync(MODULE)) throw new Error(`build the module first, or set REDIS_RL_MODULE: ${MODULE}`)
   const port = await freePort()
   const dir = mkdtempSync(join(tmpdir(), 'redis-rl-'))
   const load = module ? ['--loadmodule', MODULE] : []
   const child = spawn(SERVER, ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', dir, ...load, ...args])
-  return started(child, `redis://127.0.0.1:${port}`, port, /Ready to accept connections/, () => rmSync(dir, { recursive: true, force: true }))
+  return started(child, `redis://127.0.0.1:${port}`, port, ready, () => rmSync(dir, { recursive: true, force: true }))
 }
 
 /** Starts rl-coordinator with limits in memory, or in the Redis server of a URL. */
@@ -66,7 +66,7 @@ function started(child: ChildProcess, url: string, port: number, ready: RegExp, 
     const stop = async () => {
       child.kill('SIGCONT')
       child.kill('SIGKILL')
-      await exited
+      if (child.exitCode === null && child.signalCode === null) await exited
       cleanUp()
     }
     const read = (chunk: Buffer) => {
