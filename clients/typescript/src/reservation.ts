@@ -9,7 +9,7 @@ import type { KeyPolicy, QuotaOptions } from './commands/quota.js'
 import { Denied } from './denied.js'
 import { timerMs, type Duration } from './duration.js'
 import { Invalid } from './errors.js'
-import { profile } from './profiles/profile.js'
+import { profile as profileOf, type Profile } from './profiles/profile.js'
 import { readHeaders, type HeaderSource } from './profiles/read.js'
 import type { Stats } from './stats.js'
 
@@ -116,9 +116,10 @@ export class Reservation {
     await Promise.all(this.#keys.map((key) => this.#limiter.hold(key, duration)))
   }
 
-  /** Tells what the headers of a provider's answer say: what is left, and how long to hold. Only for a single key. */
-  async sync(headers: HeaderSource, provider: string): Promise<void> {
-    const { limits, holdMs } = readHeaders(profile(provider), headers, Date.now())
+  /** Tells what the headers of a provider's answer say: what is left, and how long to hold. Only for a single key. `provider` names its profile. */
+  async sync(headers: HeaderSource, provider: string | Profile): Promise<void> {
+    const profile = typeof provider === 'string' ? profileOf(provider) : provider
+    const { limits, holdMs } = readHeaders(profile, headers, Date.now())
     const [key] = this.#keys
     if (key === undefined || this.#keys.length > 1) throw new Invalid('headers are about a single key')
     const left: Record<string, Left> = {}

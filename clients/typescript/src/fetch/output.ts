@@ -1,0 +1,32 @@
+/** How much output to reserve: a running p99 of what the calls of a key really produced. */
+
+/** The most calls that are remembered. */
+const SAMPLES = 512
+
+/** Calls after which the p99 is computed anew. */
+const STEP = 8
+
+/** The output of past calls of a key. */
+export class OutputEstimate {
+  readonly #samples: number[] = []
+  #next = 0
+  #sinceSorted = 0
+  #p99: number | undefined
+
+  /** Notes what a call produced. */
+  add(tokens: number): void {
+    this.#samples[this.#next] = tokens
+    this.#next = (this.#next + 1) % SAMPLES
+    this.#sinceSorted += 1
+    if (this.#p99 === undefined || this.#sinceSorted >= STEP || this.#samples.length < STEP) {
+      this.#sinceSorted = 0
+      const sorted = this.#samples.toSorted((a, b) => a - b)
+      this.#p99 = sorted[Math.min(sorted.length - 1, Math.floor(0.99 * sorted.length))]
+    }
+  }
+
+  /** Returns the output to reserve: at most `most`, and `most` before the first call has ended. */
+  reserve(most: number): number {
+    return Math.min(most, this.#p99 ?? most)
+  }
+}
