@@ -34,7 +34,10 @@ export function usageOfEvent(profile: Profile, name: string, data: unknown): Usa
 /** Reads the usage that headers tell. */
 export function usageOfHeaders(profile: Profile, headers: Headers): Usage {
   const names = profile.usage?.headers ?? {}
-  const found = COUNTS.map(([as, count]) => [as, whole(Number(headers.get(names[count] ?? '') ?? NaN))])
+  const found = COUNTS.map(([as, count]) => {
+    const name = names[count]
+    return [as, name === undefined ? undefined : whole(Number(headers.get(name) ?? NaN))]
+  })
   return Object.fromEntries(found)
 }
 
