@@ -6,13 +6,19 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 missing=""
-command -v node >/dev/null && [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 20 ] || missing="$missing nodejs npm"
+{ command -v node && command -v npm; } >/dev/null || missing="$missing nodejs npm"
 command -v redis-server >/dev/null || missing="$missing redis-server"
 python3 -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"
 if [ -n "$missing" ]; then
   apt-get update -qq
   # shellcheck disable=SC2086
   apt-get install -qq -y --no-install-recommends $missing
+fi
+
+# Debian 12 has Node 18, and the package needs 20: the registry has it as a package.
+if [ "$(node -p 'process.versions.node.split(".")[0]')" -lt 20 ]; then
+  npm install --silent --no-audit --no-fund --prefix "$PWD/.cache/clients/node" node@20
+  export PATH=$PWD/.cache/clients/node/node_modules/node/bin:$PATH
 fi
 
 export REDIS_RL_MODULE=${REDIS_RL_MODULE:-$PWD/target/release/libredis_rl.so}

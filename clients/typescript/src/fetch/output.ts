@@ -9,17 +9,14 @@ const STEP = 8
 /** The output of past calls of a key. */
 export class OutputEstimate {
   readonly #samples: number[] = []
-  #next = 0
-  #sinceSorted = 0
+  #added = 0
   #p99: number | undefined
 
   /** Notes what a call produced. */
   add(tokens: number): void {
-    this.#samples[this.#next] = tokens
-    this.#next = (this.#next + 1) % SAMPLES
-    this.#sinceSorted += 1
-    if (this.#p99 === undefined || this.#sinceSorted >= STEP || this.#samples.length < STEP) {
-      this.#sinceSorted = 0
+    this.#samples[this.#added % SAMPLES] = tokens
+    this.#added += 1
+    if (this.#added < STEP || this.#added % STEP === 0) {
       const sorted = this.#samples.toSorted((a, b) => a - b)
       this.#p99 = sorted[Math.min(sorted.length - 1, Math.floor(0.99 * sorted.length))]
     }

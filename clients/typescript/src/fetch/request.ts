@@ -19,7 +19,7 @@ const NOT_TEXT = new Set(['role', 'type', 'id', 'tool_use_id', 'tool_call_id', '
 const MEDIA_TOKENS = 1_500
 
 /** Paths whose requests count no tokens of the model's limits. */
-const UNLIMITED = /\/(count_tokens|batches|files|models|moderations)(\/|$|:)|:countTokens$/
+const UNLIMITED = /\/(count_tokens|batches|files|moderations)(\/|$|:)|:countTokens$/
 
 /** Reads a request; null if it is none to a model. */
 export async function readRequest(url: URL, method: string, body: unknown): Promise<LlmRequest | null> {
