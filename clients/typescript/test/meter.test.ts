@@ -3,13 +3,13 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 
-import { reservedCosts, settledCosts } from '../src/fetch/costs.js'
-import { meterOf } from '../src/fetch/meter.js'
-import { OutputEstimate } from '../src/fetch/output.js'
-import { providerOf } from '../src/fetch/providers.js'
-import { estimateInput, readRequest } from '../src/fetch/request.js'
-import { SseReader } from '../src/fetch/sse.js'
-import { unitsOf } from '../src/fetch/units.js'
+import { reservedCosts, settledCosts } from '../src/llm/costs.js'
+import { meterOf } from '../src/llm/meter.js'
+import { OutputEstimate } from '../src/llm/output.js'
+import { providerOf } from '../src/llm/providers.js'
+import { estimateInput, readRequest } from '../src/llm/request.js'
+import { SseReader } from '../src/llm/sse.js'
+import { unitsOf } from '../src/llm/units.js'
 import { profile } from '../src/profiles/profile.js'
 
 const bytes = (text: string) => new TextEncoder().encode(text)

@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 
-import { CHARGES } from '../src/fetch/costs.js'
+import { CHARGES } from '../src/llm/costs.js'
 import { profile, PROVIDERS } from '../src/profiles/profile.js'
 import { readHeaders } from '../src/profiles/read.js'
 import { timeMs, type Form } from '../src/profiles/time.js'
