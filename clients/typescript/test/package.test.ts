@@ -57,7 +57,7 @@ it('runs as CommonJS', async () => {
 
 it('has types for both, and every entry loads', () => {
   writeFileSync(join(project, 'lines.mts'), `import Anthropic from '@anthropic-ai/sdk'\nimport { Limiter, limitFetch } from 'redis-rl'${LINES()}`)
-  writeFileSync(join(project, 'lines.cts'), `import Anthropic = require('@anthropic-ai/sdk')\nimport { Limiter, limitFetch } from 'redis-rl'${LINES()}`)
+  writeFileSync(join(project, 'lines.cts'), `import Anthropic from '@anthropic-ai/sdk'\nimport { Limiter, limitFetch } from 'redis-rl'${LINES()}`)
   const flags = ['--strict', '--noEmit', '--skipLibCheck', '--module', 'nodenext', '--target', 'es2022', '--types', 'node', '--esModuleInterop']
   run('npx', 'tsc', ...flags, 'lines.mts', 'lines.cts')
   for (const entry of ['ai', 'bullmq', 'express', 'fastify', 'hono', 'next']) {
