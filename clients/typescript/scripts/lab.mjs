@@ -10,6 +10,8 @@ import { createServer } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
+import { createClient } from 'redis'
+
 import { Limiter } from '../dist/esm/index.js'
 
 const PROCESSES = 50
@@ -36,6 +38,7 @@ const children = [
   spawn(process.env.REDIS_RL_SERVER ?? 'redis-server', ['--port', redisPort, '--save', '', '--loadmodule', module], { stdio: 'ignore' }),
   spawn(python, [join(root, 'benches/lab/provider.py'), '--port', labPort, '--config', config], { stdio: ['ignore', 'ignore', 'inherit'] })
 ]
+for (const child of children) child.once('exit', (code) => code === null || process.exit(1)) // it could not start
 const lab = `http://127.0.0.1:${labPort}`
 try {
   const limiter = new Limiter(`redis://127.0.0.1:${redisPort}`)
@@ -56,6 +59,8 @@ try {
   )
   children.push(...workers)
   await Promise.all(workers.map(({ stdout }) => once(stdout, 'data'))) // each says that it is ready
+  const client = await createClient({ url: env.REDIS_URL }).connect()
+  await client.flushAll()
   await fetch(`${lab}/lab/start`, { method: 'POST' })
   for (const { stdin } of workers) stdin.write('go\n')
   await new Promise((end) => setTimeout(end, seconds * 1_000))

@@ -32,17 +32,17 @@ it('finds the units of a policy', () => {
 
 describe('costs', () => {
   const estimate = (maxOutput: number | null, past: number[] = []) => {
-    const output = new OutputEstimate()
+    const output = new OutputEstimate(500)
     past.forEach((tokens) => output.add(tokens))
     return { input: 100, maxOutput, expectOutput: (most: number) => output.reserve(most) }
   }
   const cases: [string, number | null, number[], Record<string, number>][] = [
     ['anthropic', 400, [], { input: 100, output: 400, llm: 500 }],
-    ['anthropic', 64_000, [], { input: 100, output: 600, llm: 5_000 }], // never more than fits
+    ['anthropic', 64_000, [900], { input: 100, output: 600, llm: 1_000 }], // never more than fits
     ['anthropic', 400, [30, 50, 40], { input: 100, output: 50, llm: 150 }],
     ['openai', 400, [30], { input: 100, output: 30, llm: 400 }],
     ['openai', 40, [], { input: 100, output: 40, llm: 100 }],
-    ['openai', null, [], { input: 100, output: 600, llm: 100 }],
+    ['openai', null, [], { input: 100, output: 500, llm: 100 }],
     ['azure', 400, [30], { input: 100, output: 400, llm: 500 }],
     ['bedrock', 400, [30], { input: 100, output: 400, llm: 500 }],
     ['groq', 400, [30], { input: 100, output: 30, llm: 130 }]
@@ -64,7 +64,7 @@ describe('costs', () => {
 })
 
 it('the running p99 is that of the last 512 calls', () => {
-  const estimate = new OutputEstimate()
+  const estimate = new OutputEstimate(500)
   const all: number[] = []
   let seed = 7
   for (let call = 0; call < 3_000; call += 1) {

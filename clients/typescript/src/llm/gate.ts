@@ -25,6 +25,8 @@ export interface GateOptions extends WaitOptions {
   provider?: string | undefined
   /** Estimates the tokens of the input. Default: a quarter of the bytes of its text. */
   estimate?: ((body: Readonly<Record<string, any>>, model: string) => number) | undefined
+  /** The output to reserve until the first calls have shown what they produce, in tokens. Default: 500. */
+  expectedOutput?: number | undefined
   /** How long a request may wait in line, in all its attempts together. Default: `60s`. */
   wait?: Duration | undefined
   /** How long a reservation lasts if this process dies. Default: `60s`. */
@@ -88,7 +90,7 @@ export class Gate {
   ): Promise<ModelCall> {
     const { key: choice } = this.#options
     const key = typeof choice === 'function' ? choice(model, policy) : (choice ?? policy)
-    const output = this.#outputs.get(key) ?? new OutputEstimate()
+    const output = this.#outputs.get(key) ?? new OutputEstimate(this.#options.expectedOutput ?? 500)
     this.#outputs.set(key, output)
     const waitEnd = performance.now() + this.#waitMs
     const profile = profileOf(this.#options.provider ?? provider)

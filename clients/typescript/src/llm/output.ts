@@ -10,7 +10,12 @@ const STEP = 8
 export class OutputEstimate {
   readonly #samples: number[] = []
   #added = 0
-  #p99: number | undefined
+  #p99: number
+
+  /** `first` is what is reserved until the first call has ended. */
+  constructor(first: number) {
+    this.#p99 = first
+  }
 
   /** Notes what a call produced. */
   add(tokens: number): void {
@@ -18,12 +23,12 @@ export class OutputEstimate {
     this.#added += 1
     if (this.#added < STEP || this.#added % STEP === 0) {
       const sorted = this.#samples.toSorted((a, b) => a - b)
-      this.#p99 = sorted[Math.min(sorted.length - 1, Math.floor(0.99 * sorted.length))]
+      this.#p99 = sorted[Math.min(sorted.length - 1, Math.floor(0.99 * sorted.length))] ?? tokens
     }
   }
 
-  /** Returns the output to reserve: at most `most`, and `most` before the first call has ended. */
+  /** Returns the output to reserve: at most `most`. */
   reserve(most: number): number {
-    return Math.min(most, this.#p99 ?? most)
+    return Math.min(most, this.#p99)
   }
 }
