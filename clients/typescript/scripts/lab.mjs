@@ -1,6 +1,6 @@
-// Runs the five lines of the README in 50 processes against the lab's provider, and prints the share of refusals and of the limit.
+// Runs the five lines of the README in many processes against the lab's provider, and prints the share of refusals and of the limit.
 //
-//   node scripts/lab.mjs [SECONDS]      the provider's minute is 6 seconds; needs `npm run build`, a server and the lab's Python
+//   LAB_PROCESSES=50 node scripts/lab.mjs [SECONDS]      the provider's minute is 6 seconds; needs `npm run build`, a server and the lab's Python
 //
 // The jobs are 1.5 times what the limit allows. Each process has its own connections and its own p99.
 
@@ -14,7 +14,7 @@ import { createClient } from 'redis'
 
 import { Limiter } from '../dist/esm/index.js'
 
-const PROCESSES = 50
+const PROCESSES = Number(process.env.LAB_PROCESSES ?? 50)
 const MINUTE = 6
 const REQUESTS = 150
 const seconds = Number(process.argv[2] ?? 18)

@@ -13,7 +13,7 @@ after(() => server.stop())
 
 const SAYS: Record<string, RegExp[]> = {
   'limits': [/admitted, 2 left/, /denied, ask again in \d+ ms/, /remaining after a refund: 1/, /info: slide 2/],
-  'quota': [/denied by tpm: 4000 are left/, /^true \[ 'org/m],
+  'quota': [/denied by tpm: 4000 are left/, /^true \[\s+'org/m],
   'waiting': [/the user\nthe batch job\nTimeoutError/],
   'reservation': [/the answer { tpm: 932, calls: 0 }/, /denied by tpm, retry after \d+ ms/, /^false$/m],
   'feedback': [/^20000$/m, /used elsewhere: 379/, /{ rpm: 49 }/],
