@@ -1,7 +1,7 @@
 /** The package's own connection, for a limiter that is given a URL. Connects when it is first used, and anew after it is lost. */
 
-import { connect as connectTcp, type Socket } from 'node:net'
-import { connect as connectTls } from 'node:tls'
+import { connect as connectTcp, isIP, type Socket } from 'node:net'
+import { connect as connectTls, type ConnectionOptions } from 'node:tls'
 
 import type { Word } from '../commands/command.js'
 import { errorOfReply, Unavailable } from '../errors.js'
@@ -24,10 +24,12 @@ class Line implements Dedicated {
   #at = 0
   #lost: Unavailable | undefined
 
-  constructor(address: Address) {
+  constructor(address: Address, secure: ConnectionOptions = {}) {
     const { host, port, path, tls } = address
     const to = path === undefined ? { host, port } : { path }
-    this.#socket = tls ? connectTls({ ...to, ...(path === undefined && { servername: host }) }) : connectTcp(to)
+    // An address has no name that a certificate could be for by SNI.
+    const servername = path === undefined && !isIP(host) ? { servername: host } : {}
+    this.#socket = tls ? connectTls({ ...to, ...servername, ...secure }) : connectTcp(to)
     this.#socket.setNoDelay(true)
     this.#socket.on('data', this.#reader())
     this.#socket.on('error', (error) => this.#lose(new Unavailable('down', `the connection failed: ${error.message}`, { cause: error })))
@@ -109,19 +111,21 @@ class Line implements Dedicated {
 /** A client by URL. */
 export class SocketClient implements Client {
   readonly #address: Address
+  readonly #secure: ConnectionOptions | undefined
   #shared: Line | undefined
 
-  constructor(address: Address) {
+  constructor(address: Address, secure?: ConnectionOptions) {
     this.#address = address
+    this.#secure = secure
   }
 
   send(words: readonly Word[], bounds: Bounds): Promise<Reply> {
-    if (!this.#shared || this.#shared.isLost) this.#shared = new Line(this.#address)
+    if (!this.#shared || this.#shared.isLost) this.#shared = new Line(this.#address, this.#secure)
     return this.#shared.send(words, bounds)
   }
 
   dedicated(): Dedicated {
-    return new Line(this.#address)
+    return new Line(this.#address, this.#secure)
   }
 
   close(): void {

@@ -46,6 +46,16 @@ export async function startServer({ module = true, args = [] as string[], ready 
   return started(child, `redis://127.0.0.1:${port}`, port, ready, () => rmSync(dir, { recursive: true, force: true }))
 }
 
+/** Starts a sentinel that watches the primary `main` on a port. */
+export async function startSentinel(primary: number): Promise<Program> {
+  const port = await freePort()
+  const dir = mkdtempSync(join(tmpdir(), 'redis-rl-sentinel-'))
+  const config = join(dir, 'sentinel.conf')
+  writeFileSync(config, `port ${port}\ndir ${dir}\nsentinel monitor main 127.0.0.1 ${primary} 1\n`)
+  const child = spawn(SERVER, [config, '--sentinel'])
+  return started(child, `redis://127.0.0.1:${port}`, port, /monitor master main/, () => rmSync(dir, { recursive: true, force: true }))
+}
+
 /** Starts rl-coordinator with limits in memory, or in the Redis server of a URL. */
 export async function startCoordinator(redis?: string): Promise<Program> {
   if (!existsSync(COORDINATOR)) throw new Error(`build rl-coordinator first, or set REDIS_RL_COORDINATOR: ${COORDINATOR}`)
