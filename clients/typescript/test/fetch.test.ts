@@ -6,9 +6,9 @@ import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
 import Anthropic from '@anthropic-ai/sdk'
 import OpenAI from 'openai'
 
-import { Limiter, limitFetch, type LimitFetchOptions } from '../src/index.js'
+import { Limiter, limitFetch, type LimitFetchOptions, type QuotaDecision } from '../src/index.js'
 import { labLog, startLab, type LabOptions } from './support/lab.js'
-import { freePort, startServer, type Program } from './support/servers.js'
+import { freePort, startCoordinator, startServer, TOKEN, type Program } from './support/servers.js'
 
 let server: Program
 let limiter: Limiter
@@ -74,6 +74,22 @@ describe('Anthropic', () => {
     const { usage, content } = await stream.finalMessage()
     assert.equal(content[0]?.type === 'text' && content[0].text, 'word word word ')
     assert.deepEqual(await used(key), { rpm: 1, input: usage.input_tokens, output: usage.output_tokens, calls: 0 })
+  })
+
+  it('does the same at a coordinator', async () => {
+    lab = await startLab(WIDE)
+    const coordinator = await startCoordinator()
+    await using over = new Limiter(coordinator.url, { token: TOKEN, policy: 'model' })
+    await over.setPolicy('model', POLICY)
+    const claude = new Anthropic({ apiKey: 'none', baseURL: lab.url, maxRetries: 0, fetch: limitFetch(over, { key: 'k' }) })
+    const { usage } = await claude.messages.stream(ask()).finalMessage()
+    await over.close()
+    const { limits } = (await over.peek('k')) as QuotaDecision
+    assert.deepEqual(
+      Object.values(limits).map(({ remaining }) => remaining),
+      [999, 100_000 - usage.input_tokens, 100_000 - usage.output_tokens, 100]
+    )
+    await coordinator.stop()
   })
 
   it('reserves what past calls produced', async () => {
