@@ -67,7 +67,7 @@ async function sendOnce(gate: Gate, call: ModelCall, reserved: Reservation, send
   }
   const { status, headers } = response
   if (call.profile.refused.statuses.includes(status)) return { answer: response, refusal: headers }
-  gate.sync(call, reserved, headers)
+  gate.sync(call, headers)
   if (status >= 500) gate.unknown(reserved)
   else if (status >= 400) gate.wrong(call, reserved)
   if (status >= 400) return { answer: response, refusal: null }

@@ -10,6 +10,7 @@ import { providerOf } from '../src/llm/providers.js'
 import { estimateInput, readRequest } from '../src/llm/request.js'
 import { SseReader } from '../src/llm/sse.js'
 import { unitsOf } from '../src/llm/units.js'
+import { wordOf } from '../src/llm/upstream.js'
 import { profile } from '../src/profiles/profile.js'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
@@ -203,4 +204,28 @@ it('knows providers by their hosts', () => {
   assert.equal(of('https://bedrock-runtime.us-east-1.amazonaws.com/model/x/converse'), 'bedrock')
   assert.equal(of('http://gateway.local/v1/messages'), 'anthropic')
   assert.equal(of('http://gateway.local/v1/chat/completions'), 'openai')
+})
+
+describe('the word of a provider', () => {
+  const limits = [
+    { name: 'rpm', limit: 1_000, window: '60s' },
+    { name: 'tpm', limit: 10_000, window: '60s', unit: 'tokens' },
+    { name: 'calls', inflight: 5 }
+  ] as const
+  const told = (names: string[], remaining: number, resetMs: number | null = null) => [{ names, remaining, resetMs }]
+
+  it('leaves a margin to the provider', () => {
+    const { left, low } = wordOf(told(['requests', 'rpm'], 500, 2_000), limits, 0.03, 0)
+    assert.deepEqual([left, [...low]], [{ rpm: { remaining: 470, reset: '2000ms' } }, []])
+  })
+
+  it('holds a limit that is low until it has the margin again', () => {
+    const { left, low } = wordOf(told(['rpm'], 20), limits, 0.03, 0)
+    assert.deepEqual([left, [...low]], [{ rpm: { remaining: 0 } }, [['rpm', 600]]])
+    assert.deepEqual([...wordOf(told(['rpm'], 20), limits, 0.03, 5_000).low], [['rpm', 5_000]])
+  })
+
+  it('is ignored for limits that the policy does not have', () => {
+    assert.deepEqual(wordOf([...told(['calls'], 0), ...told(['other'], 0)], limits, 0.03, 0).left, {})
+  })
 })

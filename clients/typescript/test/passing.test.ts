@@ -58,7 +58,7 @@ describe('a stream', () => {
       assert.equal(response.url, `${url}/v1/messages`)
       assert.deepEqual(Buffer.from(await response.arrayBuffer()), Buffer.concat(chunks))
     })
-    assert.deepEqual(await used(), { rpm: 1, input: 10, output: 700, calls: 0 })
+    assert.deepEqual(await used(), { rpm: 1, input: 10, output: 500, calls: 0 })
   })
 
   it('is not buffered: a part is there before the next one is sent', async () => {
@@ -89,7 +89,7 @@ describe('a stream', () => {
       response.write(`event: message_start\ndata: ${JSON.stringify(start)}\n\n`, () => response.destroy())
     }
     await serving(answer, async (url) => assert.rejects((await post(url)).text()))
-    assert.deepEqual(await used(), { rpm: 1, input: 77, output: 700, calls: 0 })
+    assert.deepEqual(await used(), { rpm: 1, input: 77, output: 500, calls: 0 })
   })
 
   it('that the caller aborts settles at what had passed', async () => {
@@ -127,12 +127,12 @@ describe('a stream', () => {
 
 describe('an answer', () => {
   const cases: [string, number, Record<string, string>, string, Record<string, number>][] = [
-    ['of 500 keeps its estimate', 500, {}, 'failed', { rpm: 1, input: 10, output: 700, calls: 0 }],
+    ['of 500 keeps its estimate', 500, {}, 'failed', { rpm: 1, input: 10, output: 500, calls: 0 }],
     ['of 400 gives tokens back', 400, {}, '{}', { rpm: 1, input: 0, output: 0, calls: 0 }],
-    ['without usage keeps its estimate', 200, { 'content-type': 'application/json' }, '{}', { rpm: 1, input: 10, output: 700, calls: 0 }],
-    ['that is no JSON keeps its estimate', 200, { 'content-type': 'application/json' }, '{"usage":', { rpm: 1, input: 10, output: 700, calls: 0 }],
-    ['of another type keeps its estimate', 200, { 'content-type': 'text/plain' }, 'text', { rpm: 1, input: 10, output: 700, calls: 0 }],
-    ['without a body keeps its estimate', 204, {}, '', { rpm: 1, input: 10, output: 700, calls: 0 }],
+    ['without usage keeps its estimate', 200, { 'content-type': 'application/json' }, '{}', { rpm: 1, input: 10, output: 500, calls: 0 }],
+    ['that is no JSON keeps its estimate', 200, { 'content-type': 'application/json' }, '{"usage":', { rpm: 1, input: 10, output: 500, calls: 0 }],
+    ['of another type keeps its estimate', 200, { 'content-type': 'text/plain' }, 'text', { rpm: 1, input: 10, output: 500, calls: 0 }],
+    ['without a body keeps its estimate', 204, {}, '', { rpm: 1, input: 10, output: 500, calls: 0 }],
     [
       'with usage is settled at it',
       200,

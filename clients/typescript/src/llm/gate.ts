@@ -1,15 +1,17 @@
 /** The limit in front of calls of models: it reserves, stands in line again after a refusal, and settles. */
 
 import type { WaitOptions } from '../commands/options.js'
+import type { Limit } from '../commands/limits.js'
 import { milliseconds, type Duration } from '../duration.js'
 import type { Limiter } from '../limiter.js'
 import { profile as profileOf, type Profile } from '../profiles/profile.js'
-import { readHeaders, type HeaderSource } from '../profiles/read.js'
+import type { HeaderSource } from '../profiles/read.js'
 import type { Reservation } from '../reservation.js'
 import { refusedCosts, reservedCosts, settledCosts } from './costs.js'
 import { OutputEstimate } from './output.js'
-import { PolicyUnits } from './policies.js'
+import { KnownPolicies } from './policies.js'
 import type { Unit } from './units.js'
+import { tell } from './upstream.js'
 import type { Usage } from './usage.js'
 
 /** The policy of a request: a name, or chosen by the model. Without one, the request is not limited. */
@@ -27,6 +29,8 @@ export interface GateOptions extends WaitOptions {
   estimate?: ((body: Readonly<Record<string, any>>, model: string) => number) | undefined
   /** The output to reserve until the first calls have shown what they produce, in tokens. Default: 500. */
   expectedOutput?: number | undefined
+  /** The share of each limit that is left to the provider, as the word of its headers comes late. Default: 0.03. */
+  margin?: number | undefined
   /** How long a request may wait in line, in all its attempts together. Default: `60s`. */
   wait?: Duration | undefined
   /** How long a reservation lasts if this process dies. Default: `60s`. */
@@ -43,6 +47,7 @@ export interface ModelCall {
   readonly policy: string
   readonly key: string
   readonly units: readonly Unit[]
+  readonly limits: readonly Limit[]
   readonly output: OutputEstimate
   readonly input: number
   readonly maxOutput: number | null
@@ -61,15 +66,17 @@ export interface Attempt<Answer> {
 export class Gate {
   readonly #limiter: Limiter
   readonly #options: GateOptions
-  readonly #units: PolicyUnits
+  readonly #policies: KnownPolicies
   readonly #outputs = new Map<string, OutputEstimate>()
   readonly #waitMs: number
+  readonly #margin: number
 
   constructor(limiter: Limiter, options: GateOptions) {
     this.#limiter = limiter
     this.#options = options
-    this.#units = new PolicyUnits(limiter)
+    this.#policies = new KnownPolicies(limiter)
     this.#waitMs = milliseconds(options.wait ?? '60s', 'wait')
+    this.#margin = options.margin ?? 0.03
   }
 
   /** Returns the policy of a model; undefined if it is not limited. */
@@ -94,7 +101,8 @@ export class Gate {
     this.#outputs.set(key, output)
     const waitEnd = performance.now() + this.#waitMs
     const profile = profileOf(this.#options.provider ?? provider)
-    return { policy, key, profile, units: await this.#units.of(policy), output, input, maxOutput, signal, waitEnd }
+    const { units, limits } = await this.#policies.of(policy)
+    return { policy, key, profile, units, limits, output, input, maxOutput, signal, waitEnd }
   }
 
   /**
@@ -149,8 +157,8 @@ export class Gate {
   }
 
   /** Tells the server what the headers of an answer say, in the background. */
-  sync({ profile }: ModelCall, reserved: Reservation, headers: HeaderSource): void {
-    this.#limiter.background(reserved.sync(headers, profile))
+  sync(call: ModelCall, headers: HeaderSource): void {
+    this.#limiter.background(tell(this.#limiter, call, headers, this.#margin, false))
   }
 
   /** Stands in line, and reserves what the call may use. */
@@ -162,15 +170,17 @@ export class Gate {
   }
 
   /** Tells the server of a refusal. The attempt stays charged as the profile says. Returns how long the key is held. */
-  async #refused({ profile, units }: ModelCall, reserved: Reservation, headers: HeaderSource): Promise<number | null> {
+  async #refused(call: ModelCall, reserved: Reservation, headers: HeaderSource): Promise<number | null> {
     try {
       // The hold comes first, so that what is given back admits nobody.
-      await reserved.sync(headers, profile)
-      await (profile.refused.counts === false ? reserved.cancel() : reserved.settle(refusedCosts(units)))
+      const holdMs = await tell(this.#limiter, call, headers, this.#margin, true)
+      await (call.profile.refused.counts === false ? reserved.cancel() : reserved.settle(refusedCosts(call.units)))
+      return holdMs
     } catch {
       this.#limiter.stats.unsettled += 1
+      this.unknown(reserved)
+      return null
     }
-    return readHeaders(profile, headers, Date.now()).holdMs
   }
 
   #end(settled: Promise<boolean>): void {

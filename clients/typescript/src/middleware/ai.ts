@@ -60,13 +60,13 @@ export function limitModel(limiter: Limiter, options: GateOptions = {}): LimitMo
     specificationVersion: 'v3',
     wrapGenerate: ({ doGenerate, params, model }) =>
       limited(params, model, doGenerate, (result: any, call, reserved) => {
-        gate.sync(call, reserved, result.response?.headers ?? {})
+        gate.sync(call, result.response?.headers ?? {})
         gate.settle(call, reserved, usageOf(result.usage, call), true)
         return result
       }),
     wrapStream: ({ doStream, params, model }) =>
       limited(params, model, doStream, (result: any, call, reserved) => {
-        gate.sync(call, reserved, result.response?.headers ?? {})
+        gate.sync(call, result.response?.headers ?? {})
         return { ...result, stream: metered(result.stream, call, (usage, isComplete) => gate.settle(call, reserved, usage, isComplete)) }
       })
   }
