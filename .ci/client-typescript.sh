@@ -18,7 +18,8 @@ fi
 # Debian 12 has Node 18, and the package needs 20: the registry has it as a package.
 if [ "$(node -p 'process.versions.node.split(".")[0]')" -lt 20 ]; then
   npm install --silent --no-audit --no-fund --prefix "$PWD/.cache/clients/node" "node-linux-$(node -p process.arch)@20"
-  export PATH="$PWD/.cache/clients/node/node_modules/node-linux-$(node -p process.arch)/bin:$PATH"
+  newer=$PWD/.cache/clients/node/node_modules/node-linux-$(node -p process.arch)/bin
+  export PATH=$newer:$PATH
 fi
 
 export REDIS_RL_MODULE=${REDIS_RL_MODULE:-$PWD/target/release/libredis_rl.so}

@@ -27,5 +27,7 @@ export type { BucketOptions, SingleOptions, WindowOptions } from './commands/sin
 export type { NodeRedis } from './connections/node-redis.js'
 export type { IoRedis } from './connections/ioredis.js'
 export { limitFetch, type LimitFetchOptions } from './limit-fetch.js'
-export type { PolicyChoice } from './llm/gate.js'
+export type { GateOptions, PolicyChoice } from './llm/gate.js'
+export type { HeaderSource } from './profiles/read.js'
+export type { Profile } from './profiles/profile.js'
 export type { Stats } from './stats.js'

@@ -73,6 +73,7 @@ export class Reservation {
   #isOpen = true
   #used: Costs | undefined
 
+  /** @internal `limiter.reserve` makes them. */
   constructor(limiter: Reserver, keys: readonly Key[], id: string, ttl: Duration, decision: QuotaDecision) {
     this.#limiter = limiter
     this.#keys = keys
