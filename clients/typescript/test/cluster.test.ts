@@ -1,0 +1,51 @@
+/** Clusters of both client libraries. */
+
+import assert from 'node:assert/strict'
+import { after, before, it } from 'node:test'
+
+import { Cluster } from 'ioredis'
+import { createClient, createCluster } from 'redis'
+
+import { Limiter } from '../src/index.js'
+import { startServer, type Program } from './support/servers.js'
+
+const nodes: Program[] = []
+
+before(async () => {
+  for (let at = 0; at < 2; at += 1) nodes.push(await startServer({ args: ['--cluster-enabled', 'yes'] }))
+  const clients = await Promise.all(nodes.map(({ url }) => createClient({ url }).connect()))
+  await clients[0]!.sendCommand(['CLUSTER', 'ADDSLOTSRANGE', '0', '8191'])
+  await clients[1]!.sendCommand(['CLUSTER', 'ADDSLOTSRANGE', '8192', '16383'])
+  await clients[0]!.sendCommand(['CLUSTER', 'MEET', '127.0.0.1', String(nodes[1]!.port)])
+  const isReady = async () => {
+    const states = await Promise.all(clients.map((client) => client.sendCommand(['CLUSTER', 'INFO'])))
+    return states.every((state) => /cluster_state:ok/.test(String(state)) && /cluster_known_nodes:2/.test(String(state)))
+  }
+  while (!(await isReady()));
+  for (const client of clients) client.destroy()
+})
+after(() => Promise.all(nodes.map((node) => node.stop())))
+
+/** Asks keys of both nodes, with and without waiting. */
+async function ask(limiter: Limiter, prefix: string): Promise<void> {
+  for (let at = 0; at < 20; at += 1) assert.equal((await limiter.slide(`${prefix}${at}`, 1, '200ms')).allowed, true)
+  const waited = await Promise.all(Array.from({ length: 20 }, (_, at) => limiter.slide(`${prefix}${at}`, 1, '200ms', { wait: '20s' })))
+  assert.ok(waited.every(({ allowed }) => allowed), JSON.stringify(waited.find(({ allowed }) => !allowed)))
+  const many = await limiter.mquota([{ key: `{${prefix}}a`, policy: 'none' }, { key: `{${prefix}}b`, policy: 'none' }]).catch((error) => error)
+  assert.equal(many.name, 'NoPolicy')
+}
+
+it('asks a cluster through node-redis', async () => {
+  const cluster = createCluster({ rootNodes: nodes.map(({ url }) => ({ url })) })
+  await cluster.connect()
+  const limiter = new Limiter(cluster)
+  await ask(limiter, 'node-redis').finally(() => limiter.close())
+  cluster.destroy()
+})
+
+it('asks a cluster through ioredis', async () => {
+  const cluster = new Cluster(nodes.map(({ url }) => url))
+  const limiter = new Limiter(cluster)
+  await ask(limiter, 'ioredis').finally(() => limiter.close())
+  cluster.disconnect()
+})
