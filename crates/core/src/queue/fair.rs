@@ -15,8 +15,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::flow::Share;
-use super::line::Ticket;
+use super::share::Share;
+use super::ticket::Ticket;
 use crate::time::At;
 
 /// The flows of one lane of a line.

@@ -19,7 +19,7 @@
 use std::collections::HashSet;
 
 use super::lane::Lane;
-use super::line::Ticket;
+use super::ticket::Ticket;
 
 /// How many waiters a search visits. If more block each other, the oldest of those that were visited goes.
 const VISITED_MAX: usize = 256;

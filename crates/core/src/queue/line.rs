@@ -3,13 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::fair::{Fair, Standing};
-use super::flow::{Flow, Share};
+use super::flow::Flow;
 use super::lane::Lane;
+use super::share::Share;
+use super::ticket::Ticket;
 use crate::time::{At, Span};
-
-/// The id of a waiter. A later waiter has a larger ticket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Ticket(pub u64);
 
 /// The facts that decide the position of a waiter in all of its lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,10 +14,12 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use super::claim::{Ahead, Claims};
-use super::flow::{Flow, Position, Share};
+use super::flow::{Flow, Position};
 use super::knot;
 use super::lane::Lane;
-use super::line::{Line, Stand, Ticket};
+use super::line::{Line, Stand};
+use super::share::Share;
+use super::ticket::Ticket;
 use super::waiter::{KeySet, Place, Places, Waiter};
 use crate::time::{At, Span};
 

@@ -47,7 +47,8 @@
 //! ```
 //!
 //! - [`wait`]: the parameters of `WAIT`, [`lane`]: the four lanes, [`claim`]: what a waiter takes
-//! - [`mod@line`]: one line, [`lines`]: all lines, and when to look at each
+//! - [`flow`]: the flows of a lane, `fair`: their order, [`share`]: what a request takes of its flow's share
+//! - [`mod@line`]: one line, [`lines`]: all lines, and when to look at each, `knot`: waiters that block each other
 
 pub mod claim;
 mod fair;
@@ -56,6 +57,8 @@ mod knot;
 pub mod lane;
 pub mod line;
 pub mod lines;
+pub mod share;
+pub mod ticket;
 pub mod wait;
 pub mod waiter;
 
@@ -63,7 +66,8 @@ pub use self::claim::{Ahead, Claim, Claims, QuotaClaim};
 pub use self::fair::Standing as FlowStanding;
 pub use self::flow::{Flow, Position};
 pub use self::lane::Lane;
-pub use self::line::{Line, Stand, Ticket};
+pub use self::line::{Line, Stand};
 pub use self::lines::Lines;
+pub use self::ticket::Ticket;
 pub use self::wait::Wait;
 pub use self::waiter::{KeySet, Place, Places, Waiter};

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::claim::{Claim, Claims};
-use super::flow::{Flow, Share, share};
+use super::flow::Flow;
 use super::line::Stand;
+use super::share::{Share, share};
 use crate::time::At;
 
 /// The name of a line: a database and a key.

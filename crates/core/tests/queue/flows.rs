@@ -13,6 +13,8 @@ use rl_core::time::{At, Span};
 const FLOWS: usize = 4;
 const COST_MAX: u64 = 1_000;
 const WEIGHTS: [u16; FLOWS] = [1, 1, 3, 1_000];
+/// A multiple of all weights.
+const SCALE: i64 = 3_000;
 
 fn at(ms: u64) -> At {
     At::new(ms).unwrap()
@@ -47,14 +49,14 @@ fn join(lines: &mut Lines<Asked>, keys: &[usize], asked: Asked, now: u64) -> Tic
 #[derive(Default)]
 struct Fluid {
     /// By pair, since both wait: how much more the first has got than the second, by weight; its least and its greatest.
-    ahead: BTreeMap<(usize, usize), (f64, f64, f64)>,
+    ahead: BTreeMap<(usize, usize), (i64, i64, i64)>,
     /// The largest request that each flow has made, by weight.
-    largest: [f64; FLOWS],
+    largest: [i64; FLOWS],
 }
 
 impl Fluid {
     fn come(&mut self, flow: usize, cost: u64) {
-        self.largest[flow] = self.largest[flow].max(cost as f64 / f64::from(WEIGHTS[flow]));
+        self.largest[flow] = self.largest[flow].max(by_weight(flow, cost));
     }
 
     /// Pairs of which both flows wait go on; other pairs begin anew.
@@ -66,19 +68,24 @@ impl Fluid {
     }
 
     fn serve(&mut self, flow: usize, cost: u64) {
-        let got = cost as f64 / f64::from(WEIGHTS[flow]);
+        let got = by_weight(flow, cost);
         for ((first, second), (ahead, least, most)) in &mut self.ahead {
             if *first == flow {
                 *ahead += got;
             } else if *second == flow {
                 *ahead -= got;
             }
-            (*least, *most) = (least.min(*ahead), most.max(*ahead));
+            (*least, *most) = ((*least).min(*ahead), (*most).max(*ahead));
             let bound = self.largest[*first] + self.largest[*second];
             let apart = *most - *least;
-            assert!(apart <= bound * (1.0 + 1e-9) + 1e-6, "{first} and {second}: {apart}, at most {bound}");
+            assert!(apart <= bound, "{first} and {second}: {apart}, at most {bound}");
         }
     }
+}
+
+/// What a flow gets by a request of this cost, by weight.
+fn by_weight(flow: usize, cost: u64) -> i64 {
+    i64::try_from(cost).unwrap() * SCALE / i64::from(WEIGHTS[flow])
 }
 
 fn pairs() -> impl Iterator<Item = (usize, usize)> {
