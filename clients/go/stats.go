@@ -13,6 +13,8 @@ type Stats struct {
 	DegradedOpen, DegradedClosed uint64
 	// Errors are requests for admission that the server refused, or whose context ended.
 	Errors uint64
+	// Waiting is how many requests wait now, in the server's lines or in this program.
+	Waiting int
 	// Causes counts why requests could not be decided.
 	Causes map[Cause]uint64
 }
@@ -54,6 +56,6 @@ func (l *Limiter) Stats() Stats {
 	return Stats{
 		Admitted: c.admitted.Load(), Denied: c.denied.Load(),
 		DegradedOpen: c.open.Load(), DegradedClosed: c.closed.Load(),
-		Errors: c.errors.Load(), Causes: maps.Clone(c.causes),
+		Errors: c.errors.Load(), Waiting: l.waits.waiting(), Causes: maps.Clone(c.causes),
 	}
 }

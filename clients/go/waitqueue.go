@@ -13,11 +13,12 @@ const lanes = 4
 // lane goes first, and within a lane the first to come.
 type waitQueue struct {
 	mu    sync.Mutex
+	size  int
 	free  int
 	lanes [lanes][]chan struct{}
 }
 
-func newWaitQueue(n int) *waitQueue { return &waitQueue{free: max(n, 1)} }
+func newWaitQueue(n int) *waitQueue { return &waitQueue{size: max(n, 1), free: max(n, 1)} }
 
 // enter waits for a place for at most d, and returns how long that took. ok is false if there was none in time.
 func (q *waitQueue) enter(ctx context.Context, lane Lane, d time.Duration) (took time.Duration, ok bool, err error) {
@@ -72,4 +73,15 @@ func (q *waitQueue) leave() {
 		}
 	}
 	q.free++
+}
+
+// waiting returns how many requests have a place or wait for one.
+func (q *waitQueue) waiting() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n := q.size - q.free
+	for _, lane := range q.lanes {
+		n += len(lane)
+	}
+	return n
 }
