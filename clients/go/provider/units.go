@@ -25,37 +25,46 @@ type unitCache struct {
 }
 
 type knownUnits struct {
-	of    map[string]string
-	until time.Time
+	of      map[string]string
+	until   time.Time
+	isKnown chan struct{} // closed as soon as there is something to go by
 }
 
 // of returns the unit of each limit that the policy counts. If the server does not say it, these are the usual names.
 func (c *unitCache) of(ctx context.Context, limiter *redisrl.Limiter, policy string) map[string]string {
 	c.mu.Lock()
 	known := c.all[policy]
-	if known != nil && time.Now().Before(known.until) {
+	switch {
+	case known == nil:
+		known = &knownUnits{isKnown: make(chan struct{})}
+		if c.all == nil {
+			c.all = map[string]*knownUnits{}
+		}
+		c.all[policy] = known
+	case time.Now().Before(known.until) || known.of == nil:
+		c.mu.Unlock()
+		<-known.isKnown // for the first call of a policy, the others wait
+		c.mu.Lock()
 		defer c.mu.Unlock()
 		return known.of
 	}
-	if c.all == nil {
-		c.all = map[string]*knownUnits{}
-	}
-	if known == nil {
-		known = &knownUnits{of: usualUnits()}
-	}
-	// Others go on with what was known, and ask no second time.
-	c.all[policy] = &knownUnits{known.of, time.Now().Add(unitsKept)}
+	known.until = time.Now().Add(unitsKept) // others ask no second time
 	c.mu.Unlock()
 
-	limits, found, err := limiter.Policies().Get(ctx, policy)
-	if err != nil || !found {
-		return known.of
-	}
-	units := unitsOf(limits)
+	limits, found, err := limiter.Policies().Get(context.WithoutCancel(ctx), policy)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.all[policy] = &knownUnits{units, time.Now().Add(unitsKept)}
-	return units
+	isFirst := known.of == nil
+	switch {
+	case err == nil && found:
+		known.of = unitsOf(limits)
+	case isFirst:
+		known.of = usualUnits()
+	}
+	if isFirst {
+		close(known.isKnown)
+	}
+	return known.of
 }
 
 func usualUnits() map[string]string {

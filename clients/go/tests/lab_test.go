@@ -1,0 +1,209 @@
+package tests
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	redisrl "github.com/redis-rl/redis-rl/clients/go"
+	"github.com/redis-rl/redis-rl/clients/go/provider"
+)
+
+const plenty = 100_000_000
+
+// usageOf reads what the provider says that a call used, in a body or a stream.
+func usageOf(body string) (input, output int64) {
+	for line := range strings.Lines(body) {
+		var event struct {
+			Usage   struct{ Input_tokens, Output_tokens, Prompt_tokens, Completion_tokens int64 }
+			Message struct {
+				Usage struct{ Input_tokens int64 }
+			}
+		}
+		if json.Unmarshal([]byte(strings.TrimPrefix(line, "data: ")), &event) == nil {
+			input += event.Usage.Input_tokens + event.Usage.Prompt_tokens + event.Message.Usage.Input_tokens
+			output += event.Usage.Output_tokens + event.Usage.Completion_tokens
+		}
+	}
+	return input, output
+}
+
+// call makes a call of the lab's model and returns its status and body.
+func call(t testing.TB, client *http.Client, lab Lab, path, job string, size int, stream bool) (int, string) {
+	text := fmt.Sprintf("job %s: %s", job, strings.Repeat("x", size))
+	body, _ := json.Marshal(map[string]any{
+		"model": "claude-sonnet", "max_tokens": 1024, "stream": stream,
+		"messages": []any{map[string]any{"role": "user", "content": text}},
+	})
+	answer, err := client.Post(lab.URL(path), "application/json", strings.NewReader(string(body)))
+	if err != nil {
+		t.Error(err)
+		return 0, ""
+	}
+	defer answer.Body.Close()
+	data, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Error(err)
+	}
+	return answer.StatusCode, string(data)
+}
+
+// manyCalls makes n calls, so many at once.
+func manyCalls(n, atOnce int, each func(i int)) {
+	var done sync.WaitGroup
+	var next atomic.Int64
+	for range atOnce {
+		done.Add(1)
+		go func() {
+			defer done.Done()
+			for i := int(next.Add(1)); i <= n; i = int(next.Add(1)) {
+				each(i)
+			}
+		}()
+	}
+	done.Wait()
+}
+
+func setPolicy(t testing.TB, limiter *redisrl.Limiter, limits redisrl.Limits) {
+	t.Helper()
+	must(t, limiter.Policies().Set(context.Background(), "claude-sonnet", limits))
+}
+
+func TestLabSettledUsageIsTheProvidersOwn(t *testing.T) {
+	for path, units := range map[string][]string{"/v1/messages": {"input", "output"}, "/v1/chat/completions": {"input_tokens", "output_tokens"}} {
+		t.Run(path, func(t *testing.T) {
+			lab := labOf(t, map[string]any{"seed": rand.IntN(1000), "minute": 6, "models": map[string]any{"claude-sonnet": buckets(plenty, plenty, plenty)}})
+			limiter := clients["go-redis-resp3"](t, Redis(t).Addr)
+			setPolicy(t, limiter, redisrl.Limits{
+				{Name: "in", Limit: plenty, Window: time.Hour, Unit: units[0]}, {Name: "out", Limit: plenty, Window: time.Hour, Unit: units[1]},
+				{Name: "rpm", Limit: plenty, Window: time.Hour}, {Name: "calls", Limit: 50, Algorithm: redisrl.InFlight},
+			})
+			client := &http.Client{Transport: provider.New(limiter, "claude-sonnet")}
+			var input, output atomic.Int64
+			manyCalls(1000, 50, func(i int) {
+				status, body := call(t, client, lab, path, fmt.Sprint(i), rand.IntN(4000), i%2 == 0)
+				in, out := usageOf(body)
+				if status != http.StatusOK || out == 0 {
+					t.Error(status, body)
+				}
+				input.Add(in)
+				output.Add(out)
+			})
+			info, _, err := limiter.Info(context.Background(), "claude-sonnet")
+			must(t, err)
+			used := map[string]int64{"in": input.Load(), "out": output.Load(), "rpm": 1000, "calls": 0}
+			for name, n := range used {
+				if info.Limits[name].Used != n {
+					t.Errorf("%s: %d, the provider says %d", name, info.Limits[name].Used, n)
+				}
+			}
+			if info.Reservations != 0 {
+				t.Error("open reservations:", info.Reservations)
+			}
+		})
+	}
+}
+
+// statuses counts the answers of each status.
+type statuses struct {
+	mu  sync.Mutex
+	all map[int]int
+}
+
+func (s *statuses) RoundTrip(request *http.Request) (*http.Response, error) {
+	response, err := http.DefaultTransport.RoundTrip(request)
+	if err == nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.all == nil {
+			s.all = map[int]int{}
+		}
+		s.all[response.StatusCode]++
+	}
+	return response, err
+}
+
+func TestLabRefusalsAreWaitedFor(t *testing.T) {
+	lab := labOf(t, map[string]any{"seed": 1, "minute": labMinute, "models": map[string]any{"claude-sonnet": buckets(100, plenty, plenty)}})
+	limiter := clients["rueidis-resp3"](t, Redis(t).Addr)
+	setPolicy(t, limiter, policyOf(10000, plenty, plenty)) // far above what the provider allows
+	var seen statuses
+	client := &http.Client{Transport: provider.New(limiter, "claude-sonnet", provider.Base(&seen), provider.Attempts(20))}
+	manyCalls(60, 60, func(i int) {
+		if status, body := call(t, client, lab, "/v1/messages", fmt.Sprint(i), 100, i%2 == 0); status != http.StatusOK {
+			t.Error(status, body)
+		}
+	})
+	t.Log(seen.all)
+	if seen.all[http.StatusTooManyRequests] == 0 || seen.all[http.StatusOK] != 60 {
+		t.Error(seen.all)
+	}
+	info, _, err := limiter.Info(context.Background(), "claude-sonnet")
+	must(t, err)
+	if info.Reservations != 0 {
+		t.Error("open reservations:", info.Reservations)
+	}
+}
+
+func TestLabOverloadIsWaitedFor(t *testing.T) {
+	lab := labOf(t, map[string]any{"seed": 1, "minute": labMinute, "overloaded": 0.3, "models": map[string]any{"claude-sonnet": buckets(plenty, plenty, plenty)}})
+	limiter := clients["go-redis-resp2"](t, Redis(t).Addr)
+	setPolicy(t, limiter, policyOf(plenty, plenty, plenty))
+	var seen statuses
+	client := &http.Client{Transport: provider.New(limiter, "claude-sonnet", provider.Base(&seen), provider.Attempts(50))}
+	manyCalls(20, 20, func(i int) {
+		if status, body := call(t, client, lab, "/v1/messages", fmt.Sprint(i), 100, false); status != http.StatusOK {
+			t.Error(status, body)
+		}
+	})
+	if seen.all[529] == 0 || seen.all[http.StatusOK] != 20 {
+		t.Error(seen.all)
+	}
+}
+
+// The provider's limit is used, and not exceeded, by many callers at once.
+func TestLabLimitIsUsedAndKept(t *testing.T) {
+	const requests, input, output = 300, 300 * 560, 300 * 224
+	lab := labOf(t, map[string]any{"seed": 7, "minute": labMinute, "models": map[string]any{"claude-sonnet": buckets(requests, input, output)}})
+	limiter := clients["go-redis-resp3"](t, Redis(t).Addr)
+	setPolicy(t, limiter, policyOf(requests, input, output))
+	var seen statuses
+	client := &http.Client{Transport: provider.New(limiter, "claude-sonnet", provider.Base(&seen), provider.Wait(5*time.Minute))}
+	again, err := http.Post(lab.URL("/lab/start"), "", nil)
+	must(t, err)
+	again.Body.Close()
+	end := time.Now().Add(3 * labMinute * time.Second)
+	manyCalls(100_000, 50, func(i int) {
+		if time.Now().Before(end) {
+			call(t, client, lab, "/v1/messages", fmt.Sprint(i), 4*rand.IntN(800), i%2 == 0)
+		}
+	})
+	found := lab.figures(t)
+	t.Logf("%d requests, %d refused, %.1f %% of the limit used", found.Begin.Requests, found.Begin.Refused, 100*found.Begin.Use["claude-sonnet"])
+	if found.Begin.Refused*1000 > found.Begin.Requests || found.Begin.Use["claude-sonnet"] < 0.9 {
+		t.Errorf("%+v", found)
+	}
+}
+
+// The bytes that reach the caller are those that the provider sent, as they come.
+func TestLabStreamsAreUntouched(t *testing.T) {
+	lab := labOf(t, map[string]any{"seed": 1, "minute": labMinute, "models": map[string]any{"claude-sonnet": buckets(plenty, plenty, plenty)}})
+	limiter := clients["go-redis-resp3"](t, Redis(t).Addr)
+	setPolicy(t, limiter, policyOf(plenty, plenty, plenty))
+	limited := &http.Client{Transport: provider.New(limiter, "claude-sonnet")}
+	for i := range 20 {
+		_, plain := call(t, http.DefaultClient, lab, "/v1/messages", fmt.Sprint(i), 100, true)
+		_, passed := call(t, limited, lab, "/v1/messages", fmt.Sprint(i), 100, true)
+		if plain != passed || len(plain) < 100 {
+			t.Errorf("%q, %q", plain, passed)
+		}
+	}
+}
