@@ -14,6 +14,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -69,8 +70,14 @@ func Bucket(limiter *redisrl.Limiter, capacity int64, refill float64, period tim
 // Quota limits the requests of each key by limits, or by a policy.
 func Quota(limiter *redisrl.Limiter, by redisrl.Rules, settings ...Setting) Middleware {
 	policy, _ := by.(redisrl.Limits)
+	isShadow := map[string]bool{} // they deny nobody, so clients need not keep them
+	for _, limit := range policy {
+		isShadow[limit.Name] = limit.Shadow
+	}
 	return newLimit(policy, settings, func(ctx context.Context, key string, with []redisrl.Option) (redisrl.QuotaDecision, error) {
-		return limiter.Quota(ctx, key, by, with...)
+		decided, err := limiter.Quota(ctx, key, by, with...)
+		decided.Names = slices.DeleteFunc(decided.Names, func(name string) bool { return isShadow[name] })
+		return decided, err
 	})
 }
 

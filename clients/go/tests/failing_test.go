@@ -9,6 +9,7 @@ import (
 	"time"
 
 	redisrl "github.com/redis-rl/redis-rl/clients/go"
+	"github.com/redis-rl/redis-rl/clients/go/tests/servers"
 	"github.com/redis/go-redis/v9"
 )
 
@@ -20,54 +21,47 @@ const slack = 700 * time.Millisecond
 // failing are states in which a server cannot decide.
 var failing = []struct {
 	name    string
-	prepare func(t *testing.T, server *Server, admin *redis.Client)
+	prepare func(t *testing.T, server *servers.Server, admin *redis.Client)
 	cause   redisrl.Cause
 }{
-	{"gone", func(t *testing.T, server *Server, _ *redis.Client) { server.Kill(t) }, redisrl.Down},
-	{"hung", func(_ *testing.T, server *Server, _ *redis.Client) { server.Signal(syscall.SIGSTOP) }, redisrl.Down},
-	{"hung, and no connection yet", func(t *testing.T, server *Server, admin *redis.Client) {
+	{"gone", func(t *testing.T, server *servers.Server, _ *redis.Client) { server.Kill(t) }, redisrl.Down},
+	{"hung", func(_ *testing.T, server *servers.Server, _ *redis.Client) { server.Signal(syscall.SIGSTOP) }, redisrl.Down},
+	{"hung, and no connection yet", func(t *testing.T, server *servers.Server, admin *redis.Client) {
 		dropClients(t, admin)
 		server.Signal(syscall.SIGSTOP)
 	}, redisrl.Down},
 	{"out of memory", set("maxmemory", "1"), redisrl.OOM},
-	{"wants a password", func(t *testing.T, _ *Server, admin *redis.Client) {
+	{"wants a password", func(t *testing.T, _ *servers.Server, admin *redis.Client) {
 		set("requirepass", "secret")(t, nil, admin)
 		dropClients(t, admin)
 	}, redisrl.NoAuth},
-	{"does not permit it", func(t *testing.T, _ *Server, admin *redis.Client) {
-		must(t, admin.Do(context.Background(), "ACL", "SETUSER", "default", "-rl.slide", "-rl.quota").Err())
+	{"does not permit it", func(t *testing.T, _ *servers.Server, admin *redis.Client) {
+		servers.Must(t, admin.Do(context.Background(), "ACL", "SETUSER", "default", "-rl.slide", "-rl.quota").Err())
 	}, redisrl.NoPerm},
-	{"a replica", func(t *testing.T, _ *Server, admin *redis.Client) {
-		must(t, admin.Do(context.Background(), "REPLICAOF", "127.0.0.1", "1").Err())
+	{"a replica", func(t *testing.T, _ *servers.Server, admin *redis.Client) {
+		servers.Must(t, admin.Do(context.Background(), "REPLICAOF", "127.0.0.1", "1").Err())
 	}, redisrl.ReadOnly},
 }
 
-func set(name, value string) func(*testing.T, *Server, *redis.Client) {
-	return func(t *testing.T, _ *Server, admin *redis.Client) {
-		must(t, admin.ConfigSet(context.Background(), name, value).Err())
+func set(name, value string) func(*testing.T, *servers.Server, *redis.Client) {
+	return func(t *testing.T, _ *servers.Server, admin *redis.Client) {
+		servers.Must(t, admin.ConfigSet(context.Background(), name, value).Err())
 	}
 }
 
 func dropClients(t *testing.T, admin *redis.Client) {
-	must(t, admin.Do(context.Background(), "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes").Err())
-}
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
+	servers.Must(t, admin.Do(context.Background(), "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes").Err())
 }
 
 func TestServerThatCannotDecide(t *testing.T) {
 	for _, state := range failing {
-		for name, client := range clients {
+		for name, client := range servers.Clients {
 			t.Run(state.name+"/"+name, func(t *testing.T) {
-				server := Redis(t)
+				server := servers.Redis(t)
 				open := client(t, server.Addr, redisrl.Timeout(timeout), redisrl.Fail(redisrl.FailOpen))
 				closed := client(t, server.Addr, redisrl.Timeout(timeout))
 				_, err := open.Slide(context.Background(), "k", 5, time.Minute)
-				must(t, err)
+				servers.Must(t, err)
 				state.prepare(t, server, server.Client(t, 2))
 				if state.cause == redisrl.NoAuth {
 					noticeLoss(open, closed)
@@ -118,7 +112,7 @@ func checkDegraded(t *testing.T, open, closed *redisrl.Limiter, cause redisrl.Ca
 		if err != nil {
 			return false, nil, err
 		}
-		must(t, reservation.Close())
+		servers.Must(t, reservation.Close())
 		return true, reservation.Decision.Degraded, nil
 	})
 	after := open.Stats()
@@ -128,8 +122,8 @@ func checkDegraded(t *testing.T, open, closed *redisrl.Limiter, cause redisrl.Ca
 }
 
 func TestServerWithoutTheModule(t *testing.T) {
-	server := RedisAt(t, freePort(t))
-	for name, client := range clients {
+	server := servers.RedisAt(t, servers.FreePort(t))
+	for name, client := range servers.Clients {
 		t.Run(name, func(t *testing.T) {
 			open := client(t, server.Addr, redisrl.Timeout(timeout), redisrl.Fail(redisrl.FailOpen))
 			checkDegraded(t, open, client(t, server.Addr, redisrl.Timeout(timeout)), redisrl.NoModule)
@@ -138,18 +132,18 @@ func TestServerWithoutTheModule(t *testing.T) {
 }
 
 func TestServerThatLoads(t *testing.T) {
-	for name, client := range clients {
+	for name, client := range servers.Clients {
 		t.Run(name, func(t *testing.T) {
-			port, dir := freePort(t), t.TempDir()
-			module := environment(t, "REDIS_RL_MODULE")
-			server := RedisAt(t, port, "--loadmodule", module, "--dir", dir, "--enable-debug-command", "yes")
+			port, dir := servers.FreePort(t), t.TempDir()
+			module := servers.Environment(t, "REDIS_RL_MODULE")
+			server := servers.RedisAt(t, port, "--loadmodule", module, "--dir", dir, "--enable-debug-command", "yes")
 			open := client(t, server.Addr, redisrl.Timeout(timeout), redisrl.Fail(redisrl.FailOpen))
 			closed := client(t, server.Addr, redisrl.Timeout(timeout))
 			admin := server.Client(t, 2)
-			must(t, admin.Do(context.Background(), "DEBUG", "POPULATE", "200000").Err())
-			must(t, admin.Save(context.Background()).Err())
+			servers.Must(t, admin.Do(context.Background(), "DEBUG", "POPULATE", "200000").Err())
+			servers.Must(t, admin.Save(context.Background()).Err())
 			server.Kill(t)
-			RedisAt(t, port, "--loadmodule", module, "--dir", dir,
+			servers.RedisAt(t, port, "--loadmodule", module, "--dir", dir,
 				"--key-load-delay", "200", "--loading-process-events-interval-bytes", "1024")
 			noticeLoss(open, closed)
 			decided, err := open.Slide(context.Background(), "k", 5, time.Minute)
@@ -166,55 +160,55 @@ func TestServerThatLoads(t *testing.T) {
 }
 
 func TestServerThatComesBack(t *testing.T) {
-	for name, client := range clients {
+	for name, client := range servers.Clients {
 		t.Run(name, func(t *testing.T) {
-			port := freePort(t)
-			server := RedisAt(t, port, "--loadmodule", environment(t, "REDIS_RL_MODULE"))
+			port := servers.FreePort(t)
+			server := servers.RedisAt(t, port, "--loadmodule", servers.Environment(t, "REDIS_RL_MODULE"))
 			limiter := client(t, server.Addr, redisrl.Timeout(timeout))
 			ask := func() redisrl.Decision {
 				decided, err := limiter.Slide(context.Background(), "k", 1000, time.Minute)
-				must(t, err)
+				servers.Must(t, err)
 				return decided
 			}
 			server.Kill(t)
 			if ask().Degraded == nil {
 				t.Fatal("it decided without a server")
 			}
-			RedisAt(t, port, "--loadmodule", environment(t, "REDIS_RL_MODULE"))
-			eventually(t, func() bool { return ask().Degraded == nil })
+			servers.RedisAt(t, port, "--loadmodule", servers.Environment(t, "REDIS_RL_MODULE"))
+			servers.Eventually(t, func() bool { return ask().Degraded == nil })
 		})
 	}
 }
 
 func TestContexts(t *testing.T) {
-	server := Redis(t)
+	server := servers.Redis(t)
 	admin := server.Client(t, 2)
-	for name, client := range clients {
+	for name, client := range servers.Clients {
 		t.Run(name, func(t *testing.T) {
 			limiter, key := client(t, server.Addr), fmt.Sprint("ctx:", name)
 			ask := func(ctx context.Context, with ...redisrl.Option) error {
 				_, err := limiter.Slide(ctx, key, 1, time.Minute, with...)
 				return err
 			}
-			must(t, ask(context.Background()))
+			servers.Must(t, ask(context.Background()))
 
 			late, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 			defer cancel()
 			if err := ask(late, redisrl.Wait(30*time.Second)); !errors.Is(err, context.DeadlineExceeded) {
 				t.Error(err)
 			}
-			eventually(t, func() bool { return waiters(t, admin) == 0 })
+			servers.Eventually(t, func() bool { return servers.Waiters(t, admin) == 0 })
 
 			ended, cancel := context.WithCancel(context.Background())
 			go func() {
-				eventually(t, func() bool { return waiters(t, admin) == 1 })
+				servers.Eventually(t, func() bool { return servers.Waiters(t, admin) == 1 })
 				cancel()
 			}()
 			if err := ask(ended, redisrl.Wait(30*time.Second)); !errors.Is(err, context.Canceled) {
 				t.Error(err)
 			}
 			// The request is out of the server's line, so that it takes nothing later.
-			eventually(t, func() bool { return waiters(t, admin) == 0 })
+			servers.Eventually(t, func() bool { return servers.Waiters(t, admin) == 0 })
 			if err := ask(ended); !errors.Is(err, context.Canceled) {
 				t.Error(err)
 			}

@@ -8,6 +8,7 @@ require (
 	github.com/redis-rl/redis-rl/clients/go/rlrueidis v0.1.0
 	github.com/redis/go-redis/v9 v9.23.0
 	github.com/redis/rueidis v1.0.79
+	golang.org/x/mod v0.43.0
 )
 
 require (

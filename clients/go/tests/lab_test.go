@@ -15,29 +15,32 @@ import (
 
 	redisrl "github.com/redis-rl/redis-rl/clients/go"
 	"github.com/redis-rl/redis-rl/clients/go/provider"
+	"github.com/redis-rl/redis-rl/clients/go/tests/servers"
 )
-
-const plenty = 100_000_000
 
 // usageOf reads what the provider says that a call used, in a body or a stream.
 func usageOf(body string) (input, output int64) {
 	for line := range strings.Lines(body) {
+		type counts struct {
+			Input      int64 `json:"input_tokens"`
+			Output     int64 `json:"output_tokens"`
+			Prompt     int64 `json:"prompt_tokens"`
+			Completion int64 `json:"completion_tokens"`
+		}
 		var event struct {
-			Usage   struct{ Input_tokens, Output_tokens, Prompt_tokens, Completion_tokens int64 }
-			Message struct {
-				Usage struct{ Input_tokens int64 }
-			}
+			Usage   counts
+			Message struct{ Usage counts }
 		}
 		if json.Unmarshal([]byte(strings.TrimPrefix(line, "data: ")), &event) == nil {
-			input += event.Usage.Input_tokens + event.Usage.Prompt_tokens + event.Message.Usage.Input_tokens
-			output += event.Usage.Output_tokens + event.Usage.Completion_tokens
+			input += event.Usage.Input + event.Usage.Prompt + event.Message.Usage.Input
+			output += event.Usage.Output + event.Usage.Completion
 		}
 	}
 	return input, output
 }
 
 // call makes a call of the lab's model and returns its status and body.
-func call(t testing.TB, client *http.Client, lab Lab, path, job string, size int, stream bool) (int, string) {
+func call(t testing.TB, client *http.Client, lab servers.Lab, path, job string, size int, stream bool) (int, string) {
 	text := fmt.Sprintf("job %s: %s", job, strings.Repeat("x", size))
 	body, _ := json.Marshal(map[string]any{
 		"model": "claude-sonnet", "max_tokens": 1024, "stream": stream,
@@ -74,17 +77,17 @@ func manyCalls(n, atOnce int, each func(i int)) {
 
 func setPolicy(t testing.TB, limiter *redisrl.Limiter, limits redisrl.Limits) {
 	t.Helper()
-	must(t, limiter.Policies().Set(context.Background(), "claude-sonnet", limits))
+	servers.Must(t, limiter.Policies().Set(context.Background(), "claude-sonnet", limits))
 }
 
 func TestLabSettledUsageIsTheProvidersOwn(t *testing.T) {
 	for path, units := range map[string][]string{"/v1/messages": {"input", "output"}, "/v1/chat/completions": {"input_tokens", "output_tokens"}} {
 		t.Run(path, func(t *testing.T) {
-			lab := labOf(t, map[string]any{"seed": rand.IntN(1000), "minute": 6, "models": map[string]any{"claude-sonnet": buckets(plenty, plenty, plenty)}})
-			limiter := clients["go-redis-resp3"](t, Redis(t).Addr)
+			lab := servers.LabOf(t, map[string]any{"seed": rand.IntN(1000), "minute": 6, "models": map[string]any{"claude-sonnet": servers.Buckets(servers.Plenty, servers.Plenty, servers.Plenty)}})
+			limiter := servers.Clients["go-redis-resp3"](t, servers.Redis(t).Addr)
 			setPolicy(t, limiter, redisrl.Limits{
-				{Name: "in", Limit: plenty, Window: time.Hour, Unit: units[0]}, {Name: "out", Limit: plenty, Window: time.Hour, Unit: units[1]},
-				{Name: "rpm", Limit: plenty, Window: time.Hour}, {Name: "calls", Limit: 50, Algorithm: redisrl.InFlight},
+				{Name: "in", Limit: servers.Plenty, Window: time.Hour, Unit: units[0]}, {Name: "out", Limit: servers.Plenty, Window: time.Hour, Unit: units[1]},
+				{Name: "rpm", Limit: servers.Plenty, Window: time.Hour}, {Name: "calls", Limit: 50, Algorithm: redisrl.InFlight},
 			})
 			client := &http.Client{Transport: provider.New(limiter, "claude-sonnet")}
 			var input, output atomic.Int64
@@ -98,7 +101,7 @@ func TestLabSettledUsageIsTheProvidersOwn(t *testing.T) {
 				output.Add(out)
 			})
 			info, _, err := limiter.Info(context.Background(), "claude-sonnet")
-			must(t, err)
+			servers.Must(t, err)
 			used := map[string]int64{"in": input.Load(), "out": output.Load(), "rpm": 1000, "calls": 0}
 			for name, n := range used {
 				if info.Limits[name].Used != n {
@@ -132,9 +135,9 @@ func (s *statuses) RoundTrip(request *http.Request) (*http.Response, error) {
 }
 
 func TestLabRefusalsAreWaitedFor(t *testing.T) {
-	lab := labOf(t, map[string]any{"seed": 1, "minute": labMinute, "models": map[string]any{"claude-sonnet": buckets(100, plenty, plenty)}})
-	limiter := clients["rueidis-resp3"](t, Redis(t).Addr)
-	setPolicy(t, limiter, policyOf(10000, plenty, plenty)) // far above what the provider allows
+	lab := servers.LabOf(t, map[string]any{"seed": 1, "minute": servers.LabMinute, "models": map[string]any{"claude-sonnet": servers.Buckets(100, servers.Plenty, servers.Plenty)}})
+	limiter := servers.Clients["rueidis-resp3"](t, servers.Redis(t).Addr)
+	setPolicy(t, limiter, servers.PolicyOf(10000, servers.Plenty, servers.Plenty)) // far above what the provider allows
 	var seen statuses
 	client := &http.Client{Transport: provider.New(limiter, "claude-sonnet", provider.Base(&seen), provider.Attempts(20))}
 	manyCalls(60, 60, func(i int) {
@@ -147,16 +150,16 @@ func TestLabRefusalsAreWaitedFor(t *testing.T) {
 		t.Error(seen.all)
 	}
 	info, _, err := limiter.Info(context.Background(), "claude-sonnet")
-	must(t, err)
+	servers.Must(t, err)
 	if info.Reservations != 0 {
 		t.Error("open reservations:", info.Reservations)
 	}
 }
 
 func TestLabOverloadIsWaitedFor(t *testing.T) {
-	lab := labOf(t, map[string]any{"seed": 1, "minute": labMinute, "overloaded": 0.3, "models": map[string]any{"claude-sonnet": buckets(plenty, plenty, plenty)}})
-	limiter := clients["go-redis-resp2"](t, Redis(t).Addr)
-	setPolicy(t, limiter, policyOf(plenty, plenty, plenty))
+	lab := servers.LabOf(t, map[string]any{"seed": 1, "minute": servers.LabMinute, "overloaded": 0.3, "models": map[string]any{"claude-sonnet": servers.Buckets(servers.Plenty, servers.Plenty, servers.Plenty)}})
+	limiter := servers.Clients["go-redis-resp2"](t, servers.Redis(t).Addr)
+	setPolicy(t, limiter, servers.PolicyOf(servers.Plenty, servers.Plenty, servers.Plenty))
 	var seen statuses
 	client := &http.Client{Transport: provider.New(limiter, "claude-sonnet", provider.Base(&seen), provider.Attempts(50))}
 	manyCalls(20, 20, func(i int) {
@@ -172,21 +175,21 @@ func TestLabOverloadIsWaitedFor(t *testing.T) {
 // The provider's limit is used, and not exceeded, by many callers at once.
 func TestLabLimitIsUsedAndKept(t *testing.T) {
 	const requests, input, output = 300, 300 * 560, 300 * 224
-	lab := labOf(t, map[string]any{"seed": 7, "minute": labMinute, "models": map[string]any{"claude-sonnet": buckets(requests, input, output)}})
-	limiter := clients["go-redis-resp3"](t, Redis(t).Addr)
-	setPolicy(t, limiter, policyOf(requests, input, output))
+	lab := servers.LabOf(t, map[string]any{"seed": 7, "minute": servers.LabMinute, "models": map[string]any{"claude-sonnet": servers.Buckets(requests, input, output)}})
+	limiter := servers.Clients["go-redis-resp3"](t, servers.Redis(t).Addr)
+	setPolicy(t, limiter, servers.PolicyOf(requests, input, output))
 	var seen statuses
 	client := &http.Client{Transport: provider.New(limiter, "claude-sonnet", provider.Base(&seen), provider.Wait(5*time.Minute))}
 	again, err := http.Post(lab.URL("/lab/start"), "", nil)
-	must(t, err)
+	servers.Must(t, err)
 	again.Body.Close()
-	end := time.Now().Add(3 * labMinute * time.Second)
+	end := time.Now().Add(3 * servers.LabMinute * time.Second)
 	manyCalls(100_000, 50, func(i int) {
 		if time.Now().Before(end) {
 			call(t, client, lab, "/v1/messages", fmt.Sprint(i), 4*rand.IntN(800), i%2 == 0)
 		}
 	})
-	found := lab.figures(t)
+	found := lab.Figures(t)
 	t.Logf("%d requests, %d refused, %.1f %% of the limit used", found.Begin.Requests, found.Begin.Refused, 100*found.Begin.Use["claude-sonnet"])
 	if found.Begin.Refused*1000 > found.Begin.Requests || found.Begin.Use["claude-sonnet"] < 0.9 {
 		t.Errorf("%+v", found)
@@ -195,9 +198,9 @@ func TestLabLimitIsUsedAndKept(t *testing.T) {
 
 // The bytes that reach the caller are those that the provider sent, as they come.
 func TestLabStreamsAreUntouched(t *testing.T) {
-	lab := labOf(t, map[string]any{"seed": 1, "minute": labMinute, "models": map[string]any{"claude-sonnet": buckets(plenty, plenty, plenty)}})
-	limiter := clients["go-redis-resp3"](t, Redis(t).Addr)
-	setPolicy(t, limiter, policyOf(plenty, plenty, plenty))
+	lab := servers.LabOf(t, map[string]any{"seed": 1, "minute": servers.LabMinute, "models": map[string]any{"claude-sonnet": servers.Buckets(servers.Plenty, servers.Plenty, servers.Plenty)}})
+	limiter := servers.Clients["go-redis-resp3"](t, servers.Redis(t).Addr)
+	setPolicy(t, limiter, servers.PolicyOf(servers.Plenty, servers.Plenty, servers.Plenty))
 	limited := &http.Client{Transport: provider.New(limiter, "claude-sonnet")}
 	for i := range 20 {
 		_, plain := call(t, http.DefaultClient, lab, "/v1/messages", fmt.Sprint(i), 100, true)

@@ -17,6 +17,7 @@ import (
 
 	redisrl "github.com/redis-rl/redis-rl/clients/go"
 	"github.com/redis-rl/redis-rl/clients/go/provider"
+	"github.com/redis-rl/redis-rl/clients/go/tests/servers"
 )
 
 // What the lab's provider never does is done by small servers here.
@@ -38,8 +39,8 @@ type rig struct {
 func rigOf(t *testing.T, handler http.HandlerFunc, settings ...provider.Setting) rig {
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
-	limiter := clients["go-redis-resp3"](t, Redis(t).Addr)
-	must(t, limiter.Policies().Set(context.Background(), "llm", redisrl.Limits{
+	limiter := servers.Clients["go-redis-resp3"](t, servers.Redis(t).Addr)
+	servers.Must(t, limiter.Policies().Set(context.Background(), "llm", redisrl.Limits{
 		{Name: "rpm", Limit: 10, Window: time.Hour}, {Name: "input", Limit: 100_000, Window: time.Hour, Unit: "input"},
 		{Name: "output", Limit: 100_000, Window: time.Hour, Unit: "output"}, {Name: "calls", Limit: 5, Algorithm: redisrl.InFlight},
 	}))
@@ -61,7 +62,7 @@ func (r rig) post(ctx context.Context) (*http.Response, error) {
 func (r rig) used(t *testing.T) map[string]int64 {
 	t.Helper()
 	info, _, err := r.limiter.Info(context.Background(), "llm")
-	must(t, err)
+	servers.Must(t, err)
 	used := map[string]int64{}
 	for name, limit := range info.Limits {
 		used[name] = limit.Used
@@ -145,12 +146,12 @@ func TestAnswersAreSettled(t *testing.T) {
 func TestZippedAnswersAreSettled(t *testing.T) {
 	r := rigOf(t, gzipped(wholeBody))
 	request, err := http.NewRequest("POST", r.url, strings.NewReader(body))
-	must(t, err)
+	servers.Must(t, err)
 	request.Header.Set("Accept-Encoding", "gzip") // so net/http leaves the answer as it is
 	response, err := r.client.Do(request)
-	must(t, err)
+	servers.Must(t, err)
 	data, err := io.ReadAll(response.Body)
-	must(t, err)
+	servers.Must(t, err)
 	response.Body.Close()
 	var plain bytes.Buffer
 	zipped := gzip.NewWriter(&plain)
@@ -172,7 +173,7 @@ func TestStreamsAreNotBuffered(t *testing.T) {
 		}
 	})
 	response, err := r.post(context.Background())
-	must(t, err)
+	servers.Must(t, err)
 	defer response.Body.Close()
 	lines := bufio.NewScanner(response.Body)
 	for _, part := range []string{messageStart, fortyBytes, messageDelta} {
@@ -205,12 +206,12 @@ func TestAbandonedStreams(t *testing.T) {
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()
 			response, err := r.post(ctx)
-			must(t, err)
+			servers.Must(t, err)
 			_, err = io.ReadFull(response.Body, make([]byte, len(messageStart+fortyBytes)))
-			must(t, err)
+			servers.Must(t, err)
 			abandon(response, cancel)
 			<-ended // the provider sees it, too
-			eventually(t, func() bool { return r.used(t)["reservations"] == 0 })
+			servers.Eventually(t, func() bool { return r.used(t)["reservations"] == 0 })
 			expect(t, r.used(t), map[string]int64{"rpm": 1, "input": 30, "output": 10, "calls": 0})
 		})
 	}
@@ -227,7 +228,7 @@ func TestOutputIsReservedByWhatCallsUsed(t *testing.T) {
 	limiter = r.limiter
 	for i, expected := range []int64{500, 77 + 77, 2*77 + 77} { // the first has nothing to go by but max_tokens
 		response, err := r.post(context.Background())
-		must(t, err)
+		servers.Must(t, err)
 		_, _ = io.Copy(io.Discard, response.Body)
 		response.Body.Close()
 		if reserved.Load() != expected {
@@ -269,7 +270,7 @@ func TestRefusals(t *testing.T) {
 			var at []time.Time
 			r := rigOf(t, refusing(&at, one.refusal), provider.Profile(one.profile))
 			response, err := r.post(context.Background())
-			must(t, err)
+			servers.Must(t, err)
 			data, _ := io.ReadAll(response.Body)
 			response.Body.Close()
 			if response.StatusCode != 200 || len(at) != 2 {
@@ -288,7 +289,7 @@ func TestRefusalThatLasts(t *testing.T) {
 	const text = `{"type": "error"}`
 	r := rigOf(t, sendJSON(429, text, "retry-after", "60"), provider.Wait(5*time.Second))
 	response, err := r.post(context.Background())
-	must(t, err)
+	servers.Must(t, err)
 	data, _ := io.ReadAll(response.Body)
 	if response.StatusCode != 429 || string(data) != text || response.Header.Get("retry-after") != "60" {
 		t.Error(response.Status, string(data))
@@ -308,17 +309,17 @@ func TestRefusalThatLasts(t *testing.T) {
 func TestHeadersAreSynced(t *testing.T) {
 	r := rigOf(t, sendJSON(200, wholeBody, "anthropic-ratelimit-requests-remaining", "3", "anthropic-ratelimit-input-tokens-remaining", "1000"))
 	response, err := r.post(context.Background())
-	must(t, err)
+	servers.Must(t, err)
 	_, _ = io.Copy(io.Discard, response.Body)
 	response.Body.Close()
 	expect(t, remaining(t, r.limiter, "llm"), map[string]int64{"rpm": 3, "input": 1000 - 5, "output": 100_000 - 77})
 }
 
 func TestFailOpenSendsAnyway(t *testing.T) {
-	server := Redis(t)
+	server := servers.Redis(t)
 	for mode, status := range map[redisrl.FailMode]int{redisrl.FailOpen: 200, redisrl.FailClosed: 0} {
-		limiter := clients["rueidis-resp3"](t, server.Addr, redisrl.Fail(mode), redisrl.Timeout(timeout))
-		must(t, limiter.Policies().Set(context.Background(), "llm", llm))
+		limiter := servers.Clients["rueidis-resp3"](t, server.Addr, redisrl.Fail(mode), redisrl.Timeout(timeout))
+		servers.Must(t, limiter.Policies().Set(context.Background(), "llm", llm))
 		answer := httptest.NewServer(sendJSON(200, wholeBody))
 		t.Cleanup(answer.Close)
 		client := &http.Client{Transport: provider.New(limiter, "llm")}
@@ -335,14 +336,14 @@ func TestFailOpenSendsAnyway(t *testing.T) {
 		case status != 0 && (err != nil || response.StatusCode != status):
 			t.Error(response, err)
 		}
-		server = Redis(t)
+		server = servers.Redis(t)
 	}
 }
 
 func TestLists(t *testing.T) {
 	r := rigOf(t, sendJSON(200, "{}"))
 	response, err := r.client.Get(r.url)
-	must(t, err)
+	servers.Must(t, err)
 	response.Body.Close()
 	if _, found, _ := r.limiter.Info(context.Background(), "llm"); found {
 		t.Error("a request without a body is counted")

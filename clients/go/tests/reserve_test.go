@@ -10,6 +10,7 @@ import (
 
 	redisrl "github.com/redis-rl/redis-rl/clients/go"
 	"github.com/redis-rl/redis-rl/clients/go/profile"
+	"github.com/redis-rl/redis-rl/clients/go/tests/servers"
 )
 
 var llm = redisrl.Limits{
@@ -21,18 +22,18 @@ var llm = redisrl.Limits{
 
 // each runs a test with each client, with RESP2 and RESP3, and over HTTP. The policy llm is set.
 func each(t *testing.T, test func(t *testing.T, limiter *redisrl.Limiter), settings ...redisrl.Setting) {
-	server := Redis(t)
-	for name, client := range clients {
+	server := servers.Redis(t)
+	for name, client := range servers.Clients {
 		t.Run(name, func(t *testing.T) { begin(t, client(t, server.Addr, settings...), test) })
 	}
 	t.Run("http", func(t *testing.T) {
-		coordinator := Coordinator(t, "[[token]]\nname = \"t\"\npolicies = true\nsha256 = \""+sha256Hex("secret")+"\"\n")
+		coordinator := servers.Coordinator(t, "[[token]]\nname = \"t\"\npolicies = true\nsha256 = \""+sha256Hex("secret")+"\"\n")
 		begin(t, redisrl.NewHTTP(redisrl.HTTP{URL: "http://" + coordinator.Addr, Token: "secret"}, settings...), test)
 	})
 }
 
 func begin(t *testing.T, limiter *redisrl.Limiter, test func(*testing.T, *redisrl.Limiter)) {
-	must(t, limiter.Policies().Set(context.Background(), "llm", llm))
+	servers.Must(t, limiter.Policies().Set(context.Background(), "llm", llm))
 	test(t, limiter)
 }
 
@@ -65,14 +66,14 @@ func TestReservationThatIsSettled(t *testing.T) {
 	each(t, func(t *testing.T, limiter *redisrl.Limiter) {
 		key := t.Name()
 		call, err := limiter.Reserve(context.Background(), key, redisrl.Policy("llm"), estimate)
-		must(t, err)
+		servers.Must(t, err)
 		defer call.Close()
 		expect(t, remaining(t, limiter, key), map[string]int64{"rpm": 9, "input": 700, "output": 600, "calls": 1})
-		must(t, call.Settle(context.Background(), redisrl.CostOf("output", 50)))
+		servers.Must(t, call.Settle(context.Background(), redisrl.CostOf("output", 50)))
 		expect(t, remaining(t, limiter, key), map[string]int64{"rpm": 9, "input": 700, "output": 950, "calls": 2})
-		must(t, call.Settle(context.Background(), redisrl.CostOf("output", 900)))
-		must(t, call.Cancel(context.Background()))
-		must(t, call.Close())
+		servers.Must(t, call.Settle(context.Background(), redisrl.CostOf("output", 900)))
+		servers.Must(t, call.Cancel(context.Background()))
+		servers.Must(t, call.Close())
 		expect(t, remaining(t, limiter, key), map[string]int64{"output": 950})
 	})
 }
@@ -84,7 +85,7 @@ func TestReservationThatIsLeft(t *testing.T) {
 		err := func() error {
 			ctx, cancel := context.WithCancel(context.Background())
 			call, err := limiter.Reserve(ctx, key, redisrl.Policy("llm"), estimate)
-			must(t, err)
+			servers.Must(t, err)
 			defer call.Close()
 			cancel()
 			return failed
@@ -101,9 +102,9 @@ func TestReservationThatIsCancelled(t *testing.T) {
 	each(t, func(t *testing.T, limiter *redisrl.Limiter) {
 		key := t.Name()
 		call, err := limiter.Reserve(context.Background(), key, redisrl.Policy("llm"), estimate)
-		must(t, err)
-		must(t, call.Cancel(context.Background()))
-		must(t, call.Close())
+		servers.Must(t, err)
+		servers.Must(t, call.Cancel(context.Background()))
+		servers.Must(t, call.Close())
 		expect(t, remaining(t, limiter, key), map[string]int64{"rpm": 10, "input": 1000, "output": 1000, "calls": 2})
 	})
 }
@@ -113,7 +114,7 @@ func TestReservationThatIsDenied(t *testing.T) {
 		key := t.Name()
 		for range 2 {
 			call, err := limiter.Reserve(context.Background(), key, redisrl.Policy("llm"))
-			must(t, err)
+			servers.Must(t, err)
 			defer call.Close()
 		}
 		_, err := limiter.Reserve(context.Background(), key, redisrl.Policy("llm"))
@@ -131,13 +132,13 @@ func TestReservationIsRenewed(t *testing.T) {
 	each(t, func(t *testing.T, limiter *redisrl.Limiter) {
 		key := t.Name()
 		call, err := limiter.Reserve(context.Background(), key, redisrl.Policy("llm"), redisrl.TTL(300*time.Millisecond))
-		must(t, err)
+		servers.Must(t, err)
 		abandoned, err := limiter.Quota(context.Background(), key, redisrl.Policy("llm"), redisrl.TTL(300*time.Millisecond))
 		if err != nil || abandoned.ID == "" {
 			t.Fatal(abandoned, err)
 		}
 		// The one that nobody renews runs out, and that is the only one.
-		eventually(t, func() bool { return remaining(t, limiter, key)["calls"] == 1 })
+		servers.Eventually(t, func() bool { return remaining(t, limiter, key)["calls"] == 1 })
 		end := time.Now().Add(700 * time.Millisecond)
 		for time.Now().Before(end) {
 			if left := remaining(t, limiter, key)["calls"]; left != 1 {
@@ -145,22 +146,22 @@ func TestReservationIsRenewed(t *testing.T) {
 			}
 			time.Sleep(20 * time.Millisecond)
 		}
-		must(t, call.Close())
+		servers.Must(t, call.Close())
 		expect(t, remaining(t, limiter, key), map[string]int64{"calls": 2})
 	})
 }
 
 func TestReservationOfSeveralKeys(t *testing.T) {
 	each(t, func(t *testing.T, limiter *redisrl.Limiter) {
-		must(t, limiter.Policies().Set(context.Background(), "org", redisrl.Limits{{Name: "tpm", Limit: 500, Window: time.Minute, Unit: "output"}}))
+		servers.Must(t, limiter.Policies().Set(context.Background(), "org", redisrl.Limits{{Name: "tpm", Limit: 500, Window: time.Minute, Unit: "output"}}))
 		of := []redisrl.KeyPolicy{{Key: "{x}:org:" + t.Name(), Policy: "org"}, {Key: "{x}:user:" + t.Name(), Policy: "llm"}}
 		call, err := limiter.ReserveAll(context.Background(), of, redisrl.CostOf("output", 400))
-		must(t, err)
+		servers.Must(t, err)
 		headers := http.Header{}
 		headers.Set("anthropic-ratelimit-output-tokens-remaining", "90")
-		must(t, call.Sync(context.Background(), profile.Named("anthropic"), headers))
+		servers.Must(t, call.Sync(context.Background(), profile.Named("anthropic"), headers))
 		expect(t, remaining(t, limiter, of[1].Key), map[string]int64{"output": 90})
-		must(t, call.Settle(context.Background(), redisrl.CostOf("output", 100)))
+		servers.Must(t, call.Settle(context.Background(), redisrl.CostOf("output", 100)))
 		expect(t, remaining(t, limiter, of[0].Key), map[string]int64{"tpm": 400})
 	})
 }
@@ -169,14 +170,14 @@ func TestReservationHoldsAndSyncs(t *testing.T) {
 	each(t, func(t *testing.T, limiter *redisrl.Limiter) {
 		key := t.Name()
 		call, err := limiter.Reserve(context.Background(), key, redisrl.Policy("llm"))
-		must(t, err)
+		servers.Must(t, err)
 		defer call.Close()
 		headers := http.Header{}
 		headers.Set("anthropic-ratelimit-requests-remaining", "4")
 		headers.Set("anthropic-ratelimit-tokens-remaining", "4") // the policy has no such limit
-		must(t, call.Sync(context.Background(), profile.Named("anthropic"), headers))
+		servers.Must(t, call.Sync(context.Background(), profile.Named("anthropic"), headers))
 		expect(t, remaining(t, limiter, key), map[string]int64{"rpm": 4, "input": 1000})
-		must(t, call.Hold(context.Background(), 20*time.Second))
+		servers.Must(t, call.Hold(context.Background(), 20*time.Second))
 		decided, err := limiter.Quota(context.Background(), key, redisrl.Policy("llm"), redisrl.TTL(time.Second))
 		if err != nil || decided.Allowed || decided.RetryAfter < 10*time.Second {
 			t.Error(decided, err)
@@ -188,7 +189,7 @@ func TestWaitersBeyondTheBoundGoByLane(t *testing.T) {
 	each(t, func(t *testing.T, limiter *redisrl.Limiter) {
 		key, ctx := t.Name(), context.Background()
 		_, err := limiter.Slide(ctx, key, 1, 300*time.Millisecond)
-		must(t, err)
+		servers.Must(t, err)
 		var mu sync.Mutex
 		var order []redisrl.Lane
 		var done sync.WaitGroup
@@ -208,7 +209,7 @@ func TestWaitersBeyondTheBoundGoByLane(t *testing.T) {
 		// The first stands in the server's line. The others wait here, as MaxWaiting is 1.
 		for n, lane := range []redisrl.Lane{redisrl.Normal, redisrl.Low, redisrl.High, redisrl.Critical} {
 			wait(lane)
-			eventually(t, func() bool { return limiter.Stats().Waiting == n+1 })
+			servers.Eventually(t, func() bool { return limiter.Stats().Waiting == n+1 })
 		}
 		done.Wait()
 		if len(order) != 4 || order[1] != redisrl.Critical || order[2] != redisrl.High || order[3] != redisrl.Low {

@@ -11,6 +11,7 @@ import (
 
 	redisrl "github.com/redis-rl/redis-rl/clients/go"
 	"github.com/redis-rl/redis-rl/clients/go/internal/conformance"
+	"github.com/redis-rl/redis-rl/clients/go/tests/servers"
 )
 
 const casesPath = "../../conformance/cases.json"
@@ -23,20 +24,20 @@ policies = true
 `
 
 func TestSessions(t *testing.T) {
-	server := Redis(t)
-	for name, client := range clients {
+	server := servers.Redis(t)
+	for name, client := range servers.Clients {
 		protocol := name[strings.LastIndex(name, "-")+1:]
 		t.Run(name, func(t *testing.T) { runSessions(t, client(t, server.Addr), server, protocol, name) })
 	}
 }
 
 func TestSessionsByHTTP(t *testing.T) {
-	coordinator := Coordinator(t, fmt.Sprintf(coordinatorWithToken, sha256Hex("conformance")))
+	coordinator := servers.Coordinator(t, fmt.Sprintf(coordinatorWithToken, sha256Hex("conformance")))
 	limiter := redisrl.NewHTTP(redisrl.HTTP{URL: "http://" + coordinator.Addr, Token: "conformance"})
 	runSessions(t, limiter, nil, "http", "http")
 }
 
-func runSessions(t *testing.T, limiter *redisrl.Limiter, server *Server, protocol, name string) {
+func runSessions(t *testing.T, limiter *redisrl.Limiter, server *servers.Server, protocol, name string) {
 	ran := 0
 	for i, session := range conformance.Load(t, casesPath).Sessions {
 		if !slices.Contains(session.Over, protocol) {
@@ -80,7 +81,7 @@ func runSessions(t *testing.T, limiter *redisrl.Limiter, server *Server, protoco
 }
 
 // knows says whether a word is in the server's own documentation of its commands.
-func knows(t *testing.T, server *Server, word string) bool {
+func knows(t *testing.T, server *servers.Server, word string) bool {
 	t.Helper()
 	docs, err := server.Client(t, 2).Do(context.Background(), "COMMAND", "DOCS", "RL.SLIDE").Result()
 	if err != nil {
@@ -91,13 +92,13 @@ func knows(t *testing.T, server *Server, word string) bool {
 }
 
 func TestFailures(t *testing.T) {
-	server := Redis(t)
+	server := servers.Redis(t)
 	limiters := map[string]func(redisrl.FailMode) *redisrl.Limiter{
 		"http": func(mode redisrl.FailMode) *redisrl.Limiter {
-			return redisrl.NewHTTP(redisrl.HTTP{URL: "http://127.0.0.1:" + freePort(t)}, redisrl.Fail(mode))
+			return redisrl.NewHTTP(redisrl.HTTP{URL: "http://127.0.0.1:" + servers.FreePort(t)}, redisrl.Fail(mode))
 		},
 	}
-	for name, client := range clients {
+	for name, client := range servers.Clients {
 		limiters[name] = func(mode redisrl.FailMode) *redisrl.Limiter { return client(t, server.Addr, redisrl.Fail(mode)) }
 	}
 	modes := map[string]redisrl.FailMode{"open": redisrl.FailOpen, "closed": redisrl.FailClosed}

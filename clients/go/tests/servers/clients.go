@@ -1,4 +1,4 @@
-package tests
+package servers
 
 import (
 	"testing"
@@ -10,8 +10,8 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// clients are all ways to ask a server: each client with each protocol that it has.
-var clients = map[string]func(t testing.TB, addr string, settings ...redisrl.Setting) *redisrl.Limiter{
+// Clients are all ways to ask a server: each client with each protocol that it has.
+var Clients = map[string]func(t testing.TB, addr string, settings ...redisrl.Setting) *redisrl.Limiter{
 	"go-redis-resp2": goRedis(2),
 	"go-redis-resp3": goRedis(3),
 	"rueidis-resp2":  rueidisWith(true),

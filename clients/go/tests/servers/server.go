@@ -1,5 +1,5 @@
-// Package tests has the tests that need servers: of Redis with the module, and rl-coordinator.
-package tests
+// Package servers starts what the tests ask: Redis with the module, rl-coordinator, and the provider of benches/lab.
+package servers
 
 import (
 	"bufio"
@@ -25,8 +25,8 @@ type Server struct {
 	command *exec.Cmd
 }
 
-// environment returns the value of a variable that .ci/client-go.sh sets.
-func environment(t testing.TB, name string) string {
+// Environment returns the value of a variable that .ci/client-go.sh sets.
+func Environment(t testing.TB, name string) string {
 	t.Helper()
 	value := os.Getenv(name)
 	if value == "" {
@@ -35,7 +35,8 @@ func environment(t testing.TB, name string) string {
 	return value
 }
 
-func freePort(t testing.TB) string {
+// FreePort returns a port on which nothing listens.
+func FreePort(t testing.TB) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -49,7 +50,7 @@ func freePort(t testing.TB) string {
 // Redis starts a server with the module, and more arguments.
 func Redis(t testing.TB, arguments ...string) *Server {
 	t.Helper()
-	return RedisAt(t, freePort(t), append([]string{"--loadmodule", environment(t, "REDIS_RL_MODULE")}, arguments...)...)
+	return RedisAt(t, FreePort(t), append([]string{"--loadmodule", Environment(t, "REDIS_RL_MODULE")}, arguments...)...)
 }
 
 // RedisAt starts a server on a port, without the module unless it is among the arguments.
@@ -60,9 +61,9 @@ func RedisAt(t testing.TB, port string, arguments ...string) *Server {
 		binary = "redis-server"
 	}
 	common := []string{"--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir(), "--enable-module-command", "yes"}
-	server := start(t, exec.Command(binary, append(common, arguments...)...), "127.0.0.1:"+port)
+	server := Start(t, exec.Command(binary, append(common, arguments...)...), "127.0.0.1:"+port)
 	client := server.Client(t, 3)
-	eventually(t, func() bool {
+	Eventually(t, func() bool {
 		err := client.Ping(context.Background()).Err()
 		return err == nil || strings.HasPrefix(err.Error(), "NOAUTH") || strings.HasPrefix(err.Error(), "LOADING")
 	})
@@ -72,14 +73,14 @@ func RedisAt(t testing.TB, port string, arguments ...string) *Server {
 // Coordinator starts rl-coordinator, and returns its URL.
 func Coordinator(t testing.TB, configuration string) *Server {
 	t.Helper()
-	port := freePort(t)
+	port := FreePort(t)
 	path := filepath.Join(t.TempDir(), "rl-coordinator.toml")
 	if err := os.WriteFile(path, []byte(configuration), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	binary := environment(t, "RL_COORDINATOR")
-	server := start(t, exec.Command(binary, "--config", path, "--listen", "127.0.0.1:"+port), "127.0.0.1:"+port)
-	eventually(t, func() bool {
+	binary := Environment(t, "RL_COORDINATOR")
+	server := Start(t, exec.Command(binary, "--config", path, "--listen", "127.0.0.1:"+port), "127.0.0.1:"+port)
+	Eventually(t, func() bool {
 		answer, err := http.Get("http://" + server.Addr + "/healthz")
 		if err != nil {
 			return false
@@ -90,7 +91,8 @@ func Coordinator(t testing.TB, configuration string) *Server {
 	return server
 }
 
-func start(t testing.TB, command *exec.Cmd, addr string) *Server {
+// Start starts a program that listens at addr. It ends with the test.
+func Start(t testing.TB, command *exec.Cmd, addr string) *Server {
 	t.Helper()
 	output, err := command.StdoutPipe()
 	if err != nil {
@@ -128,7 +130,7 @@ func (s *Server) Signal(signal syscall.Signal) { _ = s.command.Process.Signal(si
 func (s *Server) Kill(t testing.TB) {
 	t.Helper()
 	_ = s.command.Process.Kill()
-	eventually(t, func() bool {
+	Eventually(t, func() bool {
 		conn, err := net.Dial("tcp", s.Addr)
 		if err == nil {
 			conn.Close()
@@ -145,8 +147,8 @@ func (s *Server) Client(t testing.TB, protocol int) *redis.Client {
 	return client
 }
 
-// eventually waits until something is so.
-func eventually(t testing.TB, is func() bool) {
+// Eventually waits until something is so.
+func Eventually(t testing.TB, is func() bool) {
 	t.Helper()
 	for end := time.Now().Add(20 * time.Second); !is(); {
 		if time.Now().After(end) {
@@ -156,8 +158,8 @@ func eventually(t testing.TB, is func() bool) {
 	}
 }
 
-// waiters returns how many requests wait at the server, by INFO rl.
-func waiters(t testing.TB, client *redis.Client) int {
+// Waiters returns how many requests wait at the server, by INFO rl.
+func Waiters(t testing.TB, client *redis.Client) int {
 	t.Helper()
 	info, err := client.Info(context.Background(), "rl").Result()
 	if err != nil {
@@ -172,4 +174,28 @@ func waiters(t testing.TB, client *redis.Client) int {
 		}
 	}
 	return total
+}
+
+// Must ends the test if there is an error.
+func Must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Root is the path of the repository.
+func Root(t testing.TB) string {
+	t.Helper()
+	path, err := os.Getwd()
+	Must(t, err)
+	for {
+		if _, err := os.Stat(filepath.Join(path, "benches", "lab", "provider.py")); err == nil {
+			return path
+		}
+		if path == filepath.Dir(path) {
+			t.Fatal("this is not the repository")
+		}
+		path = filepath.Dir(path)
+	}
 }
