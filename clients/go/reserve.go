@@ -100,7 +100,8 @@ func (r *Reservation) end() bool {
 }
 
 // Settle reports what was really used, by [CostOf], and ends the reservation. Units that are not named stay as estimated. The
-// end of ctx does not keep it from being sent. Settling again does nothing.
+// end of ctx does not keep it from being sent. If the server does not answer, that is the error, and it is sent again later, while
+// the reservation lasts. Settling again does nothing.
 func (r *Reservation) Settle(ctx context.Context, used ...Option) error {
 	return r.finish(ctx, func(ctx context.Context, key string) error {
 		_, err := r.limiter.Settle(ctx, key, r.Decision.ID, used...)
@@ -123,12 +124,41 @@ func (r *Reservation) finish(ctx context.Context, of func(context.Context, strin
 	if !r.end() {
 		return nil
 	}
-	ctx = context.WithoutCancel(ctx)
-	var failed []error
+	var keys []string
 	for _, one := range r.of {
-		failed = append(failed, of(ctx, one.Key))
+		keys = append(keys, one.Key)
 	}
-	return errors.Join(failed...)
+	undone, err := each(context.WithoutCancel(ctx), keys, of)
+	r.later(undone, of, firstRepeat, time.Now().Add(r.ttl))
+	return err
+}
+
+// firstRepeat is when an end that the server did not answer is sent again. The time doubles then.
+const firstRepeat = 250 * time.Millisecond
+
+// later sends the end of a reservation again to keys that did not answer, while the reservation lasts. It changes nothing if the
+// server knows of it already.
+func (r *Reservation) later(keys []string, of func(context.Context, string) error, after time.Duration, end time.Time) {
+	if len(keys) == 0 || time.Now().After(end) {
+		return
+	}
+	time.AfterFunc(after, func() {
+		undone, _ := each(context.Background(), keys, of)
+		r.later(undone, of, 2*after, end)
+	})
+}
+
+// each does something with each key. It returns the keys for which the server did not answer, and all errors.
+func each(ctx context.Context, keys []string, of func(context.Context, string) error) (undone []string, err error) {
+	var failed []error
+	for _, key := range keys {
+		err := of(ctx, key)
+		if errors.Is(err, ErrUnavailable) {
+			undone = append(undone, key)
+		}
+		failed = append(failed, err)
+	}
+	return undone, errors.Join(failed...)
 }
 
 // Hold admits nobody at the keys of the reservation before d from now, as for a provider's Retry-After.

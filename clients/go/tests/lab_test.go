@@ -100,16 +100,18 @@ func TestLabSettledUsageIsTheProvidersOwn(t *testing.T) {
 				input.Add(in)
 				output.Add(out)
 			})
-			info, _, err := limiter.Info(context.Background(), "claude-sonnet")
-			servers.Must(t, err)
+			var info redisrl.Info
+			// On a busy machine an answer to a settlement may be late. It is sent again.
+			servers.Eventually(t, func() bool {
+				var err error
+				info, _, err = limiter.Info(context.Background(), "claude-sonnet")
+				return err == nil && info.Reservations == 0
+			})
 			used := map[string]int64{"in": input.Load(), "out": output.Load(), "rpm": 1000, "calls": 0}
 			for name, n := range used {
 				if info.Limits[name].Used != n {
 					t.Errorf("%s: %d, the provider says %d", name, info.Limits[name].Used, n)
 				}
-			}
-			if info.Reservations != 0 {
-				t.Error("open reservations:", info.Reservations)
 			}
 		})
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -233,4 +234,26 @@ func TestManyWaiters(t *testing.T) {
 		}
 		done.Wait()
 	}, redisrl.MaxWaiting(10))
+}
+
+// An end of a reservation that gets no answer is sent again, and books what was used.
+func TestEndOfAReservationIsRepeated(t *testing.T) {
+	server := servers.Redis(t)
+	for name, client := range servers.Clients {
+		t.Run(name, func(t *testing.T) {
+			limiter, key, ctx := client(t, server.Addr, redisrl.Timeout(100*time.Millisecond)), t.Name(), context.Background()
+			call, err := limiter.Reserve(ctx, key, llm, estimate)
+			servers.Must(t, err)
+			server.Signal(syscall.SIGSTOP)
+			err = call.Settle(ctx, redisrl.CostOf("output", 50))
+			server.Signal(syscall.SIGCONT)
+			if !errors.Is(err, redisrl.ErrUnavailable) {
+				t.Error(err)
+			}
+			servers.Eventually(t, func() bool {
+				info, _, err := limiter.Info(ctx, key)
+				return err == nil && info.Reservations == 0 && info.Limits["output"].Used == 50
+			})
+		})
+	}
 }

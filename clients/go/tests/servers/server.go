@@ -199,3 +199,16 @@ func Root(t testing.TB) string {
 		path = filepath.Dir(path)
 	}
 }
+
+// Sentinel starts a sentinel that watches a server by this name.
+func Sentinel(t testing.TB, of *Server, name string) *Server {
+	t.Helper()
+	port := FreePort(t)
+	_, watched, _ := net.SplitHostPort(of.Addr)
+	path := filepath.Join(t.TempDir(), "sentinel.conf")
+	Must(t, os.WriteFile(path, fmt.Appendf(nil, "port %s\nbind 127.0.0.1\nsentinel monitor %s 127.0.0.1 %s 1\n", port, name, watched), 0o600))
+	server := Start(t, exec.Command("redis-server", path, "--sentinel"), "127.0.0.1:"+port)
+	client := server.Client(t, 3)
+	Eventually(t, func() bool { return client.Ping(context.Background()).Err() == nil })
+	return server
+}
