@@ -2,6 +2,7 @@ package redisrl
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"time"
 )
@@ -26,6 +27,8 @@ type Info struct {
 // LimitInfo is what a key holds of one limit.
 type LimitInfo struct {
 	Limit
+	// Refill is what a bucket gains in a window, in full: it may have decimals, such as 8.33. "" for other limits.
+	Refill          string
 	Used, Remaining int64
 	// Held is how long the limit is still held.
 	Held time.Duration
@@ -79,8 +82,12 @@ func limitInfo(name string, parameters, fields map[string]any) LimitInfo {
 		return n
 	}
 	limit, _ := limitOfReply(name, parameters)
+	refill := ""
+	if value := parameters["refill"]; value != nil {
+		refill = fmt.Sprint(value)
+	}
 	return LimitInfo{
-		Limit: limit, Used: number("used"), Remaining: number("remaining"), Held: milliseconds(number("held_ms")),
+		Limit: limit, Refill: refill, Used: number("used"), Remaining: number("remaining"), Held: milliseconds(number("held_ms")),
 		UsedElsewhere: number("used_elsewhere"), Elsewhere: milliseconds(number("elsewhere_ms")),
 	}
 }

@@ -70,12 +70,12 @@ func infoAnswer(info redisrl.Info) map[string]any {
 	fields["held_ms"] = byField(func(limit redisrl.LimitInfo) any { return limit.Held.Milliseconds() })
 	fields["used_elsewhere"] = byField(func(limit redisrl.LimitInfo) any { return limit.UsedElsewhere })
 	fields["elsewhere_ms"] = byField(func(limit redisrl.LimitInfo) any { return limit.Elsewhere.Milliseconds() })
-	fields["parameters"] = byField(func(limit redisrl.LimitInfo) any { return parameters(info.Algorithm, limit.Limit) })
+	fields["parameters"] = byField(func(limit redisrl.LimitInfo) any { return parameters(info.Algorithm, limit) })
 	return fields
 }
 
 // parameters writes those of a limit as RL.INFO does.
-func parameters(kind string, limit redisrl.Limit) map[string]any {
+func parameters(kind string, limit redisrl.LimitInfo) map[string]any {
 	fields := map[string]any{}
 	if kind == "quota" {
 		fields["algorithm"] = limit.Algorithm
@@ -90,10 +90,10 @@ func parameters(kind string, limit redisrl.Limit) map[string]any {
 		return fields
 	}
 	if limit.Algorithm == redisrl.TokenBucket {
-		fields["capacity"], fields["refill"], fields["period_ms"] = limit.Capacity, limit.Limit, limit.Window.Milliseconds()
+		fields["capacity"], fields["refill"], fields["period_ms"] = limit.Capacity, limit.Refill, limit.Window.Milliseconds()
 		return fields
 	}
-	fields["limit"] = limit.Limit
+	fields["limit"] = limit.Limit.Limit
 	if limit.Algorithm == redisrl.InFlight {
 		return fields
 	}
