@@ -21,7 +21,7 @@ var (
 
 func Example() {
 	rdb := redis.NewClient(&redis.Options{Addr: addr})
-	limiter := rlgoredis.New(rdb, redisrl.Fail(redisrl.FailOpen), redisrl.Timeout(200*time.Millisecond))
+	limiter := rlgoredis.New(rdb, redisrl.Fail(redisrl.FailOpen), redisrl.Timeout(2*time.Second))
 	decided, err := limiter.Slide(ctx, "api:anthropic", 500, time.Minute)
 	fmt.Println(decided.Allowed, decided.Remaining, err)
 	// Output: true 499 <nil>

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	redisrl "github.com/redis-rl/redis-rl/clients/go"
 	"github.com/redis-rl/redis-rl/clients/go/rlgoredis"
 	"github.com/redis/go-redis/v9"
 )
@@ -50,6 +51,6 @@ func run(m *testing.M) int {
 		fmt.Println(err)
 		return 1
 	}
-	limiter = rlgoredis.New(rdb)
+	limiter = rlgoredis.New(rdb, redisrl.Timeout(10*time.Second)) // a busy machine stalls for longer than the default
 	return m.Run()
 }

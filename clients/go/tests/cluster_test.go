@@ -50,7 +50,7 @@ func clusterClients(t *testing.T, addrs []string) map[string]*redisrl.Limiter {
 		_ = first.Close()
 		second.Close()
 	})
-	return map[string]*redisrl.Limiter{"go-redis": rlgoredis.New(first), "rueidis": rlrueidis.New(second)}
+	return map[string]*redisrl.Limiter{"go-redis": rlgoredis.New(first, redisrl.Timeout(servers.Patience)), "rueidis": rlrueidis.New(second, redisrl.Timeout(servers.Patience))}
 }
 
 func TestCluster(t *testing.T) {
@@ -154,7 +154,7 @@ func TestSentinel(t *testing.T) {
 	})
 	servers.Must(t, err)
 	defer second.Close()
-	for name, limiter := range map[string]*redisrl.Limiter{"go-redis": rlgoredis.New(first), "rueidis": rlrueidis.New(second)} {
+	for name, limiter := range map[string]*redisrl.Limiter{"go-redis": rlgoredis.New(first, redisrl.Timeout(servers.Patience)), "rueidis": rlrueidis.New(second, redisrl.Timeout(servers.Patience))} {
 		for range 2 {
 			decided, err := limiter.Slide(ctx, name, 1, 200*time.Millisecond, redisrl.Wait(20*time.Second))
 			if err != nil || !decided.Allowed || decided.Degraded != nil {

@@ -16,7 +16,7 @@ import (
 const timeout = 300 * time.Millisecond
 
 // slack is what a busy machine may add to a time-out.
-const slack = 700 * time.Millisecond
+const slack = 2 * time.Second
 
 // failing are states in which a server cannot decide.
 var failing = []struct {

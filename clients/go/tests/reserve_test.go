@@ -29,7 +29,7 @@ func each(t *testing.T, test func(t *testing.T, limiter *redisrl.Limiter), setti
 	}
 	t.Run("http", func(t *testing.T) {
 		coordinator := servers.Coordinator(t, "[[token]]\nname = \"t\"\npolicies = true\nsha256 = \""+sha256Hex("secret")+"\"\n")
-		begin(t, redisrl.NewHTTP(redisrl.HTTP{URL: "http://" + coordinator.Addr, Token: "secret"}, settings...), test)
+		begin(t, redisrl.NewHTTP(redisrl.HTTP{URL: "http://" + coordinator.Addr, Token: "secret"}, append([]redisrl.Setting{redisrl.Timeout(servers.Patience)}, settings...)...), test)
 	})
 }
 

@@ -33,7 +33,7 @@ func TestSessions(t *testing.T) {
 
 func TestSessionsByHTTP(t *testing.T) {
 	coordinator := servers.Coordinator(t, fmt.Sprintf(coordinatorWithToken, sha256Hex("conformance")))
-	limiter := redisrl.NewHTTP(redisrl.HTTP{URL: "http://" + coordinator.Addr, Token: "conformance"})
+	limiter := redisrl.NewHTTP(redisrl.HTTP{URL: "http://" + coordinator.Addr, Token: "conformance"}, redisrl.Timeout(servers.Patience))
 	runSessions(t, limiter, nil, "http", "http")
 }
 

@@ -2,6 +2,7 @@ package servers
 
 import (
 	"testing"
+	"time"
 
 	redisrl "github.com/redis-rl/redis-rl/clients/go"
 	"github.com/redis-rl/redis-rl/clients/go/rlgoredis"
@@ -18,11 +19,19 @@ var Clients = map[string]func(t testing.TB, addr string, settings ...redisrl.Set
 	"rueidis-resp3":  rueidisWith(false),
 }
 
+// Patience is a timeout for tests of answers. Machines that build something else at the same time stall for longer than the default.
+const Patience = 10 * time.Second
+
+// patient puts the patience before other settings, so that a test of timeouts sets its own.
+func patient(settings []redisrl.Setting) []redisrl.Setting {
+	return append([]redisrl.Setting{redisrl.Timeout(Patience)}, settings...)
+}
+
 func goRedis(protocol int) func(testing.TB, string, ...redisrl.Setting) *redisrl.Limiter {
 	return func(t testing.TB, addr string, settings ...redisrl.Setting) *redisrl.Limiter {
 		client := redis.NewClient(&redis.Options{Addr: addr, Protocol: protocol})
 		t.Cleanup(func() { _ = client.Close() })
-		return rlgoredis.New(client, settings...)
+		return rlgoredis.New(client, patient(settings)...)
 	}
 }
 
@@ -33,6 +42,6 @@ func rueidisWith(isResp2 bool) func(testing.TB, string, ...redisrl.Setting) *red
 			t.Fatal(err)
 		}
 		t.Cleanup(client.Close)
-		return rlrueidis.New(client, settings...)
+		return rlrueidis.New(client, patient(settings)...)
 	}
 }
