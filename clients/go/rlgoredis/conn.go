@@ -87,8 +87,9 @@ func (c *conn) cluster(ctx context.Context, client *redis.ClusterClient, command
 		switch {
 		case err == nil || attempt == redirects:
 			return reply, err
-		case strings.HasPrefix(err.Error(), "ASK "):
-			return client.Do(ctx, arguments(command)...).Result() // it follows by ASKING
+		case strings.HasPrefix(err.Error(), "ASK "), strings.HasPrefix(err.Error(), "MOVED ") && command.Wait <= 0:
+			client.ReloadState(ctx)
+			return client.Do(ctx, arguments(command)...).Result() // it goes to the node that the server named
 		case strings.HasPrefix(err.Error(), "MOVED "):
 			client.ReloadState(ctx)
 		default:
