@@ -1,0 +1,3 @@
+module github.com/redis-rl/redis-rl/clients/go
+
+go 1.24
