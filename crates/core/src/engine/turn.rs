@@ -47,6 +47,7 @@ impl Standing {
     }
 
     /// Whether a request that is denied for now waits, if it asks `wants` to.
+    #[inline]
     pub(super) fn waits(self, wants: bool, may: impl FnOnce() -> bool) -> bool {
         match self {
             Self::Newcomer(_) => wants && may(),
