@@ -2,7 +2,7 @@
 # The work of each target is in .ci/, one script for each task.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test test-matrix test-pages test-coordinator test-clients test-cell-clients bench bench-coordinator lab bench-guard lint fuzz chaos sanitize memcheck miri package test-package docker test-docker test-docker-coordinator test-kubernetes test-monitoring test-dashboard test-rls clean
+.PHONY: help setup build run test test-matrix test-pages test-coordinator test-clients test-cell-clients test-python test-typescript test-go bench bench-coordinator lab bench-guard lint fuzz chaos sanitize memcheck miri package test-package docker test-docker test-docker-coordinator test-kubernetes test-monitoring test-dashboard test-rls clean
 SHELL := /bin/bash
 
 suffix := $(if $(filter Darwin,$(shell uname)),dylib,so)
@@ -40,6 +40,18 @@ test-clients: setup build ## run the examples in each language, then all of them
 
 test-cell-clients: setup build ## run published clients of redis-cell, unchanged, against CL.THROTTLE
 	REDIS_RL_SERVER="$$(.ci/server.sh)" cargo run --locked --manifest-path tests/redis-cell-clients/Cargo.toml
+
+test-python: setup build ## test clients/python: types, conformance, real servers and SDKs
+	cargo build -p rl-coordinator
+	@.ci/client-python.sh
+
+test-typescript: setup build ## test clients/typescript: types, conformance, real servers and SDKs
+	cargo build -p rl-coordinator
+	@.ci/client-typescript.sh
+
+test-go: setup build ## test clients/go: vet, conformance, real servers and SDKs
+	cargo build -p rl-coordinator
+	@.ci/client-go.sh
 
 bench: setup build ## compare with SET and other limiters; writes docs/COMPARE.md and docs/plots; half an hour
 	@.ci/setup.sh valgrind

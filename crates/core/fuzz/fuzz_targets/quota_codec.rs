@@ -115,6 +115,7 @@ fn changed(value: Option<Value>, bytes: &[u8], form: Form) -> Option<Value> {
         Old => match Effect::decode_quota(bytes, value.as_ref()).ok()? {
             Effect::Quota(change) => change,
             Effect::Limit(effect) => panic!("{effect:?} is of one limit"),
+            Effect::Told(effect) => panic!("{effect:?} is told from outside"),
         },
         New => decoded_quota(bytes, value.as_ref()).ok()?,
     };
