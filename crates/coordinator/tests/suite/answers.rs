@@ -144,7 +144,7 @@ fn errors_are_problems_in_the_same_words() {
             ),
             (
                 slide(json!(["key"])),
-                "the body must be a JSON object with key, limit, window, cost, wait, priority and on_error",
+                "the body must be a JSON object with key, limit, window, cost, wait, priority, flow, weight and on_error",
             ),
             (
                 ("window", json!({"key": "k", "limit": 1, "window": "2mo"})),
