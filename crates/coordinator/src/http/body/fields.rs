@@ -224,7 +224,7 @@ impl<'a> Lane<'a> {
 
 impl<'a> Flow<'a> {
     pub(super) fn word(self) -> Result<Word<'a>, Problem> {
-        self.0.name(Fault::Flow)
+        plain(self.0).ok_or_else(|| Problem::request("flow must be 1 to 128 printable ASCII characters"))
     }
 }
 
@@ -257,8 +257,12 @@ impl OnErrorField<'_> {
 impl<'a> Id<'a> {
     /// The id is plain text: it is repeated in answers, and stands in logs.
     pub(super) fn word(self) -> Result<Word<'a>, Problem> {
-        let is_plain = |id: &str| id.bytes().all(|byte| matches!(byte, b' '..=b'~'));
-        let id = self.0.text().filter(|id| (1..=ID_MAX).contains(&id.len()) && is_plain(id));
-        id.map(bytes).ok_or_else(|| Problem::request("id must be 1 to 128 printable ASCII characters"))
+        plain(self.0).ok_or_else(|| Problem::request("id must be 1 to 128 printable ASCII characters"))
     }
+}
+
+/// An id of 1 to 128 printable ASCII characters.
+fn plain(raw: Raw<'_>) -> Option<Word<'_>> {
+    let is_plain = |id: &str| id.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    raw.text().filter(|id| (1..=ID_MAX).contains(&id.len()) && is_plain(id)).map(bytes)
 }
