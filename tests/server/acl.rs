@@ -200,6 +200,7 @@ fn the_category_ratelimit_holds_all_that_a_client_needs() {
             "cl.throttle",
             "rl.bucket",
             "rl.cancel",
+            "rl.first",
             "rl.hold",
             "rl.info",
             "rl.mquota",
