@@ -142,6 +142,19 @@ pub(crate) const QUOTA: Docs = Docs {
     ],
 };
 
+/// What follows the keys of `RL.MQUOTA` and `RL.FIRST`.
+const MANY: &[Arg] = &[
+    after(
+        c"policies",
+        Kind::Block(&[Arg { multiple: true, ..required(c"policy", Kind::String) }]),
+        c"POLICY",
+    ),
+    COSTS,
+    RESERVE,
+    WAIT,
+    REPLY,
+];
+
 pub(crate) const MQUOTA: Docs = Docs {
     summary: c"Admits a request if the policies of all keys admit it, and charges all of them or none.",
     complexity: c"O(N) for N limits of all keys together, as RL.QUOTA",
@@ -149,17 +162,7 @@ pub(crate) const MQUOTA: Docs = Docs {
     arity: -5,
     keys: Keys::Counted,
     key: RW | ACCESS | UPDATE,
-    args: &[
-        after(
-            c"policies",
-            Kind::Block(&[Arg { multiple: true, ..required(c"policy", Kind::String) }]),
-            c"POLICY",
-        ),
-        COSTS,
-        RESERVE,
-        WAIT,
-        REPLY,
-    ],
+    args: MANY,
 };
 
 pub(crate) const FIRST: Docs = Docs {
@@ -169,17 +172,7 @@ pub(crate) const FIRST: Docs = Docs {
     arity: -5,
     keys: Keys::Counted,
     key: RW | ACCESS | UPDATE,
-    args: &[
-        after(
-            c"policies",
-            Kind::Block(&[Arg { multiple: true, ..required(c"policy", Kind::String) }]),
-            c"POLICY",
-        ),
-        COSTS,
-        RESERVE,
-        WAIT,
-        REPLY,
-    ],
+    args: MANY,
 };
 
 pub(crate) const SETTLE: Docs = Docs {

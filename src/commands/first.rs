@@ -6,12 +6,11 @@ use rl_core::engine::first::first;
 use rl_core::engine::quota::{Asked, Outcome};
 use rl_core::engine::{Standing, Turn};
 use rl_core::fault::Result;
-use rl_core::grammar::ask::Limits;
 use rl_core::grammar::quota::{self as grammar, ManyRequest};
 use rl_core::grammar::terms::Terms;
 
 use super::answer::come;
-use super::quota::{count, keep, refuse, send};
+use super::quota::{count, keep, keys, refuse, send};
 use super::quota_reply::{Form, Names};
 use crate::command_docs as docs;
 use crate::host::Server;
@@ -37,7 +36,7 @@ impl FindsKeys for First {
     const KEY: u32 = docs::FIRST.key;
 
     fn keys(args: Args<'_>) -> Range<usize> {
-        grammar::keys(&args).ok().filter(|keys| keys.end <= args.len()).unwrap_or_default()
+        keys(args)
     }
 }
 
@@ -80,10 +79,9 @@ fn turn<'a, R>(
     standing: Standing,
     finish: impl FnOnce(&mut Server<'a>, &[Asked<Server<'a>>], &Outcome, Option<usize>) -> R,
 ) -> Result<Turn<R>> {
-    let Terms { costs, reserve, wait, .. } = &request.terms;
+    let Terms { reserve, wait, .. } = &request.terms;
     let names = request.keys.clone().filter_map(|at| args.get(at));
-    let limits = request.policies.iter().map(|name| Limits::Policy { name, costs: costs.clone() });
-    first(&mut Server::new(context), names.zip(limits), *reserve, wait.is_some(), standing, finish)
+    first(&mut Server::new(context), names.zip(request.limits()), *reserve, wait.is_some(), standing, finish)
 }
 
 /// The form of the reply of a request that the key with this index admits, or none.

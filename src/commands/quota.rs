@@ -56,7 +56,7 @@ impl FindsKeys for Many {
     const KEY: u32 = docs::MQUOTA.key;
 
     fn keys(args: Args<'_>) -> Range<usize> {
-        grammar::keys(&args).ok().filter(|keys| keys.end <= args.len()).unwrap_or_default()
+        keys(args)
     }
 }
 
@@ -157,11 +157,22 @@ impl Many {
         standing: Standing,
         finish: impl FnOnce(&mut Server<'a>, &[Asked<Server<'a>>], &Outcome) -> R,
     ) -> Result<Turn<R>> {
-        let Terms { costs, reserve, wait, .. } = &request.terms;
+        let Terms { reserve, wait, .. } = &request.terms;
         let names = request.keys.clone().filter_map(|at| args.get(at));
-        let limits = request.policies.iter().map(|name| Limits::Policy { name, costs: costs.clone() });
-        many(&mut Server::new(context), names.zip(limits), *reserve, wait.is_some(), standing, finish)
+        many(
+            &mut Server::new(context),
+            names.zip(request.limits()),
+            *reserve,
+            wait.is_some(),
+            standing,
+            finish,
+        )
     }
+}
+
+/// The positions of the keys that a count of them precedes. Empty if the words are not such.
+pub(super) fn keys(args: Args<'_>) -> Range<usize> {
+    grammar::keys(&args).ok().filter(|keys| keys.end <= args.len()).unwrap_or_default()
 }
 
 /// The costs by unit of a request by policy. None for a request whose units are known to be counted: the limits are spelled

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rl_core::engine::forecast::AHEAD_MAX;
 use rl_core::fault::{Fault, Result};
-use rl_core::queue::{Ahead, Claims, Lane, Line, Places, Position, Wait};
+use rl_core::queue::{Ahead, Claims, Lane, Line, Places, Wait};
 
 use super::clients::Clients;
 use super::room::{Again, Request, WaitingClient, any, now, with};
@@ -60,7 +60,7 @@ pub(crate) fn join(
     let Queues { keys, wait, is_any, claims, again } = queues;
     let db = context.db();
     let names = || keys.clone().filter_map(|at| args.get(at));
-    let position = Position { is_any, ..wait.position(&args) };
+    let position = wait.position(&args, is_any);
     let places = with(context.main_thread(), |room| {
         let (most, per_key) = settings::waiters_at_most();
         let claimed = claims.iter().filter_map(|(key, _)| names().nth(*key));
@@ -68,8 +68,8 @@ pub(crate) fn join(
         if room.lines.len() >= most || claimed.clone().any(is_full) {
             return Err(Fault::Busy);
         }
-        let new = room.lines.new_flows(&position, claimed.map(|key| (db, key.bytes())));
-        if new > 0 && room.lines.flows().saturating_add(new) > settings::flows_at_most() {
+        let keys = claimed.map(|key| (db, key.bytes()));
+        if !room.lines.has_room_for_flow(&position, keys, settings::flows_at_most()) {
             return Err(Fault::Flows);
         }
         Ok(names().map(|key| room.lines.place(db, key.bytes())).collect::<Places>())

@@ -133,11 +133,9 @@ impl Shard {
 
     /// Checks that there may be one more flow.
     fn has_room_for_flow(&self, command: &Command, claims: &Claims) -> Result<(), Fault> {
-        let lines = &self.memory.lines;
-        let keys = claims.iter().filter_map(|(key, _)| command.keys().nth(*key));
-        let new = lines.new_flows(&command.position(), keys.map(|key| (DB, key)));
-        let is_full = new > 0 && lines.flows().saturating_add(new) > FLOWS_MAX;
-        if is_full { Err(Fault::Flows) } else { Ok(()) }
+        let keys = claims.iter().filter_map(|(key, _)| command.keys().nth(*key)).map(|key| (DB, key));
+        let has_room = self.memory.lines.has_room_for_flow(&command.position(), keys, FLOWS_MAX);
+        if has_room { Ok(()) } else { Err(Fault::Flows) }
     }
 
     fn run(&mut self, command: &Command, standing: Standing, now: Now) -> Result<Turn<Reply>, Error> {

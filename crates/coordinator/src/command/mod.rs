@@ -209,8 +209,7 @@ impl Command {
 
     /// Where it stands while it waits.
     pub(crate) fn position(&self) -> Position {
-        let position = self.wait.unwrap_or_default().position(self.read.borrow_owner());
-        Position { is_any: self.verb == Verb::First, ..position }
+        self.wait.unwrap_or_default().position(self.read.borrow_owner(), self.verb == Verb::First)
     }
 
     /// Shortens its wait to `most`.

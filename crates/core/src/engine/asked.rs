@@ -70,6 +70,19 @@ pub(super) fn open<H: Host>(
     Ok((key, shape, costs, None))
 }
 
+/// Opens one of several keys. Returns it, and whether the reservation that is asked for is open there.
+pub(super) fn ask<H: Host>(
+    host: &mut H,
+    name: H::Name,
+    limits: Limits<'_>,
+    reserve: Option<Reserve<'_>>,
+) -> Result<(Asked<H>, bool), H::Error> {
+    let (key, shape, costs, repeated) = open(host, name, limits, reserve)?;
+    let is_open = repeated.is_some();
+    let decision = repeated.map_or_else(QuotaDecision::default, |repeated| *repeated);
+    Ok((Asked { name, key, shape, costs, decision }, is_open))
+}
+
 /// What was answered to the request with this id, if it is open on a key.
 #[cold]
 fn repeated<H: Host>(host: &H, key: &H::Key, id: &[u8]) -> Option<(Arc<Shape>, Box<QuotaDecision>)> {

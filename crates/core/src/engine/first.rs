@@ -1,6 +1,6 @@
 //! A request to the first of several quotas that admits it.
 
-use super::asked::{Asked, open};
+use super::asked::{Asked, ask};
 use super::host::Host;
 use super::quota::{self, Outcome};
 use super::turn::{Standing, Turn};
@@ -10,7 +10,6 @@ use crate::grammar::quota::KEYS_MAX;
 use crate::grammar::terms::Reserve;
 use crate::limit::decision::Retry;
 use crate::queue::Claim;
-use crate::quota::decide::QuotaDecision;
 use crate::time::Span;
 
 /// Decides on a request to the first of several keys, in this order, that admits it. It may have to wait, for whichever
@@ -30,10 +29,7 @@ pub fn first<'r, H: Host, R>(
 ) -> Result<Turn<R>, H::Error> {
     let mut asked: Vec<Asked<H>> = Vec::with_capacity(asks.size_hint().1.unwrap_or(0).min(KEYS_MAX));
     for (index, (name, limits)) in asks.enumerate() {
-        let (key, shape, costs, repeated) = open(host, name, limits, reserve)?;
-        let is_open = repeated.is_some();
-        let decision = repeated.map_or_else(QuotaDecision::default, |repeated| *repeated);
-        let one = Asked { name, key, shape, costs, decision };
+        let (one, is_open) = ask(host, name, limits, reserve)?;
         if is_open {
             let reply = finish(host, core::slice::from_ref(&one), &Outcome::Repeated, Some(index));
             return Ok(Turn::Answer { admitted: true, at: Some(index), reply });

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 pub use super::asked::Asked;
-use super::asked::open;
+use super::asked::{ask, open};
 use super::forecast::{self, Stands};
 use super::host::{self, Host, Line, MadeId};
 use super::turn::{Standing, Turn};
@@ -90,10 +90,9 @@ pub fn many<'r, H: Host, R>(
     let (mut asked, mut opened) =
         (Vec::with_capacity(asks.size_hint().1.unwrap_or(0).min(KEYS_MAX)), 0_usize);
     for (name, limits) in asks {
-        let (key, shape, costs, repeated) = open(host, name, limits, reserve)?;
-        opened = opened.saturating_add(usize::from(repeated.is_some()));
-        let decision = repeated.map_or_else(QuotaDecision::default, |repeated| *repeated);
-        asked.push(Asked { name, key, shape, costs, decision });
+        let (one, is_open) = ask(host, name, limits, reserve)?;
+        opened = opened.saturating_add(usize::from(is_open));
+        asked.push(one);
     }
     for asked in &mut asked {
         host.refresh(&mut asked.key);

@@ -13,7 +13,6 @@ use super::reservation::conclude;
 use super::turn::{Standing, Turn};
 use super::{limit, outside, quota};
 use crate::fault::Fault;
-use crate::grammar::ask::Limits;
 use crate::grammar::request::Request;
 use crate::grammar::terms::Reserve;
 use crate::limit::decision::{Decision, Retry};
@@ -97,10 +96,8 @@ pub fn run<H: Host>(
             return Ok(turn.map(Reply::Quota));
         }
         Request::ManyQuotas(request) => {
-            let (costs, reserve) = (&request.terms.costs, request.terms.reserve);
-            let policies = request.policies.iter().copied();
-            let limits = policies.map(|name| Limits::Policy { name, costs: costs.clone() });
-            let asks = names.iter().copied().zip(limits);
+            let reserve = request.terms.reserve;
+            let asks = names.iter().copied().zip(request.limits());
             let waits = request.terms.wait.is_some();
             let turn = quota::many(host, asks, reserve, waits, standing, |_, asked, outcome| {
                 QuotaReply::of(asked, outcome, reserve)
@@ -108,10 +105,8 @@ pub fn run<H: Host>(
             return Ok(turn.map(Reply::Quota));
         }
         Request::First(request) => {
-            let (costs, reserve) = (&request.terms.costs, request.terms.reserve);
-            let policies = request.policies.iter().copied();
-            let limits = policies.map(|name| Limits::Policy { name, costs: costs.clone() });
-            let asks = names.iter().copied().zip(limits);
+            let reserve = request.terms.reserve;
+            let asks = names.iter().copied().zip(request.limits());
             let waits = request.terms.wait.is_some();
             return first(host, asks, reserve, waits, standing, |_, asked, outcome, at| {
                 Reply::First(QuotaReply::of(asked, outcome, reserve), at)

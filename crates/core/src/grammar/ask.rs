@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::quota::{self, QuotaRequest};
+use super::quota::{self, ManyRequest, QuotaRequest};
 use super::terms::{Reserve, Terms, Wanted};
 use super::words::Words;
 use crate::fault::{Fault, Result};
@@ -74,5 +74,12 @@ impl<'w> Ask<'w> {
     pub(super) fn recognised(shape: Arc<Shape>, wanted: Wanted<'w>) -> Self {
         let Wanted { costs, reserve, wait, is_short } = wanted;
         Self { limits: Limits::Known { shape, costs }, reserve, wait, is_short }
+    }
+}
+
+impl<'w> ManyRequest<'w> {
+    /// Iterates over what is asked of each key, in their order.
+    pub fn limits(&self) -> impl Iterator<Item = Limits<'w>> {
+        self.policies.iter().map(|name| Limits::Policy { name, costs: self.terms.costs.clone() })
     }
 }

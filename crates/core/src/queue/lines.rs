@@ -100,13 +100,19 @@ impl<W> Lines<W> {
         self.flows
     }
 
-    /// Returns how many flows there would be more if a request joined the lines of these keys.
+    /// Returns whether a request may join the lines of these keys if there may be `most` flows.
     #[must_use]
-    pub fn new_flows<'k>(&self, position: &Position, keys: impl Iterator<Item = (i32, &'k [u8])>) -> usize {
-        let Position { lane, flow: Some(flow), .. } = position else { return 0 };
+    pub fn has_room_for_flow<'k>(
+        &self,
+        position: &Position,
+        keys: impl Iterator<Item = (i32, &'k [u8])>,
+        most: usize,
+    ) -> bool {
+        let Position { lane, flow: Some(flow), .. } = position else { return true };
         let knows =
             |(db, key): &(i32, &[u8])| self.line(*db, key).is_some_and(|line| line.knows(*lane, &flow.id));
-        keys.filter(|key| !knows(key)).count()
+        let new = keys.filter(|key| !knows(key)).count();
+        new == 0 || self.flows.saturating_add(new) <= most
     }
 
     /// Returns the line of a key, if anyone waits there.

@@ -28,13 +28,13 @@ pub struct FlowWords {
 }
 
 impl Wait {
-    /// Returns where the request of these words wants to stand.
+    /// Returns where the request of these words wants to stand. See [`Position::is_any`].
     #[must_use]
-    pub fn position<W: Words + ?Sized>(&self, words: &W) -> Position {
+    pub fn position<W: Words + ?Sized>(&self, words: &W, is_any: bool) -> Position {
         let flow = self.flow.and_then(|FlowWords { at, weight }| {
             let id = Arc::from(words.word(at)?);
             Some(Box::new(Flow { id, weight: weight.unwrap_or(1) }))
         });
-        Position { lane: self.lane, flow, is_any: false }
+        Position { lane: self.lane, flow, is_any }
     }
 }
