@@ -64,14 +64,6 @@ fn load(context: &mut Context<'_>, args: Args<'_>) -> bool {
         );
         return false;
     }
-    let category = command::add_category(context, CATEGORY).then_some(CATEGORY);
-    for command in commands::all() {
-        if command::register(context, command, category) != Registered::Yes {
-            context
-                .log(Level::Warning, c"redis-rl: a command RL.* could not be registered, is its name taken?");
-            return false;
-        }
-    }
     let arguments = Arguments::new(args);
     if !arguments.are_among(settings::names().chain([policies::ARGUMENT])) {
         context
@@ -81,10 +73,10 @@ fn load(context: &mut Context<'_>, args: Args<'_>) -> bool {
     if !settings::load(context, arguments, waiting::set_aging) {
         return false;
     }
-    if settings::cl_throttle() && !register_throttle(context, category) {
+    let Some(file) = policies::read_file(context, arguments) else { return false };
+    if !register_commands(context) {
         return false;
     }
-    let Some(file) = policies::read_file(context, arguments) else { return false };
     if !info::register::<info_sections::Sections>(context) || !events::subscribe(context) {
         return false;
     }
@@ -92,6 +84,23 @@ fn load(context: &mut Context<'_>, args: Args<'_>) -> bool {
     waiting::load(context);
     policies::start(context, file);
     context.log(Level::Notice, c"redis-rl is ready");
+    true
+}
+
+/// Registers the commands. Returns `false` to refuse the load.
+///
+/// This comes after all that the operator can get wrong: to refuse a load, Valkey 8.1 takes the commands out again, and one
+/// with more than seven subcommands can crash it. For the same reason `RL.POLICY` is the last of them.
+fn register_commands(context: &Context<'_>) -> bool {
+    let category = command::add_category(context, CATEGORY).then_some(CATEGORY);
+    if settings::cl_throttle() && !register_throttle(context, category) {
+        return false;
+    }
+    let registered = |command| command::register(context, command, category) == Registered::Yes;
+    if !commands::all().all(registered) {
+        context.log(Level::Warning, c"redis-rl: a command RL.* could not be registered, is its name taken?");
+        return false;
+    }
     true
 }
 

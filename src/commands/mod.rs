@@ -65,7 +65,6 @@ static OTHERS: &[Command] = &[
     makes(c"RL.HOLD", entry::<outside::Hold>(), docs::HOLD),
     makes(c"RL.SYNC", entry::<outside::Sync>(), docs::SYNC),
     reads_clock(c"RL.INFO", entry::<info::Info>(), docs::INFO),
-    policy::COMMAND,
     top::COMMAND,
     // For replicas, files and operators: a client that may send it may write any state.
     Command {
@@ -78,6 +77,8 @@ static OTHERS: &[Command] = &[
         tips: None,
         subcommands: &[],
     },
+    // The last, see `register_commands`.
+    policy::COMMAND,
 ];
 
 /// The command that is added only if the setting `cl-throttle` asks for it. It does not wait.
