@@ -296,9 +296,12 @@ pub(crate) const HOLD: Docs = Docs {
     ],
 };
 
-/// `REMAINING n [RESET duration]`
-const LEFT: [Arg; 2] =
-    [after(c"remaining", Kind::Integer, c"REMAINING"), optional(c"reset", Kind::String, Some(c"RESET"))];
+/// `REMAINING n [OF limit] [RESET duration]`
+const LEFT: [Arg; 3] = [
+    after(c"remaining", Kind::Integer, c"REMAINING"),
+    optional(c"of", Kind::Integer, Some(c"OF")),
+    optional(c"reset", Kind::String, Some(c"RESET")),
+];
 
 pub(crate) const SYNC: Docs = Docs {
     summary: c"Takes over how much a provider says is left, and returns how much is used elsewhere.",
@@ -311,7 +314,7 @@ pub(crate) const SYNC: Docs = Docs {
         c"left",
         Kind::OneOf(&[
             required(c"one-limit", Kind::Block(&LEFT)),
-            each(c"limit", c"LIMIT", &[required(c"name", Kind::String), LEFT[0], LEFT[1]]),
+            each(c"limit", c"LIMIT", &[required(c"name", Kind::String), LEFT[0], LEFT[1], LEFT[2]]),
         ]),
     )],
 };

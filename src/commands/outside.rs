@@ -15,7 +15,7 @@ use crate::{keyspace_events, top};
 
 /// `RL.HOLD key duration [LIMIT name …]`
 pub(crate) struct Hold;
-/// `RL.SYNC key REMAINING n [RESET duration] | LIMIT name REMAINING n [RESET duration] …`
+/// `RL.SYNC key REMAINING n [OF limit] [RESET duration] | LIMIT name REMAINING n [OF limit] [RESET duration] …`
 pub(crate) struct Sync;
 
 impl Handler for Hold {

@@ -109,6 +109,9 @@ fn named(known: &[&str], limits: &[Left]) -> Vec<Vec<Vec<u8>>> {
 
 fn remaining(left: &Left) -> Vec<Vec<u8>> {
     let mut words = vec![b"REMAINING".to_vec(), left.remaining.to_string().into_bytes()];
+    if let Some(limit) = left.limit {
+        words.extend([b"OF".to_vec(), limit.to_string().into_bytes()]);
+    }
     if let Some(ms) = left.reset_ms {
         words.extend([b"RESET".to_vec(), format!("{ms}ms").into_bytes()]);
     }
@@ -134,7 +137,8 @@ mod tests {
     use super::*;
 
     fn left(names: &[&str], remaining: u64) -> Left {
-        Left { names: names.iter().map(|name| (*name).to_owned()).collect(), remaining, reset_ms: Some(5) }
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        Left { names, remaining, limit: Some(9), reset_ms: Some(5) }
     }
 
     #[test]
@@ -148,6 +152,6 @@ mod tests {
         let told = named(&["rpm", "tpm", "tokens"], &limits);
         let told: Vec<String> =
             told.iter().map(|words| String::from_utf8(words.join(&b' ')).unwrap()).collect();
-        assert_eq!(told, ["LIMIT rpm REMAINING 1 RESET 5ms", "LIMIT tokens REMAINING 2 RESET 5ms"]);
+        assert_eq!(told, ["LIMIT rpm REMAINING 1 OF 9 RESET 5ms", "LIMIT tokens REMAINING 2 OF 9 RESET 5ms"]);
     }
 }

@@ -75,16 +75,16 @@ pub fn sync<'w, H: Host>(host: &mut H, name: H::Name, sync: &Sync<'w>) -> Result
             let at = clock.max(state.at());
             let (rule, outside) = (state.rule(), state.outside().at(at));
             let told = elsewhere(b"", Some(state), &rule, left, at);
-            (at, [(told, outside)].into_iter().collect::<PerLimit<_>>())
+            (at, [with_sum(told, outside, &rule, at)].into_iter().collect::<PerLimit<_>>())
         }
         (Some(value), Sync::Named(limits)) => {
             let quota = value.quota()?;
             (quota.now(clock), named(host, (name, quota), limits, clock)?)
         }
     };
-    let used = told.iter().map(|(told, _)| (told.limit, told.used)).collect();
-    let changed = told.iter().filter(|(told, before)| before.told(told.limit) != *told);
-    let limits: PerLimit<Elsewhere<'_>> = changed.map(|(told, _)| *told).collect();
+    let used = told.iter().map(|(told, _, used)| (told.limit, *used)).collect();
+    let limits: PerLimit<Elsewhere<'_>> =
+        told.iter().filter_map(|(told, before, _)| changed(*told, before)).collect();
     if !limits.is_empty() {
         host.commit(name, &mut key, &Effect::Told(Told::Sync { at, limits }))?;
         host.mark(name);
@@ -92,13 +92,13 @@ pub fn sync<'w, H: Host>(host: &mut H, name: H::Name, sync: &Sync<'w>) -> Result
     Ok(used)
 }
 
-/// What each of these limits of a quota is told, and what it was told before.
+/// What each of these limits of a quota is told, what it was told before, and how much is used elsewhere then.
 fn named<'w, H: Host>(
     host: &H,
     (name, quota): (H::Name, &Quota),
     limits: &[(&'w [u8], Left)],
     clock: At,
-) -> Result<PerLimit<(Elsewhere<'w>, Outside)>, Fault> {
+) -> Result<PerLimit<(Elsewhere<'w>, Outside, u64)>, Fault> {
     let (shape, at) = (in_force(host, name, quota), quota.now(clock));
     if quota
         .outsides()
@@ -113,18 +113,47 @@ fn named<'w, H: Host>(
         };
         let known = quota.outsides().map_or(Outside::NONE, |outsides| outsides.limit(limit)).at(at);
         let state = quota.counted(&shape, index);
-        Ok((elsewhere(limit, state.as_deref(), &rule, left, at), known))
+        Ok(with_sum(elsewhere(limit, state.as_deref(), &rule, left, at), known, &rule, at))
     });
     told.collect()
 }
 
+/// What changes of a limit that was told `before`; `None` if nothing does.
+fn changed<'w>(told: Elsewhere<'w>, before: &Outside) -> Option<Elsewhere<'w>> {
+    let lowered = told.lowered.filter(|lowered| *lowered != before.lowered());
+    let told = Elsewhere { lowered, ..told };
+    (told != before.told(told.limit)).then_some(told)
+}
+
+/// Adds what a limit was told before, and how much is used elsewhere now that it is told this.
+fn with_sum<'w>(told: Elsewhere<'w>, before: Outside, rule: &Rule, at: At) -> (Elsewhere<'w>, Outside, u64) {
+    let mut outside = before;
+    told.apply(&mut outside);
+    (told, before, outside.used(rule, at))
+}
+
 /// How much of a limit is used elsewhere, if `left` is left of it, and until when.
+///
+/// What is used of a bucket comes back no faster than the bucket refills.
 fn elsewhere<'w>(limit: &'w [u8], state: Option<&State>, rule: &Rule, left: &Left, at: At) -> Elsewhere<'w> {
     let here = state.map_or(rule.quota(), |state| state.alone_remaining(rule, at));
-    let until = at.plus(left.reset.unwrap_or_else(|| rule.window().unwrap_or_else(|| rule.longest())));
-    let used = here.saturating_sub(left.remaining).min(COUNT_MAX);
-    let (used, until) = if used > 0 && until > at { (used, until) } else { (0, At::MIN) };
-    Elsewhere { limit, used, until }
+    let used = here.saturating_add_signed(left.remaining.saturating_neg()).min(COUNT_MAX);
+    let reset = left.reset.unwrap_or_else(|| rule.window().unwrap_or_else(|| rule.longest()));
+    let (used, until) = if used > 0 && reset > Span::default() {
+        (used, at.plus(reset.max(rule.regains(used).unwrap_or_default())))
+    } else {
+        (0, At::MIN)
+    };
+    Elsewhere { limit, used, until, lowered: left.limit.map(|limit| lowered(limit, rule, at)) }
+}
+
+/// What a limit is elsewhere, and until when, if that is lower than its own.
+fn lowered(limit: u64, rule: &Rule, at: At) -> (u64, At) {
+    if limit < rule.quota() && !rule.refills() {
+        (limit, at.plus(Outside::LIMIT_LASTS))
+    } else {
+        (0, At::MIN)
+    }
 }
 
 /// Checks the names of limits that are to be held. A key that counts nothing yet may be told any.

@@ -87,7 +87,7 @@ impl Naive {
             }
             Event::Hold(key, limit, ms) => self.told[*key].hold(*limit, *ms, self.now),
             Event::Sync(key, nth, left, ms) => {
-                self.told[*key].sync(*nth, &self.keys[*key][*nth], *left, *ms, self.now);
+                self.told[*key].sync(*nth, &self.keys[*key][*nth], *left, None, *ms, self.now);
             }
             Event::Refund(key, cost) => {
                 if let [Limit::Rate(rule, oracle)] = &mut self.keys[*key][..] {

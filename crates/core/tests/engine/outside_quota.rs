@@ -105,7 +105,8 @@ impl Quotas {
 
     fn tell(&mut self, dice: u64, clock: u64) {
         let nth = (dice >> 8) as usize % self.rules.len();
-        let (ms, left) = (dice >> 16 & 63, dice >> 24 & 7);
+        let (ms, left) = (dice >> 16 & 63, (dice >> 24 & 15).cast_signed() - 7);
+        let of = (dice >> 28 & 3 == 0).then_some(dice >> 30 & 7);
         let counts = self.node.memory.keys.get(b"q", at(clock)).is_some_and(|value| value.limit().is_err());
         if dice & 1 == 1 {
             let limits = if dice & 2 == 0 { Names::new() } else { [NAMES[nth]].into_iter().collect() };
@@ -122,7 +123,7 @@ impl Quotas {
                 self.last = now;
             }
         } else if counts {
-            let left = Left { remaining: left, reset: Some(span(ms)) };
+            let left = Left { remaining: left, limit: of, reset: Some(span(ms)) };
             let sync = Sync::Named([(NAMES[nth], left)].into_iter().collect());
             let before = self.node.bytes(b"q", at(clock));
             let Reply::Elsewhere(used) = self.run(&Request::Sync(sync), clock) else {
@@ -130,8 +131,8 @@ impl Quotas {
             };
             let now = clock.max(self.last);
             let limit = Limit::Rate(self.rules[nth], self.oracles[nth].clone());
-            self.told.sync(nth, &limit, left.remaining, ms, now);
-            assert_eq!(used[0].1, self.told.limits[nth].elsewhere);
+            self.told.sync(nth, &limit, left.remaining, of, ms, now);
+            assert_eq!(used[0].1, self.told.limits[nth].used(&self.rules[nth], now));
             if self.node.bytes(b"q", at(clock)) != before {
                 self.last = now;
             }
@@ -215,12 +216,12 @@ proptest! {
             let (nth, ms) = ((tell >> 8) as usize % measures.len(), 1 + (tell >> 16 & 63));
             match (&measures[nth], tell & 3) {
                 (_, 0) => told.hold(None, ms, clock),
-                (Measure::Rate(_), 1 | 2) => told.sync(nth, &limits[nth], tell >> 24 & 3, ms, clock),
+                (Measure::Rate(_), 1 | 2) => told.sync(nth, &limits[nth], (tell >> 24 & 3).cast_signed() - 1, None, ms, clock),
                 _ => told.hold(Some(nth), ms, clock),
             }
         }
         for (nth, one) in told.limits.iter().enumerate() {
-            let limits = [Elsewhere { limit: NAMES[nth], used: one.elsewhere, until: at(one.until) }].into_iter().collect();
+            let limits = [Elsewhere { limit: NAMES[nth], used: one.elsewhere, until: at(one.until), lowered: None }].into_iter().collect();
             outsides.push(Effect::Told(Tell::Sync { at: at(clock), limits }));
             let limits = [NAMES[nth]].into_iter().collect();
             outsides.push(Effect::Told(Tell::Hold { at: at(clock), until: at(one.held), limits }));

@@ -108,7 +108,7 @@ impl Server {
                 assert!(matches!(turn, Ok(Turn::Answer { reply: Reply::Held(_), .. })), "{turn:?}");
             }
             Event::Sync(key, nth, remaining, ms) => {
-                let left = Left { remaining: *remaining, reset: Some(span(*ms)) };
+                let left = Left { remaining: *remaining, limit: None, reset: Some(span(*ms)) };
                 let is_quota = self.specs[*key].is_quota;
                 let named = || Sync::Named([(LIMITS[*nth], left)].into_iter().collect());
                 let request = Request::Sync(if is_quota { named() } else { Sync::One(left) });
