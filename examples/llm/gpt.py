@@ -10,12 +10,12 @@ from quota import Quota
 from redis.asyncio import Redis
 
 MAX_TOKENS = 1024
-PARTS = {"h": 3600, "m": 60, "s": 1, "ms": 0.001}
+PARTS = {"h": 3600, "m": 60, "s": 1, "": 1, "ms": 0.001}
 
 
 def seconds(text):
-    """Reads a period such as 12ms, 1.5s or 6m0s."""
-    return sum(float(number) * PARTS[part] for number, part in re.findall(r"([\d.]+)(ms|h|m|s)", text))
+    """Reads a period such as 12ms, 1.5s or 6m0s. Azure writes seconds: 6."""
+    return sum(float(number) * PARTS[part] for number, part in re.findall(r"([\d.]+)(ms|h|m|s|)", text))
 
 
 def told(headers):
@@ -23,9 +23,14 @@ def told(headers):
     found = {}
     for name in ("requests", "tokens"):
         limit, left, reset = (headers.get(f"x-ratelimit-{part}-{name}") for part in ("limit", "remaining", "reset"))
-        if limit and left and reset:
+        if limit and left and reset and int(left) >= 0:  # Azure may answer -1: it does not know
             found[name] = (int(limit), int(left), seconds(reset))
     return found
+
+
+def retry_after(headers):
+    """Reads in how many seconds to ask again."""
+    return float(headers.get("retry-after-ms", 0)) / 1000 or float(headers.get("retry-after", 1))
 
 
 class Gpt:
@@ -50,7 +55,7 @@ class Gpt:
                     raise
                 # All workers wait until then. This request keeps its charge, since OpenAI has counted it, and stands in line again.
                 headers = error.response.headers
-                await self.quota.sync(told(headers), float(headers.get("retry-after", 1)))
+                await self.quota.sync(told(headers), retry_after(headers))
                 if not left:
                     raise
             finally:
