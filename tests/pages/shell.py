@@ -38,7 +38,8 @@ SERVERS = ("make run", "redis-server ")
 
 def blocks(page, language):
     with open(f"{ROOT}/{page}") as file:
-        return re.findall(rf"^ *```{language}\n(.*?)^ *```", file.read(), re.DOTALL | re.MULTILINE)
+        found = re.findall(r"^ *```([^\n`]*)\n(.*?)^ *```", file.read(), re.DOTALL | re.MULTILINE)
+    return [text for name, text in found if re.fullmatch(language, name)]
 
 
 def is_whole(line):
