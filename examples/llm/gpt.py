@@ -63,8 +63,9 @@ class Gpt:
 
 
 async def main():
-    # A waiting request holds a connection, and the socket must wait longer than the line does.
-    redis = Redis.from_url(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379"), decode_responses=True, socket_timeout=70)
+    # A waiting request holds a connection (redis-py opens 100, if not told), and the socket must wait longer than the line does.
+    url = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
+    redis = Redis.from_url(url, decode_responses=True, max_connections=1000, socket_timeout=70)
     client = openai.AsyncOpenAI(max_retries=0)  # the line does what retries would do
     gpt = Gpt(client, Quota(redis, "gpt"))
     asked = [gpt.ask("gpt-5", [{"role": "user", "content": prompt}]) for prompt in sys.argv[1:] or ["hello"]]

@@ -103,7 +103,11 @@ def main():
     options.add_argument("--module", required=True)
     options = options.parse_args()
     redis_port, port = free_ports(2)
-    config = {"seed": 1, "minute": 60, "models": {model: {unit: ["bucket", 10**7, 10**7] for unit in ("requests", "input", "output", "tokens")} for model in MODELS}}
+    config = {
+        "seed": 1,
+        "minute": 60,
+        "models": {model: {unit: ["bucket", 10**7, 10**7] for unit in ("requests", "input", "output", "tokens")} for model in MODELS},
+    }
     with tempfile.TemporaryDirectory(prefix="rl-llm-") as folder:
         words = [options.server, "--port", str(redis_port), "--bind", "127.0.0.1", "--save", "", "--dir", folder]
         words += ["--loadmodule", os.path.abspath(options.module), "policies", str(ROOT / "examples" / "policies.toml")]
