@@ -149,7 +149,7 @@ fn what_is_shown_to_be_typed_is_answered_as_shown() {
     for page in PAGES {
         let blocks = blocks(page);
         let files = blocks.iter().filter(|(language, _)| language == "toml");
-        let policies: String = files.map(|(_, file)| format!("{file}\n")).collect();
+        let policies: String = files.flat_map(|(_, file)| [file.as_str(), "\n"]).collect();
         let (settings, file) = (["rl.cl-throttle yes"], ("policies.toml", policies.as_bytes()));
         let server = Server::start_with_file(&settings, "policies policies.toml", file).unwrap();
         let mut conn = server.connect();
