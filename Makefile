@@ -2,7 +2,7 @@
 # The work of each target is in .ci/, one script for each task.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test test-matrix test-pages test-coordinator test-clients test-cell-clients test-python test-typescript test-go bench bench-coordinator lab bench-guard lint fuzz chaos sanitize memcheck miri package test-package docker test-docker test-docker-coordinator test-kubernetes test-monitoring test-dashboard test-rls clean
+.PHONY: help setup build run test test-matrix test-pages test-coordinator test-clients test-cell-clients test-llm test-python test-typescript test-go bench bench-coordinator lab bench-guard lint fuzz chaos sanitize memcheck miri package test-package docker test-docker test-docker-coordinator test-kubernetes test-monitoring test-dashboard test-rls clean
 SHELL := /bin/bash
 
 suffix := $(if $(filter Darwin,$(shell uname)),dylib,so)
@@ -40,6 +40,9 @@ test-clients: setup build ## run the examples in each language, then all of them
 
 test-cell-clients: setup build ## run published clients of redis-cell, unchanged, against CL.THROTTLE
 	REDIS_RL_SERVER="$$(.ci/server.sh)" cargo run --locked --manifest-path tests/redis-cell-clients/Cargo.toml
+
+test-llm: setup build ## run examples/llm with real SDKs against a provider whose limits bite; two minutes
+	@.ci/test-llm.sh
 
 test-python: setup build ## test clients/python: types, conformance, real servers and SDKs
 	cargo build -p rl-coordinator

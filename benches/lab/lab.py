@@ -18,7 +18,7 @@ sys.path.insert(0, FOLDER)
 import report
 from run import run_once
 from scenarios import BY_NAME
-from systems import SYSTEMS, litellm_router
+from systems import SYSTEMS, load
 
 SEEDS = (1, 2, 3)
 
@@ -26,8 +26,10 @@ SEEDS = (1, 2, 3)
 def measure(options, scenario, system, seed):
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
     if system == "litellm":
+        from systems import litellm_router
+
         litellm_router.load()
-    figures = run_once(system, SYSTEMS[system], BY_NAME[scenario], seed, options.server, os.path.abspath(options.module))
+    figures = run_once(system, load(system), BY_NAME[scenario], seed, options.server, os.path.abspath(options.module))
     os.makedirs(options.results, exist_ok=True)
     with open(os.path.join(options.results, f"{scenario}.{system}.{seed}.json"), "w") as file:
         json.dump(figures, file)

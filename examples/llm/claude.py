@@ -71,8 +71,9 @@ class Claude:
 
 
 async def main():
-    # A waiting request holds a connection, and the socket must wait longer than the line does.
-    redis = Redis.from_url(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379"), decode_responses=True, socket_timeout=70)
+    # A waiting request holds a connection (redis-py opens 100, if not told), and the socket must wait longer than the line does.
+    url = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
+    redis = Redis.from_url(url, decode_responses=True, max_connections=1000, socket_timeout=70)
     client = anthropic.AsyncAnthropic(max_retries=0)  # the line does what retries would do
     claude = Claude(client, {"claude-sonnet-4-5": Quota(redis, "claude-sonnet")})
     asked = [claude.ask(["claude-sonnet-4-5"], [{"role": "user", "content": prompt}]) for prompt in sys.argv[1:] or ["hello"]]

@@ -31,13 +31,16 @@ class Service:
 
 
 async def main():
-    # A waiting request holds a connection, and the socket must wait longer than the line does.
-    redis = Redis.from_url(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379"), decode_responses=True, socket_timeout=70)
-    url = os.environ.get("SERVICE_URL", "http://127.0.0.1:8090/generate")
+    # A waiting request holds a connection (redis-py opens 100, if not told), and the socket must wait longer than the line does.
+    url = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
+    redis = Redis.from_url(url, decode_responses=True, max_connections=1000, socket_timeout=70)
+    service_url = os.environ.get("SERVICE_URL", "http://127.0.0.1:8090/generate")
     async with httpx.AsyncClient(timeout=300) as client:
         service = Service(client, Quota(redis, "any-model"))
         bodies = [{"model": "any-model", "prompt": prompt, "max_tokens": 100} for prompt in sys.argv[1:] or ["hello"]]
-        asked = [service.ask(url, body, {"tokens": len(body["prompt"]) // 4 + 100}, lambda answer: {"tokens": answer["tokens"]}) for body in bodies]
+        asked = [
+            service.ask(service_url, body, {"tokens": len(body["prompt"]) // 4 + 100}, lambda answer: {"tokens": answer["tokens"]}) for body in bodies
+        ]
         for answer in await asyncio.gather(*asked):
             print(answer["text"])
     await redis.aclose()

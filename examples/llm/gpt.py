@@ -10,12 +10,12 @@ from quota import Quota
 from redis.asyncio import Redis
 
 MAX_TOKENS = 1024
-PARTS = {"h": 3600, "m": 60, "s": 1, "ms": 0.001}
+PARTS = {"h": 3600, "m": 60, "s": 1, "": 1, "ms": 0.001}
 
 
 def seconds(text):
-    """Reads a period such as 12ms, 1.5s or 6m0s."""
-    return sum(float(number) * PARTS[part] for number, part in re.findall(r"([\d.]+)(ms|h|m|s)", text))
+    """Reads a period such as 12ms, 1.5s or 6m0s. Azure writes seconds: 6."""
+    return sum(float(number) * PARTS[part] for number, part in re.findall(r"([\d.]+)(ms|h|m|s|)", text))
 
 
 def told(headers):
@@ -23,9 +23,14 @@ def told(headers):
     found = {}
     for name in ("requests", "tokens"):
         limit, left, reset = (headers.get(f"x-ratelimit-{part}-{name}") for part in ("limit", "remaining", "reset"))
-        if limit and left and reset:
+        if limit and left and reset and int(left) >= 0:  # Azure may answer -1: it does not know
             found[name] = (int(limit), int(left), seconds(reset))
     return found
+
+
+def retry_after(headers):
+    """Reads in how many seconds to ask again."""
+    return float(headers.get("retry-after-ms", 0)) / 1000 or float(headers.get("retry-after", 1))
 
 
 class Gpt:
@@ -50,7 +55,7 @@ class Gpt:
                     raise
                 # All workers wait until then. This request keeps its charge, since OpenAI has counted it, and stands in line again.
                 headers = error.response.headers
-                await self.quota.sync(told(headers), float(headers.get("retry-after", 1)))
+                await self.quota.sync(told(headers), retry_after(headers))
                 if not left:
                     raise
             finally:
@@ -58,8 +63,9 @@ class Gpt:
 
 
 async def main():
-    # A waiting request holds a connection, and the socket must wait longer than the line does.
-    redis = Redis.from_url(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379"), decode_responses=True, socket_timeout=70)
+    # A waiting request holds a connection (redis-py opens 100, if not told), and the socket must wait longer than the line does.
+    url = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
+    redis = Redis.from_url(url, decode_responses=True, max_connections=1000, socket_timeout=70)
     client = openai.AsyncOpenAI(max_retries=0)  # the line does what retries would do
     gpt = Gpt(client, Quota(redis, "gpt"))
     asked = [gpt.ask("gpt-5", [{"role": "user", "content": prompt}]) for prompt in sys.argv[1:] or ["hello"]]

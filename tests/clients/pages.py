@@ -1,5 +1,5 @@
-"""The Python programs in docs/: each is run unchanged, with redis-py against a real server. Only the call to a provider,
-which costs money, and what a reader is to put there, are made up here.
+"""The Python program of docs/waiting.md: it is run unchanged, with redis-py against a real server. Only what a reader is to put there is
+made up here. tests/llm/pages.py runs those of docs/llm-quotas.md.
 
 And the commands that examples/README.md gives for each example: they are typed in a copy of its folder."""
 
@@ -32,48 +32,13 @@ def connected_to(server):
     return module
 
 
-class Provider:
-    """Of the module anthropic what the program uses; `fails` is what its next call raises."""
-
-    class RateLimitError(Exception):
-        pass
-
-    fails = None
-
-    def __init__(self, **_):
-        self.messages = self
-
-    def stream(self, model, max_tokens, messages):
-        assert model == "claude-sonnet-4-5" and max_tokens == 4096 and messages[0]["content"] == "hello"
-        return self
-
-    def __enter__(self):
-        if Provider.fails:
-            raise Provider.fails
-        self.text_stream = iter(["he", "llo"])
-        return self
-
-    def __exit__(self, *_):
-        pass
-
-    def get_final_message(self):
-        return types.SimpleNamespace(usage=types.SimpleNamespace(input_tokens=30, output_tokens=8))
-
-
 def run_program(program, server, names):
-    loaded = {name: sys.modules.get(name) for name in ("redis", "anthropic")}
-    anthropic = types.ModuleType("anthropic")
-    anthropic.Anthropic, anthropic.RateLimitError = Provider, Provider.RateLimitError
-    sys.modules.update(redis=connected_to(server), anthropic=anthropic)
+    loaded = sys.modules["redis"]
+    sys.modules["redis"] = connected_to(server)
     try:
         exec(compile(program, "docs", "exec"), names)
     finally:
-        for name, module in loaded.items():
-            if module:
-                sys.modules[name] = module
-            else:
-                del sys.modules[name]
-    return names
+        sys.modules["redis"] = loaded
 
 
 def waiting(server, client):
@@ -82,30 +47,6 @@ def waiting(server, client):
     run_program(program, server, {name: functools.partial(did.append, name) for name in ("answer", "apologise", "work")})
     assert did == ["answer", "work"], did
     assert client.execute_command("RL.PEEK", "api:anthropic")[2] == 498
-
-
-def llm_quotas(server, client):
-    (program,) = programs("llm-quotas.md")
-    client.execute_command(*"RL.POLICY SET claude-sonnet LIMIT input 200000 60 UNIT input LIMIT output 90000 60 UNIT output LIMIT calls 5 INFLIGHT".split())
-    names = run_program(program, server, {})
-
-    def used():
-        info = client.execute_command("RL.INFO", "q:claude-sonnet")
-        return info[b"used"], info[b"reservations"]
-
-    def ends(fails, expected):
-        Provider.fails = fails
-        try:
-            told = "".join(names["ask"]("hello", 100))
-            assert fails is None and told == "hello", told
-        except (Provider.RateLimitError, TimeoutError):
-            assert fails is not None
-        assert used() == (expected, 0), (fails, used())
-
-    ends(None, {b"input": 30, b"output": 8, b"calls": 0})
-    # A refused call is not charged. A call with an unknown result stays charged as estimated.
-    ends(Provider.RateLimitError(), {b"input": 30, b"output": 8, b"calls": 0})
-    ends(TimeoutError(), {b"input": 130, b"output": 4104, b"calls": 0})
 
 
 def commands():
@@ -138,9 +79,8 @@ def type_commands(server, built, chosen):
 
 
 def run(program, module, built, chosen):
-    for page in (waiting, llm_quotas):
-        with Server(program, module) as server:
-            page(server, redis.Redis.from_url(server.url, protocol=3))
-    print("pages: the programs in docs/ do what they say")
+    with Server(program, module) as server:
+        waiting(server, redis.Redis.from_url(server.url, protocol=3))
+    print("pages: the program of docs/waiting.md does what it says")
     with Server(program, module) as server:
         type_commands(server, built, chosen)

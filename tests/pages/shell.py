@@ -3,7 +3,8 @@
 
 What a line says of where things are is true in the shell that it is run in, by programs of the same names in front of the PATH: `redis-cli` asks, and
 `redis-server` and `make run` start, a server on a free port; `cargo run -p rl-coordinator` and `curl` likewise; `pip` and `python3` are those of a virtual
-environment. An unknown line fails: it is to be run here, or by a script that ELSEWHERE names, which has to read it from its page.
+environment. An unknown line fails: it is to be run here, or by a script that ELSEWHERE names (by line, program or page), which has to read it
+from its page.
 What curl is shown to be answered it has to be answered. And files of the coordinator's that are shown have to be right.
 
 What is typed at `redis-cli` alone is tests/server/pages.rs's, which compares the answers too; lines behind `> ` likewise.
@@ -30,13 +31,15 @@ PROGRAMS += " kubectl helm apt apt-get dpkg git cd export sudo systemctl sh bash
 ENVOY = "crates/coordinator/tests/envoy/proxy.py"
 ELSEWHERE = {"docker": ".ci/test-docker.sh", "redis_exporter": "tests/monitoring/run.py", "envoy": ENVOY, "rl-coordinator": ENVOY}
 ELSEWHERE["curl -i -H 'x-user: ann' localhost:10000"] = ENVOY
+ELSEWHERE["docs/llm-quotas.md"] = "tests/llm/pages.py"  # all lines of the page
 COORDINATOR = "cargo run -p rl-coordinator"
 SERVERS = ("make run", "redis-server ")
 
 
 def blocks(page, language):
     with open(f"{ROOT}/{page}") as file:
-        return re.findall(rf"^ *```{language}\n(.*?)^ *```", file.read(), re.DOTALL | re.MULTILINE)
+        found = re.findall(r"^ *```([^\n`]*)\n(.*?)^ *```", file.read(), re.DOTALL | re.MULTILINE)
+    return [text for name, text in found if re.fullmatch(language, name)]
 
 
 def is_whole(line):
@@ -176,7 +179,7 @@ CHECKED = {
 def do(shell, page, line, setting, answer):
     if is_of_redis_cli(line):
         return
-    elsewhere = ELSEWHERE.get(line) or ELSEWHERE.get(line.split(" ")[0])
+    elsewhere = ELSEWHERE.get(page) or ELSEWHERE.get(line) or ELSEWHERE.get(line.split(" ")[0])
     if elsewhere:
         with open(f"{ROOT}/{elsewhere}") as file:
             assert os.path.basename(page) in file.read(), f"{elsewhere} does not read {page}: {line}"

@@ -1,6 +1,6 @@
 //! Types every line of README.md and docs/ that a reader may type, and compares the server's answer with the
 //! answer on the page. Configuration files on the pages are read by the server. `docs.rs` checks the grammar,
-//! tests/clients/pages.py runs the programs, and tests/pages/shell.py runs the other shell lines.
+//! tests/clients/pages.py and tests/llm/pages.py run the programs, and tests/pages/shell.py runs the other shell lines.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,17 +12,7 @@ const BEFORE: &[(&str, &str, &[&str])] = &[
     ("commands.md", "RL.TOP DENIED COUNT 1", &["RL.SLIDE api:anthropic 1 60", "RL.SLIDE api:anthropic 1 60"]),
     (
         "llm-quotas.md",
-        "RL.QUOTA q:claude-sonnet POLICY claude-sonnet COST input 3200 COST output 4096 RESERVE 120",
-        &["RL.QUOTA q:claude-sonnet POLICY claude-sonnet COST output 38000 RESERVE 120"],
-    ),
-    (
-        "llm-quotas.md",
-        "RL.QUOTA q:claude-haiku POLICY claude-haiku COST input 3200 COST output 4096 RESERVE 120",
-        &["RL.POLICY SET claude-haiku LIMIT rpm 2000 60"],
-    ),
-    (
-        "llm-quotas.md",
-        "RL.MQUOTA 3 {acme}:org {acme}:team:search {acme}:user:ann POLICY org team user COST cents 3 RESERVE 60 ID req-7f3b",
+        "RL.MQUOTA 3 {acme}:org {acme}:team:search {acme}:user:ann POLICY org team user COST cents 3 RESERVE 60 ID req-7f3c",
         &[
             "RL.POLICY SET org LIMIT spend 100000 1d UNIT cents",
             "RL.POLICY SET team LIMIT rpm 1 60",
@@ -159,7 +149,7 @@ fn what_is_shown_to_be_typed_is_answered_as_shown() {
     for page in PAGES {
         let blocks = blocks(page);
         let files = blocks.iter().filter(|(language, _)| language == "toml");
-        let policies: String = files.map(|(_, file)| file.as_str()).collect();
+        let policies: String = files.flat_map(|(_, file)| [file.as_str(), "\n"]).collect();
         let (settings, file) = (["rl.cl-throttle yes"], ("policies.toml", policies.as_bytes()));
         let server = Server::start_with_file(&settings, "policies policies.toml", file).unwrap();
         let mut conn = server.connect();

@@ -58,7 +58,8 @@ class Ours(System):
             if self.family == "generic":
                 body = {"model": self.models[0], "prompt": text, "max_tokens": jobs.MOST_OUTPUT}
                 costs = {"tokens": len(text) // 4 + jobs.MOST_OUTPUT}
-                await self.service.ask(f"{self.run.url}/generate", body, costs, lambda answer: {"tokens": answer["tokens"]}, priority)
+                # This provider counts what a request may need, not what it needed. So nothing is read from the answer.
+                await self.service.ask(f"{self.run.url}/generate", body, costs, priority=priority)
             elif self.family == "openai":
                 await self.gpt.ask(self.models[0], messages, priority)
             else:
