@@ -310,13 +310,16 @@ pub(crate) const SYNC: Docs = Docs {
     arity: -4,
     keys: Keys::First,
     key: RW | ACCESS | UPDATE,
-    args: &[required(
-        c"left",
-        Kind::OneOf(&[
-            required(c"one-limit", Kind::Block(&LEFT)),
-            each(c"limit", c"LIMIT", &[required(c"name", Kind::String), LEFT[0], LEFT[1], LEFT[2]]),
-        ]),
-    )],
+    args: &[
+        required(
+            c"left",
+            Kind::OneOf(&[
+                required(c"one-limit", Kind::Block(&LEFT)),
+                each(c"limit", c"LIMIT", &[required(c"name", Kind::String), LEFT[0], LEFT[1], LEFT[2]]),
+            ]),
+        ),
+        optional(c"age", Kind::String, Some(c"AGE")),
+    ],
 };
 
 pub(crate) const INFO: Docs = Docs {

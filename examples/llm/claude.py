@@ -44,7 +44,7 @@ class Claude:
                     raise
                 # All workers wait until then. This request keeps its charge, and stands in line again.
                 headers = error.response.headers
-                await quota.sync(told(headers), float(headers.get("retry-after", 1)))
+                await quota.sync(call, told(headers), float(headers.get("retry-after", 1)))
                 if not left:
                     raise
 
@@ -60,7 +60,7 @@ class Claude:
             async with self.client.messages.stream(
                 model=model, max_tokens=self.max_tokens, messages=messages, system=list(system)
             ) as stream:
-                await quota.sync(told(stream.response.headers))
+                await quota.sync(call, told(stream.response.headers))
                 message = await stream.get_final_message()
             usage = message.usage
             used = {"input": usage.input_tokens + (usage.cache_creation_input_tokens or 0), "output": usage.output_tokens}

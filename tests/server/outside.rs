@@ -11,9 +11,9 @@ const TOLD: [&str; 14] = [
     "RL.WINDOW window 10 1d COST 2",
     "RL.SYNC window REMAINING 5 OF 6",
     "RL.BUCKET bucket 10 1 1h COST 2",
-    "RL.SYNC bucket REMAINING 1 OF 3 RESET 9h",
+    "RL.SYNC bucket REMAINING 1 OF 3 RESET 9h AGE 2",
     "RL.QUOTA quota LIMIT a 10 1h LIMIT b 10 1h UNIT b BUCKET 5 LIMIT c 3 INFLIGHT COST b 2 RESERVE 1h ID r",
-    "RL.SYNC quota LIMIT a REMAINING 4 OF 7 LIMIT b REMAINING 1 OF 2",
+    "RL.SYNC quota LIMIT a REMAINING 4 OF 7 LIMIT b REMAINING 1 OF 2 AGE 1.5",
     "RL.HOLD quota 1h LIMIT c",
     "RL.HOLD slide 1h",
     "RL.HOLD only 1h",
@@ -101,6 +101,20 @@ fn a_bucket_gets_back_what_is_used_elsewhere_little_by_little() {
 }
 
 #[test]
+fn what_an_earlier_request_was_told_is_ignored() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    conn.done("RL.SLIDE k 10 1h");
+    assert_eq!(conn.ask("RL.SYNC k REMAINING 2 AGE 10m").int(), 7);
+    assert_eq!(conn.ask("RL.SYNC k REMAINING 9 OF 1 AGE 20m").int(), 7);
+    assert_eq!(conn.ask("RL.SYNC k REMAINING 3 AGE 5m").int(), 6);
+    assert_eq!(conn.ask("RL.SYNC k REMAINING 4").int(), 5, "without an age it is the newest");
+    assert_eq!(conn.ask("RL.SYNC k REMAINING 5 AGE 1h").int(), 4, "of which nobody knows when it was sent");
+    conn.done("RL.SYNC k REMAINING 9 AGE 0");
+    assert_eq!(conn.ask("RL.SYNC k REMAINING 1 AGE 1h").int(), 8, "nothing was used elsewhere");
+}
+
+#[test]
 fn a_replica_a_file_and_a_crash_keep_it() {
     let (primary, replica) = pair();
     let (mut first, mut second) = (primary.connect(), replica.connect());
@@ -158,6 +172,10 @@ fn their_errors() {
         ("RL.SYNC slide REMAINING 1 OF", syntax),
         ("RL.SYNC slide REMAINING 1 RESET 5 OF 1", syntax),
         ("RL.SYNC slide OF 1 REMAINING 1", syntax),
+        ("RL.SYNC slide AGE 1 REMAINING 1", syntax),
+        ("RL.SYNC slide REMAINING 1 AGE 1 RESET 1", syntax),
+        ("RL.SYNC slide REMAINING 1 AGE -1", "ERR age must be"),
+        ("RL.SYNC lowered LIMIT a REMAINING 1 AGE 1 LIMIT b REMAINING 1", syntax),
         ("RL.SYNC slide LIMIT a REMAINING 1", "WRONGTYPE"),
         ("RL.SYNC quota REMAINING 1", "WRONGTYPE"),
         ("RL.SYNC text REMAINING 1", "WRONGTYPE"),

@@ -4,12 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::fault::{Fault, Result};
 use crate::limit::codec;
-use crate::limit::outside::{Image, LimitedImage, Outside, OutsideImage};
+use crate::limit::outside::{Image, LongImage, Outside, OutsideImage};
 use crate::limit::state::{Relocate, State};
 use crate::quota::outsides::{Outsides, OutsidesImage};
 use crate::quota::shape::Shape;
 use crate::quota::{self, Quota};
-use crate::time::At;
 
 /// The value of a key.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,10 +36,10 @@ const TOLD_LIMIT: u8 = 17;
 const TOLD_QUOTA: u8 = 18;
 /// The first byte of a key that is only held.
 const HELD: u8 = 19;
-/// As [`TOLD_LIMIT`], for a limit that was told what it is elsewhere.
-const LOWERED_LIMIT: u8 = 20;
-/// As [`TOLD_QUOTA`], for a quota of which a limit was told what it is elsewhere.
-const LOWERED_QUOTA: u8 = 21;
+/// As [`TOLD_LIMIT`], in the long form: the limit was told what it is elsewhere, or how old the news was.
+const LONG_TOLD_LIMIT: u8 = 20;
+/// As [`TOLD_QUOTA`], in the long form.
+const LONG_TOLD_QUOTA: u8 = 21;
 
 impl Held {
     /// Makes a key that is held.
@@ -111,16 +110,16 @@ impl Value {
         match self {
             Self::Limit(state) => match state.outside() {
                 Outside::NONE => codec::encode(state),
-                outside if outside.limit_until > At::MIN => {
-                    joined(LOWERED_LIMIT, &LimitedImage::of(&outside), &codec::encode(state))
+                outside if outside.is_long() => {
+                    joined(LONG_TOLD_LIMIT, &LongImage::of(&outside), &codec::encode(state))
                 }
                 outside => joined(TOLD_LIMIT, &OutsideImage::of(&outside), &codec::encode(state)),
             },
             Self::Quota(quota) => match quota.outsides() {
                 None => [&[QUOTA], &*quota::codec::encode(quota)].concat(),
-                Some(told) if told.has_limits() => {
-                    let image = OutsidesImage::<'_, LimitedImage>::of(told);
-                    joined(LOWERED_QUOTA, &image, &quota::codec::encode(quota))
+                Some(told) if told.is_long() => {
+                    let image = OutsidesImage::<'_, LongImage>::of(told);
+                    joined(LONG_TOLD_QUOTA, &image, &quota::codec::encode(quota))
                 }
                 Some(told) => {
                     let image = OutsidesImage::<'_, OutsideImage>::of(told);
@@ -141,9 +140,9 @@ impl Value {
         match bytes.split_first() {
             Some((&QUOTA, rest)) => quota::codec::decode(rest).map(|quota| Self::Quota(Box::new(quota))),
             Some((&TOLD_LIMIT, rest)) => told_limit::<OutsideImage>(rest),
-            Some((&LOWERED_LIMIT, rest)) => told_limit::<LimitedImage>(rest),
+            Some((&LONG_TOLD_LIMIT, rest)) => told_limit::<LongImage>(rest),
             Some((&TOLD_QUOTA, rest)) => told_quota::<OutsideImage>(rest),
-            Some((&LOWERED_QUOTA, rest)) => told_quota::<LimitedImage>(rest),
+            Some((&LONG_TOLD_QUOTA, rest)) => told_quota::<LongImage>(rest),
             Some((&HELD, rest)) => {
                 let (image, rest) = taken::<OutsidesImage<'_, OutsideImage>>(rest)?;
                 let held = Held::new(image.outsides()?);
@@ -193,7 +192,7 @@ impl Value {
 fn told_limit<'a, I: Image + Serialize + Deserialize<'a>>(bytes: &'a [u8]) -> Option<Value> {
     let (image, rest) = taken::<I>(bytes)?;
     let outside = image.outside().filter(|outside| *outside != Outside::NONE)?;
-    let is_shortest = size_of::<I>() == size_of::<OutsideImage>() || outside.limit_until > At::MIN;
+    let is_shortest = size_of::<I>() == size_of::<OutsideImage>() || outside.is_long();
     codec::decode(rest).filter(|_| is_shortest).map(|state| Value::Limit(state.told(outside)))
 }
 
@@ -201,7 +200,7 @@ fn told_limit<'a, I: Image + Serialize + Deserialize<'a>>(bytes: &'a [u8]) -> Op
 fn told_quota<'a, I: Image + Serialize + Deserialize<'a>>(bytes: &'a [u8]) -> Option<Value> {
     let (image, rest) = taken::<OutsidesImage<'a, I>>(bytes)?;
     let outsides = image.outsides().filter(|outsides| !outsides.is_none())?;
-    let is_shortest = size_of::<I>() == size_of::<OutsideImage>() || outsides.has_limits();
+    let is_shortest = size_of::<I>() == size_of::<OutsideImage>() || outsides.is_long();
     let mut quota = quota::codec::decode(rest).filter(|_| is_shortest)?;
     quota.tell(outsides);
     Some(Value::Quota(Box::new(quota)))

@@ -92,6 +92,12 @@ fn what_is_used_elsewhere_counts() {
         assert_eq!(sync(&mut client, &lower), json!({"used_elsewhere": 6}));
         assert_eq!(client.v1("slide", &slide("k")).status(200).json()["remaining"], 0);
 
+        // What a request was told that was sent before is ignored.
+        let new = json!({"key": "k", "remaining": -2, "age": "10m"});
+        assert_eq!(sync(&mut client, &new), json!({"used_elsewhere": 8}));
+        let old = json!({"key": "k", "remaining": 6, "of": 10, "age": "1h"});
+        assert_eq!(sync(&mut client, &old), json!({"used_elsewhere": 8}));
+
         client.v1("quota", &quota("q")).status(200);
         let left = json!({"rpm": {"remaining": 0, "reset": "30s"}, "tpm": {"remaining": 900}});
         let told = sync(&mut client, &json!({"key": "q", "limits": left}));
@@ -223,6 +229,8 @@ fn what_is_wrong_changes_nothing() {
             json!({"key": "k", "remaining": -9_007_199_254_740_992_i64}),
             json!({"key": "k", "remaining": 1, "of": -1}),
             json!({"key": "k", "of": 1}),
+            json!({"key": "k", "remaining": 1, "age": "-1s"}),
+            json!({"key": "q", "headers": {}, "profile": "openai", "age": []}),
             json!({"key": "q", "limits": {"rpm": {"remaining": 5}}, "of": 5}),
             json!({"key": "k", "remaining": "1"}),
             json!({"key": "k", "remaining": 1.5}),

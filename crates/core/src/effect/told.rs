@@ -44,13 +44,15 @@ pub struct Elsewhere<'a> {
     pub used: u64,
     /// Until when; [`At::MIN`] if it is nothing.
     pub until: At,
+    /// When the request was sent whose response told it; [`At::MIN`] if that is unknown or nothing is used.
+    pub since: At,
     /// What the limit is there, and until when; [`At::MIN`] if it is not lower. `None` leaves it as it was told before.
     pub lowered: Option<(u64, At)>,
 }
 
 impl Elsewhere<'_> {
     pub(crate) fn apply(&self, outside: &mut Outside) {
-        (outside.elsewhere, outside.until) = (self.used, self.until);
+        (outside.elsewhere, outside.until, outside.since) = (self.used, self.until, self.since);
         if let Some(lowered) = self.lowered {
             (outside.limit, outside.limit_until) = lowered;
         }
@@ -83,7 +85,7 @@ impl Told<'_> {
                 }
                 Ok(quota.told(self.at(), |outsides| self.change(outsides)))
             }
-            Value::Held(_) if self.has_limits() => Err(Fault::NoLimit), // it has no limit that could be lower
+            Value::Held(_) if self.is_long() => Err(Fault::NoLimit), // no command leads to it
             Value::Held(held) => {
                 let mut outsides = held.outsides().cloned().unwrap_or_default();
                 self.change(&mut outsides);
@@ -124,8 +126,10 @@ impl Told<'_> {
         }
     }
 
-    fn has_limits(&self) -> bool {
-        matches!(self, Self::Sync { limits, .. } if limits.iter().any(|told| told.lowered.is_some()))
+    /// Whether its short form does not hold all that it says.
+    fn is_long(&self) -> bool {
+        let is_long = |told: &Elsewhere<'_>| told.lowered.is_some() || told.since > At::MIN;
+        matches!(self, Self::Sync { limits, .. } if limits.iter().any(is_long))
     }
 
     fn has_names(&self) -> bool {
@@ -150,16 +154,16 @@ pub(super) enum ToldImage<'a> {
         #[serde(borrow)]
         limits: Bounded<(&'a [u8], u64, u64), LIMITS_MAX>,
     },
-    /// As `Sync`, if a limit is told what it is elsewhere: each name with what is used and until when, and that.
-    Limited {
+    /// As `Sync`, with all that a limit can be told.
+    LongSync {
         at: u64,
         #[serde(borrow)]
-        limits: Bounded<LimitedImage<'a>, LIMITS_MAX>,
+        limits: Bounded<LongImage<'a>, LIMITS_MAX>,
     },
 }
 
-/// A name, what is used elsewhere and until when, and what the limit is there and until when.
-type LimitedImage<'a> = (&'a [u8], u64, u64, Option<(u64, u64)>);
+/// A name, what is used elsewhere, until when and since when, and what the limit is there and until when.
+type LongImage<'a> = (&'a [u8], u64, u64, u64, Option<(u64, u64)>);
 
 impl<'a> ToldImage<'a> {
     pub(super) fn of(told: &Told<'a>) -> Self {
@@ -167,12 +171,12 @@ impl<'a> ToldImage<'a> {
             Told::Hold { at, until, limits } => {
                 Self::Hold { at: at.ms(), until: until.ms(), limits: Bounded(limits.to_vec()) }
             }
-            Told::Sync { at, limits } if limits.iter().any(|told| told.lowered.is_some()) => {
+            Told::Sync { at, limits } if told.is_long() => {
                 let limits = limits.iter().map(|told| {
                     let lowered = told.lowered.map(|(limit, until)| (limit, until.ms()));
-                    (told.limit, told.used, told.until.ms(), lowered)
+                    (told.limit, told.used, told.until.ms(), told.since.ms(), lowered)
                 });
-                Self::Limited { at: at.ms(), limits: Bounded(limits.collect()) }
+                Self::LongSync { at: at.ms(), limits: Bounded(limits.collect()) }
             }
             Told::Sync { at, limits } => {
                 let limits = limits.iter().map(|told| (told.limit, told.used, told.until.ms()));
@@ -190,22 +194,21 @@ impl<'a> ToldImage<'a> {
                 named.then_some(Told::Hold { at: At::new(at)?, until: future(until)?, limits })?
             }
             Self::Sync { at, limits: Bounded(limits) } => {
-                let limits = limits.into_iter().map(|(limit, used, until)| (limit, used, until, None));
+                let limits = limits.into_iter().map(|(limit, used, until)| (limit, used, until, 0, None));
                 synced(at, limits)?
             }
-            Self::Limited { at, limits: Bounded(limits) } => {
-                limits.iter().any(|(.., lowered)| lowered.is_some()).then_some(())?;
-                synced(at, limits.into_iter())?
+            Self::LongSync { at, limits: Bounded(limits) } => {
+                synced(at, limits.into_iter()).filter(Told::is_long)?
             }
         })
     }
 }
 
 /// What `RL.SYNC` tells limits; `None` if no command leads to it.
-fn synced<'a>(at: u64, limits: impl ExactSizeIterator<Item = LimitedImage<'a>>) -> Option<Told<'a>> {
+fn synced<'a>(at: u64, limits: impl ExactSizeIterator<Item = LongImage<'a>>) -> Option<Told<'a>> {
     let is_one = limits.len() == 1;
-    let limits = limits.map(|(limit, used, until, lowered)| {
-        let is_whole = (used == 0) == (until == 0) && used <= COUNT_MAX;
+    let limits = limits.map(|(limit, used, until, since, lowered)| {
+        let is_whole = (used == 0) == (until == 0) && (since == 0 || used > 0) && used <= COUNT_MAX;
         let is_named = Name::is(limit) || (is_one && limit.is_empty());
         let lowered = match lowered {
             None => None,
@@ -213,7 +216,13 @@ fn synced<'a>(at: u64, limits: impl ExactSizeIterator<Item = LimitedImage<'a>>) 
             Some((_, 0)) => return None,
             Some((limit, until)) => Some((checked::count(limit)?, future(until)?)),
         };
-        (is_whole && is_named).then_some(Elsewhere { limit, used, until: future(until)?, lowered })
+        (is_whole && is_named).then_some(Elsewhere {
+            limit,
+            used,
+            until: future(until)?,
+            since: At::new(since)?,
+            lowered,
+        })
     });
     let limits: PerLimit<Elsewhere<'_>> = limits.collect::<Option<_>>()?;
     (!limits.is_empty()).then_some(Told::Sync { at: At::new(at)?, limits })
@@ -222,7 +231,7 @@ fn synced<'a>(at: u64, limits: impl ExactSizeIterator<Item = LimitedImage<'a>>) 
 impl Outside {
     /// What is used elsewhere, as an effect tells it.
     pub(crate) const fn told(self, limit: &[u8]) -> Elsewhere<'_> {
-        Elsewhere { limit, used: self.elsewhere, until: self.until, lowered: None }
+        Elsewhere { limit, used: self.elsewhere, until: self.until, since: self.since, lowered: None }
     }
 
     /// What the limit is elsewhere, as an effect tells it.

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! RL.HOLD key duration [LIMIT name …]
-//! RL.SYNC key REMAINING n [OF limit] [RESET duration]
-//! RL.SYNC key LIMIT name REMAINING n [OF limit] [RESET duration] [LIMIT name …]
+//! RL.SYNC key REMAINING n [OF limit] [RESET duration] [AGE duration]
+//! RL.SYNC key LIMIT name REMAINING n [OF limit] [RESET duration] [LIMIT name …] [AGE duration]
 //! ```
 
 use super::words::{Words, is, next};
@@ -25,7 +25,16 @@ pub struct Hold<'w> {
 
 /// `RL.SYNC`.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Sync<'w> {
+pub struct Sync<'w> {
+    /// What is left.
+    pub left: Lefts<'w>,
+    /// How long ago the request was sent whose response said so, if that was told.
+    pub age: Option<Span>,
+}
+
+/// What is left of the limits of a key.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Lefts<'w> {
     /// What is left of the one limit of a key.
     One(Left),
     /// What is left of limits of a quota, by name.
@@ -77,10 +86,10 @@ pub fn hold<W: Words + ?Sized>(words: &W) -> Result<Hold<'_>> {
 /// Reads `RL.SYNC`.
 ///
 /// ```
-/// use rl_core::grammar::outside::{Left, Sync, sync};
+/// use rl_core::grammar::outside::{Lefts, sync};
 ///
 /// let words: [&[u8]; 8] = [b"RL.SYNC", b"key", b"REMAINING", b"17", b"OF", b"60", b"RESET", b"0.5"];
-/// let Sync::One(left) = sync(words.as_slice())? else { panic!("no limit is named") };
+/// let Lefts::One(left) = sync(words.as_slice())?.left else { panic!("no limit is named") };
 /// assert_eq!((left.remaining, left.limit, left.reset.map(|reset| reset.ms())), (17, Some(60), Some(500)));
 /// # Ok::<(), rl_core::fault::Fault>(())
 /// ```
@@ -90,19 +99,28 @@ pub fn hold<W: Words + ?Sized>(words: &W) -> Result<Hold<'_>> {
 pub fn sync<W: Words + ?Sized>(words: &W) -> Result<Sync<'_>> {
     let mut at = 2;
     if !is(words, at, b"LIMIT") {
-        let left = left(words, &mut at)?;
-        return if at < words.count() { Err(Fault::SyncSyntax) } else { Ok(Sync::One(left)) };
+        let left = Lefts::One(left(words, &mut at)?);
+        return Ok(Sync { left, age: age(words, at)? });
     }
     let mut limits: PerLimit<(&[u8], Left)> = PerLimit::new();
-    while at < words.count() {
-        if !is(words, at, b"LIMIT") {
-            return Err(Fault::SyncSyntax);
-        }
+    while is(words, at, b"LIMIT") {
         at = at.saturating_add(1);
         let name = named(next(words, &mut at, Fault::SyncSyntax)?, limits.iter().map(|(name, _)| *name))?;
         limits.push((name, left(words, &mut at)?));
     }
-    Ok(Sync::Named(limits))
+    Ok(Sync { left: Lefts::Named(limits), age: age(words, at)? })
+}
+
+/// Reads `[AGE duration]`, the last words.
+fn age<W: Words + ?Sized>(words: &W, mut at: usize) -> Result<Option<Span>> {
+    if at >= words.count() {
+        return Ok(None);
+    }
+    if !next(words, &mut at, Fault::SyncSyntax)?.eq_ignore_ascii_case(b"AGE") {
+        return Err(Fault::SyncSyntax);
+    }
+    let age = number::span(next(words, &mut at, Fault::SyncSyntax)?).ok_or(Fault::Age)?;
+    if at < words.count() { Err(Fault::SyncSyntax) } else { Ok(Some(age)) }
 }
 
 /// Reads `REMAINING n [OF limit] [RESET duration]`, and moves `at` past it.

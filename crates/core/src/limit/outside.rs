@@ -48,6 +48,9 @@ pub struct Outside {
     pub limit: u64,
     /// Until when it is. A limit that was not told is over at [`At::MIN`].
     pub limit_until: At,
+    /// When the request was sent whose response told what is used elsewhere; [`At::MIN`] if that is unknown. What an earlier
+    /// request was told is ignored.
+    pub since: At,
 }
 
 /// A limit without what it is told from outside, for requests of one rule.
@@ -69,7 +72,7 @@ impl Outside {
 
     /// Nothing.
     pub const NONE: Self =
-        Self { held: At::MIN, elsewhere: 0, until: At::MIN, limit: 0, limit_until: At::MIN };
+        Self { held: At::MIN, elsewhere: 0, until: At::MIN, limit: 0, limit_until: At::MIN, since: At::MIN };
 
     /// Returns when the hold and what is used elsewhere are over. A lower limit elsewhere may last longer.
     #[must_use]
@@ -83,14 +86,21 @@ impl Outside {
         self.end().max(self.limit_until)
     }
 
+    /// Whether a file needs the long form for it.
+    pub(crate) fn is_long(&self) -> bool {
+        self.limit_until > At::MIN || self.since > At::MIN
+    }
+
     /// Returns what of it is in force at `now`.
     #[must_use]
     pub fn at(self, now: At) -> Self {
         let held = if self.held > now { self.held } else { At::MIN };
-        let (elsewhere, until) = if self.until > now { (self.elsewhere, self.until) } else { (0, At::MIN) };
+        let is_used = self.until > now;
+        let (elsewhere, until, since) =
+            if is_used { (self.elsewhere, self.until, self.since) } else { (0, At::MIN, At::MIN) };
         let is_told = self.limit_until > now;
         let (limit, limit_until) = if is_told { (self.limit, self.limit_until) } else { (0, At::MIN) };
-        Self { held, elsewhere, until, limit, limit_until }
+        Self { held, elsewhere, until, limit, limit_until, since }
     }
 
     /// Returns how much of a limit under `rule` is used elsewhere at `now`. It never grows with time.
@@ -186,13 +196,13 @@ impl Outside {
     }
 }
 
-/// As files have it, apart from a limit elsewhere: each instant in ms, and the amount.
+/// As files have it in its short form: each instant in ms, and the amount.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct OutsideImage(u64, u64, u64);
 
-/// As files have it: that, and the limit elsewhere with its end.
+/// As files have it in its long form: also the limit elsewhere with its end, and when the request was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct LimitedImage(OutsideImage, u64, u64);
+pub(crate) struct LongImage(OutsideImage, u64, u64, u64);
 
 /// What a limit is told, as files have it in one of two forms.
 pub(crate) trait Image: Sized {
@@ -216,15 +226,17 @@ impl Image for OutsideImage {
     }
 }
 
-impl Image for LimitedImage {
+impl Image for LongImage {
     fn of(outside: &Outside) -> Self {
-        Self(OutsideImage::of(outside), outside.limit, outside.limit_until.ms())
+        Self(OutsideImage::of(outside), outside.limit, outside.limit_until.ms(), outside.since.ms())
     }
 
     fn outside(self) -> Option<Outside> {
-        let Self(image, limit, until) = self;
-        let is_whole = limit <= COUNT_MAX && (limit == 0 || until > 0);
-        let outside = image.outside().filter(|_| is_whole)?;
-        Some(Outside { limit, limit_until: future(until)?, ..outside })
+        let Self(image, limit, until, since) = self;
+        let outside = image.outside()?;
+        let is_dated = since == 0 || outside.until > At::MIN;
+        let is_whole = is_dated && limit <= COUNT_MAX && (limit == 0 || until > 0);
+        let outside = Outside { limit, limit_until: future(until)?, since: At::new(since)?, ..outside };
+        is_whole.then_some(outside)
     }
 }

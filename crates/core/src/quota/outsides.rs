@@ -62,9 +62,9 @@ impl Outsides {
         self.limits.iter().map(|(_, outside)| outside.last()).fold(self.all, At::max)
     }
 
-    /// Returns whether any limit is told what it is elsewhere.
-    pub(crate) fn has_limits(&self) -> bool {
-        self.limits.iter().any(|(_, outside)| outside.limit_until > At::MIN)
+    /// Whether a file needs the long form for any limit.
+    pub(crate) fn is_long(&self) -> bool {
+        self.limits.iter().any(|(_, outside)| outside.is_long())
     }
 
     /// Holds all limits until `until`, or one of them.

@@ -31,6 +31,17 @@ pub(crate) struct One {
     /// What the limit is elsewhere, and until when.
     pub(crate) limit: u64,
     pub(crate) limit_until: u64,
+    /// When the request was sent whose response told what is used elsewhere; 0 if that is unknown.
+    pub(crate) since: u64,
+}
+
+/// What is told of a limit: what is left, what the limit is, for how many ms it counts, and how old it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct News {
+    pub(crate) left: i64,
+    pub(crate) of: Option<u64>,
+    pub(crate) ms: u64,
+    pub(crate) age: Option<u64>,
 }
 
 /// The lower limit of somebody else is forgotten after so many ms.
@@ -54,11 +65,16 @@ impl Told {
         }
     }
 
-    /// Tells that `left` is left of a limit, for `ms` from `now` on, and perhaps what the limit is elsewhere.
-    pub(crate) fn sync(&mut self, nth: usize, limit: &Limit, left: i64, of: Option<u64>, ms: u64, now: u64) {
+    /// Tells how much is left of a limit.
+    pub(crate) fn sync(&mut self, nth: usize, limit: &Limit, news: News, now: u64) {
         let Limit::Rate(rule, oracle) = limit else { panic!("only rates are told that") };
         let here = i64::try_from(oracle.decide(rule, 0, now).remaining).unwrap();
-        self.limits[nth].sync(rule, u64::try_from(here - left).unwrap_or(0), of, ms, now);
+        let (one, since) = (&mut self.limits[nth], news.age.map(|age| now - age));
+        if since.is_some_and(|since| one.until > now && since < one.since) {
+            return; // a later request was told something else
+        }
+        one.sync(rule, u64::try_from(here - news.left).unwrap_or(0), news.of, news.ms, now);
+        one.since = since.filter(|_| one.until > now).unwrap_or(0);
     }
 
     /// Whether all limits admit their costs, apart from a hold of the whole key.
@@ -187,9 +203,10 @@ impl Key {
             let of = (self.is_lowered && dice >> 24 & 3 == 0).then_some(dice >> 26 & 7);
             self.told.sync(&self.rule, dice >> 16 & 7, of, ms, now);
         }
-        let One { held, elsewhere, until, limit, limit_until } = self.told;
+        let One { held, elsewhere, until, limit, limit_until, .. } = self.told;
         let (held, until, limit_until) = (at(held), at(until), at(limit_until));
-        state.tell(Outside { held, elsewhere, until, limit, limit_until }, at(now));
+        let outside = Outside { held, elsewhere, until, limit, limit_until, ..Outside::NONE };
+        state.tell(outside, at(now));
         self.check_file();
     }
 

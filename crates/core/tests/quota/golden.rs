@@ -255,7 +255,8 @@ fn merged_limits_are_these_bytes() {
 
 #[test]
 fn a_limit_that_is_lower_elsewhere_is_written_as_it_was() {
-    let limit = Elsewhere { limit: b"l0", used: 3, until: day(20), lowered: Some((7, day(90_000))) };
+    let limit =
+        Elsewhere { limit: b"l0", used: 3, until: day(20), since: day(18), lowered: Some((7, day(90_000))) };
     let told = Effect::Told(Told::Sync { at: day(19), limits: [limit].into_iter().collect() });
     let mut value = Value::decode(&unhex(RESERVED)).unwrap();
     told.apply(&mut value).unwrap();

@@ -187,7 +187,7 @@ proptest! {
                     key.tell(&Told::Hold { at: now, until, limits: Names::from_slice(&[name.as_bytes()]) });
                 } else {
                     (outside.elsewhere, outside.until) = (u64::from(step.cost % 4) + 1, until);
-                    let limit = Elsewhere { limit: name.as_bytes(), used: outside.elsewhere, until, lowered: None };
+                    let limit = Elsewhere { limit: name.as_bytes(), used: outside.elsewhere, until, since: at(0), lowered: None };
                     key.tell(&Told::Sync { at: now, limits: [limit].into_iter().collect() });
                 }
                 continue;

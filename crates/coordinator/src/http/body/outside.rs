@@ -57,6 +57,16 @@ pub(crate) struct SyncBody<'a> {
     #[schemars(with = "Option<std::collections::BTreeMap<String, String>>")]
     headers: Option<Raw<'a>>,
     profile: Option<ProfileName<'a>>,
+    /// How long ago the request was sent whose response said so. What an earlier one was told is ignored.
+    age: Option<Reset<'a>>,
+}
+
+/// What the headers of a provider's answer say of a key.
+pub(crate) struct FromHeaders {
+    pub(crate) key: Vec<u8>,
+    pub(crate) told: Told,
+    /// How old that is, as the word of a command.
+    pub(crate) age: Option<Vec<u8>>,
 }
 
 /// What is left of a limit.
@@ -91,7 +101,7 @@ impl<'a> HoldBody<'a> {
 
 impl<'a> SyncBody<'a> {
     pub(super) fn words(self) -> Result<Words<'a>, Problem> {
-        let Self { key, remaining, of, reset, limits, headers, profile } = self;
+        let Self { key, remaining, of, reset, limits, headers, profile, age } = self;
         if headers.is_some() || profile.is_some() {
             return Err(Problem::request("headers and profile stand together, and with key only"));
         }
@@ -118,17 +128,22 @@ impl<'a> SyncBody<'a> {
                 ));
             }
         }
+        if let Some(age) = age {
+            words.keyword("AGE");
+            words.push(age.0.duration(Fault::Age)?);
+        }
         Ok(words)
     }
 }
 
-/// Reads the headers in the body of `RL.SYNC`: the key and what they say; `None` if the body has none.
+/// Reads the headers in the body of `RL.SYNC`; `None` if the body has none.
 ///
 /// # Errors
 /// The first thing that is wrong. Values of headers never are.
-pub(crate) fn read_headers(body: &[u8]) -> Result<Option<(Vec<u8>, Told)>, Problem> {
+pub(crate) fn read_headers(body: &[u8]) -> Result<Option<FromHeaders>, Problem> {
     let text = std::str::from_utf8(body).map_err(|_| Problem::request("the body must be UTF-8"))?;
-    let SyncBody { key, remaining, of, reset, limits, headers, profile } = json::object(text, "the body")?;
+    let SyncBody { key, remaining, of, reset, limits, headers, profile, age } =
+        json::object(text, "the body")?;
     let (Some(headers), Some(profile)) = (headers, profile) else { return Ok(None) };
     if remaining.is_some() || of.is_some() || reset.is_some() || limits.is_some() {
         return Ok(None); // `words` says what is wrong
@@ -140,7 +155,9 @@ pub(crate) fn read_headers(body: &[u8]) -> Result<Option<(Vec<u8>, Told)>, Probl
     };
     let headers: Vec<(String, String)> =
         headers.pairs(wanted)?.0.into_iter().map(header).collect::<Result<_, Problem>>()?;
-    Ok(Some((key.word()?.into_owned(), rl_profiles::read(profile.read()?, &headers, clock::unix_ms()))))
+    let told = rl_profiles::read(profile.read()?, &headers, clock::unix_ms());
+    let age = age.map(|age| age.0.duration(Fault::Age)).transpose()?.map(Cow::into_owned);
+    Ok(Some(FromHeaders { key: key.word()?.into_owned(), told, age }))
 }
 
 fn push_left<'a>(
