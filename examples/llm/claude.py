@@ -75,7 +75,7 @@ async def main():
     url = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
     redis = Redis.from_url(url, decode_responses=True, max_connections=1000, socket_timeout=70)
     client = anthropic.AsyncAnthropic(max_retries=0)  # the line does what retries would do
-    claude = Claude(client, {"claude-sonnet-4-5": Quota(redis, "claude-sonnet")})
+    claude = Claude(client, {"claude-sonnet-4-5": Quota(redis, "claude-sonnet", margin=0.05)})
     asked = [claude.ask(["claude-sonnet-4-5"], [{"role": "user", "content": prompt}]) for prompt in sys.argv[1:] or ["hello"]]
     for message in await asyncio.gather(*asked):
         print("".join(part.text for part in message.content if part.type == "text"))

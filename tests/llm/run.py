@@ -114,8 +114,6 @@ def check(scenario, figures, info):
     if scenario.factor != 1:
         refused = figures["begin"]["refused"] - part["refused"]
         print(f"  refused until {AFTER} seconds of a minute after the change: {refused}")
-        # Headers tell of a lower token bucket before it refuses. A sliding window of which too much is used refuses at once.
-        assert scenario.family == "anthropic" or refused, "the lower limit refused nothing, so this run shows nothing"
     shares = ", ".join(f"{model} {share:.1%}" for model, share in part["use"].items())
     print(f"  then: {part['refused']} of {part['requests']} calls refused; used of what the limits allow: {shares}", flush=True)
     assert part["refused"] <= REFUSED_MOST * part["requests"], f"{part['refused']} of {part['requests']} refused: {figures['refused_at']}"
