@@ -201,7 +201,8 @@ proptest! {
             for ((row, alone), limit) in rows.filter(|_| verdict.allowed()) {
                 let outside = told.get(limit.name.as_str()).copied().unwrap_or_default().at(now);
                 prop_assert!(alone.allowed && outside.held <= now, "{:?} admits {:?}", shape, outside);
-                prop_assert!(alone.remaining >= row.remaining + outside.elsewhere, "{:?} {:?}", alone, outside);
+                let used = limit.measure.rule().map_or(0, |rule| outside.used(rule, now));
+                prop_assert!(alone.remaining >= row.remaining + used, "{:?} {:?}", alone, outside);
             }
             if verdict.allowed() {
                 oracle.admit(&shape, &ask.costs, None, &expected, now.ms());
