@@ -27,7 +27,7 @@ from redis_rl import Limiter  # noqa: E402
 from servers import COORDINATOR, Program, Provider, Server, folder, free_port  # noqa: E402
 
 # The pages and their languages. Each page has at least one block of each.
-PAGES = {"docs/clients.md": ("python", "typescript", "go")}
+PAGES = {"README.md": ("python",), "docs/clients.md": ("python", "typescript", "go")}
 FENCES = {"python": "python", "typescript": "ts", "go": "go"}
 PRINTS = {"python": r"print\(", "typescript": r"console\.log\(", "go": r"fmt\.Println\("}
 MODEL = {"requests": ["bucket", 6000, 1000], "input": ["bucket", 6_000_000, 1_000_000], "output": ["bucket", 6_000_000, 1_000_000]}
