@@ -35,7 +35,7 @@ mkdir -p "$node"
 rm -rf "$node"/{src,test,examples,scripts,build,dist}
 cp -r clients/typescript/{src,scripts,package.json,tsconfig*.json} "$node"
 mkdir "$node/test" "$node/examples"
-cp -r clients/typescript/test/support clients/typescript/test/{conformance,scopes,examples}.test.ts "$node/test"
+cp -r clients/typescript/test/support clients/typescript/test/{conformance,scopes,first,examples}.test.ts "$node/test"
 cp clients/typescript/examples/{limits,quota,waiting,reservation,feedback,failure,own-client}.ts "$node/examples"
 # shellcheck disable=SC2016
 node -e '
