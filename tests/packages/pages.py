@@ -4,8 +4,8 @@
     pages.py [--only python|typescript|go]
 
 The blocks of a page and a language are one program. It runs unchanged, against a server with the module, rl-coordinator and the lab's
-provider; only their addresses are put in. A line that prints ends with a comment: what it prints. `redis-cli` lines of the page are typed
-before. .ci/test-packages.sh installs what this needs.
+provider; only their addresses are put in. A line that prints ends with a comment: what it prints. Policies that the page sets by `redis-cli`
+are set before. .ci/test-packages.sh installs what this needs.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ from redis_rl import Limiter  # noqa: E402
 from servers import COORDINATOR, Program, Provider, Server, folder, free_port  # noqa: E402
 
 # The pages and their languages. Each page has at least one block of each.
-PAGES = {"README.md": ("python",), "docs/clients.md": ("python", "typescript", "go")}
+PAGES = {"README.md": ("python",), "docs/clients.md": ("python", "typescript", "go"), "docs/migrating.md": ("python",)}
+# The most lines of a block.
+LONGEST = {"README.md": 5, "docs/migrating.md": 5}
 FENCES = {"python": "python", "typescript": "ts", "go": "go"}
 PRINTS = {"python": r"print\(", "typescript": r"console\.log\(", "go": r"fmt\.Println\("}
 MODEL = {"requests": ["bucket", 6000, 1000], "input": ["bucket", 6_000_000, 1_000_000], "output": ["bucket", 6_000_000, 1_000_000]}
@@ -123,11 +125,13 @@ def coordinator() -> Program:
 def run(page: str, language: str) -> None:
     parts = blocks(page, FENCES[language])
     assert parts, f"{page} has no {language}"
+    longest = max(len(block.code.splitlines()) for block in parts)
+    assert longest <= LONGEST.get(page, longest), f"{page}: a block has {longest} lines"
     says = expected("\n".join(block.code for block in parts), language)
     models = {"claude-sonnet": MODEL}
     with Server() as server, coordinator() as http, Provider(json.dumps({"seed": 1, "minute": 60, "models": models})) as provider:
         for block in blocks(page, ""):
-            for line in re.findall(r"^redis-cli (.*)$", block.code, re.M):
+            for line in re.findall(r"^redis-cli (RL\.POLICY SET .*)$", block.code, re.M):
                 server.client.execute_command(*line.split())
         addresses = {
             "redis://localhost": server.url,
