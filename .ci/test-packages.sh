@@ -58,7 +58,7 @@ node -e '
 step Go
 go -C clients/go test -count=1 . ./internal/... ./profile
 go -C clients/go/rlgoredis test -count=1 .
-go -C clients/go/tests test -count=1 -run 'Session|Reserve' .
+go -C clients/go/tests test -count=1 -run 'Session|Reservation|First' .
 
 step pages
 "$venv/bin/python" tests/packages/pages.py
