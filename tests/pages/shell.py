@@ -174,6 +174,7 @@ CHECKED = {
     "python3 examples/python/limits.py": example,
     "make build": Shell.run,
     "pip install -r examples/python/requirements.txt": Shell.run,
+    'pip install "./clients/python[redis]"': Shell.run,
 }
 
 
