@@ -32,8 +32,8 @@ async function ask(limiter: Limiter, prefix: string): Promise<void> {
   const waited = await Promise.all(Array.from({ length: 20 }, (_, at) => limiter.slide(`${prefix}${at}`, 1, '200ms', { wait: '20s' })))
   assert.ok(waited.every(({ allowed }) => allowed), JSON.stringify(waited.find(({ allowed }) => !allowed)))
   const keys = [{ key: `{${prefix}}a`, policy: 'none' }, { key: `{${prefix}}b`, policy: 'none' }]
-  for (const made of [limiter.mquota(keys), limiter.first(keys), limiter.first(keys, { wait: '20s' })]) {
-    assert.equal((await made.catch((error) => error)).name, 'NoPolicy')
+  for (const ask of [() => limiter.mquota(keys), () => limiter.first(keys), () => limiter.first(keys, { wait: '20s' })]) {
+    assert.equal((await ask().catch((error) => error)).name, 'NoPolicy')
   }
 }
 
