@@ -13,6 +13,7 @@ pub(crate) use self::embedded::{Embedded, Settings};
 pub(crate) use self::key_bounds::KeyBounds;
 pub(crate) use self::redis::Redis;
 use rl_core::quota::name::Name;
+use rl_core::quota::policy_entry::PolicyEntry;
 use rl_core::quota::shape::Shape;
 
 use crate::command::Command;
@@ -72,9 +73,9 @@ impl Backend {
     ///
     /// # Errors
     /// Why it could not be read.
-    pub(crate) async fn policy(&self, name: &[u8]) -> Result<Option<Arc<Shape>>, Failure> {
+    pub(crate) async fn policy(&self, name: &[u8]) -> Result<Option<PolicyEntry>, Failure> {
         match self {
-            Self::Embedded(embedded) => Ok(embedded.policies().get(name).cloned()),
+            Self::Embedded(embedded) => Ok(embedded.policies().entry(name)),
             Self::Redis(redis) => redis.policy(name).await,
         }
     }
