@@ -8,7 +8,7 @@ use crate::common::cluster::Cluster;
 use crate::common::coordinator::folder;
 use crate::common::value::Value;
 use crate::common::{Client, Coordinator, on_each, wait_until};
-use crate::ends::waits_now;
+use crate::ends::{until_they_wait, waits_now};
 use crate::several::{operator, set, tokens};
 
 const ALL: &str = "a-token-for-all-keys";
@@ -105,7 +105,6 @@ fn a_policy_gives_weights_to_flows() {
             let ask = json!({"key": "k", "policy": "p", "reserve": "1d", "id": format!("r{id}")});
             client.v1("quota", &ask).status(200);
         }
-        let before = waits_now(&mut client);
         let join = |flow: &'static str| {
             let mut client = operator(coordinator);
             let ask = json!({"key": "k", "policy": "p", "wait": "1m", "flow": flow});
@@ -115,11 +114,11 @@ fn a_policy_gives_weights_to_flows() {
             })
         };
         let waiters: Vec<_> = [["free"; 4], ["paid"; 4]].concat().into_iter().map(join).collect();
-        wait_until("all of them wait", || waits_now(&mut client) == before + 8);
+        until_they_wait(coordinator, &mut client, 8);
         for id in 0..4 {
             client.v1("cancel", &json!({"key": "k", "id": format!("r{id}")})).status(200);
         }
-        wait_until("four of them are admitted", || waits_now(&mut client) == before + 4);
+        wait_until("four of them are admitted", || waits_now(&mut client) == 4);
         wait_until("they are answered", || waiters.iter().filter(|waiter| waiter.is_finished()).count() == 4);
         let (done, rest): (Vec<_>, Vec<_>) = waiters.into_iter().partition(thread::JoinHandle::is_finished);
         let flows: Vec<&str> = done.into_iter().map(|waiter| waiter.join().unwrap()).collect();
