@@ -96,7 +96,7 @@ faults! {
     /// An argument of RL.POLICY OVERRIDES is not an option.
     OverridesSyntax = c"ERR syntax error, expected RL.POLICY OVERRIDES name [KEY key [AS COMMAND]]";
     /// An argument of RL.TOP is not an option.
-    TopSyntax = c"ERR syntax error, expected RL.TOP [RESET | [DENIED | ADMITTED | HELD] [COUNT n]]";
+    TopSyntax = c"ERR syntax error, expected RL.TOP [RESET | [DENIED | ADMITTED | HELD | FLOWS] [COUNT n]]";
     /// `COUNT` of RL.TOP is not an integer in range.
     TopCount = c"ERR count must be an integer from 1 to 1024";
     /// The name of a limit is invalid.

@@ -17,6 +17,7 @@ use rl_core::quota::policy_entry::PolicyEntry;
 use rl_core::quota::shape::Shape;
 
 use crate::command::Command;
+use crate::flow_state::FlowState;
 use crate::reply::{self, Failure};
 
 /// The back end of the program.
@@ -122,6 +123,14 @@ impl Backend {
         match self {
             Self::Embedded(embedded) => embedded.fill(key),
             Self::Redis(redis) => redis.fill(key).await,
+        }
+    }
+
+    /// The flows with the most waiters in the line of a key, at most `most`; none if they cannot be read.
+    pub(crate) async fn flows(&self, key: &[u8], most: usize) -> Vec<FlowState> {
+        match self {
+            Self::Embedded(embedded) => embedded.flows(key, most),
+            Self::Redis(redis) => redis.flows(key, most).await.unwrap_or_default(),
         }
     }
 

@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use super::claim::{Ahead, Claims};
 use super::flow::{Flow, Position};
+use super::flow_row::{self, FlowRow};
 use super::knot;
 use super::lane::Lane;
 use super::line::{Line, Stand};
@@ -120,6 +121,12 @@ impl<W> Lines<W> {
     #[must_use]
     pub fn line(&self, db: i32, key: &[u8]) -> Option<&Line> {
         self.lines.get(&db)?.get(key)
+    }
+
+    /// Iterates over the flows of all lines of a database, each with the key of its line. In no order.
+    pub fn flow_rows(&self, db: i32, now: At) -> impl Iterator<Item = (&[u8], FlowRow<'_>)> {
+        let lines = self.lines.get(&db).filter(|_| self.flows > 0).into_iter().flatten();
+        lines.flat_map(move |(key, line)| flow_row::rows(line, now).map(move |row| (&**key, row)))
     }
 
     /// Returns the place of a key. It shares the name with the line of the key, if anyone waits there.

@@ -8,6 +8,7 @@ use rl_core::grammar::limit::Request;
 use rl_core::grammar::policy::setting;
 use rl_core::limit::rule::Rule;
 use rl_core::limit::slide::SlideRule;
+use rl_core::queue::flow_row::{longest, rows};
 use rl_core::queue::{Claim, Claims, Flow, Lane, Lines, Place, Position, QuotaClaim, Ticket, Waiter};
 use rl_core::quota::flow_weights::FlowWeights;
 use rl_core::quota::policies::Policies;
@@ -338,4 +339,38 @@ fn what_is_said_of_the_order_goes_by_the_weights_of_policies() {
         order.push(lines.served(ticket, None, &policies).unwrap().what.2);
     }
     assert_eq!(order, [100, 103, 104, 105, 101, 102]);
+}
+
+#[test]
+fn the_longest_flows_are_told_first() {
+    let mut lines = Lines::default();
+    for (key, flow, count) in [(0, 1, 5), (0, 2, 9), (1, 1, 7), (2, 3, 9), (2, 0, 50)] {
+        for _ in 0..count {
+            join(&mut lines, &[key], (2, flow, 1), 0);
+        }
+    }
+    let first = lines.turn(&place(1), at(0)).unwrap();
+    served(&mut lines, first).unwrap();
+    let told = |most: usize| {
+        let rows = longest(lines.flow_rows(0, at(3)), most);
+        rows.into_iter().map(|(key, row)| (key[0], row.id.to_vec(), row.waiting)).collect::<Vec<_>>()
+    };
+    let all = [(0, "f2", 9), (2, "f3", 9), (1, "f1", 6), (0, "f1", 5)];
+    let all = all.map(|(key, flow, waiting)| (key, flow.as_bytes().to_vec(), waiting));
+    for most in 0..6 {
+        assert_eq!(told(most), all[..most.min(4)]);
+    }
+    let line = lines.line(0, &place(1).key).unwrap();
+    let row = rows(line, at(3)).next().unwrap();
+    assert_eq!((row.served, row.share_percent, row.waits), (1, 100, Span::from_ms(3)));
+    // More flows than are sorted at once.
+    let mut lines = Lines::default();
+    for key in 0..200 {
+        (0..=key).for_each(|_| {
+            join(&mut lines, &[key], (2, 1, 1), 0);
+        });
+    }
+    let rows = longest(lines.flow_rows(0, at(0)), 3);
+    assert_eq!(rows.iter().map(|(_, row)| row.waiting).collect::<Vec<_>>(), [200, 199, 198]);
+    assert_eq!(lines.flow_rows(1, at(0)).count(), 0);
 }
