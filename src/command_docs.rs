@@ -333,8 +333,10 @@ pub(crate) const INFO: Docs = Docs {
 };
 
 pub(crate) const TOP: Docs = Docs {
-    summary: c"Returns the keys that were denied, admitted or held most often.",
-    complexity: c"O(N*log(N)), where N is the number of keys that are counted, at most 1024",
+    summary:
+        c"Returns the keys that were denied, admitted or held most often, or the flows with most waiters.",
+    complexity:
+        c"O(N*log(N)), where N is the number of keys that are counted, at most 1024, or O(F) for F flows",
     since: SINCE,
     arity: -1,
     keys: Keys::None,
@@ -356,6 +358,7 @@ pub(crate) const TOP: Docs = Docs {
                                     token(c"denied", c"DENIED"),
                                     token(c"admitted", c"ADMITTED"),
                                     token(c"held", c"HELD"),
+                                    token(c"flows", c"FLOWS"),
                                 ]),
                             )
                         },

@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, c_int};
 
-use super::{CONSTANT, LIMITS, SINCE, optional, required, token};
+use super::{CONSTANT, LIMITS, SINCE, after, each, optional, required, token};
 use crate::sys::command_docs::{Arg, Docs, Keys, Kind};
 
 const NAME: Arg = required(c"name", Kind::String);
@@ -19,10 +19,10 @@ pub(crate) const POLICY: Docs = docs(
 );
 
 pub(crate) const SET: Docs = docs(
-    c"Keeps limits under a name, in place of those that it had.",
-    c"O(N^2) for N limits, at most 16; O(log(M)) for M policies",
+    c"Keeps limits under a name, and weights of flows, in place of those that it had.",
+    c"O(N^2) for N limits, at most 16; O(F*log(F)) for F flows, at most 64; O(log(M)) for M policies",
     -7,
-    &[NAME, LIMITS],
+    &[NAME, LIMITS, FLOWS],
 );
 
 const KEY: Arg = required(c"key", Kind::String);
@@ -34,14 +34,30 @@ pub(crate) const OVERRIDE: Docs = docs(
     &[NAME, KEY, required(c"limits", Kind::OneOf(&[token(c"none", c"NONE"), LIMITS]))],
 );
 
+/// `FLOW id WEIGHT w`, for each flow
+const FLOWS: Arg = Arg {
+    optional: true,
+    ..each(c"flow", c"FLOW", &[required(c"id", Kind::String), after(c"weight", Kind::Integer, c"WEIGHT")])
+};
+
 /// `AS COMMAND`
 const FORM: Arg = optional(c"form", Kind::OneOf(&[token(c"command", c"COMMAND")]), Some(c"AS"));
 
 pub(crate) const GET: Docs = docs(
-    c"Returns the limits under a name, or the command that sets them.",
-    c"O(N) for N limits; O(log(M)) for M policies",
+    c"Returns the limits under a name, the command that sets them, or the weights of its flows.",
+    c"O(N) for N limits or flows; O(log(M)) for M policies",
     -3,
-    &[NAME, FORM],
+    &[
+        NAME,
+        optional(
+            c"form",
+            Kind::OneOf(&[
+                after(c"as", Kind::Block(&[token(c"command", c"COMMAND")]), c"AS"),
+                token(c"flows", c"FLOWS"),
+            ]),
+            None,
+        ),
+    ],
 );
 
 pub(crate) const DEL: Docs = docs(

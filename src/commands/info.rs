@@ -17,7 +17,7 @@ use rl_core::time::At;
 use rl_core::value::{Held, Value};
 
 use super::answer::{come, key};
-use super::parameters;
+use super::{flow_row, parameters};
 use crate::host::Server;
 use crate::metrics::INFO;
 use crate::policies;
@@ -81,17 +81,11 @@ fn info<'h>(host: &Server<'h>, name: Arg<'h>, value: &Value, reply: Reply<'_>) {
     map.count(b"reservations", count(open)).count(b"bytes", count(bytes));
 }
 
-/// What each flow has in the line: its lane, its name, how many of its requests wait and were served, its part in percent of
-/// what was served of all flows of the lane, and how long its first request has waited.
+/// What each flow has in the line.
 fn flows(reply: Reply<'_>, flows: &[FlowOfKey]) {
     let mut list = reply.array(flows.len());
     for flow in flows {
-        list.element(|place| {
-            let mut map = place.map(6);
-            map.text(b"lane", flow.lane.name().as_bytes()).text(b"flow", &flow.id);
-            map.count(b"waiting", flow.waiting).count(b"served", flow.served);
-            map.count(b"share_percent", flow.share_percent).count(b"longest_wait_ms", flow.waits.ms());
-        });
+        list.element(|place| flow_row::fields(&mut place.map(flow_row::FIELDS), flow));
     }
 }
 

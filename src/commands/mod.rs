@@ -4,6 +4,7 @@ mod answer;
 mod apply;
 mod file_check;
 mod first;
+mod flow_row;
 mod info;
 mod kinds;
 mod limit;

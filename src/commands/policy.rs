@@ -1,13 +1,13 @@
-//! `RL.POLICY SET name LIMIT… | OVERRIDE name key LIMIT… | NONE | OVERRIDES name [KEY key [AS COMMAND]] | GET name [AS COMMAND] |
-//! DEL name | LIST | LOAD | HELP`: limits that the server keeps under a name.
+//! `RL.POLICY SET name LIMIT… [FLOW id WEIGHT w]… | OVERRIDE name key LIMIT… | NONE | OVERRIDES name [KEY key [AS COMMAND]] | GET name
+//! [AS COMMAND | FLOWS] | DEL name | LIST | LOAD | HELP`: limits that the server keeps under a name, and weights of flows.
 
 use std::ffi::CStr;
 use std::sync::Arc;
 
 use rl_core::fault::Result;
 use rl_core::grammar::policy::{self as request, Shown};
-use rl_core::grammar::quota;
 use rl_core::quota::policies::Policies;
+use rl_core::quota::policy_entry::PolicyEntry;
 use rl_core::quota::shape::Shape;
 
 use super::answer::answer;
@@ -134,9 +134,9 @@ impl Handler for Get {
 
     fn run(context: &mut Context<'_>, args: Args<'_>, reply: Reply<'_>) {
         POLICY.calls.count();
-        let policy = || policies::with(context.main_thread(), |policies| policies.get(name(args)).cloned());
+        let policy = || policies::with(context.main_thread(), |policies| policies.entry(name(args)));
         let shown = request::shown(&args).map(|shown| (shown, policy()));
-        answer(reply, &POLICY.errors, shown, |reply, (shown, shape)| show(reply, None, shape, shown));
+        answer(reply, &POLICY.errors, shown, |reply, (shown, policy)| show(reply, policy, shown));
     }
 }
 
@@ -158,28 +158,38 @@ impl Handler for Overrides {
                 None => reply.null(),
             }),
             Some((key, shown)) => {
-                let own = |policies: &Policies| policies.get_override(name(args), key).cloned();
-                show(reply, Some(key), policies::with(main_thread, own), shown);
+                let own = |policies: &Policies| {
+                    let shape = Arc::clone(policies.get_override(name(args), key)?);
+                    Some(PolicyEntry { key: Some(key.into()), ..shape.into() })
+                };
+                show(reply, policies::with(main_thread, own), shown);
             }
         });
     }
 }
 
-/// Replies the limits of a policy, or those of one key under it; nil if there are none.
-fn show(reply: Reply<'_>, key: Option<&[u8]>, shape: Option<Arc<Shape>>, shown: Shown) {
-    match (shown, shape) {
-        (_, None) => reply.null(),
-        (Shown::Parameters, Some(shape)) => {
-            let mut list = reply.array(shape.limits().len());
-            for limit in shape.limits() {
+/// Replies a policy, or the limits of one key under it; nil if there are none.
+fn show(reply: Reply<'_>, entry: Option<PolicyEntry>, shown: Shown) {
+    let Some(entry) = entry else { return reply.null() };
+    match shown {
+        Shown::Parameters => {
+            let limits = entry.shape.limits();
+            let mut list = reply.array(limits.len());
+            for limit in limits {
                 list.element(|place| parameters::named_limit(place, limit));
             }
         }
-        (Shown::Command, Some(shape)) => {
-            let words = policies::command(key, &shape);
+        Shown::Command => {
+            let words = policies::command(&entry);
             let mut list = reply.array(words.len());
             for word in &words {
                 list.text(word);
+            }
+        }
+        Shown::Flows => {
+            let mut map = reply.map(entry.flows.len());
+            for (id, weight) in entry.flows.iter() {
+                map.count(id, weight.into());
             }
         }
     }
@@ -213,20 +223,21 @@ impl Handler for Help {
     }
 }
 
-const HELP: [&CStr; 22] = [
+const HELP: [&CStr; 23] = [
     c"RL.POLICY <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
     c"SET <name> LIMIT <limit-name> <limit> <window> [UNIT <unit>]",
     c"    [SLIDE | WINDOW [OFFSET <duration>] | BUCKET <capacity>] [SHADOW] [LIMIT ...]",
-    c"SET <name> LIMIT <limit-name> <limit> INFLIGHT [SHADOW] [LIMIT ...]",
-    c"    Keep limits under a name, in place of those that it had. Keys that were asked by it keep what",
-    c"    they have used, limit by limit.",
+    c"    [FLOW <id> WEIGHT <weight> ...]",
+    c"SET <name> LIMIT <limit-name> <limit> INFLIGHT [SHADOW] [LIMIT ...] [FLOW ...]",
+    c"    Keep limits under a name, and weights of flows, in place of those that it had. Keys that were",
+    c"    asked by it keep what they have used, limit by limit.",
     c"OVERRIDE <name> <key> LIMIT <limit-name> <limit> ... | NONE",
     c"    Give one key limits of its own under a name, in place of those that it had. NONE takes them away.",
     c"OVERRIDES <name> [KEY <key> [AS COMMAND]]",
     c"    Return the keys that have limits of their own under a name. KEY: the limits of that key, or the",
     c"    command that sets them.",
-    c"GET <name> [AS COMMAND]",
-    c"    Return the limits under a name, or the command that sets them.",
+    c"GET <name> [AS COMMAND | FLOWS]",
+    c"    Return the limits under a name, the command that sets them, or the weights of its flows.",
     c"DEL <name>",
     c"    Forget a name, its limits and its overrides. Return whether there was one.",
     c"LIST",
@@ -239,9 +250,9 @@ const HELP: [&CStr; 22] = [
 ];
 
 fn set(context: &mut Context<'_>, args: Args<'_>) -> Result<()> {
-    let shape = quota::policy(&args)?;
-    allow_window(context, &shape)?;
-    if policies::set(context.main_thread(), &shape.into())? {
+    let policy = request::setting(&args)?;
+    allow_window(context, &policy.shape)?;
+    if policies::set(context.main_thread(), &policy)? {
         context.replicate_verbatim();
     }
     Ok(())

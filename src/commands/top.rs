@@ -1,14 +1,16 @@
-//! `RL.TOP [RESET | [DENIED | ADMITTED | HELD] [COUNT n]]`: the keys that were asked for most often.
+//! `RL.TOP [RESET | [DENIED | ADMITTED | HELD | FLOWS] [COUNT n]]`: the keys that were asked for most often, or the flows with the
+//! most waiters.
 
 use rl_core::grammar::top::{self as request, Top as Request};
 
 use super::answer::fail;
+use super::flow_row;
 use crate::metrics::TOP;
 use crate::sys::args::Args;
 use crate::sys::command::{Command, Handler, entry};
 use crate::sys::context::Context;
 use crate::sys::reply::Reply;
-use crate::{command_docs as docs, top};
+use crate::{command_docs as docs, top, waiting};
 
 /// It tells the names of keys, of which its user may be allowed none: for who operates the server, as `SLOWLOG`.
 pub(super) const COMMAND: Command = Command {
@@ -42,6 +44,16 @@ fn run(context: &Context<'_>, request: Request, reply: Reply<'_>) {
         Request::Reset => {
             top::reset(context.main_thread());
             reply.ok();
+        }
+        Request::Flows(most) => {
+            let all = waiting::longest_flows(context, most);
+            let mut list = reply.array(all.len());
+            for (key, flow) in &all {
+                list.element(|place| {
+                    let mut map = place.map(flow_row::FIELDS.saturating_add(1));
+                    flow_row::fields(map.text(b"key", key), flow);
+                });
+            }
         }
         Request::Of(by, most) => {
             let all = top::heaviest(context, by, most);

@@ -5,8 +5,6 @@
 
 use std::ffi::CStr;
 
-use rl_core::quota::policy_entry::words;
-
 use super::store;
 use super::words::COMMAND;
 use crate::sys::aof_rewrite::{self, Commands};
@@ -27,9 +25,7 @@ impl Commands for Policies {
     }
 
     fn each(main_thread: MainThread<'_>, mut command: impl FnMut(&[Vec<u8>])) {
-        store::with(main_thread, |policies| {
-            policies.entries().for_each(|(key, shape)| command(&words(key, shape)))
-        });
+        store::with(main_thread, |policies| policies.entries().for_each(|entry| command(&entry.words())));
     }
 }
 

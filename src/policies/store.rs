@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
 use rl_core::fault::Result;
-use rl_core::grammar::cache::LendsPolicies;
+use rl_core::quota::lends_policies::LendsPolicies;
 use rl_core::quota::policies::Policies;
 use rl_core::quota::policy_entry::PolicyEntry;
 use rl_core::quota::shape::Shape;

@@ -10,6 +10,7 @@ use rl_core::queue::{Ahead, Claims, Lane, Line, Places, Wait};
 use super::clients::Clients;
 use super::room::{Again, Request, WaitingClient, any, now, with};
 use super::serve::refusal;
+use crate::policies::Kept;
 use crate::sys::args::{Arg, Args};
 use crate::sys::blocked;
 use crate::sys::context::Context;
@@ -28,7 +29,8 @@ pub(crate) fn line_of<T>(
         return None;
     }
     with(context.main_thread(), |room| {
-        room.lines.all((context.db(), key.bytes()), lane, now(), AHEAD_MAX, look)
+        let place = (context.db(), key.bytes());
+        room.lines.all(place, lane, now(), AHEAD_MAX, &Kept(context.main_thread()), look)
     })
 }
 

@@ -27,7 +27,7 @@ mod told;
 pub(crate) use self::join::{Queues, join, line_of};
 pub(crate) use self::marks::{changed, hear, policies_changed, set_aging, unlinked};
 pub(crate) use self::room::{Answer, any, counts, refuse};
-pub(crate) use self::told::{FlowOfKey, flows, line};
+pub(crate) use self::told::{FlowOfKey, flows, line, longest_flows};
 use crate::sys::context::Context;
 
 /// Prepares the timers, while the module loads.

@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use rl_core::engine::serve::{self, Served, Server};
 use rl_core::engine::{Standing, Turn};
 use rl_core::fault::Fault;
-use rl_core::queue::{Lane, Lines, Waiter};
+use rl_core::queue::{Lane, Lines, Ticket, Waiter};
 use rl_core::time::{At, Span};
 
 use super::room::{Answer, Request, WaitingClient, now, refuse, with};
 use crate::metrics;
+use crate::policies::Kept;
 use crate::sys::args::Args;
 use crate::sys::context::Context;
 use crate::sys::main_thread::MainThread;
@@ -68,6 +69,11 @@ impl Server for Room<'_, '_> {
 
     fn lines<T>(&mut self, look: impl FnOnce(&mut Lines<WaitingClient>) -> T) -> T {
         with(self.context.main_thread(), |room| look(&mut room.lines))
+    }
+
+    fn served(&mut self, ticket: Ticket, at: Option<usize>) -> Option<Waiter<WaitingClient>> {
+        let main_thread = self.context.main_thread();
+        with(main_thread, |room| room.lines.served(ticket, at, &Kept(main_thread)))
     }
 
     fn steady(&self) -> At {

@@ -1,7 +1,9 @@
 //! What is told of a line.
 
-use rl_core::queue::{FlowStanding, Lane};
+use rl_core::queue::Lane;
+use rl_core::queue::flow_row::{FlowRow, longest, rows};
 use rl_core::time::Span;
+use rl_core::top::NAME_MAX;
 
 use super::room::{any, now, with};
 use crate::sys::args::Arg;
@@ -40,20 +42,28 @@ pub(crate) fn flows(context: &Context<'_>, key: Arg<'_>) -> Vec<FlowOfKey> {
     }
     with(context.main_thread(), |room| {
         let Some(line) = room.lines.line(context.db(), key.bytes()) else { return Vec::new() };
-        let mut told = Vec::new();
-        for lane in Lane::ALL {
-            let mut flows: Vec<FlowStanding<'_>> = line.standings(lane).collect();
-            let served = flows.iter().fold(0_u64, |sum, flow| sum.saturating_add(flow.served));
-            flows.sort_unstable_by(|one, other| (other.waiting, one.id).cmp(&(one.waiting, other.id)));
-            told.extend(flows.into_iter().take(FLOWS_MAX).map(|flow| FlowOfKey {
-                lane,
-                id: flow.id.into(),
-                waiting: u64::try_from(flow.waiting).unwrap_or(u64::MAX),
-                served: flow.served,
-                share_percent: flow.served.saturating_mul(100).checked_div(served).unwrap_or(0),
-                waits: flow.since.map(|since| now().since(since)).unwrap_or_default(),
-            }));
-        }
-        told
+        let of = |lane| rows(line, now()).filter(move |row| row.lane == lane).map(|row| ((), row));
+        let told = Lane::ALL.into_iter().flat_map(|lane| longest(of(lane), FLOWS_MAX));
+        told.map(|((), row)| row.into()).collect()
     })
+}
+
+/// The flows of the selected database with the most waiters, at most `most`, each with the first [`NAME_MAX`] bytes of the
+/// key of its line.
+pub(crate) fn longest_flows(context: &Context<'_>, most: usize) -> Vec<(Box<[u8]>, FlowOfKey)> {
+    if !any() {
+        return Vec::new();
+    }
+    with(context.main_thread(), |room| {
+        let found = longest(room.lines.flow_rows(context.db(), now()), most).into_iter();
+        found.map(|(key, row)| (key.get(..NAME_MAX).unwrap_or(key).into(), row.into())).collect()
+    })
+}
+
+impl From<FlowRow<'_>> for FlowOfKey {
+    fn from(row: FlowRow<'_>) -> Self {
+        let FlowRow { lane, id, waiting, served, share_percent, waits } = row;
+        let waiting = u64::try_from(waiting).unwrap_or(u64::MAX);
+        Self { lane, id: id.into(), waiting, served, share_percent, waits }
+    }
 }

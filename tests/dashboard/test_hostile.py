@@ -95,6 +95,7 @@ def test_an_invalid_state_is_reported_or_ignored(server, visit):
               { at: 5, top: Array(1000).fill(0).map((_, i) => ({ key: i, admitted: 'many' })) },
               { at: 6, fill: [{ key: 'k', kind: '<i>', limits }] },
               { at: 7, lanes: [{}, { key: null, low: 3 }, 'x', null] },
+              { at: 7, flows: [{}, { key: null, flow: '<b>', waiting: 'many', share_percent: -1 }, 'x', null] },
             ];
             for (const state of nonsense) { history.add(state); show(state, history, true); }
             history.add(nonsense[3]); show(nonsense[3], history, true);

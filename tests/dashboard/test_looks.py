@@ -52,7 +52,8 @@ def test_nothing_is_wrong_by_axe_nor_wider_than_the_window(busy, visit, pictures
     assert busy.post("/v1/slide", line)[0] == 200
     with ThreadPoolExecutor(10) as clients:
         for lane in ["critical", "normal", "normal", "normal", "low"]:
-            clients.submit(busy.post, "/v1/slide", line | {"wait": "1h", "priority": lane}, timeout=3_600)
+            waits = {"wait": "1h", "priority": lane, "flow": f"tenant of the lane {lane}"}
+            clients.submit(busy.post, "/v1/slide", line | waits, timeout=3_600)
         stop = threading.Event()
         clients.submit(traffic, busy, stop)
         try:
@@ -61,6 +62,7 @@ def test_nothing_is_wrong_by_axe_nor_wider_than_the_window(busy, visit, pictures
                 row = page.locator("#rates-rows > tr").nth(min(29, SECONDS // 10))
                 expect(row).to_be_attached(timeout=(SECONDS + TIMEOUT) * 1000)
                 expect(page.locator("#lanes > tr")).to_have_count(1)
+                expect(page.locator("#flows > tr")).to_have_count(3)
                 background = page.evaluate("getComputedStyle(document.body).backgroundColor")
                 assert (sum(map(int, re.findall(r"\d+", background)[:3])) > 384) == (scheme == "light"), background
                 page.get_by_text("As a table").click()

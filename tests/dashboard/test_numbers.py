@@ -97,6 +97,25 @@ def test_each_limit_of_a_quota_is_shown_as_full_as_it_is(server, visit):
     expect(page.locator(".gauge .plot .line")).to_have_count(3)
 
 
+def test_flows_are_shown_with_what_they_have(server, visit):
+    page = visit(server.url)
+    body = {"key": "line", "limit": 4, "window": "6s"}
+    assert server.post("/v1/slide", body | {"cost": 4})[0] == 200
+    flows = ["quiet", "flood", "flood", "<b>"]
+    expect(page.locator("#flows-table")).to_be_hidden()
+    with ThreadPoolExecutor() as clients:
+        answers = [clients.submit(server.post, "/v1/slide", body | {"wait": "1m", "flow": flow}) for flow in flows]
+        expect(page.locator("#flows > tr")).to_have_count(3)
+        expect(page.locator("#flows > tr").nth(0)).to_contain_text("flood")
+        cells = page.locator("#flows > tr").evaluate_all(
+            "rows => rows.map(row => [...row.cells].slice(0, 6).map(cell => cell.textContent))"
+        )
+        assert cells[0] == ["line", "flood", "normal", "2", "0", "0 %"]
+        assert sorted(row[1] for row in cells) == ["<b>", "flood", "quiet"]
+        assert [answer.result()[0] for answer in answers] == [200] * 4
+    expect(page.locator("#flows-table")).to_be_hidden()
+
+
 def test_waiters_are_shown_by_lane_and_disappear_when_served(server, visit):
     page = visit(server.url)
     body = {"key": "line", "limit": 4, "window": "6s"}

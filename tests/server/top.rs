@@ -37,6 +37,60 @@ fn it_lists_the_keys_that_were_denied_or_admitted_most_often() {
 }
 
 #[test]
+fn flows_lists_those_with_most_waiters() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    assert_eq!(conn.ask("RL.TOP FLOWS").list(), []);
+    let long = "l".repeat(300);
+    for key in ["a", "b", &long] {
+        conn.done(&format!("RL.SLIDE {key} 5 1d COST 5"));
+    }
+    let start = |key: &str, count: usize, flow: &str| {
+        let line = format!("RL.SLIDE {key} 5 1d WAIT 1h{flow}");
+        (0..count).map(|_| Waiter::start(&server, &line)).collect::<Vec<_>>()
+    };
+    let waiters = [
+        start("a", 1, " FLOW x"),
+        start("a", 4, " PRIORITY LOW FLOW y"),
+        start("b", 3, " FLOW x"),
+        start(&long, 2, " FLOW z"),
+        start("b", 5, ""), // of no name
+    ];
+    conn.done("RL.REFUND b 1");
+    let told = conn.ask("RL.TOP FLOWS");
+    let rows: Vec<(String, String, String, i64)> = told
+        .list()
+        .iter()
+        .map(|row| {
+            (row.get("key").text(), row.get("lane").text(), row.get("flow").text(), row.get("waiting").int())
+        })
+        .collect();
+    let row = |key: &str, lane: &str, flow: &str, waiting| {
+        (key.to_owned(), lane.to_owned(), flow.to_owned(), waiting)
+    };
+    assert_eq!(
+        rows,
+        [
+            row("a", "low", "y", 4),
+            row("b", "normal", "x", 2),
+            row(&long[..256], "normal", "z", 2),
+            row("a", "normal", "x", 1)
+        ]
+    );
+    let served = &told.list()[1];
+    assert_eq!((served.get("served").int(), served.get("share_percent").int()), (1, 100));
+    assert!(served.get("longest_wait_ms").int() >= 0);
+    assert_eq!(conn.ask("RL.TOP count 1 flows").list().len(), 1);
+    assert_eq!(conn.ask("RL.TOP RESET").text(), "OK");
+    assert_eq!(conn.ask("RL.TOP FLOWS").list().len(), 4, "they wait still");
+    conn.done("SELECT 1");
+    assert_eq!(conn.ask("RL.TOP FLOWS").list(), []);
+    assert!(conn.ask("RL.TOP FLOWS HELD").error().starts_with("ERR syntax error, expected RL.TOP"));
+    conn.done("SELECT 0");
+    drop(waiters);
+}
+
+#[test]
 fn every_command_that_decides_counts() {
     let server = Server::start(&["rl.cl-throttle yes"]);
     let mut conn = server.connect();

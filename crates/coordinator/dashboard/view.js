@@ -15,6 +15,7 @@ export function show(state, history, plots) {
   totals(state, history);
   top(few(state.top, KEYS_MAX));
   lanes(few(state.lanes, KEYS_MAX));
+  flows(few(state.flows, KEYS_MAX));
   rates(state, history, plots);
   fill(few(state.fill, KEYS_MAX), state, history, plots);
 }
@@ -93,6 +94,30 @@ function lanes(keys) {
       const waiting = LANES.map((lane) => count(item[lane]));
       waiting.push(waiting.reduce((sum, n) => sum + n, 0));
       for (const [i, n] of waiting.entries()) write(line.cells[i + 1], number(n));
+    },
+  );
+}
+
+function flows(rows) {
+  at("flows-table").hidden = rows.length === 0;
+  list(
+    at("flows"),
+    rows,
+    (item) => JSON.stringify([item.key, item.lane, item.flow]),
+    (item) => {
+      const line = row(6, item.key);
+      const [, flow, lane] = line.cells;
+      flow.className = "name";
+      flow.append(...name(item.flow));
+      lane.className = "";
+      lane.textContent = LANES.find((known) => known === item.lane) ?? "";
+      return line;
+    },
+    (line, item) => {
+      write(line.cells[3], number(count(item.waiting)));
+      write(line.cells[4], number(count(item.served)));
+      write(line.cells[5], percent(count(item.share_percent) / 100));
+      write(line.cells[6], duration(count(item.longest_wait_ms)));
     },
   );
 }

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use rl_core::fault::Fault;
 use rl_core::quota::name::Name;
+use rl_core::quota::policy_entry::PolicyEntry;
 use rl_core::quota::shape::Shape;
 use tokio::sync::watch;
 
@@ -85,10 +86,10 @@ impl App {
     ///
     /// # Errors
     /// The file of policies has one of this name, or why it could not be set.
-    pub(crate) async fn set_policy(&self, name: &Name, shape: Arc<Shape>) -> Result<(), PolicyRefusal> {
+    pub(crate) async fn set_policy(&self, policy: &PolicyEntry) -> Result<(), PolicyRefusal> {
         let done = match &self.backend {
-            Backend::Embedded(embedded) => embedded.set_policy(shape).map_err(Failure::from),
-            Backend::Redis(redis) => redis.set_policy(name.as_bytes(), &shape).await.map(|()| true),
+            Backend::Embedded(embedded) => embedded.set_policy(policy).map_err(Failure::from),
+            Backend::Redis(redis) => redis.set_policy(policy).await.map(|()| true),
         };
         if !self.noted(done)? {
             return Err(PolicyRefusal::OfFile);

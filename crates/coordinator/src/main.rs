@@ -28,6 +28,7 @@ mod clock;
 mod command;
 mod config;
 mod envoy;
+mod flow_state;
 mod hex;
 mod http;
 mod live;

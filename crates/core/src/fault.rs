@@ -89,16 +89,16 @@ faults! {
     NamedLimits = c"ERR at most 16 limits may be named, and a key keeps 32 names";
     /// A limit is named twice.
     NamedTwice = c"ERR each limit may be named once only";
-    /// An argument of RL.POLICY SET is not a limit.
-    PolicySyntax = c"ERR syntax error, expected RL.POLICY SET name LIMIT name limit window|INFLIGHT [UNIT unit] [SLIDE | WINDOW [OFFSET duration] | BUCKET capacity] [SHADOW] ...";
+    /// An argument of RL.POLICY SET is neither a limit nor the weight of a flow.
+    PolicySyntax = c"ERR syntax error, expected RL.POLICY SET name LIMIT name limit window|INFLIGHT [UNIT unit] [SLIDE | WINDOW [OFFSET duration] | BUCKET capacity] [SHADOW] ... [FLOW id WEIGHT w ...]";
     /// An argument of RL.POLICY OVERRIDE is not a limit.
     OverrideSyntax = c"ERR syntax error, expected RL.POLICY OVERRIDE name key NONE | LIMIT name limit window|INFLIGHT [UNIT unit] [SLIDE | WINDOW [OFFSET duration] | BUCKET capacity] [SHADOW] ...";
     /// An argument of RL.POLICY GET is not an option.
-    PolicyGetSyntax = c"ERR syntax error, expected RL.POLICY GET name [AS COMMAND]";
+    PolicyGetSyntax = c"ERR syntax error, expected RL.POLICY GET name [AS COMMAND | FLOWS]";
     /// An argument of RL.POLICY OVERRIDES is not an option.
     OverridesSyntax = c"ERR syntax error, expected RL.POLICY OVERRIDES name [KEY key [AS COMMAND]]";
     /// An argument of RL.TOP is not an option.
-    TopSyntax = c"ERR syntax error, expected RL.TOP [RESET | [DENIED | ADMITTED | HELD] [COUNT n]]";
+    TopSyntax = c"ERR syntax error, expected RL.TOP [RESET | [DENIED | ADMITTED | HELD | FLOWS] [COUNT n]]";
     /// `COUNT` of RL.TOP is not an integer in range.
     TopCount = c"ERR count must be an integer from 1 to 1024";
     /// The name of a limit is invalid.
@@ -139,6 +139,10 @@ faults! {
     Flow = c"ERR flow must be 1 to 128 bytes";
     /// The weight of a flow is out of bounds.
     Weight = c"ERR weight must be an integer from 1 to 1000";
+    /// A policy gives two weights to a flow.
+    FlowTwice = c"ERR each flow of a policy may have one WEIGHT only";
+    /// A policy names too many flows.
+    PolicyFlows = c"ERR a policy may name at most 64 flows";
     /// The server has the largest number of flows.
     Flows = c"RLBUSY too many flows";
     /// The server or the key has the largest number of waiters.

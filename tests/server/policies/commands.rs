@@ -134,7 +134,7 @@ fn help_is_in_the_servers_own_style() {
         "SET <name> LIMIT",
         "OVERRIDE <name> <key>",
         "OVERRIDES <name> [KEY <key>",
-        "GET <name> [AS COMMAND]",
+        "GET <name> [AS COMMAND | FLOWS]",
         "DEL <name>",
         "LIST",
         "LOAD",

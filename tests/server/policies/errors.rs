@@ -30,7 +30,7 @@ fn each_error_says_what_is_wanted_and_changes_nothing() {
         ("SET claude LIMIT a 5", "ERR wrong number of arguments"),
         ("SET claude", "ERR wrong number of arguments"),
         ("GET", "ERR wrong number of arguments"),
-        ("GET claude day", "ERR syntax error, expected RL.POLICY GET name [AS COMMAND]"),
+        ("GET claude day", "ERR syntax error, expected RL.POLICY GET name [AS COMMAND | FLOWS]"),
         ("GET claude AS", "ERR syntax error, expected RL.POLICY GET"),
         ("GET claude AS JSON", "ERR syntax error, expected RL.POLICY GET"),
         ("GET claude AS COMMAND x", "ERR wrong number of arguments"),

@@ -58,7 +58,7 @@ fn docs_tell_of_each_subcommand() {
         let arguments = docs.find("arguments").map_or(vec![], |arguments| arguments.list().to_vec());
         let names: Vec<String> = arguments.iter().map(|argument| argument.get("name").text()).collect();
         let expected: &[&str] = match name {
-            "set" => &["name", "limit"],
+            "set" => &["name", "limit", "flow"],
             "override" => &["name", "key", "limits"],
             "overrides" => &["name", "of-key"],
             "get" => &["name", "form"],

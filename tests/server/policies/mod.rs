@@ -4,6 +4,7 @@ mod acl;
 mod aof;
 mod commands;
 mod errors;
+mod flows;
 mod hostile;
 mod info;
 mod load;

@@ -75,6 +75,71 @@ fn a_quota_counts_what_is_scarcest() {
     assert_eq!((still(&large, &mut conn).len(), still(&many, &mut conn).len()), (1, 10));
 }
 
+/// Starts waiters for a quota of a policy, in a flow.
+fn join_quota(server: &Server, count: usize, flow: &str) -> Vec<Waiter> {
+    (0..count).map(|_| Waiter::start(server, &format!("RL.QUOTA k POLICY p WAIT 1h{flow}"))).collect()
+}
+
+/// Gives back one reservation at a time. Returns how many of each group are admitted.
+fn cancelled(conn: &mut Conn, groups: &[Vec<Waiter>], ids: std::ops::Range<usize>) -> Vec<usize> {
+    let left = |conn: &mut Conn| groups.iter().map(|group| still(group, conn).len()).collect::<Vec<_>>();
+    let before = left(conn);
+    for id in ids {
+        let waiting: usize = left(conn).iter().sum();
+        conn.done(&format!("RL.CANCEL k {id}"));
+        wait_until("one of them goes", || left(conn).iter().sum::<usize>() == waiting - 1);
+    }
+    left(conn).iter().zip(before).map(|(after, before)| before - after).collect()
+}
+
+#[test]
+fn a_policy_gives_weights_to_flows() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    let set = |conn: &mut Conn, flows: &str| conn.done(&format!("RL.POLICY SET p LIMIT r 40 1d{flows}"));
+    set(&mut conn, " FLOW paid WEIGHT 3");
+    (0..40).for_each(|id| drop(conn.done(&format!("RL.QUOTA k POLICY p RESERVE 1d ID {id}"))));
+    let groups = [
+        join_quota(&server, 25, " FLOW free"), // which the policy does not name
+        join_quota(&server, 25, " FLOW paid"),
+    ];
+    assert_eq!(cancelled(&mut conn, &groups, 0..12), [3, 9]);
+    // Those that wait take the new weights for what they are charged from now on.
+    set(&mut conn, " FLOW free WEIGHT 2 FLOW paid WEIGHT 2");
+    assert_eq!(cancelled(&mut conn, &groups, 12..22), [5, 5]);
+    set(&mut conn, "");
+    assert_eq!(cancelled(&mut conn, &groups, 22..30), [4, 4]);
+}
+
+#[test]
+fn the_weight_of_a_request_wins_over_that_of_the_policy() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    conn.done("RL.POLICY SET p LIMIT r 40 1d FLOW paid WEIGHT 1000 FLOW free WEIGHT 1");
+    (0..40).for_each(|id| drop(conn.done(&format!("RL.QUOTA k POLICY p RESERVE 1d ID {id}"))));
+    let groups =
+        [join_quota(&server, 12, " FLOW free WEIGHT 3"), join_quota(&server, 12, " FLOW paid WEIGHT 1")];
+    assert_eq!(cancelled(&mut conn, &groups, 0..12), [9, 3]);
+}
+
+#[test]
+fn each_line_has_the_weights_of_its_own_policy() {
+    for command in ["RL.MQUOTA 1 k POLICY q", "RL.FIRST 1 k POLICY q"] {
+        let server = Server::start(&[]);
+        let mut conn = server.connect();
+        // What was asked by one policy is asked by another one, with other weights.
+        conn.done("RL.POLICY SET p LIMIT r 40 1d FLOW a WEIGHT 9");
+        conn.done("RL.POLICY SET q LIMIT r 40 1d FLOW b WEIGHT 3");
+        (0..40).for_each(|id| drop(conn.done(&format!("RL.QUOTA k POLICY p RESERVE 1d ID {id}"))));
+        let start = |flow: &str| {
+            let line = format!("{command} WAIT 1h FLOW {flow}");
+            (0..12).map(|_| Waiter::start(&server, &line)).collect::<Vec<_>>()
+        };
+        let groups = [start("a"), start("b")];
+        assert_eq!(cancelled(&mut conn, &groups, 0..12), [3, 9], "{command}");
+    }
+}
+
 #[test]
 fn what_is_told_of_flows() {
     let server = Server::start(&[]);

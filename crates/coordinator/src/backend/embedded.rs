@@ -12,8 +12,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use foldhash::quality::RandomState;
 use rl_core::engine::peek::{Peeked, peek};
-use rl_core::memory::{Memory, Room};
+use rl_core::memory::{DB, Memory, Room};
 use rl_core::queue::Ticket;
+use rl_core::queue::flow_row::{longest, rows};
 use rl_core::quota::costs::Costs;
 use rl_core::quota::limit::REQUESTS;
 use rl_core::quota::policies::Policies;
@@ -27,6 +28,7 @@ use super::pins::Pins;
 use super::shard::{Come, Shard};
 use crate::clock::{self, Now};
 use crate::command::Command;
+use crate::flow_state::FlowState;
 use crate::reply::{self, Failure, Names, Reply};
 use crate::waiter_limits::WaiterLimits;
 
@@ -161,6 +163,14 @@ impl Embedded {
                 Some((algorithm, Reply::quota([(&*shape, &*decision)], Names::Plain, None, None)))
             }
         }
+    }
+
+    /// The flows with the most waiters in the line of a key, at most `most`.
+    pub(crate) fn flows(&self, key: &[u8], most: usize) -> Vec<FlowState> {
+        let Ok((_, shard)) = self.lock(key) else { return Vec::new() };
+        let Some(line) = shard.memory.lines.line(DB, key) else { return Vec::new() };
+        let found = longest(rows(line, Now::read().steady).map(|row| ((), row)), most).into_iter();
+        found.map(|((), row)| row.into()).collect()
     }
 
     /// The number of keys.

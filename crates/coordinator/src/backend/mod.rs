@@ -13,9 +13,11 @@ pub(crate) use self::embedded::{Embedded, Settings};
 pub(crate) use self::key_bounds::KeyBounds;
 pub(crate) use self::redis::Redis;
 use rl_core::quota::name::Name;
+use rl_core::quota::policy_entry::PolicyEntry;
 use rl_core::quota::shape::Shape;
 
 use crate::command::Command;
+use crate::flow_state::FlowState;
 use crate::reply::{self, Failure};
 
 /// The back end of the program.
@@ -72,9 +74,9 @@ impl Backend {
     ///
     /// # Errors
     /// Why it could not be read.
-    pub(crate) async fn policy(&self, name: &[u8]) -> Result<Option<Arc<Shape>>, Failure> {
+    pub(crate) async fn policy(&self, name: &[u8]) -> Result<Option<PolicyEntry>, Failure> {
         match self {
-            Self::Embedded(embedded) => Ok(embedded.policies().get(name).cloned()),
+            Self::Embedded(embedded) => Ok(embedded.policies().entry(name)),
             Self::Redis(redis) => redis.policy(name).await,
         }
     }
@@ -121,6 +123,14 @@ impl Backend {
         match self {
             Self::Embedded(embedded) => embedded.fill(key),
             Self::Redis(redis) => redis.fill(key).await,
+        }
+    }
+
+    /// The flows with the most waiters in the line of a key, at most `most`; none if they cannot be read.
+    pub(crate) async fn flows(&self, key: &[u8], most: usize) -> Vec<FlowState> {
+        match self {
+            Self::Embedded(embedded) => embedded.flows(key, most),
+            Self::Redis(redis) => redis.flows(key, most).await.unwrap_or_default(),
         }
     }
 

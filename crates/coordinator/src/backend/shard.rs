@@ -214,6 +214,10 @@ impl Server for Shard {
         look(&mut self.memory.lines)
     }
 
+    fn served(&mut self, ticket: Ticket, at: Option<usize>) -> Option<Waiter<Waiting>> {
+        self.memory.served(ticket, at)
+    }
+
     fn steady(&self) -> At {
         Now::read().steady
     }

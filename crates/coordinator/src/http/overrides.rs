@@ -67,7 +67,7 @@ pub(super) async fn one(
             let detail = "the key has no limits of its own under this policy";
             Problem::new(StatusCode::NOT_FOUND, "no_such_override", detail)
         })?;
-        return Ok(json(StatusCode::OK, JSON, &PolicyAnswer::of_key(name.as_str(), Some(&key), &shape)));
+        return Ok(json(StatusCode::OK, JSON, &PolicyAnswer::of_key(name.as_str(), &key, &shape)));
     }
     may_change(access)?;
     if *method == Method::DELETE {
@@ -76,11 +76,11 @@ pub(super) async fn one(
         return Ok(json(StatusCode::OK, JSON, &DoneAnswer { done }));
     }
     let bytes = receive(app, settings, incoming).await?;
-    let shape = body::read_policy(&name, &bytes)?;
+    let shape = body::read_override(&name, &bytes)?;
     if shape.longest() > settings.max_window {
         return Err(Fault::MaxWindow.into());
     }
     app.set_override(&name, key.as_bytes(), Arc::clone(&shape)).await?;
     tracing::info!(policy = name.as_str(), "a caller set an override");
-    Ok(json(StatusCode::OK, JSON, &PolicyAnswer::of_key(name.as_str(), Some(&key), &shape)))
+    Ok(json(StatusCode::OK, JSON, &PolicyAnswer::of_key(name.as_str(), &key, &shape)))
 }

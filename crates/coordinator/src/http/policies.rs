@@ -1,7 +1,5 @@
 //! `/v1/policies`: reads policies, and changes them for tokens that may.
 
-use std::sync::Arc;
-
 use hyper::body::Incoming;
 use hyper::{Method, StatusCode};
 use rl_core::fault::Fault;
@@ -52,8 +50,8 @@ pub(super) async fn one(
     let name = read(written).ok_or_else(|| Problem::from(Fault::PolicyName))?;
     if *method == Method::GET || *method == Method::HEAD {
         // A caller who may ask by a policy is told its limits anyway.
-        let shape = app.backend.policy(name.as_bytes()).await?.ok_or_else(none)?;
-        return Ok(json(StatusCode::OK, JSON, &PolicyAnswer::of(name.as_str(), &shape)));
+        let policy = app.backend.policy(name.as_bytes()).await?.ok_or_else(none)?;
+        return Ok(json(StatusCode::OK, JSON, &PolicyAnswer::of(name.as_str(), &policy)));
     }
     may_change(access)?;
     if *method == Method::DELETE {
@@ -62,13 +60,13 @@ pub(super) async fn one(
         return Ok(json(StatusCode::OK, JSON, &DoneAnswer { done }));
     }
     let bytes = receive(app, settings, incoming).await?;
-    let shape = body::read_policy(&name, &bytes)?;
-    if shape.longest() > settings.max_window {
+    let policy = body::read_policy(&name, &bytes)?;
+    if policy.shape.longest() > settings.max_window {
         return Err(Fault::MaxWindow.into());
     }
-    app.set_policy(&name, Arc::clone(&shape)).await?;
+    app.set_policy(&policy).await?;
     tracing::info!(policy = name.as_str(), "a caller set a policy");
-    Ok(json(StatusCode::OK, JSON, &PolicyAnswer::of(name.as_str(), &shape)))
+    Ok(json(StatusCode::OK, JSON, &PolicyAnswer::of(name.as_str(), &policy)))
 }
 
 /// Refuses a token that may not change policies.

@@ -1,5 +1,8 @@
 //! A policy as JSON. The limits are those that `PUT` takes.
 
+use std::collections::BTreeMap;
+
+use rl_core::quota::policy_entry::PolicyEntry;
 use rl_core::quota::shape::Shape;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -24,6 +27,10 @@ pub(super) struct PolicyAnswer<'a> {
     #[schemars(with = "String")]
     key: Option<&'a str>,
     limits: Vec<PolicyLimit>,
+    /// The weight of each flow that the policy names.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(with = "BTreeMap<String, u16>")]
+    flows: BTreeMap<String, u16>,
 }
 
 /// The keys that have limits of their own under a policy.
@@ -67,39 +74,45 @@ struct PolicyLimit {
 }
 
 impl<'a> PolicyAnswer<'a> {
-    /// The policy of this name and these limits.
-    pub(super) fn of(name: &'a str, shape: &Shape) -> Self {
-        Self::of_key(name, None, shape)
+    /// The policy of this name.
+    pub(super) fn of(name: &'a str, policy: &PolicyEntry) -> Self {
+        let flow = |(id, weight): (&[u8], u16)| (String::from_utf8_lossy(id).into_owned(), weight);
+        let flows = policy.flows.iter().map(flow).collect();
+        Self { name, key: None, limits: limits(&policy.shape), flows }
     }
 
     /// The limits that a key has under the policy of this name.
-    pub(super) fn of_key(name: &'a str, key: Option<&'a str>, shape: &Shape) -> Self {
-        let mut words = shape.words().into_iter().map(|word| String::from_utf8_lossy(&word).into_owned());
-        let (mut limits, mut next) = (Vec::new(), words.next());
-        while next.take().is_some() {
-            let mut limit = PolicyLimit { name: words.next().unwrap_or_default(), ..PolicyLimit::default() };
-            let most = words.next().and_then(|most| most.parse().ok());
-            match words.next() {
-                Some(word) if word == "INFLIGHT" => limit.inflight = most,
-                window => {
-                    (limit.limit, limit.window) = (most, window.map(short));
-                    limit.unit = words.by_ref().nth(1); // after UNIT
-                    limit.algorithm = words.next().map(|kind| kind.to_ascii_lowercase());
-                }
-            }
-            loop {
-                next = words.next();
-                match next.as_deref() {
-                    Some("OFFSET") => limit.offset = words.next().filter(|offset| offset != "0ms").map(short),
-                    Some("SHADOW") => limit.shadow = true,
-                    Some("LIMIT") | None => break,
-                    Some(capacity) => limit.capacity = capacity.parse().ok(),
-                }
-            }
-            limits.push(limit);
-        }
-        Self { name, key, limits }
+    pub(super) fn of_key(name: &'a str, key: &'a str, shape: &Shape) -> Self {
+        Self { name, key: Some(key), limits: limits(shape), flows: BTreeMap::new() }
     }
+}
+
+fn limits(shape: &Shape) -> Vec<PolicyLimit> {
+    let mut words = shape.words().into_iter().map(|word| String::from_utf8_lossy(&word).into_owned());
+    let (mut limits, mut next) = (Vec::new(), words.next());
+    while next.take().is_some() {
+        let mut limit = PolicyLimit { name: words.next().unwrap_or_default(), ..PolicyLimit::default() };
+        let most = words.next().and_then(|most| most.parse().ok());
+        match words.next() {
+            Some(word) if word == "INFLIGHT" => limit.inflight = most,
+            window => {
+                (limit.limit, limit.window) = (most, window.map(short));
+                limit.unit = words.by_ref().nth(1); // after UNIT
+                limit.algorithm = words.next().map(|kind| kind.to_ascii_lowercase());
+            }
+        }
+        loop {
+            next = words.next();
+            match next.as_deref() {
+                Some("OFFSET") => limit.offset = words.next().filter(|offset| offset != "0ms").map(short),
+                Some("SHADOW") => limit.shadow = true,
+                Some("LIMIT") | None => break,
+                Some(capacity) => limit.capacity = capacity.parse().ok(),
+            }
+        }
+        limits.push(limit);
+    }
+    limits
 }
 
 /// A duration in ms, in the largest unit in which it is whole and has a short number.
@@ -129,11 +142,12 @@ mod tests {
             {"name":"day","limit":9,"window":"1mo","unit":"tokens","algorithm":"window","offset":"-1h","shadow":true},
             {"name":"burst","limit":7,"window":"1500ms","unit":"requests","algorithm":"bucket","capacity":3},
             {"name":"OFFSET","inflight":4,"shadow":true},
-            {"name":"calls","inflight":0}]}"#;
+            {"name":"calls","inflight":0}],
+            "flows":{"FLOW":1000,"paid":10}}"#;
         let name = Name::new(b"all").unwrap();
         let shape = body::read_policy(&name, limits.as_bytes()).unwrap();
         let shown = serde_json::to_value(PolicyAnswer::of("all", &shape)).unwrap();
         let expected: serde_json::Value = serde_json::from_str(limits).unwrap();
-        assert_eq!(shown["limits"], expected["limits"]);
+        assert_eq!((&shown["limits"], &shown["flows"]), (&expected["limits"], &expected["flows"]));
     }
 }

@@ -5,10 +5,12 @@
 //!  "totals":{"admitted":n,"denied":n,"errors":n,"waiting":n},
 //!  "top":[{"key":"..","admitted":n,"denied":n}],
 //!  "fill":[{"key":"..","kind":"slide|window|bucket|quota","limits":[{"name":"rpm","limit":n,"remaining":n,"reset_after_ms":n}]}],
-//!  "lanes":[{"key":"..","critical":n,"high":n,"normal":n,"low":n}]}
+//!  "lanes":[{"key":"..","critical":n,"high":n,"normal":n,"low":n}],
+//!  "flows":[{"key":"..","lane":"normal","flow":"..","waiting":n,"served":n,"share_percent":n,"longest_wait_ms":n}]}
 //! ```
-//! Each list has at most 20 keys. Bytes of a key that are not UTF-8 are shown as U+FFFD.
+//! Each list has at most 20 entries. The flows are those of the keys in `lanes`, with the most waiters first. Bytes of a key that are not UTF-8 are shown as U+FFFD.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +24,7 @@ use super::response::{Response, no_store, stream};
 use crate::app::App;
 use crate::auth::Access;
 use crate::clock;
+use crate::flow_state::FlowState;
 use crate::live::Settings;
 use crate::reply::{Reply, Row};
 
@@ -39,6 +42,7 @@ struct Event {
     top: Vec<KeyTotals>,
     fill: Vec<KeyLevel>,
     lanes: Vec<KeyWaiters>,
+    flows: Vec<KeyFlow>,
 }
 
 #[derive(Serialize)]
@@ -86,6 +90,13 @@ struct KeyWaiters {
     low: usize,
 }
 
+#[derive(Serialize)]
+struct KeyFlow {
+    key: String,
+    #[serde(flatten)]
+    flow: FlowState,
+}
+
 /// Answers with the stream.
 pub(super) fn watch(app: &Arc<App>, settings: &Settings, access: Access) -> Response {
     let Some(counted) = app.metrics.watch(settings.bounds.watchers) else {
@@ -127,7 +138,16 @@ async fn event(app: &App, access: &Access) -> Event {
             }
         }
     }
-    let lanes = app.waiter_limits.longest_lines(KEYS, |key| access.sees(key)).into_iter();
+    let lanes = app.waiter_limits.longest_lines(KEYS, |key| access.sees(key));
+    let mut flows = Vec::new();
+    if up {
+        for (key, _) in &lanes {
+            let of_key = app.backend.flows(key, KEYS).await.into_iter();
+            flows.extend(of_key.map(|flow| KeyFlow { key: text(key), flow }));
+        }
+    }
+    flows.sort_by_key(|of_key| Reverse(of_key.flow.waiting));
+    flows.truncate(KEYS);
     Event {
         at: clock::unix_ms(),
         uptime_s: clock::uptime_s(),
@@ -143,6 +163,7 @@ async fn event(app: &App, access: &Access) -> Event {
             .collect(),
         fill,
         lanes: lanes
+            .into_iter()
             .map(|(key, [critical, high, normal, low])| KeyWaiters {
                 key: text(&key),
                 critical,
@@ -151,6 +172,7 @@ async fn event(app: &App, access: &Access) -> Event {
                 low,
             })
             .collect(),
+        flows,
     }
 }
 

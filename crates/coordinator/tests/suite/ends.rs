@@ -4,6 +4,7 @@ use std::fs;
 
 use serde_json::json;
 
+use crate::common::conn::Conn;
 use crate::common::coordinator::{folder, timed};
 use crate::common::{Client, Coordinator, on_each, wait_until};
 
@@ -242,6 +243,17 @@ fn waiters_are_answered_when_it_ends() {
         let (status, took) = timed(|| coordinator.ended());
         assert!(status.success() && took.as_secs() < 5, "{took:?}");
     });
+}
+
+/// Waits until so many stand in line: in the server's, if it has them. The metrics count a request before it is there.
+#[track_caller]
+pub fn until_they_wait(coordinator: &Coordinator, client: &mut Client, count: u64) {
+    wait_until("they wait", || waits_now(client) == count);
+    let Some(redis) = &coordinator.redis else { return };
+    let mut conn = redis.connect();
+    let lanes = ["critical", "high", "normal", "low"].map(|lane| format!("rl_waiting_{lane}"));
+    let in_line = |conn: &mut Conn| lanes.iter().map(|lane| conn.info_number(lane)).sum::<i64>();
+    wait_until("they are in line", || u64::try_from(in_line(&mut conn)) == Ok(count));
 }
 
 /// The number of waiters in the metrics.

@@ -1,6 +1,6 @@
 //! `/v1/policies`: who may read and change policies, and what a change does.
 
-use std::fs;
+use std::{fs, thread};
 
 use serde_json::{Value as Json, json};
 
@@ -8,7 +8,7 @@ use crate::common::cluster::Cluster;
 use crate::common::coordinator::folder;
 use crate::common::value::Value;
 use crate::common::{Client, Coordinator, on_each, wait_until};
-use crate::ends::waits_now;
+use crate::ends::{until_they_wait, waits_now};
 use crate::several::{operator, set, tokens};
 
 const ALL: &str = "a-token-for-all-keys";
@@ -68,6 +68,69 @@ fn policies_are_set_read_listed_and_deleted() {
             assert!(metrics.contains(&format!("rl_policy_changes_total{line}")), "{metrics}");
         }
         assert!(coordinator.log().contains("a caller deleted a policy"), "{}", coordinator.log());
+    });
+}
+
+#[test]
+fn a_policy_gives_weights_to_flows() {
+    on_each(&tokens(), |coordinator| {
+        let mut client = operator(coordinator);
+        let policy = json!({"limits": [{"name": "rpm", "limit": 4, "window": "1d"}], "flows": {"paid": 3, "a b": 1000}});
+        let told = client.ask("PUT", "/v1/policies/p", &policy.to_string()).status(200).json();
+        assert_eq!(told["flows"], policy["flows"]);
+        let shown = client.get("/v1/policies/p").status(200).json();
+        assert_eq!(shown["flows"], policy["flows"]);
+        let again = json!({"limits": shown["limits"], "flows": shown["flows"]});
+        assert_eq!(client.ask("PUT", "/v1/policies/p", &again.to_string()).status(200).json(), told);
+        for (flows, detail) in [
+            (json!({"a": 0}), "weight must be an integer from 1 to 1000"),
+            (json!({"a": "1"}), "weight must be an integer from 1 to 1000"),
+            (json!({"\u{e9}": 1}), "flow must be 1 to 128 printable ASCII characters"),
+            (json!({"": 1}), "flow must be 1 to 128 printable ASCII characters"),
+            (json!(["a"]), "flows must be an object of weights by flow"),
+        ] {
+            let wrong = json!({"limits": policy["limits"], "flows": flows}).to_string();
+            let problem = client.ask("PUT", "/v1/policies/p", &wrong).problem(400, "invalid_request");
+            assert_eq!(problem.json()["detail"], detail, "{wrong}");
+        }
+        // An override has limits only, and leaves the weights as they are.
+        client.ask("PUT", "/v1/policies/p/overrides/x", &policy.to_string()).problem(400, "invalid_request");
+        let limits = json!({"limits": policy["limits"]}).to_string();
+        let own = client.ask("PUT", "/v1/policies/p/overrides/k", &limits).status(200).json();
+        assert_eq!(own.get("flows"), None);
+        assert_eq!(client.get("/v1/policies/p").json()["flows"], policy["flows"]);
+
+        // Flows that name no weight share by those of the policy.
+        for id in 0..4 {
+            let ask = json!({"key": "k", "policy": "p", "reserve": "1d", "id": format!("r{id}")});
+            client.v1("quota", &ask).status(200);
+        }
+        let join = |flow: &'static str| {
+            let mut client = operator(coordinator);
+            let ask = json!({"key": "k", "policy": "p", "wait": "1m", "flow": flow});
+            thread::spawn(move || {
+                client.v1("quota", &ask).status(200);
+                flow
+            })
+        };
+        let waiters: Vec<_> = [["free"; 4], ["paid"; 4]].concat().into_iter().map(join).collect();
+        until_they_wait(coordinator, &mut client, 8);
+        for id in 0..4 {
+            client.v1("cancel", &json!({"key": "k", "id": format!("r{id}")})).status(200);
+        }
+        wait_until("four of them are admitted", || waits_now(&mut client) == 4);
+        wait_until("they are answered", || waiters.iter().filter(|waiter| waiter.is_finished()).count() == 4);
+        let (done, rest): (Vec<_>, Vec<_>) = waiters.into_iter().partition(thread::JoinHandle::is_finished);
+        let flows: Vec<&str> = done.into_iter().map(|waiter| waiter.join().unwrap()).collect();
+        assert_eq!(flows.iter().filter(|flow| **flow == "paid").count(), 3, "{flows:?}");
+        // SET replaces the weights, too.
+        let wide = json!({"limits": [{"name": "rpm", "limit": 100, "window": "1d"}]}).to_string();
+        let told = client.ask("PUT", "/v1/policies/p", &wide).status(200).json();
+        assert_eq!(told.get("flows"), None);
+        client.ask("PUT", "/v1/policies/p/overrides/k", &wide).status(200);
+        for waiter in rest {
+            waiter.join().unwrap();
+        }
     });
 }
 
@@ -196,8 +259,9 @@ fn the_file_goes_before_what_callers_set() {
 fn a_snapshot_keeps_policies_and_keys_of_several() {
     let config = format!("[snapshot]\npath = \"limits\"\ninterval = \"1h\"\n{}", tokens());
     let mut coordinator = Coordinator::start(&config, &[]);
-    set(&coordinator, "p", limits());
     let mut client = operator(&coordinator);
+    let policy = json!({"limits": limits(), "flows": {"paid": 10}}).to_string();
+    client.ask("PUT", "/v1/policies/p", &policy).status(200);
     let keys = json!([{"key": "a", "policy": "p"}, {"key": "b", "policy": "p"}]);
     client.v1("mquota", &json!({"keys": keys, "reserve": "1h"})).status(200);
     client.v1("quota", &json!({"key": "a", "policy": "p", "reserve": "1h"})).status(200);
@@ -206,6 +270,7 @@ fn a_snapshot_keeps_policies_and_keys_of_several() {
     coordinator.restart();
     let mut client = operator(&coordinator);
     assert_eq!(client.get("/v1/policies/p").status(200).json(), told);
+    assert_eq!(told["flows"], json!({"paid": 10}));
     for (key, remaining) in [("a", 1), ("b", 2)] {
         assert_eq!(client.v1("peek", &json!({"key": key})).json()["limits"][0]["remaining"], remaining);
     }

@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use crate::common::{Client, on_each, wait_until};
-use crate::ends::waits_now;
+use crate::ends::{until_they_wait, waits_now};
 use crate::several::{keys, operator, remaining, set, tokens};
 
 /// A request for the only slot of a key, alone or with a key of its own.
@@ -65,7 +65,7 @@ fn who_leaves_after_its_key_has_moved_is_in_nobodys_way() {
         let mut waits = operator(coordinator);
         let two = json!({"key": "k", "policy": "p", "cost": 2, "wait": "1h"});
         waits.send("POST", "/v1/quota", &two.to_string());
-        wait_until("it waits", || waits_now(&mut client) == 1);
+        until_they_wait(coordinator, &mut client, 1);
         client.v1("mquota", &json!({"keys": keys(&[("k", "p"), ("other", "p")])})).status(429);
         client.v1("quota", &one).status(429);
         waits.close();

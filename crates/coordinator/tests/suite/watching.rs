@@ -24,12 +24,10 @@ fn a_state_comes_at_once_and_then_each_second() {
             client.v1("bucket", &json!({"key": "b", "capacity": 1, "refill": 1, "period": "1h"}));
         }
         let mut one = coordinator.client();
-        one.send(
-            "POST",
-            "/v1/bucket",
-            &json!({"key": "b", "capacity": 1, "refill": 1, "period": "1h", "wait": "1h", "priority": 1})
-                .to_string(),
-        );
+        let ask = json!({
+            "key": "b", "capacity": 1, "refill": 1, "period": "1h", "wait": "1h", "priority": 1, "flow": "a b"
+        });
+        one.send("POST", "/v1/bucket", &ask.to_string());
         wait_until("it waits", || crate::ends::waits_now(&mut client) == 1);
 
         let mut watcher = coordinator.client();
@@ -53,6 +51,11 @@ fn a_state_comes_at_once_and_then_each_second() {
                 state["lanes"],
                 json!([{"key": "b", "critical": 0, "high": 1, "normal": 0, "low": 0}])
             );
+            let mut flow = state["flows"][0].clone();
+            assert!(flow["longest_wait_ms"].take().as_u64().is_some_and(|ms| ms < 60_000));
+            let expected = json!({"key": "b", "lane": "high", "flow": "a b", "waiting": 1, "served": 0,
+                "share_percent": 0, "longest_wait_ms": null});
+            assert_eq!((flow, state["flows"].as_array().unwrap().len()), (expected, 1));
             let fill = &state["fill"];
             assert_eq!(
                 (&fill[0]["key"], &fill[0]["kind"], &fill[0]["limits"][0]["name"]),

@@ -3,19 +3,15 @@
 //! Each input is read or refused and never panics. A policy that is read equals what a command would make.
 #![no_main]
 
-use std::sync::Arc;
-
 use libfuzzer_sys::fuzz_target;
-use rl_core::grammar::policy::overriding;
+use rl_core::grammar::policy::{overriding, setting};
 use rl_core::grammar::policy_file;
-use rl_core::grammar::quota as request;
 use rl_core::quota::policies::Policies;
-use rl_core::quota::policy_entry::words;
-use rl_core::quota::shape::Shape;
+use rl_core::quota::policy_entry::PolicyEntry;
 
 fuzz_target!(|input: &[u8]| {
     match policy_file::parse(input, |_| Ok(())) {
-        Ok(entries) => entries.iter().for_each(|entry| same_by_command(entry.key.as_deref(), &entry.shape)),
+        Ok(entries) => entries.iter().for_each(same_by_command),
         Err(wrong) => {
             let lines = input.iter().filter(|byte| **byte == b'\n').count() + 1;
             assert!((1..=lines).contains(&wrong.line) && !wrong.why.is_empty(), "{wrong}");
@@ -23,20 +19,16 @@ fuzz_target!(|input: &[u8]| {
     }
     if let Some(policies) = Policies::decode(input) {
         assert_eq!(policies.encode(), input, "policies have one image");
-        policies.entries().for_each(|(key, shape)| same_by_command(key, shape));
+        policies.entries().for_each(|entry| same_by_command(&entry));
     }
 });
 
-fn same_by_command(key: Option<&[u8]>, shape: &Arc<Shape>) {
-    let words = [vec![b"RL.POLICY".to_vec()], words(key, shape)].concat();
+fn same_by_command(entry: &PolicyEntry) {
+    let words = [vec![b"RL.POLICY".to_vec()], entry.words()].concat();
     let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
-    let read = match key {
-        None => request::policy(words.as_slice()).unwrap(),
-        Some(key) => {
-            let read = overriding(words.as_slice()).unwrap();
-            assert_eq!(read.key, key);
-            read.limits.unwrap()
-        }
+    let read = match entry.key {
+        None => setting(words.as_slice()).unwrap(),
+        Some(_) => overriding(words.as_slice()).unwrap().entry().unwrap(),
     };
-    assert_eq!(read, *shape);
+    assert_eq!(read, *entry);
 }

@@ -15,6 +15,7 @@ use libfuzzer_sys::fuzz_target;
 use rl_core::fault::{Fault, Result};
 use rl_core::grammar::ask::{self, Ask};
 use rl_core::grammar::cache::QuotaCache;
+use rl_core::grammar::policy::setting;
 use rl_core::grammar::quota::{self as request, Limits};
 use rl_core::grammar::terms::{Terms, Wanted};
 use rl_core::number::COUNT_MAX;
@@ -37,7 +38,7 @@ fuzz_target!(|input: &[u8]| {
         every_command(words);
     }
     // The first line is a policy's, too, so that the second may name it.
-    let named = request::policy(first).ok();
+    let named = setting(first).ok().map(|policy| policy.shape);
     let policy =
         |name: &[u8]| named.clone().filter(|shape| shape.policy().is_some_and(|own| own.as_bytes() == name));
     let mut policies = Policies::new();
@@ -114,9 +115,9 @@ fn every_command(words: &[&[u8]]) {
     if let Ok(asked) = request::peek(words) {
         costs(&asked);
     }
-    if let Ok(shape) = request::policy(words) {
-        assert_eq!(shape.policy().map(Name::as_bytes), Some(words[2]));
-        limits(&shape);
+    if let Ok(policy) = setting(words) {
+        assert_eq!(policy.shape.policy().map(Name::as_bytes), Some(words[2]));
+        limits(&policy.shape);
     }
 }
 
@@ -149,7 +150,7 @@ fn limits(shape: &Arc<Shape>) {
     let words = [begin, shape.words()].concat();
     let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
     let again = match shape.policy() {
-        Some(_) => request::policy(words.as_slice()),
+        Some(_) => setting(words.as_slice()).map(|policy| policy.shape),
         None => spelled(&words).map(|(shape, _)| shape),
     };
     assert!(Arc::ptr_eq(&again.unwrap(), shape));

@@ -28,7 +28,7 @@ pub enum Served {
 /// use rl_core::grammar::request::{Command, Request};
 /// use rl_core::limit::Kind;
 /// use rl_core::memory::{DB, Memory, Now, Room};
-/// use rl_core::queue::{Lane, Lines, Place, Waiter};
+/// use rl_core::queue::{Lane, Lines, Place, Ticket, Waiter};
 /// use rl_core::time::{At, Span};
 ///
 /// const WORDS: [&[u8]; 6] = [b"RL.SLIDE", b"k", b"1", b"10", b"WAIT", b"30"];
@@ -50,6 +50,9 @@ pub enum Served {
 ///
 ///     fn lines<T>(&mut self, look: impl FnOnce(&mut Lines<()>) -> T) -> T {
 ///         look(&mut self.0.lines)
+///     }
+///     fn served(&mut self, ticket: Ticket, at: Option<usize>) -> Option<Waiter<()>> {
+///         self.0.served(ticket, at)
 ///     }
 ///     fn steady(&self) -> At {
 ///         self.1
@@ -95,6 +98,9 @@ pub trait Server {
 
     /// Lends the lines.
     fn lines<T>(&mut self, look: impl FnOnce(&mut Lines<Self::Waiter>) -> T) -> T;
+
+    /// Takes a waiter that was admitted out of the lines, by the policies of now. See [`Lines::served`].
+    fn served(&mut self, ticket: Ticket, at: Option<usize>) -> Option<Waiter<Self::Waiter>>;
 
     /// A clock that never steps.
     fn steady(&self) -> At;
@@ -189,10 +195,12 @@ fn look<S: Server>(server: &mut S, place: &Place) {
             }
             Some(Turn::Answer { admitted, at, reply }) => {
                 let why = if admitted { Served::Admitted } else { Served::Refused };
-                let left = |lines: &mut Lines<_>| {
-                    if admitted { lines.served(ticket, at) } else { lines.leave(ticket) }
+                let left = if admitted {
+                    server.served(ticket, at)
+                } else {
+                    server.lines(|lines| lines.leave(ticket))
                 };
-                if let Some(waiter) = server.lines(left) {
+                if let Some(waiter) = left {
                     server.answer(waiter, why, reply);
                 }
             }

@@ -1,20 +1,60 @@
-//! The grammar of the subcommands of `RL.POLICY` that are about more than a name and its limits.
+//! The grammar of the subcommands of `RL.POLICY`.
 //!
 //! ```text
+//! RL.POLICY SET name LIMIT… [FLOW id WEIGHT w]…
 //! RL.POLICY OVERRIDE name key LIMIT… | NONE
 //! RL.POLICY OVERRIDES name [KEY key [AS COMMAND]]
-//! RL.POLICY GET name [AS COMMAND]
+//! RL.POLICY GET name [AS COMMAND | FLOWS]
 //! ```
-//! `RL.POLICY SET` has the limits of `RL.QUOTA`, so it is in [`super::quota`].
+//! A `LIMIT` is that of `RL.QUOTA`: see [`super::quota`].
 
 use std::sync::Arc;
 
-use super::quota::named_limits;
+use super::limit_clause::draft;
+use super::wait;
 use super::words::{Words, is, next};
 use crate::fault::{Fault, Result};
+use crate::quota::flow_weights::FlowWeights;
+use crate::quota::limit::PerLimit;
 use crate::quota::name::Name;
 use crate::quota::policy_entry::PolicyEntry;
 use crate::quota::shape::Shape;
+
+/// Parses `RL.POLICY SET name LIMIT… [FLOW id WEIGHT w]…`: the entry that it sets.
+///
+/// # Errors
+/// The fault of the first invalid argument.
+///
+/// ```
+/// use rl_core::grammar::policy::setting;
+///
+/// let words = "RL.POLICY SET chat LIMIT rpm 500 60 FLOW paid WEIGHT 10";
+/// let words: Vec<&[u8]> = words.split(' ').map(str::as_bytes).collect();
+/// let policy = setting(words.as_slice())?;
+/// assert_eq!((policy.shape.limits().len(), policy.flows.get(b"paid")), (1, Some(10)));
+/// # Ok::<(), rl_core::fault::Fault>(())
+/// ```
+pub fn setting<W: Words + ?Sized>(words: &W) -> Result<PolicyEntry> {
+    let syntax = Fault::PolicySyntax;
+    let name = Name::new(words.word(2).unwrap_or_default()).ok_or(Fault::PolicyName)?;
+    let (mut drafts, mut flows) = (PerLimit::new(), FlowWeights::new());
+    let mut at = 3;
+    while let Some(keyword) = words.word(at) {
+        at = at.saturating_add(1);
+        if keyword.eq_ignore_ascii_case(b"LIMIT") {
+            draft(words, &mut at, syntax, &mut drafts)?;
+        } else if keyword.eq_ignore_ascii_case(b"FLOW") {
+            let id = next(words, &mut at, syntax)?;
+            if !next(words, &mut at, syntax)?.eq_ignore_ascii_case(b"WEIGHT") {
+                return Err(syntax);
+            }
+            flows.add(id, wait::weight(next(words, &mut at, syntax)?)?)?;
+        } else {
+            return Err(syntax);
+        }
+    }
+    Ok(PolicyEntry { key: None, shape: Shape::new(Some(&name), &drafts)?, flows })
+}
 
 /// A parsed `RL.POLICY OVERRIDE`.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,7 +72,7 @@ impl Override<'_> {
     #[must_use]
     pub fn entry(&self) -> Option<PolicyEntry> {
         let shape = Arc::clone(self.limits.as_ref()?);
-        Some(PolicyEntry { key: Some(self.key.into()), shape })
+        Some(PolicyEntry { key: Some(self.key.into()), ..shape.into() })
     }
 }
 
@@ -59,9 +99,22 @@ pub fn overriding<W: Words + ?Sized>(words: &W) -> Result<Override<'_>> {
     let limits = match words.count() {
         5 if is(words, at, b"NONE") => None,
         0..=4 => return Err(syntax),
-        _ => Some(named_limits(words, at, &name, syntax)?),
+        _ => Some(limits(words, at, &name)?),
     };
     Ok(Override { policy, key, limits })
+}
+
+/// Parses the limits of `RL.POLICY OVERRIDE` from the word `at` on, and returns their shape under the name of a policy.
+fn limits<W: Words + ?Sized>(words: &W, mut at: usize, name: &Name) -> Result<Arc<Shape>> {
+    let mut drafts = PerLimit::new();
+    while let Some(keyword) = words.word(at) {
+        at = at.saturating_add(1);
+        if !keyword.eq_ignore_ascii_case(b"LIMIT") {
+            return Err(Fault::OverrideSyntax);
+        }
+        draft(words, &mut at, Fault::OverrideSyntax, &mut drafts)?;
+    }
+    Shape::new(Some(name), &drafts)
 }
 
 /// How `RL.POLICY GET` and `RL.POLICY OVERRIDES` answer.
@@ -71,13 +124,18 @@ pub enum Shown {
     Parameters,
     /// As the words of the command that sets these limits.
     Command,
+    /// The weights of flows instead of the limits.
+    Flows,
 }
 
-/// Parses what follows the name in `RL.POLICY GET name [AS COMMAND]`.
+/// Parses what follows the name in `RL.POLICY GET name [AS COMMAND | FLOWS]`.
 ///
 /// # Errors
 /// [`Fault::PolicyGetSyntax`] if it is anything else.
 pub fn shown<W: Words + ?Sized>(words: &W) -> Result<Shown> {
+    if words.count() == 4 && is(words, 3, b"FLOWS") {
+        return Ok(Shown::Flows);
+    }
     shown_from(words, 3, Fault::PolicyGetSyntax)
 }
 

@@ -7,7 +7,6 @@
 //! RL.SETTLE key id [COST unit n]…
 //! RL.CANCEL key id
 //! RL.RENEW  key id ttl
-//! RL.POLICY SET name LIMIT…
 //! RL.PEEK   key [COST n] [COST unit n]…
 //!
 //! LIMIT  :=  LIMIT name limit window [UNIT unit] [SLIDE | WINDOW [OFFSET duration] | BUCKET capacity] [SHADOW]
@@ -16,7 +15,6 @@
 //! Parts that begin with a keyword may come in any order. Parts without `…` may come once only.
 
 use core::ops::Range;
-use std::sync::Arc;
 
 use super::limit_clause::draft;
 use super::template::LIMITS_AT;
@@ -26,8 +24,6 @@ use crate::fault::{Fault, Result};
 use crate::number;
 use crate::quota::costs::Costs;
 use crate::quota::limit::{Draft, PerLimit, REQUESTS};
-use crate::quota::name::Name;
-use crate::quota::shape::Shape;
 use crate::time::Span;
 
 /// The largest number of keys of a request.
@@ -181,33 +177,6 @@ pub fn reservation<W: Words + ?Sized>(words: &W) -> Result<&[u8]> {
 /// [`Fault::Id`] or [`Fault::Ttl`] for an invalid argument.
 pub fn renew<W: Words + ?Sized>(words: &W) -> Result<(&[u8], Span)> {
     Ok((reservation(words)?, number::duration(words.word(3).unwrap_or_default(), Fault::Ttl)?))
-}
-
-/// Parses `RL.POLICY SET name LIMIT…`: the shape of the policy.
-///
-/// # Errors
-/// The fault of the first invalid argument.
-pub fn policy<W: Words + ?Sized>(words: &W) -> Result<Arc<Shape>> {
-    let name = Name::new(words.word(2).unwrap_or_default()).ok_or(Fault::PolicyName)?;
-    named_limits(words, 3, &name, Fault::PolicySyntax)
-}
-
-/// Parses the limits from the word `at` on, and returns their shape under the name of a policy.
-pub(super) fn named_limits<W: Words + ?Sized>(
-    words: &W,
-    mut at: usize,
-    name: &Name,
-    syntax: Fault,
-) -> Result<Arc<Shape>> {
-    let mut drafts = PerLimit::new();
-    while let Some(keyword) = words.word(at) {
-        at = at.saturating_add(1);
-        if !keyword.eq_ignore_ascii_case(b"LIMIT") {
-            return Err(syntax);
-        }
-        draft(words, &mut at, syntax, &mut drafts)?;
-    }
-    Shape::new(Some(name), &drafts)
 }
 
 /// Parses `RL.PEEK`: the costs that it asks about. `COST n` is the cost of the unit `requests`.

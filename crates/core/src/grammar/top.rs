@@ -1,4 +1,4 @@
-//! The grammar of `RL.TOP [RESET | [DENIED | ADMITTED | HELD] [COUNT n]]`.
+//! The grammar of `RL.TOP [RESET | [DENIED | ADMITTED | HELD | FLOWS] [COUNT n]]`.
 
 use super::words::Words;
 use crate::fault::{Fault, Result};
@@ -28,6 +28,8 @@ pub enum By {
 pub enum Top {
     /// Lists the keys that lead by something, at most this many.
     Of(By, usize),
+    /// Lists the flows with the most waiters, at most this many.
+    Flows(usize),
     /// Clears all counts.
     Reset,
 }
@@ -38,17 +40,20 @@ pub enum Top {
 /// The fault of the first invalid argument.
 pub fn top<W: Words + ?Sized>(words: &W) -> Result<Top> {
     let mut rest = (1..words.count()).filter_map(|at| words.word(at));
-    let (mut by, mut most) = (None, None);
+    let mut list: Option<fn(usize) -> Top> = None;
+    let mut most = None;
     while let Some(word) = rest.next() {
         let is = |keyword: &[u8]| word.eq_ignore_ascii_case(keyword);
         if is(b"RESET") && words.count() == 2 {
             return Ok(Top::Reset);
-        } else if is(b"DENIED") && by.is_none() {
-            by = Some(By::Verdict(Verdict::Denied));
-        } else if is(b"ADMITTED") && by.is_none() {
-            by = Some(By::Verdict(Verdict::Admitted));
-        } else if is(b"HELD") && by.is_none() {
-            by = Some(By::Held);
+        } else if is(b"DENIED") && list.is_none() {
+            list = Some(denied);
+        } else if is(b"ADMITTED") && list.is_none() {
+            list = Some(|most| Top::Of(By::Verdict(Verdict::Admitted), most));
+        } else if is(b"HELD") && list.is_none() {
+            list = Some(|most| Top::Of(By::Held, most));
+        } else if is(b"FLOWS") && list.is_none() {
+            list = Some(Top::Flows);
         } else if is(b"COUNT") && most.is_none() {
             let count = number::count(rest.next().ok_or(Fault::TopSyntax)?);
             let count = count.and_then(|count| usize::try_from(count).ok());
@@ -57,5 +62,9 @@ pub fn top<W: Words + ?Sized>(words: &W) -> Result<Top> {
             return Err(Fault::TopSyntax);
         }
     }
-    Ok(Top::Of(by.unwrap_or(By::Verdict(Verdict::Denied)), most.unwrap_or(10)))
+    Ok(list.unwrap_or(denied)(most.unwrap_or(10)))
+}
+
+const fn denied(most: usize) -> Top {
+    Top::Of(By::Verdict(Verdict::Denied), most)
 }

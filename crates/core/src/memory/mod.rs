@@ -41,7 +41,7 @@ use crate::effect::Effect;
 use crate::engine::forecast::AHEAD_MAX;
 use crate::engine::host::{Host, MadeId};
 use crate::fault::{Fault, Result};
-use crate::queue::{Ahead, Lane, Lines};
+use crate::queue::{Ahead, Lane, Lines, Ticket, Waiter};
 use crate::quota::policies::Policies;
 use crate::quota::shape::Shape;
 use crate::time::{At, Span};
@@ -95,6 +95,11 @@ impl<W> Memory<W> {
     #[must_use]
     pub fn new(room: Arc<Room>, policies: Arc<Policies>, make_id: fn() -> Option<MadeId>) -> Self {
         Self { keys: Keys::new(room), lines: Lines::default(), policies, may_wait: true, make_id }
+    }
+
+    /// Takes a waiter that was admitted out of the lines. See [`Lines::served`].
+    pub fn served(&mut self, ticket: Ticket, only: Option<usize>) -> Option<Waiter<W>> {
+        self.lines.served(ticket, only, &*self.policies)
     }
 
     /// The memory at an instant, for the engine.
@@ -175,7 +180,8 @@ impl<'m, W> Host for Visit<'m, W> {
         lane: Lane,
         look: impl FnOnce(&mut dyn Iterator<Item = Ahead<'_>>) -> T,
     ) -> Option<T> {
-        self.memory.lines.all((DB, name), lane, self.now.steady, AHEAD_MAX, look)
+        let Memory { lines, policies, .. } = &*self.memory;
+        lines.all((DB, name), lane, self.now.steady, AHEAD_MAX, &**policies, look)
     }
 
     fn mark(&mut self, name: Self::Name) {

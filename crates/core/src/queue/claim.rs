@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 use crate::grammar::limit::Request;
 use crate::quota::decide::Demand;
 use crate::quota::limit::{Measure, PerLimit};
+use crate::quota::name::Name;
 use crate::quota::shape::Shape;
 use crate::time::Span;
 
@@ -17,6 +18,17 @@ pub enum Claim {
     Limit(Request),
     /// A cost on each limit of a quota.
     Quota(QuotaClaim),
+}
+
+impl Claim {
+    /// Returns the name of the policy that the limits come from, if any.
+    #[must_use]
+    pub fn policy(&self) -> Option<&Name> {
+        match self {
+            Self::Limit(_) => None,
+            Self::Quota(claim) => claim.shape.policy(),
+        }
+    }
 }
 
 /// The claim of a waiter on a quota.

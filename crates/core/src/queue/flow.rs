@@ -12,8 +12,8 @@ pub const WEIGHTS: core::ops::RangeInclusive<u64> = 1..=1_000;
 pub struct Flow {
     /// Its id, which may be any bytes.
     pub id: Arc<[u8]>,
-    /// Its weight, one of [`WEIGHTS`].
-    pub weight: u16,
+    /// The weight that the request gives it, one of [`WEIGHTS`]. Without one it has that of the policy, or 1.
+    pub weight: Option<u16>,
 }
 
 /// Where a request wants to stand in its lines.

@@ -15,12 +15,14 @@ use std::sync::Arc;
 
 use super::claim::{Ahead, Claims};
 use super::flow::{Flow, Position};
+use super::flow_row::{self, FlowRow};
 use super::knot;
 use super::lane::Lane;
 use super::line::{Line, Stand};
 use super::share::Share;
 use super::ticket::Ticket;
 use super::waiter::{KeySet, Place, Places, Waiter};
+use crate::quota::lends_policies::LendsPolicies;
 use crate::time::{At, Span};
 
 /// All lines and waiters of a host. `W` is what the host stores for a waiter.
@@ -121,6 +123,12 @@ impl<W> Lines<W> {
         self.lines.get(&db)?.get(key)
     }
 
+    /// Iterates over the flows of all lines of a database, each with the key of its line. In no order.
+    pub fn flow_rows(&self, db: i32, now: At) -> impl Iterator<Item = (&[u8], FlowRow<'_>)> {
+        let lines = self.lines.get(&db).filter(|_| self.flows > 0).into_iter().flatten();
+        lines.flat_map(move |(key, line)| flow_row::rows(line, now).map(move |row| (&**key, row)))
+    }
+
     /// Returns the place of a key. It shares the name with the line of the key, if anyone waits there.
     #[must_use]
     pub fn place(&self, db: i32, key: &[u8]) -> Place {
@@ -174,16 +182,28 @@ impl<W> Lines<W> {
 
     /// Removes a waiter and marks its lines, because the waiters behind it may be next.
     pub fn leave(&mut self, ticket: Ticket) -> Option<Waiter<W>> {
-        self.remove(ticket, |_| false)
+        self.remove(ticket, |_, _, _| None)
     }
 
     /// Does what [`Lines::leave`] does for a waiter that was admitted: its flow has had what it took. `only` is the index of
-    /// the key that it took from, if it did not take from all.
-    pub fn served(&mut self, ticket: Ticket, only: Option<usize>) -> Option<Waiter<W>> {
-        self.remove(ticket, |key| only.is_none_or(|only| only == key))
+    /// the key that it took from, if it did not take from all. `policies` are those of now: a flow is charged by the weight
+    /// that it has when it is served.
+    pub fn served(
+        &mut self,
+        ticket: Ticket,
+        only: Option<usize>,
+        policies: &impl LendsPolicies,
+    ) -> Option<Waiter<W>> {
+        self.remove(ticket, |waiter, key, place| {
+            only.is_none_or(|only| only == key).then(|| waiter.share(&place.key, policies))
+        })
     }
 
-    fn remove(&mut self, ticket: Ticket, took: impl Fn(usize) -> bool) -> Option<Waiter<W>> {
+    fn remove(
+        &mut self,
+        ticket: Ticket,
+        took: impl Fn(&Waiter<W>, usize, &Place) -> Option<Share>,
+    ) -> Option<Waiter<W>> {
         let waiter = self.waiters.remove(&ticket)?;
         self.deadlines.remove(&(waiter.deadline, ticket));
         if let Some(count) = self.counts.get_mut(waiter.stand.lane.index()) {
@@ -207,7 +227,7 @@ impl<W> Lines<W> {
         if is_same {
             waiter.claims = claims;
         } else {
-            self.exit(&waiter, |_| false);
+            self.exit(&waiter, |_, _, _| None);
             waiter.claims = claims;
             self.enter(&waiter.stand, waiter.flow.as_deref(), waiter.places());
         }
@@ -226,13 +246,13 @@ impl<W> Lines<W> {
         }
     }
 
-    fn exit(&mut self, waiter: &Waiter<W>, took: impl Fn(usize) -> bool) {
+    /// `took` is what the waiter took of its flow's share in a line, if it was served there.
+    fn exit(&mut self, waiter: &Waiter<W>, took: impl Fn(&Waiter<W>, usize, &Place) -> Option<Share>) {
         for (key, place) in waiter.keys_and_places() {
             let Some(lines) = self.lines.get_mut(&place.db) else { continue };
             let Some(line) = lines.get_mut(&place.key) else { continue };
             let flows = line.flows();
-            let took = took(key).then(|| waiter.share(&place.key));
-            line.remove(&waiter.stand, waiter.flow.as_deref(), took);
+            line.remove(&waiter.stand, waiter.flow.as_deref(), took(waiter, key, place));
             self.flows = self.flows.saturating_add(line.flows()).saturating_sub(flows);
             if line.is_empty() {
                 if let Some(at) = line.wake {
@@ -376,33 +396,36 @@ impl<W> Lines<W> {
     }
 
     /// Calls `look` with the waiters ahead of a request of `lane`: at most `most`, in order. Returns `None`
-    /// without a call if there are none.
+    /// without a call if there are none. `policies` give weights to flows.
     pub fn ahead<T>(
         &self,
         (db, key): (i32, &[u8]),
         lane: Lane,
         now: At,
         most: usize,
+        policies: &impl LendsPolicies,
         look: impl FnOnce(&mut dyn Iterator<Item = Ahead<'_>>) -> T,
     ) -> Option<T> {
-        let stands =
-            self.line(db, key)?.ahead(lane, now, self.aging, most, &|ticket| self.share(ticket, key));
+        let share = |ticket| self.share(ticket, key, policies);
+        let stands = self.line(db, key)?.ahead(lane, now, self.aging, most, &share);
         let mut all = stands.iter().filter_map(|stand| self.seen(stand, key, now, false));
         (!stands.is_empty()).then(|| look(&mut all))
     }
 
     /// Calls `look` with the waiters that may be served before a request of `lane`: those ahead of it, then those of
-    /// lower lanes; at most `most`, in order. Returns `None` without a call if there are none.
+    /// lower lanes; at most `most`, in order. Returns `None` without a call if there are none. `policies` give weights to
+    /// flows.
     pub fn all<T>(
         &self,
         (db, key): (i32, &[u8]),
         lane: Lane,
         now: At,
         most: usize,
+        policies: &impl LendsPolicies,
         look: impl FnOnce(&mut dyn Iterator<Item = Ahead<'_>>) -> T,
     ) -> Option<T> {
         let line = self.line(db, key)?;
-        let share = |ticket| self.share(ticket, key);
+        let share = |ticket| self.share(ticket, key, policies);
         let ahead = line.ahead(lane, now, self.aging, most, &share);
         let lower = line.lower(lane, now, self.aging, most.saturating_sub(ahead.len()), &share);
         let ahead = ahead.iter().filter_map(|stand| self.seen(stand, key, now, false));
@@ -410,8 +433,8 @@ impl<W> Lines<W> {
         Some(look(&mut all))
     }
 
-    fn share(&self, ticket: Ticket, key: &[u8]) -> Share {
-        self.get(ticket).map_or(1, |waiter| waiter.share(key))
+    fn share(&self, ticket: Ticket, key: &[u8], policies: &impl LendsPolicies) -> Share {
+        self.get(ticket).map_or(1, |waiter| waiter.share(key, policies))
     }
 
     fn seen(&self, stand: &Stand, key: &[u8], now: At, is_lower: bool) -> Option<Ahead<'_>> {

@@ -47,12 +47,14 @@
 //! ```
 //!
 //! - [`wait`]: the parameters of `WAIT`, [`lane`]: the four lanes, [`claim`]: what a waiter takes
-//! - [`flow`]: the flows of a lane, `fair`: their order, [`share`]: what a request takes of its flow's share
+//! - [`flow`]: the flows of a lane, `fair`: their order, [`share`]: what a request takes of its flow's share,
+//!   [`flow_row`]: what is told of them
 //! - [`mod@line`]: one line, [`lines`]: all lines, and when to look at each, `knot`: waiters that block each other
 
 pub mod claim;
 mod fair;
 pub mod flow;
+pub mod flow_row;
 mod knot;
 pub mod lane;
 pub mod line;

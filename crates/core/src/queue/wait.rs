@@ -23,7 +23,7 @@ pub struct Wait {
 pub struct FlowWords {
     /// The index of the word that is its id.
     pub at: usize,
-    /// The weight, if it is given.
+    /// The weight, if the request gives one.
     pub weight: Option<u16>,
 }
 
@@ -33,7 +33,7 @@ impl Wait {
     pub fn position<W: Words + ?Sized>(&self, words: &W, is_any: bool) -> Position {
         let flow = self.flow.and_then(|FlowWords { at, weight }| {
             let id = Arc::from(words.word(at)?);
-            Some(Box::new(Flow { id, weight: weight.unwrap_or(1) }))
+            Some(Box::new(Flow { id, weight }))
         });
         Position { lane: self.lane, flow, is_any }
     }

@@ -8,6 +8,7 @@ use super::claim::{Claim, Claims};
 use super::flow::Flow;
 use super::line::Stand;
 use super::share::{Share, share};
+use crate::quota::lends_policies::LendsPolicies;
 use crate::time::At;
 
 /// The name of a line: a database and a key.
@@ -70,11 +71,20 @@ impl<W> Waiter<W> {
         self.claims.iter().filter_map(|(key, _)| Some((*key, self.keys.get(*key)?)))
     }
 
-    /// Returns what it takes of the share of its flow on a key.
+    /// Returns what it takes of the share of its flow on a key, by the weights that these policies give now.
     #[must_use]
-    pub(super) fn share(&self, key: &[u8]) -> Share {
-        let weight = self.flow.as_ref().map_or(1, |flow| flow.weight);
-        self.claim(key).map_or(1, |claim| share(claim, weight))
+    pub(super) fn share(&self, key: &[u8], policies: &impl LendsPolicies) -> Share {
+        self.claim(key).map_or(1, |claim| share(claim, self.weight(claim, policies)))
+    }
+
+    /// The weight of its flow: that of the request, or that of the policy that the claim is under, or 1.
+    fn weight(&self, claim: &Claim, policies: &impl LendsPolicies) -> u16 {
+        let Some(flow) = &self.flow else { return 1 };
+        let by_policy = || {
+            let policy = claim.policy()?.as_bytes();
+            policies.lend(|policies| policies.flows(policy)?.get(&flow.id))
+        };
+        flow.weight.or_else(by_policy).unwrap_or(1)
     }
 
     /// Returns its claim on a key.

@@ -42,10 +42,11 @@ impl<'a> Costs<'a> {
     /// Iterates over the named units that none of the shapes counts.
     ///
     /// ```
-    /// use rl_core::grammar::quota::{peek, policy};
+    /// use rl_core::grammar::policy::setting;
+    /// use rl_core::grammar::quota::peek;
     ///
     /// let words: [&[u8]; 7] = [b"RL.POLICY", b"SET", b"gpt", b"LIMIT", b"rpm", b"500", b"60"];
-    /// let shape = policy(words.as_slice())?;
+    /// let shape = setting(words.as_slice())?.shape;
     /// let costs: [&[u8]; 8] = [b"RL.PEEK", b"key", b"COST", b"requests", b"1", b"COST", b"tokens", b"9"];
     /// let costs = peek(costs.as_slice())?;
     /// let uncounted: Vec<&[u8]> = costs.uncounted([&*shape].into_iter()).collect();

@@ -5,13 +5,13 @@
 //! charged like any other, and corrected when the caller settles with what it used.
 //!
 //! ```
-//! use rl_core::grammar::quota::policy;
+//! use rl_core::grammar::policy::setting;
 //! use rl_core::quota::decide::{Demand, decide};
 //! use rl_core::time::At;
 //!
 //! let words = "RL.POLICY SET gpt LIMIT rpm 500 60 LIMIT tpm 80000 60 UNIT tokens";
 //! let words: Vec<&[u8]> = words.split(' ').map(str::as_bytes).collect();
-//! let shape = policy(words.as_slice())?;
+//! let shape = setting(words.as_slice())?.shape;
 //!
 //! // One request, and more tokens than the second limit ever admits.
 //! let demand = Demand { costs: &[1, 90_000], ttl: None };
@@ -25,7 +25,8 @@
 //!
 //! The command grammar is not here: see [`crate::grammar::quota`] and [`crate::grammar::policy_file`].
 //!
-//! - [`limit`]: one limit, [`shape`]: the limits of a quota, [`policies`]: shapes kept under a name
+//! - [`limit`]: one limit, [`shape`]: the limits of a quota, [`policies`]: shapes kept under a name,
+//!   [`flow_weights`]: the weights that a policy gives to flows, [`lends_policies`]: how a host lends them
 //! - [`decide`]: the decision, `view`: what each limit answers, [`effect`]: what an admission changes, [`codec`]: a
 //!   quota as bytes
 //! - [`reservation`]: one reservation, [`reservations`]: all of a key
@@ -38,6 +39,8 @@ pub mod codec;
 pub mod costs;
 pub mod decide;
 pub mod effect;
+pub mod flow_weights;
+pub mod lends_policies;
 pub mod limit;
 mod merged;
 mod merging;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::flow_weights::FlowWeights;
 use super::name::Name;
 use super::policy_entry::PolicyEntry;
 use super::shape::Shape;
@@ -20,17 +21,17 @@ pub const OVERRIDES_MAX: usize = 100_000;
 /// key holds, and it is removed with its policy.
 ///
 /// ```
-/// use rl_core::grammar::quota::policy;
+/// use rl_core::grammar::policy::setting;
 /// use rl_core::quota::policies::Policies;
 ///
 /// let words: [&[u8]; 7] = [b"RL.POLICY", b"SET", b"gpt", b"LIMIT", b"rpm", b"500", b"60"];
 /// let mut policies = Policies::new();
-/// policies.set(policy(words.as_slice())?)?;
+/// policies.set_entry(&setting(words.as_slice())?)?;
 /// let shape = policies.get(b"gpt").unwrap();
 /// assert_eq!(shape.limits()[0].name.as_bytes(), b"rpm");
 ///
 /// let words: [&[u8]; 7] = [b"RL.POLICY", b"SET", b"gpt", b"LIMIT", b"rpm", b"9000", b"60"];
-/// policies.set_override(b"user:42", policy(words.as_slice())?)?;
+/// policies.set_override(b"user:42", setting(words.as_slice())?.shape)?;
 /// assert_ne!(policies.in_force(b"gpt", b"user:42"), policies.get(b"gpt"));
 /// assert_eq!(policies.in_force(b"gpt", b"user:43"), policies.get(b"gpt"));
 /// assert_eq!(Policies::decode(&policies.encode()), Some(policies));
@@ -47,8 +48,15 @@ pub struct Policies {
 #[derive(Clone, Debug, PartialEq)]
 struct Policy {
     shape: Arc<Shape>,
+    flows: FlowWeights,
     /// The limits of the keys that have limits of their own.
     overrides: BTreeMap<Box<[u8]>, Arc<Shape>>,
+}
+
+impl Policy {
+    fn entry(&self) -> PolicyEntry {
+        PolicyEntry { key: None, shape: Arc::clone(&self.shape), flows: self.flows.clone() }
+    }
 }
 
 impl Policies {
@@ -62,6 +70,18 @@ impl Policies {
     #[must_use]
     pub fn get(&self, name: &[u8]) -> Option<&Arc<Shape>> {
         self.by_name.get(name).map(|policy| &policy.shape)
+    }
+
+    /// Returns the entry of a policy.
+    #[must_use]
+    pub fn entry(&self, name: &[u8]) -> Option<PolicyEntry> {
+        self.by_name.get(name).map(Policy::entry)
+    }
+
+    /// Returns the weights that a policy gives to flows.
+    #[must_use]
+    pub fn flows(&self, name: &[u8]) -> Option<&FlowWeights> {
+        self.by_name.get(name).map(|policy| &policy.flows)
     }
 
     /// Returns the limits that a policy sets for a key: the key's own, or the policy's.
@@ -89,25 +109,31 @@ impl Policies {
         let name = entry.shape.policy().map_or(&b""[..], Name::as_bytes);
         let known = match &entry.key {
             Some(key) => self.get_override(name, key),
-            None => self.get(name),
+            None => self.get(name).filter(|_| self.flows(name) == Some(&entry.flows)),
         };
         known.is_some_and(|known| **known == *entry.shape)
     }
 
-    /// Sets a policy under the name in `shape`, and replaces an earlier one of that name. Overrides stay.
+    /// Sets a policy under the name in `shape`, and replaces an earlier one of that name. It gives no weight to any flow.
+    /// Overrides stay.
     ///
     /// # Errors
     /// [`Fault::Policies`] if there are too many, [`Fault::PolicyName`] if the shape has no policy name.
     pub fn set(&mut self, shape: Arc<Shape>) -> Result<()> {
+        self.set_with_flows(shape, FlowWeights::new())
+    }
+
+    /// Does what [`Self::set`] does, for a policy that gives weights to flows.
+    pub(super) fn set_with_flows(&mut self, shape: Arc<Shape>, flows: FlowWeights) -> Result<()> {
         let name = shape.policy().ok_or(Fault::PolicyName)?;
         if let Some(policy) = self.by_name.get_mut(name) {
-            policy.shape = shape;
+            (policy.shape, policy.flows) = (shape, flows);
             return Ok(());
         }
         if self.by_name.len() >= POLICIES_MAX {
             return Err(Fault::Policies);
         }
-        self.by_name.insert(name.clone(), Policy { shape, overrides: BTreeMap::new() });
+        self.by_name.insert(name.clone(), Policy { shape, flows, overrides: BTreeMap::new() });
         Ok(())
     }
 
@@ -136,18 +162,18 @@ impl Policies {
     /// Those of [`Self::set`] and [`Self::set_override`].
     ///
     /// ```
-    /// use rl_core::grammar::quota::policy;
+    /// use rl_core::grammar::policy::setting;
     /// use rl_core::quota::policies::Policies;
     ///
     /// let words: [&[u8]; 7] = [b"RL.POLICY", b"SET", b"gpt", b"LIMIT", b"rpm", b"500", b"60"];
     /// let mut policies = Policies::new();
-    /// policies.set_all(&[policy(words.as_slice())?.into()])?;
+    /// policies.set_all(&[setting(words.as_slice())?])?;
     /// assert_eq!(policies.len(), 1);
     /// # Ok::<(), rl_core::fault::Fault>(())
     /// ```
     pub fn set_all(&mut self, entries: &[PolicyEntry]) -> Result<()> {
         let (mut policies, mut overrides) = (BTreeSet::new(), BTreeSet::new());
-        for PolicyEntry { key, shape } in entries {
+        for PolicyEntry { key, shape, .. } in entries {
             let name = shape.policy().ok_or(Fault::PolicyName)?;
             let is_known = self.by_name.contains_key(name);
             match key {
@@ -175,7 +201,7 @@ impl Policies {
         let shape = Arc::clone(&entry.shape);
         match &entry.key {
             Some(key) => self.set_override(key, shape),
-            None => self.set(shape),
+            None => self.set_with_flows(shape, entry.flows.clone()),
         }
     }
 
@@ -229,10 +255,13 @@ impl Policies {
     }
 
     /// Iterates over all policies and overrides, so that each override comes after its policy.
-    pub fn entries(&self) -> impl Iterator<Item = (Option<&[u8]>, &Arc<Shape>)> {
+    pub fn entries(&self) -> impl Iterator<Item = PolicyEntry> {
         self.by_name.values().flat_map(|policy| {
-            let overrides = policy.overrides.iter().map(|(key, shape)| (Some(&**key), shape));
-            core::iter::once((None, &policy.shape)).chain(overrides)
+            let overrides = policy
+                .overrides
+                .iter()
+                .map(|(key, shape)| PolicyEntry { key: Some(key.clone()), ..Arc::clone(shape).into() });
+            core::iter::once(policy.entry()).chain(overrides)
         })
     }
 

@@ -8,7 +8,7 @@ use rl_core::engine::serve::{self, Served, Server};
 use rl_core::engine::{Standing, Turn};
 use rl_core::grammar::request::{Command, Request};
 use rl_core::memory::{DB, Memory, Now, Room};
-use rl_core::queue::{Lane, Lines, Place, Position, Waiter};
+use rl_core::queue::{Lane, Lines, Place, Position, Ticket, Waiter};
 use rl_core::quota::name::Name;
 use rl_core::quota::policies::Policies;
 use rl_core::quota::shape::{Draft, Measure, Shape};
@@ -129,7 +129,7 @@ impl World {
                 let places = keys.iter().map(|key| place(*key)).collect();
                 let flow = (flow > 0).then(|| format!("f{flow}"));
                 let flow =
-                    flow.map(|id| Box::new(rl_core::queue::Flow { id: id.as_bytes().into(), weight: 1 }));
+                    flow.map(|id| Box::new(rl_core::queue::Flow { id: id.as_bytes().into(), weight: None }));
                 let position = Position { lane, flow, is_any: is_first };
                 self.memory.lines.join(places, claims, position, at(self.now), span(wait.unwrap()), caller);
             }
@@ -177,6 +177,9 @@ impl Server for World {
 
     fn lines<T>(&mut self, look: impl FnOnce(&mut Lines<usize>) -> T) -> T {
         look(&mut self.memory.lines)
+    }
+    fn served(&mut self, ticket: Ticket, only: Option<usize>) -> Option<Waiter<usize>> {
+        self.memory.served(ticket, only)
     }
     fn steady(&self) -> At {
         at(self.now)

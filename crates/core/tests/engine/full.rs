@@ -6,7 +6,8 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use rl_core::engine::run::run;
 use rl_core::engine::{Standing, Turn};
-use rl_core::grammar::quota::{self, policy};
+use rl_core::grammar::policy::setting;
+use rl_core::grammar::quota;
 use rl_core::grammar::request::{Command, Request};
 use rl_core::memory::{Error, Memory, Now, Room};
 use rl_core::queue::Lane;
@@ -32,7 +33,7 @@ impl Small {
     fn new(most: usize) -> Self {
         let mut policies = Policies::new();
         let limits = words("RL.POLICY SET p LIMIT a 10 1 LIMIT b 10 1 UNIT t");
-        policies.set(policy(limits.as_slice()).unwrap()).unwrap();
+        policies.set_entry(&setting(limits.as_slice()).unwrap()).unwrap();
         let room = Arc::new(Room::new(most));
         let memory = Memory::new(Arc::clone(&room), Arc::new(policies), || Some([b'x'; 32]));
         Self { memory, room, clock: TODAY }

@@ -254,6 +254,10 @@ impl serve::Server for Server {
         look(&mut self.node.memory.lines)
     }
 
+    fn served(&mut self, ticket: Ticket, only: Option<usize>) -> Option<Waiter<usize>> {
+        self.node.memory.served(ticket, only)
+    }
+
     fn steady(&self) -> At {
         self.at()
     }

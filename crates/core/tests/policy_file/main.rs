@@ -14,14 +14,15 @@ mod common;
 
 mod any_file;
 mod errors;
+mod flows;
 mod limits;
 mod overrides;
 
 use std::sync::Arc;
 
 use rl_core::fault::Result;
+use rl_core::grammar::policy::setting;
 use rl_core::grammar::policy_file;
-use rl_core::grammar::quota as request;
 use rl_core::limit::rule::Rule;
 use rl_core::quota::policy_entry::PolicyEntry;
 use rl_core::quota::shape::Shape;
@@ -47,7 +48,7 @@ pub(crate) fn read(text: &str) -> Vec<Arc<Shape>> {
 pub(crate) fn set(words: &str) -> Arc<Shape> {
     let line = format!("RL.POLICY SET {words}");
     let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
-    request::policy(words.as_slice()).unwrap()
+    setting(words.as_slice()).unwrap().shape
 }
 
 pub(crate) const FILE: &str = r#"
@@ -58,6 +59,7 @@ rpm      = { limit = 1_000, window = "60s" }
 tpd      = { limit = 2000000, window = "1d", unit = "tokens", algorithm = "window", offset = "-8h" }
 burst    = { limit = 500, window = 60, algorithm = "bucket", capacity = 50 }
 inflight = { inflight = 20 }
+flows    = { paid = 10, free = 1 }
 
 [policy."org:42"]
 a = { limit = 0x10, window = "250ms", algorithm = "slide" }

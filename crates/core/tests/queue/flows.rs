@@ -5,9 +5,15 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use rl_core::grammar::limit::Request;
+use rl_core::grammar::policy::setting;
 use rl_core::limit::rule::Rule;
 use rl_core::limit::slide::SlideRule;
-use rl_core::queue::{Claim, Claims, Flow, Lane, Lines, Place, Position, Ticket};
+use rl_core::queue::flow_row::{longest, rows};
+use rl_core::queue::{Claim, Claims, Flow, Lane, Lines, Place, Position, QuotaClaim, Ticket, Waiter};
+use rl_core::quota::flow_weights::FlowWeights;
+use rl_core::quota::policies::Policies;
+use rl_core::quota::policy_entry::PolicyEntry;
+use rl_core::quota::shape::Shape;
 use rl_core::time::{At, Span};
 
 const FLOWS: usize = 4;
@@ -24,15 +30,48 @@ fn place(key: usize) -> Place {
     Place { db: 0, key: vec![u8::try_from(key).unwrap()].into() }
 }
 
-fn claims(keys: &[usize], cost: u64) -> Claims {
+/// Who gives a flow its weight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    Request,
+    Policy,
+}
+
+fn claims(keys: &[usize], cost: u64, by: By) -> Claims {
     let rule = Rule::Slide(SlideRule { limit: COST_MAX, window: Span::from_ms(1) });
-    (0..keys.len()).map(|at| (at, Claim::Limit(Request { rule, cost, wait: None }))).collect()
+    let claim = || match by {
+        By::Request => Claim::Limit(Request { rule, cost, wait: None }),
+        By::Policy => {
+            let costs = [cost].into_iter().collect();
+            Claim::Quota(QuotaClaim { shape: shape(), costs, ttl: None })
+        }
+    };
+    (0..keys.len()).map(|at| (at, claim())).collect()
+}
+
+/// The limits of the policy `p`.
+fn shape() -> Arc<Shape> {
+    let words = format!("RL.POLICY SET p LIMIT a {COST_MAX} 1ms");
+    setting(words.split(' ').map(str::as_bytes).collect::<Vec<_>>().as_slice()).unwrap().shape
+}
+
+/// The policy `p`, which gives these weights to the flows, but for the one of no name.
+fn policies(weights: [u16; FLOWS]) -> Policies {
+    let mut flows = FlowWeights::new();
+    (1..FLOWS).for_each(|flow| flows.add(&id(flow), weights[flow]).unwrap());
+    let mut policies = Policies::new();
+    policies.set_entry(&PolicyEntry { flows, ..shape().into() }).unwrap();
+    policies
+}
+
+fn id(flow: usize) -> Arc<[u8]> {
+    Arc::from(format!("f{flow}").as_bytes())
 }
 
 /// The first flow is the one of no name, whose weight is 1.
-fn position(lane: usize, flow: usize) -> Position {
-    let named =
-        (flow > 0).then(|| Flow { id: Arc::from(format!("f{flow}").as_bytes()), weight: WEIGHTS[flow] });
+fn position(lane: usize, flow: usize, by: By) -> Position {
+    let weight = (by == By::Request).then_some(WEIGHTS[flow]);
+    let named = (flow > 0).then(|| Flow { id: id(flow), weight });
     Position { lane: Lane::ALL[lane], flow: named.map(Box::new), is_any: false }
 }
 
@@ -40,9 +79,26 @@ fn position(lane: usize, flow: usize) -> Position {
 type Asked = (usize, usize, u64);
 
 fn join(lines: &mut Lines<Asked>, keys: &[usize], asked: Asked, now: u64) -> Ticket {
+    join_by(lines, keys, asked, now, By::Request)
+}
+
+fn join_by(lines: &mut Lines<Asked>, keys: &[usize], asked: Asked, now: u64, by: By) -> Ticket {
     let (lane, flow, cost) = asked;
     let places = keys.iter().map(|key| place(*key)).collect();
-    lines.join(places, claims(keys, cost), position(lane, flow), at(now), Span::MAX, asked)
+    lines.join(places, claims(keys, cost, by), position(lane, flow, by), at(now), Span::MAX, asked)
+}
+
+fn served(lines: &mut Lines<Asked>, ticket: Ticket) -> Option<Waiter<Asked>> {
+    lines.served(ticket, None, &policies(WEIGHTS))
+}
+
+/// Serves so many, by these policies. Returns the flow of each.
+fn serve(lines: &mut Lines<Asked>, count: usize, policies: &Policies) -> Vec<usize> {
+    let mut next = || {
+        let ticket = lines.turn(&place(0), at(0)).unwrap();
+        lines.served(ticket, None, policies).unwrap().what.1
+    };
+    (0..count).map(|_| next()).collect()
 }
 
 /// What the flows of a lane have got.
@@ -104,7 +160,10 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 4 } else { 10_000 }))]
 
     #[test]
-    fn flows_of_a_lane_get_what_a_fluid_would_give_them(steps in steps(120), aging in 0..3_u64) {
+    fn flows_of_a_lane_get_what_a_fluid_would_give_them(
+        steps in steps(120), aging in 0..3_u64, by in prop_oneof![Just(By::Request), Just(By::Policy)],
+    ) {
+        let policies = policies(WEIGHTS);
         let mut lines = Lines::default();
         lines.set_aging((aging > 0).then(|| Span::from_ms(aging * 7)));
         let mut fluids: [Fluid; 4] = Default::default();
@@ -113,7 +172,7 @@ proptest! {
         for (kind, lane, flow, cost) in steps {
             match kind {
                 0..=3 => {
-                    tickets.push((join(&mut lines, &[0], (lane, flow, cost), now), (lane, flow, cost)));
+                    tickets.push((join_by(&mut lines, &[0], (lane, flow, cost), now, by), (lane, flow, cost)));
                     fluids[lane].come(flow, cost);
                 }
                 4 if !tickets.is_empty() => {
@@ -123,7 +182,7 @@ proptest! {
                 5 => now += cost,
                 _ => {
                     if let Some(ticket) = lines.turn(&place(0), at(now)) {
-                        let (lane, flow, cost) = lines.served(ticket, None).unwrap().what;
+                        let (lane, flow, cost) = lines.served(ticket, None, &policies).unwrap().what;
                         tickets.retain(|(other, _)| *other != ticket);
                         fluids[lane].serve(flow, cost);
                     }
@@ -176,7 +235,7 @@ proptest! {
                     join(&mut lines, &[0], (lane, flow, cost), now);
                 }
                 5 => now += cost % 20,
-                _ => drop(lines.turn(&place(0), at(now)).and_then(|ticket| lines.served(ticket, None))),
+                _ => drop(lines.turn(&place(0), at(now)).and_then(|ticket| served(&mut lines, ticket))),
             }
             count = lines.len();
         }
@@ -192,7 +251,7 @@ proptest! {
         prop_assert_eq!(said.len(), count);
         for ticket in said {
             prop_assert_eq!(lines.turn(&place(0), at(now)), Some(ticket));
-            lines.served(ticket, None).unwrap();
+            served(&mut lines, ticket).unwrap();
         }
         prop_assert!(lines.is_clear());
     }
@@ -210,14 +269,14 @@ proptest! {
             join(&mut lines, &keys, (lane, flow, cost), now);
             now += pause;
             if pause > 20 && let Some(ticket) = (0..4).find_map(|key| lines.turn(&place(key), at(now))) {
-                lines.served(ticket, None).unwrap();
+                served(&mut lines, ticket).unwrap();
             }
         }
         while !lines.is_empty() {
             let turns: Vec<Option<Ticket>> = (0..4).map(|key| lines.turn(&place(key), at(now))).collect();
             let next = turns.iter().flatten().next();
             prop_assert!(next.is_some(), "nobody of {} goes", lines.len());
-            lines.served(*next.unwrap(), None).unwrap();
+            served(&mut lines, *next.unwrap()).unwrap();
         }
         prop_assert!(lines.is_clear());
     }
@@ -230,19 +289,114 @@ fn a_flood_does_not_stand_before_everybody() {
         join(&mut lines, &[0], (2, 1, 1), 0);
     }
     // Some of the flood is served, and then another flow comes: it is the next, and they take turns.
-    (0..100).for_each(|_| drop(lines.turn(&place(0), at(0)).and_then(|ticket| lines.served(ticket, None))));
+    (0..100).for_each(|_| drop(lines.turn(&place(0), at(0)).and_then(|ticket| served(&mut lines, ticket))));
     for _ in 0..3 {
         join(&mut lines, &[0], (2, 2, 3), 1);
     }
     let mut order = Vec::new();
     for _ in 0..6 {
         let ticket = lines.turn(&place(0), at(1)).unwrap();
-        order.push(lines.served(ticket, None).unwrap().what.1);
+        order.push(served(&mut lines, ticket).unwrap().what.1);
     }
     assert_eq!(order.iter().filter(|flow| **flow == 2).count(), 3, "{order:?}");
     assert_eq!(lines.flows(), 1, "a flow that owes nothing is forgotten");
     while let Some(ticket) = lines.turn(&place(0), at(1)) {
-        lines.served(ticket, None).unwrap();
+        served(&mut lines, ticket).unwrap();
     }
     assert!(lines.is_clear());
+}
+
+#[test]
+fn a_flow_is_charged_by_the_weight_that_its_policy_gives_it_then() {
+    let mut lines = Lines::default();
+    for flow in [1, 2] {
+        for _ in 0..60 {
+            join_by(&mut lines, &[0], (2, flow, 10), 0, By::Policy);
+        }
+    }
+    let count = |order: &[usize]| order.iter().filter(|flow| **flow == 2).count();
+    let (even, triple) = (policies([1; FLOWS]), policies([1, 1, 3, 1]));
+    let order = serve(&mut lines, 20, &even);
+    assert_eq!(count(&order), 10, "{order:?}");
+    // Those that wait already take the new weights, and what they were charged stays.
+    let order = serve(&mut lines, 20, &triple);
+    assert_eq!(count(&order), 15, "{order:?}");
+    // A flow that the policy does not name any more has the weight 1, and so has one under no policy.
+    let order = serve(&mut lines, 20, &Policies::new());
+    assert_eq!(count(&order), 10, "{order:?}");
+}
+
+#[test]
+fn the_weight_of_a_request_wins() {
+    let mut lines = Lines::default();
+    for flow in [1, 2] {
+        let keys = std::iter::once(place(0)).collect::<rl_core::queue::Places>();
+        for _ in 0..40 {
+            let weight = (flow == 1).then_some(1);
+            let position = Position {
+                lane: Lane::Normal,
+                flow: Some(Box::new(Flow { id: id(flow), weight })),
+                is_any: false,
+            };
+            lines.join(keys.clone(), claims(&[0], 10, By::Policy), position, at(0), Span::MAX, (2, flow, 10));
+        }
+    }
+    let order = serve(&mut lines, 20, &policies([1, 1_000, 3, 1]));
+    assert_eq!(order.iter().filter(|flow| **flow == 2).count(), 15, "{order:?}");
+}
+
+#[test]
+fn what_is_said_of_the_order_goes_by_the_weights_of_policies() {
+    let mut lines = Lines::default();
+    for (flow, cost) in [(1, 100), (1, 101), (1, 102), (2, 103), (2, 104), (2, 105)] {
+        join_by(&mut lines, &[0], (2, flow, cost), 0, By::Policy);
+    }
+    let policies = policies([1, 1, 3, 1]);
+    let said = lines.ahead((0, &place(0).key), Lane::Low, at(0), usize::MAX, &policies, |ahead| {
+        let cost = |claim: &Claim| match claim {
+            Claim::Limit(request) => request.cost,
+            Claim::Quota(claim) => claim.costs[0],
+        };
+        ahead.map(|ahead| cost(ahead.claim)).collect::<Vec<_>>()
+    });
+    assert_eq!(said.unwrap(), [100, 103, 104, 105, 101, 102]);
+    let mut order = Vec::new();
+    while let Some(ticket) = lines.turn(&place(0), at(0)) {
+        order.push(lines.served(ticket, None, &policies).unwrap().what.2);
+    }
+    assert_eq!(order, [100, 103, 104, 105, 101, 102]);
+}
+
+#[test]
+fn the_longest_flows_are_told_first() {
+    let mut lines = Lines::default();
+    for (key, flow, count) in [(0, 1, 5), (0, 2, 9), (1, 1, 7), (2, 3, 9), (2, 0, 50)] {
+        for _ in 0..count {
+            join(&mut lines, &[key], (2, flow, 1), 0);
+        }
+    }
+    let first = lines.turn(&place(1), at(0)).unwrap();
+    served(&mut lines, first).unwrap();
+    let told = |most: usize| {
+        let rows = longest(lines.flow_rows(0, at(3)), most);
+        rows.into_iter().map(|(key, row)| (key[0], row.id.to_vec(), row.waiting)).collect::<Vec<_>>()
+    };
+    let all = [(0, "f2", 9), (2, "f3", 9), (1, "f1", 6), (0, "f1", 5)];
+    let all = all.map(|(key, flow, waiting)| (key, flow.as_bytes().to_vec(), waiting));
+    for most in 0..6 {
+        assert_eq!(told(most), all[..most.min(4)]);
+    }
+    let line = lines.line(0, &place(1).key).unwrap();
+    let row = rows(line, at(3)).next().unwrap();
+    assert_eq!((row.served, row.share_percent, row.waits), (1, 100, Span::from_ms(3)));
+    // More flows than are sorted at once.
+    let mut lines = Lines::default();
+    for key in 0..200 {
+        (0..=key).for_each(|_| {
+            join(&mut lines, &[key], (2, 1, 1), 0);
+        });
+    }
+    let rows = longest(lines.flow_rows(0, at(0)), 3);
+    assert_eq!(rows.iter().map(|(_, row)| row.waiting).collect::<Vec<_>>(), [200, 199, 198]);
+    assert_eq!(lines.flow_rows(1, at(0)).count(), 0);
 }

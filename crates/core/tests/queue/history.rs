@@ -4,6 +4,7 @@ use rl_core::grammar::limit::Request;
 use rl_core::limit::rule::Rule;
 use rl_core::limit::slide::SlideRule;
 use rl_core::queue::{Ahead, Claim, Claims, Lane, Lines, Place, Ticket};
+use rl_core::quota::policies::Policies;
 use rl_core::time::{At, Span};
 
 use crate::model::{Key, Model};
@@ -253,10 +254,10 @@ impl Play {
         assert_eq!(lines.turn(&place(key), at).map(|turn| turn.0), model.turn(key, now));
         for lane in Lane::ALL {
             let ahead = model.ahead(key, lane.index(), now);
-            let queues = lines.ahead((key.0, &key.1), lane, at, 1, |_| ()).is_some();
+            let queues = lines.ahead((key.0, &key.1), lane, at, 1, &Policies::new(), |_| ()).is_some();
             assert_eq!(queues, !ahead.is_empty());
             for most in [0, 1, 2, 64] {
-                let found = lines.ahead((key.0, &key.1), lane, at, most, |ahead| {
+                let found = lines.ahead((key.0, &key.1), lane, at, most, &Policies::new(), |ahead| {
                     ahead.map(|ahead| (ticket(&ahead), ahead.time_left.ms())).collect::<Vec<_>>()
                 });
                 let time_left = |ticket: &u64| model.get(*ticket).deadline.saturating_sub(now);

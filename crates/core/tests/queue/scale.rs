@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use rl_core::engine::forecast::AHEAD_MAX;
 use rl_core::queue::{Lane, Lines, Place, Ticket};
+use rl_core::quota::policies::Policies;
 use rl_core::time::{At, Span};
 
 use crate::common::at;
@@ -77,9 +78,11 @@ fn asking_takes_as_long_of_a_long_line() {
             let (place, now) = (&waiters.places[nth as usize % 4], at(now.ms() + nth));
             black_box((waiting.turn(place, now), waiting.next(now), waiting.overdue(now), waiting.counts()));
             for lane in Lane::ALL {
-                black_box(waiting.ahead((place.db, &place.key), lane, now, 1, |_| ()));
+                black_box(waiting.ahead((place.db, &place.key), lane, now, 1, &Policies::new(), |_| ()));
                 let ahead = (place.db, &*place.key);
-                black_box(waiting.ahead(ahead, lane, now, AHEAD_MAX, |ahead| ahead.count()));
+                black_box(
+                    waiting.ahead(ahead, lane, now, AHEAD_MAX, &Policies::new(), |ahead| ahead.count()),
+                );
             }
         }
     });

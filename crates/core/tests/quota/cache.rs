@@ -6,8 +6,9 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use rl_core::fault::{Fault, Result};
 use rl_core::grammar::ask::{Ask, Limits};
-use rl_core::grammar::cache::{LendsPolicies, QuotaCache};
+use rl_core::grammar::cache::QuotaCache;
 use rl_core::grammar::terms::Wanted;
+use rl_core::quota::lends_policies::LendsPolicies;
 use rl_core::quota::policies::Policies;
 use rl_core::quota::shape::Shape;
 

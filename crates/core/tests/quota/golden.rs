@@ -9,8 +9,10 @@ use rl_core::effect::Effect;
 use rl_core::effect::told::{Elsewhere, Told};
 use rl_core::number::COUNT_MAX;
 use rl_core::quota::effect::{Admission, QuotaEffect as Change, Reserved};
+use rl_core::quota::flow_weights::FlowWeights;
 use rl_core::quota::outsides::Names;
 use rl_core::quota::policies::Policies;
+use rl_core::quota::policy_entry::PolicyEntry;
 use rl_core::quota::reservation::Share;
 use rl_core::quota::shape::Shape;
 use rl_core::time::At;
@@ -301,5 +303,16 @@ fn policies_are_these_bytes() {
     for key in [&b""[..], b"k\xff"] {
         assert_eq!(policies.remove_override(b"b", key), Ok(true));
     }
+    assert_eq!(hex(&policies.encode()), golden);
+    // The weights of flows follow the overrides, of which there are none here.
+    let mut flows = FlowWeights::new();
+    flows.add(b"paid", 1_000).unwrap();
+    flows.add(b"\xff", 1).unwrap();
+    let weighted = PolicyEntry { flows, ..policy(b"b", &limits("LIMIT n 20 INFLIGHT")).into() };
+    policies.set_entry(&weighted).unwrap();
+    let with_flows = format!("{golden}00010162020470616964e80701ff01");
+    assert_eq!(hex(&policies.encode()), with_flows);
+    assert!(Policies::decode(&unhex(&with_flows)).as_ref() == Some(&policies));
+    policies.set(weighted.shape).unwrap();
     assert_eq!(hex(&policies.encode()), golden);
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use rl_core::fault::Fault;
 use rl_core::grammar::policy::{Shown, overrides, overriding, shown};
+use rl_core::quota::flow_weights::FlowWeights;
 use rl_core::quota::policies::{OVERRIDES_MAX, Policies};
 use rl_core::quota::policy_entry::PolicyEntry;
 use rl_core::quota::shape::Shape;
@@ -17,6 +18,8 @@ use crate::plain::limits;
 const NAMES: [&[u8]; 3] = [b"p", b"q", b"r"];
 const KEYS: [&[u8]; 4] = [b"", b"a", b"a\0\xff", b"user:42"];
 const LIMITS: [&str; 3] = ["LIMIT a 5 60", "LIMIT a 6 60 LIMIT b 5 INFLIGHT", "LIMIT b 7 60 UNIT t"];
+/// The weights that a policy gives to flows, beside each of [`LIMITS`].
+const FLOWS: [&[(&[u8], u16)]; 3] = [&[], &[(b"\xff", 1_000), (b"free", 1)], &[(b"free", 2)]];
 
 /// Sets or removes a policy (without a key) or an override.
 type Step = (usize, Option<usize>, Option<usize>);
@@ -31,7 +34,15 @@ fn shape(name: &[u8], like: usize) -> Arc<Shape> {
 }
 
 fn entry((name, key, like): &Step) -> Option<PolicyEntry> {
-    Some(PolicyEntry { key: key.map(|key| KEYS[key].into()), shape: shape(NAMES[*name], (*like)?) })
+    let (key, like) = (key.map(|key| KEYS[key].into()), (*like)?);
+    let flows = if key.is_none() { flows(like) } else { FlowWeights::new() };
+    Some(PolicyEntry { key, shape: shape(NAMES[*name], like), flows })
+}
+
+fn flows(like: usize) -> FlowWeights {
+    let mut flows = FlowWeights::new();
+    FLOWS[like].iter().for_each(|(id, weight)| flows.add(id, *weight).unwrap());
+    flows
 }
 
 /// What was set under each policy, and for each key under each policy.
@@ -54,6 +65,8 @@ impl Naive {
         for (name, text) in NAMES.iter().enumerate() {
             let own = self.0.get(&(name, None)).map(|like| shape(text, *like));
             assert_eq!(policies.get(text), own.as_ref());
+            let weights = self.0.get(&(name, None)).map(|like| flows(*like));
+            assert_eq!(policies.flows(text), weights.as_ref());
             let keys = || (0..KEYS.len()).filter(|key| self.0.contains_key(&(name, Some(*key))));
             for (key, bytes) in KEYS.iter().enumerate() {
                 let like = self.0.get(&(name, Some(key)));
@@ -75,11 +88,7 @@ impl Naive {
         assert!(Policies::decode(&policies.encode()).as_ref() == Some(policies));
         // The entries, in their order, make the same policies: so an AOF is written.
         let mut again = Policies::new();
-        let entries = policies.entries().map(|(key, shape)| {
-            let entry = PolicyEntry { key: key.map(Into::into), shape: Arc::clone(shape) };
-            assert!(policies.has(&entry));
-            entry
-        });
+        let entries = policies.entries().inspect(|entry| assert!(policies.has(entry)));
         again.set_all(&entries.collect::<Vec<_>>()).unwrap();
         assert!(again == *policies);
     }
@@ -157,7 +166,7 @@ fn a_server_keeps_so_many_overrides_and_no_more() {
     for number in 0..OVERRIDES_MAX {
         policies.set_override(number.to_string().as_bytes(), Arc::clone(&own)).unwrap();
     }
-    let under_q = PolicyEntry { key: Some(b"x".as_slice().into()), shape: shape(b"q", 1) };
+    let under_q = PolicyEntry { key: Some(b"x".as_slice().into()), ..shape(b"q", 1).into() };
     for _ in 0..2 {
         assert_eq!(policies.set_entry(&under_q), Err(Fault::Overrides));
         assert_eq!(policies.set_all(&[shape(b"r", 0).into(), under_q.clone()]), Err(Fault::Overrides));
@@ -225,7 +234,8 @@ fn what_is_asked_of_overrides_is_read_or_refused() {
         assert_eq!(overrides(words(&line).as_slice()), Err(Fault::OverridesSyntax), "{line}");
     }
     assert_eq!(shown(words("RL.POLICY GET p AS COMMAND").as_slice()), Ok(Shown::Command));
-    for rest in ["KEY k", "AS", "AS COMMAND x"] {
+    assert_eq!(shown(words("RL.POLICY GET p flows").as_slice()), Ok(Shown::Flows));
+    for rest in ["KEY k", "AS", "AS COMMAND x", "FLOWS x", "AS FLOWS"] {
         let line = format!("RL.POLICY GET p {rest}");
         assert_eq!(shown(words(&line).as_slice()), Err(Fault::PolicyGetSyntax), "{line}");
     }

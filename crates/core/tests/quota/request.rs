@@ -1,6 +1,7 @@
 //! Tests the grammar of the quota commands: the words of each, and the fault for each error.
 
 use rl_core::fault::Fault;
+use rl_core::grammar::policy::setting;
 use rl_core::grammar::quota::{self as request, Limits};
 use rl_core::grammar::terms::{Reserve, Terms};
 use rl_core::limit::bucket::BucketRule;
@@ -59,7 +60,7 @@ fn a_limit_reads() {
         assert_eq!(read.limits, Limits::Spelled([draft].into_iter().collect()), "{text}");
         assert_eq!(read.terms, Terms::default(), "{text}");
         let named = [&words[..2], &[b"p"], &words[2..]].concat();
-        let shape = request::policy(named.as_slice()).unwrap();
+        let shape = setting(named.as_slice()).unwrap().shape;
         assert_eq!(shape.limits()[0], rl_core::quota::shape::Limit::new(&draft).unwrap(), "{text}");
     }
 }
@@ -108,7 +109,7 @@ fn an_error_names_the_wrong_part_of_a_limit() {
         let expected = if fault == Fault::QuotaSyntax { Fault::PolicySyntax } else { fault };
         if text.starts_with("LIMIT") {
             let named = format!("p {text}");
-            assert_eq!(request::policy(words(&named).as_slice()).unwrap_err(), expected, "{text}");
+            assert_eq!(setting(words(&named).as_slice()).unwrap_err(), expected, "{text}");
         }
     }
 }
@@ -127,12 +128,12 @@ fn names_are_checked_once_the_shape_is_made() {
     for name in [&b""[..], b"a b", b"a/b", b"\xc3\xa4", b"a\0", b"a\r\n", &longer] {
         assert_eq!((of(name, b"t"), of(b"a", name)), (Err(Fault::LimitName), Err(Fault::UnitName)));
         let set = [&words("")[..], &[name], &words("LIMIT a 1 1")[2..]].concat();
-        assert_eq!(request::policy(set.as_slice()).unwrap_err(), Fault::PolicyName);
+        assert_eq!(setting(set.as_slice()).unwrap_err(), Fault::PolicyName);
     }
     let twice = [Draft { name: b"a", unit: b"t", measure: slide(1, 1), is_shadow: false }; 2];
     assert_eq!(Shape::new(None, &twice).unwrap_err(), Fault::LimitTwice);
     assert_eq!(Shape::new(None, &[]).unwrap_err(), Fault::QuotaLimits);
-    assert_eq!(request::policy(words("p").as_slice()).unwrap_err(), Fault::QuotaLimits);
+    assert_eq!(setting(words("p").as_slice()).unwrap_err(), Fault::QuotaLimits);
 }
 
 /// Prints terms in short: costs by unit, then the time to live and the id.

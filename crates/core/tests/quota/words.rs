@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use rl_core::grammar::cache::QuotaCache;
-use rl_core::grammar::policy::{overrides, overriding, shown};
+use rl_core::grammar::policy::{overrides, overriding, setting, shown};
 use rl_core::grammar::quota::{self as request, Limits};
 use rl_core::number::COUNT_MAX;
 use rl_core::quota::policies::Policies;
@@ -111,8 +111,8 @@ proptest! {
         if let Ok(read) = request::many(words) {
             prop_assert_eq!(read.keys.len(), read.policies.len());
         }
-        if let Ok(shape) = request::policy(words) {
-            prop_assert!((1..=16).contains(&shape.limits().len()));
+        if let Ok(policy) = setting(words) {
+            prop_assert!((1..=16).contains(&policy.shape.limits().len()) && policy.flows.len() <= 64);
         }
         let costs = [request::settle(words).map(|(_, costs)| costs), request::peek(words)];
         for costs in costs.into_iter().flatten() {
@@ -132,7 +132,7 @@ proptest! {
             let (spelled, named) = (shape.words(), policy(b"p", shape));
             let spelled = spelled.iter().map(Vec::as_slice);
             let words: Vec<&[u8]> = [&b"RL.POLICY"[..], b"SET", b"p"].into_iter().chain(spelled.clone()).collect();
-            prop_assert!(Arc::ptr_eq(&request::policy(words.as_slice()).unwrap(), &named));
+            prop_assert!(Arc::ptr_eq(&setting(words.as_slice()).unwrap().shape, &named));
             let words: Vec<&[u8]> = [&b"RL.QUOTA"[..], b"key"].into_iter().chain(spelled).collect();
             let Limits::Spelled(drafts) = request::quota(words.as_slice()).unwrap().limits else { panic!("no policy") };
             prop_assert!(shape.is(&drafts) && !named.is(&drafts));

@@ -34,10 +34,10 @@ impl Embedded {
     ///
     /// # Errors
     /// [`rl_core::fault::Fault::Policies`]
-    pub(crate) fn set_policy(&self, shape: Arc<Shape>) -> Result<bool> {
-        self.change(|file, set| match shape.policy().and_then(|name| file.get(name.as_bytes())) {
+    pub(crate) fn set_policy(&self, policy: &PolicyEntry) -> Result<bool> {
+        self.change(|file, set| match policy.shape.policy().and_then(|name| file.get(name.as_bytes())) {
             Some(_) => Ok(false),
-            None => set.set(shape).map(|()| true),
+            None => set.set_entry(policy).map(|()| true),
         })
     }
 
@@ -73,8 +73,7 @@ impl Embedded {
         if self.change(|_, set| set.take_over(restored).map(|()| true)).is_ok() {
             return;
         }
-        for (key, shape) in restored.entries() {
-            let entry = PolicyEntry { key: key.map(Into::into), shape: Arc::clone(shape) };
+        for entry in restored.entries() {
             let _ = self.change(|_, set| set.set_entry(&entry).map(|()| true)); // also below a policy of the file
         }
     }

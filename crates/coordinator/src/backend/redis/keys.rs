@@ -1,10 +1,13 @@
 //! One key: what it holds, and its deletion.
 
+use std::cmp::Reverse;
+
 use redis::Value;
 use rl_core::fault::Fault;
 
 use super::{Redis, reply};
 use crate::command::Verb;
+use crate::flow_state::FlowState;
 use crate::reply::{Failure, Reply};
 
 impl Redis {
@@ -17,6 +20,15 @@ impl Redis {
         let algorithm = reply::algorithm(&self.ask(&info).await.ok()?)?;
         let reply = reply::read(Verb::Peek, &self.ask(&peek).await.ok()?)?;
         Some((algorithm, reply))
+    }
+
+    /// The flows with the most waiters in the line of a key, at most `most`; `None` if they cannot be read.
+    pub(crate) async fn flows(&self, key: &[u8], most: usize) -> Option<Vec<FlowState>> {
+        let mut info = redis::cmd("RL.INFO");
+        let mut flows = reply::flows(&self.ask(info.arg(key)).await.ok()?)?;
+        flows.sort_by_key(|flow| Reverse(flow.waiting));
+        flows.truncate(most);
+        Some(flows)
     }
 
     /// Deletes a key that holds limits. Returns whether there was one.

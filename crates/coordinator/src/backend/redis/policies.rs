@@ -6,8 +6,8 @@ use redis::Value;
 use redis::cluster_routing::{
     AggregateOp, MultipleNodeRoutingInfo, ResponsePolicy, RoutingInfo, SingleNodeRoutingInfo,
 };
-use rl_core::grammar::policy::overriding;
-use rl_core::grammar::quota::policy;
+use rl_core::grammar::policy::{overriding, setting};
+use rl_core::quota::policy_entry::PolicyEntry;
 use rl_core::quota::shape::Shape;
 
 use super::{Redis, words};
@@ -25,21 +25,20 @@ impl Redis {
     }
 
     /// A policy. In a cluster, one primary is asked.
-    pub(crate) async fn policy(&self, name: &[u8]) -> Result<Option<Arc<Shape>>> {
+    pub(crate) async fn policy(&self, name: &[u8]) -> Result<Option<PolicyEntry>> {
         let all = match self.ask_policies(&[b"GET", name, b"AS", b"COMMAND"], one()).await? {
             Value::Nil => return Ok(None),
             Value::Array(all) => bulk(&all).ok_or(Failure::Strange)?,
             _ => return Err(Failure::Strange),
         };
         let all: Vec<&[u8]> = all.iter().map(Vec::as_slice).collect();
-        policy(all.as_slice()).map(Some).map_err(|_| Failure::Strange)
+        setting(all.as_slice()).map(Some).map_err(|_| Failure::Strange)
     }
 
     /// Sets a policy on each primary.
-    pub(crate) async fn set_policy(&self, name: &[u8], shape: &Shape) -> Result<()> {
-        let limits = shape.words();
-        let mut words: Vec<&[u8]> = vec![b"SET", name];
-        words.extend(limits.iter().map(Vec::as_slice));
+    pub(crate) async fn set_policy(&self, policy: &PolicyEntry) -> Result<()> {
+        let words = policy.words();
+        let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
         match self.ask_policies(&words, all(ResponsePolicy::AllSucceeded)).await? {
             Value::Okay => Ok(()),
             _ => Err(Failure::Strange),

@@ -5,6 +5,7 @@ use rl_core::fault::Fault;
 use rl_core::limit::Kind;
 
 use crate::command::Verb;
+use crate::flow_state::FlowState;
 use crate::reply::{Failure, Quota, Reply, Row};
 
 /// The reply to a command; `None` if the module never gives such a reply.
@@ -48,6 +49,32 @@ pub(super) fn algorithm(value: &Value) -> Option<&'static str> {
     let [field, algorithm, ..] = list(value)? else { return None };
     let algorithm = text(algorithm).filter(|_| text(field).as_deref() == Some("algorithm"))?;
     Kind::ALL.map(Kind::name).into_iter().chain(["quota", "none"]).find(|known| *known == algorithm)
+}
+
+/// The flows in a reply to `RL.INFO`.
+pub(super) fn flows(value: &Value) -> Option<Vec<FlowState>> {
+    let flow = |value: &Value| {
+        let number = |name| count(field(value, name)?);
+        Some(FlowState {
+            lane: text(field(value, "lane")?)?,
+            flow: text(field(value, "flow")?)?,
+            waiting: number("waiting")?,
+            served: number("served")?,
+            share_percent: number("share_percent")?,
+            longest_wait_ms: number("longest_wait_ms")?,
+        })
+    };
+    list(field(value, "flows")?)?.iter().map(flow).collect()
+}
+
+/// A field of a map, as RESP2 writes it.
+fn field<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
+    let pairs = list(value)?.chunks(2);
+    let named = |pair: &'v [Value]| match pair {
+        [known, value] if text(known).as_deref() == Some(name) => Some(value),
+        _ => None,
+    };
+    pairs.filter_map(named).next()
 }
 
 fn list(value: &Value) -> Option<&[Value]> {

@@ -195,7 +195,15 @@ fields! {
         "type": "integer",
         "minimum": 1,
         "maximum": 1_000,
-        "description": "The weight of the flow. If it is not given, it is 1."
+        "description": "The weight of the flow. If it is not given, it is that of the policy, or 1."
+    };
+    /// The weights of the flows of a policy.
+    FlowWeights as "FlowWeights" = {
+        "type": "object",
+        "maxProperties": 64,
+        "propertyNames": { "type": "string", "pattern": "^[ -~]{1,128}$", "minLength": 1, "maxLength": 128 },
+        "additionalProperties": { "type": "integer", "minimum": 1, "maximum": 1_000 },
+        "examples": [{ "paid": 10, "free": 1 }]
     };
     /// What a request is answered if it cannot be decided.
     OnErrorField as "OnError" = {
@@ -231,8 +239,23 @@ impl<'a> Lane<'a> {
 
 impl<'a> Flow<'a> {
     pub(super) fn word(self) -> Result<Word<'a>, Problem> {
-        plain(self.0).ok_or_else(|| Problem::request("flow must be 1 to 128 printable ASCII characters"))
+        plain(self.0.text()).ok_or_else(wrong_flow)
     }
+}
+
+impl<'a> FlowWeights<'a> {
+    /// The words of each flow and its weight.
+    pub(super) fn words(self) -> Result<Vec<(Word<'a>, Word<'a>)>, Problem> {
+        let pairs = self.0.pairs("flows must be an object of weights by flow")?.0.into_iter();
+        let words = |(id, weight): (Cow<'a, str>, Raw<'a>)| {
+            Ok((plain(Some(id)).ok_or_else(wrong_flow)?, weight.number(Fault::Weight)?))
+        };
+        pairs.map(words).collect()
+    }
+}
+
+fn wrong_flow() -> Problem {
+    Problem::request("flow must be 1 to 128 printable ASCII characters")
 }
 
 impl ProfileName<'_> {
@@ -264,12 +287,12 @@ impl OnErrorField<'_> {
 impl<'a> Id<'a> {
     /// The id is plain text: it is repeated in answers, and stands in logs.
     pub(super) fn word(self) -> Result<Word<'a>, Problem> {
-        plain(self.0).ok_or_else(|| Problem::request("id must be 1 to 128 printable ASCII characters"))
+        plain(self.0.text()).ok_or_else(|| Problem::request("id must be 1 to 128 printable ASCII characters"))
     }
 }
 
 /// An id of 1 to 128 printable ASCII characters.
-fn plain(raw: Raw<'_>) -> Option<Word<'_>> {
+fn plain(text: Option<Cow<'_, str>>) -> Option<Word<'_>> {
     let is_plain = |id: &str| id.bytes().all(|byte| matches!(byte, b' '..=b'~'));
-    raw.text().filter(|id| (1..=ID_MAX).contains(&id.len()) && is_plain(id)).map(bytes)
+    text.filter(|id| (1..=ID_MAX).contains(&id.len()) && is_plain(id)).map(bytes)
 }

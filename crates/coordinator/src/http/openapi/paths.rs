@@ -170,8 +170,9 @@ fn policies() -> Value {
 fn policy() -> Value {
     read_and_changed(&ReadAndChanged {
         parameters: json!([policy_name()]),
-        get: ("policy", "The limits of a policy"),
-        put: ("set_policy", "Sets the limits of a policy; for tokens that may"),
+        body: "Policy",
+        get: ("policy", "The limits of a policy, and the weights of its flows"),
+        put: ("set_policy", "Sets the limits of a policy, and the weights of its flows; for tokens that may"),
         delete: ("delete_policy", "Deletes a policy; for tokens that may"),
         missing: "There is no such policy.",
         deleted: "Whether there was such a policy.",
@@ -185,6 +186,7 @@ fn one_override() -> Value {
     });
     read_and_changed(&ReadAndChanged {
         parameters: json!([policy_name(), key]),
+        body: "Override",
         get: ("override", "The limits that a key has of its own under a policy"),
         put: ("set_override", "Gives a key limits of its own under a policy; for tokens that may"),
         delete: ("delete_override", "Takes a key's own limits under a policy away; for tokens that may"),
@@ -196,6 +198,8 @@ fn one_override() -> Value {
 /// What differs between the paths of limits that are read, set and deleted. A method has an id and a summary.
 struct ReadAndChanged {
     parameters: Value,
+    /// The schema of what is set.
+    body: &'static str,
     get: (&'static str, &'static str),
     put: (&'static str, &'static str),
     delete: (&'static str, &'static str),
@@ -211,7 +215,7 @@ fn read_and_changed(of: &ReadAndChanged) -> Value {
     };
     let shown = || answer("The policy.", &["PolicyAnswer"]);
     let example = json!({ "limits": [{ "name": "rpm", "limit": 1000, "window": "60s" }] });
-    let content = json!({ "schema": reference("schemas", "Policy"), "example": example });
+    let content = json!({ "schema": reference("schemas", of.body), "example": example });
     let mut missing = with(shown(), &["400", "401", "403", "502", "503"]);
     missing.insert("404".to_owned(), problem(of.missing));
     let set = with(shown(), &["400", "401", "403", "408", "409", "413", "415", "502", "503"]);

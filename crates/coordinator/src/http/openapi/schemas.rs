@@ -11,8 +11,8 @@ use crate::http::answer::{
     DegradedAnswer, DoneAnswer, HeldAnswer, LimitAnswer, QuotaAnswer, RemainingAnswer, SyncAnswer,
 };
 use crate::http::body::{
-    CancelBody, HoldBody, ManyBody, PeekBody, PolicyBody, QuotaBody, RefundBody, RenewBody, SettleBody,
-    SyncBody, add_schema,
+    CancelBody, HoldBody, ManyBody, OverrideBody, PeekBody, PolicyBody, QuotaBody, RefundBody, RenewBody,
+    SettleBody, SyncBody, add_schema,
 };
 use crate::http::policy_answer::{OverridesAnswer, PoliciesAnswer, PolicyAnswer};
 use crate::http::problem::ProblemBody;
@@ -27,6 +27,7 @@ pub(super) fn schemas() -> Map<String, Value> {
     Kind::ALL.into_iter().for_each(|kind| add_schema(kind, &mut bodies));
     add::<QuotaBody<'_>>(&mut bodies);
     add::<ManyBody<'_>>(&mut bodies);
+    add::<OverrideBody<'_>>(&mut bodies);
     add::<PolicyBody<'_>>(&mut bodies);
     add::<HoldBody<'_>>(&mut bodies);
     add::<SyncBody<'_>>(&mut bodies);

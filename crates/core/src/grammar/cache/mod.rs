@@ -8,4 +8,4 @@ mod limit;
 mod quota;
 
 pub use self::limit::LimitCache;
-pub use self::quota::{LendsPolicies, QuotaCache};
+pub use self::quota::QuotaCache;

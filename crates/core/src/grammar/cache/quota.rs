@@ -6,8 +6,8 @@ use crate::fault::Result;
 use crate::grammar::ask::{Ask, Limits};
 use crate::grammar::template::{self, KEY_AT, LIMITS_AT, Template};
 use crate::grammar::words::Words;
+use crate::quota::lends_policies::LendsPolicies;
 use crate::quota::name::Name;
-use crate::quota::policies::Policies;
 use crate::quota::shape::Shape;
 
 /// The number of places, one for each hash. Each holds the last request with that hash.
@@ -15,18 +15,6 @@ const PLACES: u8 = 64;
 
 /// Marks the version of a policy under which some keys have limits of their own. The host's versions never have it.
 const PER_KEY: u64 = 1 << 63;
-
-/// A host that lends its policies.
-pub trait LendsPolicies {
-    /// Lends the policies to `look`.
-    fn lend<T: Default>(&self, look: impl FnOnce(&Policies) -> T) -> T;
-}
-
-impl LendsPolicies for Policies {
-    fn lend<T: Default>(&self, look: impl FnOnce(&Policies) -> T) -> T {
-        look(self)
-    }
-}
 
 /// The last `RL.QUOTA` requests.
 ///

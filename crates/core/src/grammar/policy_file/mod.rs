@@ -7,12 +7,16 @@
 //! tpd      = { limit = 2000000, window = "1d", unit = "tokens", algorithm = "window", offset = "-8h" }
 //! burst    = { limit = 500, window = 60, algorithm = "bucket", capacity = 50 }
 //! inflight = { inflight = 20 }
+//! flows    = { paid = 10, free = 1 }
 //!
 //! [override.claude-sonnet."user:42"]
 //! rpm      = { limit = 5000, window = "60s" }
 //! ```
 //! An override gives one key limits of its own under a policy of the file. In a key, a backslash begins an escape as
 //! `redis-cli` shows it, such as `\xff` or `\\`. A key in single quotes has each backslash once.
+//!
+//! `flows` gives weights to flows. A limit may be called so, too: it is a table with `limit` or `inflight`. The id of a flow
+//! has the escapes of a key.
 //!
 //! A limit means the same as `LIMIT` in a command, with the same numbers, durations, bounds and errors. A
 //! whole number of seconds needs no quotes. Limits keep their order.
@@ -21,12 +25,12 @@
 //! field, because an operator has nothing else to find it by.
 
 mod entry;
+mod flows;
 mod key;
 mod limit;
 
 use core::fmt;
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use toml::de::DeTable;
 
@@ -34,6 +38,7 @@ use self::entry::{Allow, Entry, Read, Slip, entries};
 use self::limit::draft;
 use crate::fault::{Fault, Result};
 use crate::limit::rule::Rule;
+use crate::quota::flow_weights::FlowWeights;
 use crate::quota::limit::LIMITS_MAX;
 use crate::quota::name::Name;
 use crate::quota::policies::{OVERRIDES_MAX, POLICIES_MAX};
@@ -101,7 +106,7 @@ fn read(text: &[u8], allow: Allow<'_>) -> Read<Vec<PolicyEntry>> {
             return Err(entry.fault(Fault::Policies));
         }
         let name = Name::new(entry.name.as_bytes()).ok_or_else(|| entry.fault(Fault::PolicyName))?;
-        read.push(limits(entry, &name, allow)?.into());
+        read.push(policy(entry, &name, allow)?);
     }
     let names: BTreeSet<&str> = policies.iter().map(|policy| policy.name).collect();
     for entry in &overrides {
@@ -124,20 +129,29 @@ fn read_overrides(entry: &Entry<'_>, name: &Name, allow: Allow<'_>, read: &mut V
         if !known.insert(bytes.clone()) {
             return Err(key.wrong("the file has this key already, written in another way"));
         }
-        read.push(PolicyEntry { key: Some(bytes), shape: limits(&key, name, allow)? });
+        let own = policy(&key, name, allow)?;
+        if let Some(flows) = flows::of(&key) {
+            return Err(flows.wrong("flows may stand in a policy only, not in an override"));
+        }
+        read.push(PolicyEntry { key: Some(bytes), ..own });
     }
     Ok(())
 }
 
-/// Reads a table of limits, as those of the policy `name`.
-fn limits(entry: &Entry<'_>, name: &Name, allow: Allow<'_>) -> Read<Arc<Shape>> {
+/// Reads a table of limits and weights of flows, as those of the policy `name`.
+fn policy(entry: &Entry<'_>, name: &Name, allow: Allow<'_>) -> Read<PolicyEntry> {
     let table = entry.value.as_table().ok_or_else(|| entry.wrong("a policy must be a table of limits"))?;
-    let mut drafts = Vec::new();
+    let (mut drafts, mut weights) = (Vec::new(), FlowWeights::new());
     for limit in entries(table, &entry.path) {
+        if flows::are(&limit) {
+            weights = flows::read(&limit)?;
+            continue;
+        }
         if drafts.len() == LIMITS_MAX {
             return Err(limit.fault(Fault::QuotaLimits));
         }
         drafts.push(draft(&limit, allow)?);
     }
-    Shape::new(Some(name), &drafts).map_err(|fault| entry.fault(fault))
+    let shape = Shape::new(Some(name), &drafts).map_err(|fault| entry.fault(fault))?;
+    Ok(PolicyEntry { key: None, shape, flows: weights })
 }

@@ -4,7 +4,7 @@ use rl_core::engine::run::Reply;
 use rl_core::engine::serve::{self, Served};
 use rl_core::engine::{Standing, Turn};
 use rl_core::memory::Error;
-use rl_core::queue::{Lines, Waiter};
+use rl_core::queue::{Lines, Ticket, Waiter};
 use rl_core::time::{At, Span};
 
 use super::ask::Ask;
@@ -53,6 +53,10 @@ impl serve::Server for Play {
 
     fn lines<T>(&mut self, look: impl FnOnce(&mut Lines<Waits>) -> T) -> T {
         look(&mut self.node.memory.lines)
+    }
+
+    fn served(&mut self, ticket: Ticket, only: Option<usize>) -> Option<Waiter<Waits>> {
+        self.node.memory.served(ticket, only)
     }
 
     fn steady(&self) -> At {
