@@ -296,9 +296,12 @@ pub(crate) const HOLD: Docs = Docs {
     ],
 };
 
-/// `REMAINING n [RESET duration]`
-const LEFT: [Arg; 2] =
-    [after(c"remaining", Kind::Integer, c"REMAINING"), optional(c"reset", Kind::String, Some(c"RESET"))];
+/// `REMAINING n [OF limit] [RESET duration]`
+const LEFT: [Arg; 3] = [
+    after(c"remaining", Kind::Integer, c"REMAINING"),
+    optional(c"of", Kind::Integer, Some(c"OF")),
+    optional(c"reset", Kind::String, Some(c"RESET")),
+];
 
 pub(crate) const SYNC: Docs = Docs {
     summary: c"Takes over how much a provider says is left, and returns how much is used elsewhere.",
@@ -307,13 +310,16 @@ pub(crate) const SYNC: Docs = Docs {
     arity: -4,
     keys: Keys::First,
     key: RW | ACCESS | UPDATE,
-    args: &[required(
-        c"left",
-        Kind::OneOf(&[
-            required(c"one-limit", Kind::Block(&LEFT)),
-            each(c"limit", c"LIMIT", &[required(c"name", Kind::String), LEFT[0], LEFT[1]]),
-        ]),
-    )],
+    args: &[
+        required(
+            c"left",
+            Kind::OneOf(&[
+                required(c"one-limit", Kind::Block(&LEFT)),
+                each(c"limit", c"LIMIT", &[required(c"name", Kind::String), LEFT[0], LEFT[1], LEFT[2]]),
+            ]),
+        ),
+        optional(c"age", Kind::String, Some(c"AGE")),
+    ],
 };
 
 pub(crate) const INFO: Docs = Docs {

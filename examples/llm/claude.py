@@ -44,7 +44,7 @@ class Claude:
                     raise
                 # All workers wait until then. This request keeps its charge, and stands in line again.
                 headers = error.response.headers
-                await quota.sync(told(headers), float(headers.get("retry-after", 1)))
+                await quota.sync(call, told(headers), float(headers.get("retry-after", 1)))
                 if not left:
                     raise
 
@@ -60,7 +60,7 @@ class Claude:
             async with self.client.messages.stream(
                 model=model, max_tokens=self.max_tokens, messages=messages, system=list(system)
             ) as stream:
-                await quota.sync(told(stream.response.headers))
+                await quota.sync(call, told(stream.response.headers))
                 message = await stream.get_final_message()
             usage = message.usage
             used = {"input": usage.input_tokens + (usage.cache_creation_input_tokens or 0), "output": usage.output_tokens}
@@ -75,7 +75,7 @@ async def main():
     url = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
     redis = Redis.from_url(url, decode_responses=True, max_connections=1000, socket_timeout=70)
     client = anthropic.AsyncAnthropic(max_retries=0)  # the line does what retries would do
-    claude = Claude(client, {"claude-sonnet-4-5": Quota(redis, "claude-sonnet")})
+    claude = Claude(client, {"claude-sonnet-4-5": Quota(redis, "claude-sonnet", margin=0.05)})
     asked = [claude.ask(["claude-sonnet-4-5"], [{"role": "user", "content": prompt}]) for prompt in sys.argv[1:] or ["hello"]]
     for message in await asyncio.gather(*asked):
         print("".join(part.text for part in message.content if part.type == "text"))

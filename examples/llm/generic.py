@@ -25,7 +25,7 @@ class Service:
                     answer = response.raise_for_status().json()
                     real = used(answer)
                     return answer
-                await self.quota.sync({}, float(response.headers.get("retry-after", 1)))
+                await self.quota.sync(call, {}, float(response.headers.get("retry-after", 1)))
             finally:  # a call that failed stays charged as it was reserved
                 await self.quota.settle(call, real)
 

@@ -48,14 +48,14 @@ class Gpt:
                 response = await self.client.chat.completions.with_raw_response.create(
                     model=model, max_completion_tokens=self.max_tokens, messages=messages, stream=True
                 )
-                await self.quota.sync(told(response.headers))
+                await self.quota.sync(call, told(response.headers))
                 return "".join([part.choices[0].delta.content or "" async for part in response.parse() if part.choices])
             except openai.APIStatusError as error:
                 if error.status_code not in (429, 503):
                     raise
                 # All workers wait until then. This request keeps its charge, since OpenAI has counted it, and stands in line again.
                 headers = error.response.headers
-                await self.quota.sync(told(headers), retry_after(headers))
+                await self.quota.sync(call, told(headers), retry_after(headers))
                 if not left:
                     raise
             finally:

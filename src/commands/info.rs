@@ -9,6 +9,7 @@ use rl_core::number::COUNT_MAX;
 use rl_core::queue::Lane;
 use rl_core::quota::Quota;
 use rl_core::quota::decide::{self, Demand};
+use rl_core::quota::limit::Measure;
 use rl_core::quota::name::Name;
 use rl_core::quota::outsides::Outsides;
 use rl_core::quota::shape::Shape;
@@ -103,7 +104,10 @@ fn limit<'r>(reply: Reply<'r>, state: &State, clock: At) -> Map<'r> {
     // An excess that was taken over may be more than every client can read.
     map.count(b"used", state.used_cost(clock).min(COUNT_MAX));
     map.count(b"remaining", state.peek(0, clock).remaining);
-    outside(&mut map, &state.outside().at(clock.max(state.at())), clock);
+    let (told, now) = (state.outside(), clock.max(state.at()));
+    map.count(b"held_ms", told.held.since(clock).ms());
+    map.count(b"used_elsewhere", told.used(&rule, now));
+    map.count(b"elsewhere_ms", told.used_until(&rule, now).since(clock).ms());
     map
 }
 
@@ -112,15 +116,9 @@ fn only_held<'r>(reply: Reply<'r>, held: &Held, clock: At) -> Map<'r> {
     let mut map = reply.map(13);
     map.text(b"algorithm", b"none").field(b"parameters", |place| drop(place.map(0)));
     map.count(b"used", 0).count(b"remaining", 0);
-    let until = held.outsides().map_or(At::MIN, Outsides::end);
-    outside(&mut map, &Outside { held: until, ..Outside::NONE }, clock);
+    let until = held.outsides().map_or(At::MIN, Outsides::last);
+    map.count(b"held_ms", until.since(clock).ms()).count(b"used_elsewhere", 0).count(b"elsewhere_ms", 0);
     map
-}
-
-/// The fields of what one limit is told from outside.
-fn outside(map: &mut Map<'_>, told: &Outside, clock: At) {
-    map.count(b"held_ms", told.held.since(clock).ms());
-    map.count(b"used_elsewhere", told.elsewhere).count(b"elsewhere_ms", told.until.since(clock).ms());
 }
 
 /// The first fields for many: what is a value above is a map by limit here.
@@ -181,16 +179,18 @@ fn has_override(host: &Server<'_>, policy: &Name, key: Arg<'_>) -> bool {
 fn outsides(map: &mut Map<'_>, shape: &Shape, held: &Quota, clock: At) {
     let none = Outsides::default();
     let (told, now) = (held.outsides().unwrap_or(&none), held.now(clock));
-    let mut field = |key: &[u8], value: fn(&Outside, At, At) -> u64| {
+    let mut field = |key: &[u8], value: &dyn Fn(&Outside, &Measure) -> u64| {
         map.field(key, |place| {
             let mut by_limit = place.map(shape.limits().len());
             for limit in shape.limits() {
-                let outside = told.limit(limit.name.as_bytes()).at(now);
-                by_limit.count(limit.name.as_bytes(), value(&outside, told.all(), clock));
+                let outside = told.limit(limit.name.as_bytes());
+                by_limit.count(limit.name.as_bytes(), value(&outside, &limit.measure));
             }
         });
     };
-    field(b"held_ms", |outside, all, clock| outside.held.max(all).since(clock).ms());
-    field(b"used_elsewhere", |outside, _, _| outside.elsewhere);
-    field(b"elsewhere_ms", |outside, _, clock| outside.until.since(clock).ms());
+    field(b"held_ms", &|outside, _| outside.held.max(told.all()).since(clock).ms());
+    field(b"used_elsewhere", &|outside, measure| measure.rule().map_or(0, |rule| outside.used(rule, now)));
+    field(b"elsewhere_ms", &|outside, measure| {
+        measure.rule().map_or(0, |rule| outside.used_until(rule, now).since(clock).ms())
+    });
 }

@@ -2,7 +2,7 @@
 
 use rl_core::engine::outside::{hold, sync};
 use rl_core::fault::Result;
-use rl_core::grammar::outside::{self as grammar, Sync as Request};
+use rl_core::grammar::outside::{self as grammar, Lefts};
 
 use super::answer::{answer, key};
 use crate::host::Server;
@@ -15,7 +15,7 @@ use crate::{keyspace_events, top};
 
 /// `RL.HOLD key duration [LIMIT name …]`
 pub(crate) struct Hold;
-/// `RL.SYNC key REMAINING n [RESET duration] | LIMIT name REMAINING n [RESET duration] …`
+/// `RL.SYNC key REMAINING n [OF limit] [RESET duration] | LIMIT name REMAINING n [OF limit] [RESET duration] … [AGE duration]`
 pub(crate) struct Sync;
 
 impl Handler for Hold {
@@ -50,7 +50,7 @@ impl Handler for Sync {
             let key = key(args)?;
             let used = sync(&mut Server::new(context), key, &request)?;
             keyspace_events::synced(context, key);
-            Ok((matches!(request, Request::One(_)), used))
+            Ok((matches!(request.left, Lefts::One(_)), used))
         });
         answer(reply, &metrics::SYNC.errors, done, |reply, (is_one, used)| {
             if is_one {

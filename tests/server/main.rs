@@ -46,6 +46,7 @@ mod model;
 mod mquota;
 mod oom;
 mod other_modules;
+mod outside;
 mod pages;
 mod policies;
 mod quota;

@@ -19,6 +19,7 @@ import jobs
 
 from .call import SYSTEM, Caller, System, stamp_async
 
+MARGINS = {"anthropic": 0.05, "openai": 0.03, "generic": 0.03}
 LANES = {jobs.BATCH: "LOW", jobs.INTERACTIVE: "HIGH"}
 
 
@@ -37,7 +38,7 @@ class Ours(System):
 
     async def start(self):
         server = redis.asyncio.Redis(host="127.0.0.1", port=self.run.redis_port, decode_responses=True, socket_timeout=70)
-        quotas = {model: Quota(server, model, window=jobs.MINUTE) for model in self.models}
+        quotas = {model: Quota(server, model, margin=MARGINS[self.run.scenario.family]) for model in self.models}
         self.family = self.run.scenario.family
         if self.family == "generic":
             hooks = {"request": [stamp_async]}

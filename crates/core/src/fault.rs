@@ -76,11 +76,13 @@ faults! {
     /// The duration of RL.HOLD is not in range.
     Hold = c"ERR hold must be a duration from 0 to 3650d, such as 30, 250ms or 5m, 0 lifts it";
     /// An argument of RL.SYNC is missing or unknown.
-    SyncSyntax = c"ERR syntax error, expected RL.SYNC key REMAINING n [RESET duration] | LIMIT name REMAINING n [RESET duration] ...";
+    SyncSyntax = c"ERR syntax error, expected RL.SYNC key REMAINING n [OF limit] [RESET duration] [AGE duration] | LIMIT name REMAINING n [OF limit] [RESET duration] ... [AGE duration]";
     /// `REMAINING` is not an integer in range.
-    Remaining = c"ERR remaining must be an integer from 0 to 9007199254740991";
+    Remaining = c"ERR remaining must be an integer from -9007199254740991 to 9007199254740991";
     /// `RESET` is not a duration in range.
     Reset = c"ERR reset must be a duration from 0 to 3650d, such as 30, 250ms or 5m";
+    /// `AGE` is not a duration in range.
+    Age = c"ERR age must be a duration from 0 to 3650d, such as 2, 250ms or 5m";
     /// The quota has no limit of that name that could be told it.
     NoLimit = c"ERR no such limit, RL.INFO names those of the key";
     /// Too many limits are named.

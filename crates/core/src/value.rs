@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fault::{Fault, Result};
 use crate::limit::codec;
-use crate::limit::outside::{Outside, OutsideImage};
+use crate::limit::outside::{Image, LongImage, Outside, OutsideImage};
 use crate::limit::state::{Relocate, State};
 use crate::quota::outsides::{Outsides, OutsidesImage};
 use crate::quota::shape::Shape;
@@ -36,6 +36,10 @@ const TOLD_LIMIT: u8 = 17;
 const TOLD_QUOTA: u8 = 18;
 /// The first byte of a key that is only held.
 const HELD: u8 = 19;
+/// As [`TOLD_LIMIT`], in the long form: the limit was told what it is elsewhere, or how old the news was.
+const LONG_TOLD_LIMIT: u8 = 20;
+/// As [`TOLD_QUOTA`], in the long form.
+const LONG_TOLD_QUOTA: u8 = 21;
 
 impl Held {
     /// Makes a key that is held.
@@ -106,15 +110,26 @@ impl Value {
         match self {
             Self::Limit(state) => match state.outside() {
                 Outside::NONE => codec::encode(state),
+                outside if outside.is_long() => {
+                    joined(LONG_TOLD_LIMIT, &LongImage::of(&outside), &codec::encode(state))
+                }
                 outside => joined(TOLD_LIMIT, &OutsideImage::of(&outside), &codec::encode(state)),
             },
             Self::Quota(quota) => match quota.outsides() {
                 None => [&[QUOTA], &*quota::codec::encode(quota)].concat(),
-                Some(told) => joined(TOLD_QUOTA, &OutsidesImage::of(told), &quota::codec::encode(quota)),
+                Some(told) if told.is_long() => {
+                    let image = OutsidesImage::<'_, LongImage>::of(told);
+                    joined(LONG_TOLD_QUOTA, &image, &quota::codec::encode(quota))
+                }
+                Some(told) => {
+                    let image = OutsidesImage::<'_, OutsideImage>::of(told);
+                    joined(TOLD_QUOTA, &image, &quota::codec::encode(quota))
+                }
             },
             Self::Held(held) => {
                 let none = Outsides::default();
-                joined(HELD, &OutsidesImage::of(held.outsides().unwrap_or(&none)), &[])
+                let image = OutsidesImage::<'_, OutsideImage>::of(held.outsides().unwrap_or(&none));
+                joined(HELD, &image, &[])
             }
         }
     }
@@ -124,20 +139,12 @@ impl Value {
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         match bytes.split_first() {
             Some((&QUOTA, rest)) => quota::codec::decode(rest).map(|quota| Self::Quota(Box::new(quota))),
-            Some((&TOLD_LIMIT, rest)) => {
-                let (image, rest) = taken::<OutsideImage>(rest)?;
-                let outside = image.outside().filter(|outside| *outside != Outside::NONE)?;
-                codec::decode(rest).map(|state| Self::Limit(state.told(outside)))
-            }
-            Some((&TOLD_QUOTA, rest)) => {
-                let (image, rest) = taken::<OutsidesImage<'_>>(rest)?;
-                let outsides = image.outsides().filter(|outsides| !outsides.is_none())?;
-                let mut quota = quota::codec::decode(rest)?;
-                quota.tell(outsides);
-                Some(Self::Quota(Box::new(quota)))
-            }
+            Some((&TOLD_LIMIT, rest)) => told_limit::<OutsideImage>(rest),
+            Some((&LONG_TOLD_LIMIT, rest)) => told_limit::<LongImage>(rest),
+            Some((&TOLD_QUOTA, rest)) => told_quota::<OutsideImage>(rest),
+            Some((&LONG_TOLD_QUOTA, rest)) => told_quota::<LongImage>(rest),
             Some((&HELD, rest)) => {
-                let (image, rest) = taken::<OutsidesImage<'_>>(rest)?;
+                let (image, rest) = taken::<OutsidesImage<'_, OutsideImage>>(rest)?;
                 let held = Held::new(image.outsides()?);
                 rest.is_empty().then(|| Self::Held(Box::new(held)))
             }
@@ -179,6 +186,24 @@ impl Value {
             Self::Held(held) => mover.boxed(held),
         }
     }
+}
+
+/// Decodes a limit after what it was told. A file has the shortest form of that.
+fn told_limit<'a, I: Image + Serialize + Deserialize<'a>>(bytes: &'a [u8]) -> Option<Value> {
+    let (image, rest) = taken::<I>(bytes)?;
+    let outside = image.outside().filter(|outside| *outside != Outside::NONE)?;
+    let is_shortest = size_of::<I>() == size_of::<OutsideImage>() || outside.is_long();
+    codec::decode(rest).filter(|_| is_shortest).map(|state| Value::Limit(state.told(outside)))
+}
+
+/// Decodes a quota after what its limits were told. A file has the shortest form of that.
+fn told_quota<'a, I: Image + Serialize + Deserialize<'a>>(bytes: &'a [u8]) -> Option<Value> {
+    let (image, rest) = taken::<OutsidesImage<'a, I>>(bytes)?;
+    let outsides = image.outsides().filter(|outsides| !outsides.is_none())?;
+    let is_shortest = size_of::<I>() == size_of::<OutsideImage>() || outsides.is_long();
+    let mut quota = quota::codec::decode(rest).filter(|_| is_shortest)?;
+    quota.tell(outsides);
+    Some(Value::Quota(Box::new(quota)))
 }
 
 /// Returns what is told from outside, written before the rest of a value.

@@ -7,6 +7,8 @@ pub struct Left {
     pub names: Vec<String>,
     /// What is left.
     pub remaining: u64,
+    /// The limit of which that is left, if the headers say it.
+    pub limit: Option<u64>,
     /// In how many ms the limit starts anew, if that is in the future: 1 or more.
     pub reset_ms: Option<u64>,
 }

@@ -22,6 +22,8 @@ pub struct Profile {
 pub(crate) struct LimitHeaders {
     pub(crate) names: Vec<String>,
     pub(crate) remaining: String,
+    #[serde(rename = "of")]
+    pub(crate) limit: Option<String>,
     pub(crate) reset: Option<TimeHeader>,
 }
 

@@ -39,7 +39,8 @@ pub fn read<N: AsRef<str>, V: AsRef<str>>(profile: &Profile, headers: &[(N, V)],
         let remaining = count(value(&limit.remaining)?)?;
         let reset = limit.reset.as_ref();
         let reset_ms = reset.and_then(|reset| time(reset.form, value(&reset.header)?));
-        Some(Left { names: limit.names.clone(), remaining, reset_ms })
+        let most = limit.limit.as_ref().and_then(|header| count(value(header)?));
+        Some(Left { names: limit.names.clone(), remaining, limit: most, reset_ms })
     };
     let listed = profile.structured.as_ref().and_then(|list| value(&list.header)).map(structured::limits);
     let mut limits = listed.unwrap_or_default();

@@ -48,8 +48,12 @@ fn item(text: &str) -> Option<(Option<Left>, &str)> {
         rest = after;
     }
     let is_named = !name.is_empty();
-    let limit =
-        remaining.filter(|_| is_named).map(|remaining| Left { names: vec![name], remaining, reset_ms });
+    let limit = remaining.filter(|_| is_named).map(|remaining| Left {
+        names: vec![name],
+        remaining,
+        limit: None,
+        reset_ms,
+    });
     Some((limit, rest))
 }
 

@@ -47,6 +47,20 @@ fn headers_are_read_as_the_fixtures_say() {
 }
 
 #[test]
+fn the_limit_of_which_something_is_left_is_read_where_a_header_says_it() {
+    let limits = |name: &str, headers: &[(&str, &str)]| -> Vec<Option<u64>> {
+        let told = read(profile(name).unwrap(), headers, NOW_MS);
+        told.limits.iter().map(|left| left.limit).collect()
+    };
+    let remaining = ("anthropic-ratelimit-requests-remaining", "5");
+    assert_eq!(limits("anthropic", &[remaining, ("Anthropic-RateLimit-Requests-Limit", "50")]), [Some(50)]);
+    assert_eq!(limits("anthropic", &[remaining]), [None]);
+    assert_eq!(limits("anthropic", &[remaining, ("anthropic-ratelimit-requests-limit", "-1")]), [None]);
+    let openai = [("x-ratelimit-remaining-tokens", "5"), ("x-ratelimit-limit-tokens", "30000")];
+    assert_eq!(limits("openai", &openai), [Some(30_000)]);
+}
+
+#[test]
 fn each_entry_of_the_data_has_its_source() {
     let document = file("profiles.json");
     let profiles = document["profiles"].as_object().unwrap();

@@ -28,10 +28,10 @@ pub(super) async fn ask(
 ) -> Result<Response, Problem> {
     let bytes = receive(app, settings, incoming).await?;
     if verb == Verb::Sync
-        && let Some((key, told)) = body::read_headers(&bytes)?
+        && let Some(told) = body::read_headers(&bytes)?
     {
         drop(bytes);
-        return sync::sync(app, settings, access, &key, told).await;
+        return sync::sync(app, settings, access, told).await;
     }
     let (command, on_error) = {
         let (mut command, on_error) = body::read(verb, &bytes)?;

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use hyper::StatusCode;
 use rl_core::fault::Fault;
-use rl_profiles::{Left, Told};
+use rl_profiles::Left;
 
 use super::access::forbidden;
 use super::answer::{self, JSON, SyncAnswer, UsedElsewhere};
+use super::body::FromHeaders;
 use super::problem::Problem;
 use super::response::{Response, json};
 use crate::app::{Answer, App};
@@ -30,9 +31,9 @@ pub(super) async fn sync(
     app: &App,
     settings: &Settings,
     access: &Access,
-    key: &[u8],
-    told: Told,
+    FromHeaders { key, told, age }: FromHeaders,
 ) -> Result<Response, Problem> {
+    let key = &*key;
     if !access.sees(key) {
         return Err(forbidden());
     }
@@ -47,7 +48,7 @@ pub(super) async fn sync(
         }
         None => 0,
     };
-    let used = used_elsewhere(app, settings, key, &told.limits).await?;
+    let used = used_elsewhere(app, settings, key, &told.limits, age.as_deref()).await?;
     let used_elsewhere = UsedElsewhere::from(used.as_slice());
     Ok(json(StatusCode::OK, JSON, &SyncAnswer { used_elsewhere, hold_ms: Some(hold_ms) }))
 }
@@ -58,6 +59,7 @@ async fn used_elsewhere(
     settings: &Settings,
     key: &[u8],
     limits: &[Left],
+    age: Option<&[u8]>,
 ) -> Result<Used, Failure> {
     if limits.is_empty() {
         return Ok(Used::new());
@@ -76,12 +78,12 @@ async fn used_elsewhere(
             Vec::new()
         }
     };
-    match ask(app, settings, key, &words).await {
+    match ask(app, settings, key, &words, age).await {
         // A limit that counts reservations is told nothing, or one has gone meanwhile: the others are told one by one.
         Err(Failure::Fault(Fault::NoLimit)) => {
             let mut used = Used::new();
             for limit in words.drain(..) {
-                match ask(app, settings, key, &[limit]).await {
+                match ask(app, settings, key, &[limit], age).await {
                     Ok(more) => used.extend(more),
                     Err(Failure::Fault(Fault::NoLimit)) => {}
                     Err(failure) => return Err(failure),
@@ -109,6 +111,9 @@ fn named(known: &[&str], limits: &[Left]) -> Vec<Vec<Vec<u8>>> {
 
 fn remaining(left: &Left) -> Vec<Vec<u8>> {
     let mut words = vec![b"REMAINING".to_vec(), left.remaining.to_string().into_bytes()];
+    if let Some(limit) = left.limit {
+        words.extend([b"OF".to_vec(), limit.to_string().into_bytes()]);
+    }
     if let Some(ms) = left.reset_ms {
         words.extend([b"RESET".to_vec(), format!("{ms}ms").into_bytes()]);
     }
@@ -116,11 +121,18 @@ fn remaining(left: &Left) -> Vec<Vec<u8>> {
 }
 
 /// Sends `RL.SYNC` with these words, if there are any.
-async fn ask(app: &App, settings: &Settings, key: &[u8], words: &[Vec<Vec<u8>>]) -> Result<Used, Failure> {
+async fn ask(
+    app: &App,
+    settings: &Settings,
+    key: &[u8],
+    words: &[Vec<Vec<u8>>],
+    age: Option<&[u8]>,
+) -> Result<Used, Failure> {
     if words.is_empty() {
         return Ok(Used::new());
     }
-    let words = std::iter::once(key).chain(words.iter().flatten().map(Vec::as_slice));
+    let age = age.into_iter().flat_map(|age| [&b"AGE"[..], age]);
+    let words = std::iter::once(key).chain(words.iter().flatten().map(Vec::as_slice)).chain(age);
     let command = Arc::new(Command::new(Verb::Sync, words, [])?);
     match app.ask(settings, &command, None).await {
         Answer::Reply(Reply::Elsewhere(used)) => Ok(used),
@@ -134,7 +146,8 @@ mod tests {
     use super::*;
 
     fn left(names: &[&str], remaining: u64) -> Left {
-        Left { names: names.iter().map(|name| (*name).to_owned()).collect(), remaining, reset_ms: Some(5) }
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        Left { names, remaining, limit: Some(9), reset_ms: Some(5) }
     }
 
     #[test]
@@ -148,6 +161,6 @@ mod tests {
         let told = named(&["rpm", "tpm", "tokens"], &limits);
         let told: Vec<String> =
             told.iter().map(|words| String::from_utf8(words.join(&b' ')).unwrap()).collect();
-        assert_eq!(told, ["LIMIT rpm REMAINING 1 RESET 5ms", "LIMIT tokens REMAINING 2 RESET 5ms"]);
+        assert_eq!(told, ["LIMIT rpm REMAINING 1 OF 9 RESET 5ms", "LIMIT tokens REMAINING 2 OF 9 RESET 5ms"]);
     }
 }

@@ -84,6 +84,20 @@ fn what_is_used_elsewhere_counts() {
         assert_eq!(sync(&mut client, &json!({"key": "k", "remaining": 50})), json!({"used_elsewhere": 0}));
         assert_eq!(client.v1("slide", &slide("k")).status(200).json()["remaining"], 7);
 
+        // A debt, and a lower limit there, of which nothing is left unused.
+        let owed = json!({"key": "k", "remaining": -1, "reset": "1h"});
+        assert_eq!(sync(&mut client, &owed), json!({"used_elsewhere": 8}));
+        assert_eq!(client.v1("slide", &slide("k")).status(429).json()["remaining"], 0);
+        let lower = json!({"key": "k", "remaining": 9, "of": 4});
+        assert_eq!(sync(&mut client, &lower), json!({"used_elsewhere": 6}));
+        assert_eq!(client.v1("slide", &slide("k")).status(200).json()["remaining"], 0);
+
+        // What a request was told that was sent before is ignored.
+        let new = json!({"key": "k", "remaining": -2, "age": "10m"});
+        assert_eq!(sync(&mut client, &new), json!({"used_elsewhere": 8}));
+        let old = json!({"key": "k", "remaining": 6, "of": 10, "age": "1h"});
+        assert_eq!(sync(&mut client, &old), json!({"used_elsewhere": 8}));
+
         client.v1("quota", &quota("q")).status(200);
         let left = json!({"rpm": {"remaining": 0, "reset": "30s"}, "tpm": {"remaining": 900}});
         let told = sync(&mut client, &json!({"key": "q", "limits": left}));
@@ -116,6 +130,7 @@ fn the_headers_of_a_provider_are_passed_as_they_are() {
         // `output` counts reservations, so it is told nothing. `tokens` is no limit of the key.
         let headers = json!({
             "Anthropic-RateLimit-Requests-Remaining": "40",
+            "anthropic-ratelimit-requests-limit": "50",
             "anthropic-ratelimit-requests-reset": "2999-01-01T00:00:00Z",
             "anthropic-ratelimit-input-tokens-remaining": "900",
             "anthropic-ratelimit-output-tokens-remaining": "0",
@@ -211,7 +226,12 @@ fn what_is_wrong_changes_nothing() {
         for wrong in [
             json!({"key": "k"}),
             json!({"key": "k", "reset": 5}),
-            json!({"key": "k", "remaining": -1}),
+            json!({"key": "k", "remaining": -9_007_199_254_740_992_i64}),
+            json!({"key": "k", "remaining": 1, "of": -1}),
+            json!({"key": "k", "of": 1}),
+            json!({"key": "k", "remaining": 1, "age": "-1s"}),
+            json!({"key": "q", "headers": {}, "profile": "openai", "age": []}),
+            json!({"key": "q", "limits": {"rpm": {"remaining": 5}}, "of": 5}),
             json!({"key": "k", "remaining": "1"}),
             json!({"key": "k", "remaining": 1.5}),
             json!({"key": "k", "remaining": 1, "reset": "soon"}),

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bounded::Bounded;
 use crate::fault::{Fault, Result};
-use crate::limit::codec::future;
+use crate::limit::checked::{self, future};
 use crate::limit::decision::Expiry;
 use crate::limit::outside::Outside;
 use crate::number::COUNT_MAX;
@@ -44,6 +44,19 @@ pub struct Elsewhere<'a> {
     pub used: u64,
     /// Until when; [`At::MIN`] if it is nothing.
     pub until: At,
+    /// When the request was sent whose response told it; [`At::MIN`] if that is unknown or nothing is used.
+    pub since: At,
+    /// What the limit is there, and until when; [`At::MIN`] if it is not lower. `None` leaves it as it was told before.
+    pub lowered: Option<(u64, At)>,
+}
+
+impl Elsewhere<'_> {
+    pub(crate) fn apply(&self, outside: &mut Outside) {
+        (outside.elsewhere, outside.until, outside.since) = (self.used, self.until, self.since);
+        if let Some(lowered) = self.lowered {
+            (outside.limit, outside.limit_until) = lowered;
+        }
+    }
 }
 
 impl Told<'_> {
@@ -59,7 +72,7 @@ impl Told<'_> {
                     Self::Hold { until, .. } => outside.held = *until,
                     Self::Sync { limits, .. } => {
                         if let [told] = &**limits {
-                            (outside.elsewhere, outside.until) = (told.used, told.until);
+                            told.apply(&mut outside);
                         }
                     }
                 }
@@ -72,11 +85,12 @@ impl Told<'_> {
                 }
                 Ok(quota.told(self.at(), |outsides| self.change(outsides)))
             }
+            Value::Held(_) if self.is_long() => Err(Fault::NoLimit), // no command leads to it
             Value::Held(held) => {
                 let mut outsides = held.outsides().cloned().unwrap_or_default();
                 self.change(&mut outsides);
                 outsides.prune(self.at());
-                let (held_until, rest) = (outsides.end(), self.at().plus(Outside::REST));
+                let (held_until, rest) = (outsides.last(), self.at().plus(Outside::REST));
                 **held = Held::new(outsides);
                 Ok(Expiry::At(held_until.max(rest)))
             }
@@ -89,7 +103,7 @@ impl Told<'_> {
         let mut outsides = Outsides::default();
         self.change(&mut outsides);
         outsides.prune(*at);
-        let end = outsides.end();
+        let end = outsides.last();
         (!outsides.is_none()).then(|| (Value::Held(Box::new(Held::new(outsides))), Expiry::At(end)))
     }
 
@@ -101,7 +115,7 @@ impl Told<'_> {
                 limits.iter().for_each(|limit| outsides.hold(Some(limit), *until));
             }
             Self::Sync { limits, .. } => {
-                limits.iter().for_each(|told| outsides.sync(told.limit, told.used, told.until));
+                limits.iter().for_each(|told| outsides.change(told.limit, |outside| told.apply(outside)));
             }
         }
     }
@@ -110,6 +124,12 @@ impl Told<'_> {
         match self {
             Self::Hold { at, .. } | Self::Sync { at, .. } => *at,
         }
+    }
+
+    /// Whether its short form does not hold all that it says.
+    fn is_long(&self) -> bool {
+        let is_long = |told: &Elsewhere<'_>| told.lowered.is_some() || told.since > At::MIN;
+        matches!(self, Self::Sync { limits, .. } if limits.iter().any(is_long))
     }
 
     fn has_names(&self) -> bool {
@@ -134,13 +154,29 @@ pub(super) enum ToldImage<'a> {
         #[serde(borrow)]
         limits: Bounded<(&'a [u8], u64, u64), LIMITS_MAX>,
     },
+    /// As `Sync`, with all that a limit can be told.
+    LongSync {
+        at: u64,
+        #[serde(borrow)]
+        limits: Bounded<LongImage<'a>, LIMITS_MAX>,
+    },
 }
+
+/// A name, what is used elsewhere, until when and since when, and what the limit is there and until when.
+type LongImage<'a> = (&'a [u8], u64, u64, u64, Option<(u64, u64)>);
 
 impl<'a> ToldImage<'a> {
     pub(super) fn of(told: &Told<'a>) -> Self {
         match told {
             Told::Hold { at, until, limits } => {
                 Self::Hold { at: at.ms(), until: until.ms(), limits: Bounded(limits.to_vec()) }
+            }
+            Told::Sync { at, limits } if told.is_long() => {
+                let limits = limits.iter().map(|told| {
+                    let lowered = told.lowered.map(|(limit, until)| (limit, until.ms()));
+                    (told.limit, told.used, told.until.ms(), told.since.ms(), lowered)
+                });
+                Self::LongSync { at: at.ms(), limits: Bounded(limits.collect()) }
             }
             Told::Sync { at, limits } => {
                 let limits = limits.iter().map(|told| (told.limit, told.used, told.until.ms()));
@@ -158,22 +194,48 @@ impl<'a> ToldImage<'a> {
                 named.then_some(Told::Hold { at: At::new(at)?, until: future(until)?, limits })?
             }
             Self::Sync { at, limits: Bounded(limits) } => {
-                let is_one = limits.len() == 1;
-                let limits = limits.into_iter().map(|(limit, used, until)| {
-                    let is_whole = (used == 0) == (until == 0) && used <= COUNT_MAX;
-                    let is_named = Name::is(limit) || (is_one && limit.is_empty());
-                    (is_whole && is_named).then_some(Elsewhere { limit, used, until: future(until)? })
-                });
-                let limits: PerLimit<Elsewhere<'_>> = limits.collect::<Option<_>>()?;
-                (!limits.is_empty()).then_some(Told::Sync { at: At::new(at)?, limits })?
+                let limits = limits.into_iter().map(|(limit, used, until)| (limit, used, until, 0, None));
+                synced(at, limits)?
+            }
+            Self::LongSync { at, limits: Bounded(limits) } => {
+                synced(at, limits.into_iter()).filter(Told::is_long)?
             }
         })
     }
 }
 
+/// What `RL.SYNC` tells limits; `None` if no command leads to it.
+fn synced<'a>(at: u64, limits: impl ExactSizeIterator<Item = LongImage<'a>>) -> Option<Told<'a>> {
+    let is_one = limits.len() == 1;
+    let limits = limits.map(|(limit, used, until, since, lowered)| {
+        let is_whole = (used == 0) == (until == 0) && (since == 0 || used > 0) && used <= COUNT_MAX;
+        let is_named = Name::is(limit) || (is_one && limit.is_empty());
+        let lowered = match lowered {
+            None => None,
+            Some((0, 0)) => Some((0, At::MIN)),
+            Some((_, 0)) => return None,
+            Some((limit, until)) => Some((checked::count(limit)?, future(until)?)),
+        };
+        (is_whole && is_named).then_some(Elsewhere {
+            limit,
+            used,
+            until: future(until)?,
+            since: At::new(since)?,
+            lowered,
+        })
+    });
+    let limits: PerLimit<Elsewhere<'_>> = limits.collect::<Option<_>>()?;
+    (!limits.is_empty()).then_some(Told::Sync { at: At::new(at)?, limits })
+}
+
 impl Outside {
     /// What is used elsewhere, as an effect tells it.
     pub(crate) const fn told(self, limit: &[u8]) -> Elsewhere<'_> {
-        Elsewhere { limit, used: self.elsewhere, until: self.until }
+        Elsewhere { limit, used: self.elsewhere, until: self.until, since: self.since, lowered: None }
+    }
+
+    /// What the limit is elsewhere, as an effect tells it.
+    pub(crate) const fn lowered(self) -> (u64, At) {
+        (self.limit, self.limit_until)
     }
 }

@@ -7,7 +7,7 @@ use super::policy::in_force;
 use crate::effect::Effect;
 use crate::effect::told::{Elsewhere, Told};
 use crate::fault::Fault;
-use crate::grammar::outside::{Hold, Left, Sync};
+use crate::grammar::outside::{Hold, Left, Lefts, Sync};
 use crate::limit::decision::wait_ms;
 use crate::limit::outside::Outside;
 use crate::limit::rule::Rule;
@@ -65,26 +65,26 @@ pub fn sync<'w, H: Host>(host: &mut H, name: H::Name, sync: &Sync<'w>) -> Result
     let clock = host.clock();
     let mut key = host.open(name);
     let value = host.value(&key)?;
-    let (at, told) = match (value, sync) {
-        (None | Some(Value::Held(_)), Sync::One(_)) => return Ok([(&b""[..], 0)].into_iter().collect()),
-        (None | Some(Value::Held(_)), Sync::Named(limits)) => {
+    let (at, told) = match (value, &sync.left) {
+        (None | Some(Value::Held(_)), Lefts::One(_)) => return Ok([(&b""[..], 0)].into_iter().collect()),
+        (None | Some(Value::Held(_)), Lefts::Named(limits)) => {
             return Ok(limits.iter().map(|(limit, _)| (*limit, 0)).collect());
         }
-        (Some(Value::Quota(_)), Sync::One(_)) => return Err(Fault::HoldsQuota.into()),
-        (Some(Value::Limit(state)), Sync::One(left)) => {
+        (Some(Value::Quota(_)), Lefts::One(_)) => return Err(Fault::HoldsQuota.into()),
+        (Some(Value::Limit(state)), Lefts::One(left)) => {
             let at = clock.max(state.at());
             let (rule, outside) = (state.rule(), state.outside().at(at));
-            let told = elsewhere(b"", Some(state), &rule, left, at);
-            (at, [(told, outside)].into_iter().collect::<PerLimit<_>>())
+            let news = News { left, at, since: sent(at, sync.age) };
+            (at, [news.of(b"", Some(state), &rule, outside)].into_iter().collect::<PerLimit<_>>())
         }
-        (Some(value), Sync::Named(limits)) => {
+        (Some(value), Lefts::Named(limits)) => {
             let quota = value.quota()?;
-            (quota.now(clock), named(host, (name, quota), limits, clock)?)
+            (quota.now(clock), named(host, (name, quota), limits, sync.age, clock)?)
         }
     };
-    let used = told.iter().map(|(told, _)| (told.limit, told.used)).collect();
-    let changed = told.iter().filter(|(told, before)| before.told(told.limit) != *told);
-    let limits: PerLimit<Elsewhere<'_>> = changed.map(|(told, _)| *told).collect();
+    let used = told.iter().map(|(told, _, used)| (told.limit, *used)).collect();
+    let limits: PerLimit<Elsewhere<'_>> =
+        told.iter().filter_map(|(told, before, _)| changed(*told, before)).collect();
     if !limits.is_empty() {
         host.commit(name, &mut key, &Effect::Told(Told::Sync { at, limits }))?;
         host.mark(name);
@@ -92,13 +92,14 @@ pub fn sync<'w, H: Host>(host: &mut H, name: H::Name, sync: &Sync<'w>) -> Result
     Ok(used)
 }
 
-/// What each of these limits of a quota is told, and what it was told before.
+/// What each of these limits of a quota is told, what it was told before, and how much is used elsewhere then.
 fn named<'w, H: Host>(
     host: &H,
     (name, quota): (H::Name, &Quota),
     limits: &[(&'w [u8], Left)],
+    age: Option<Span>,
     clock: At,
-) -> Result<PerLimit<(Elsewhere<'w>, Outside)>, Fault> {
+) -> Result<PerLimit<Change<'w>>, Fault> {
     let (shape, at) = (in_force(host, name, quota), quota.now(clock));
     if quota
         .outsides()
@@ -113,18 +114,69 @@ fn named<'w, H: Host>(
         };
         let known = quota.outsides().map_or(Outside::NONE, |outsides| outsides.limit(limit)).at(at);
         let state = quota.counted(&shape, index);
-        Ok((elsewhere(limit, state.as_deref(), &rule, left, at), known))
+        let news = News { left, at, since: sent(at, age) };
+        Ok(news.of(limit, state.as_deref(), &rule, known))
     });
     told.collect()
 }
 
-/// How much of a limit is used elsewhere, if `left` is left of it, and until when.
-fn elsewhere<'w>(limit: &'w [u8], state: Option<&State>, rule: &Rule, left: &Left, at: At) -> Elsewhere<'w> {
-    let here = state.map_or(rule.quota(), |state| state.alone_remaining(rule, at));
-    let until = at.plus(left.reset.unwrap_or_else(|| rule.window().unwrap_or_else(|| rule.longest())));
-    let used = here.saturating_sub(left.remaining).min(COUNT_MAX);
-    let (used, until) = if used > 0 && until > at { (used, until) } else { (0, At::MIN) };
-    Elsewhere { limit, used, until }
+/// What changes of a limit that was told `before`; `None` if nothing does.
+fn changed<'w>(told: Elsewhere<'w>, before: &Outside) -> Option<Elsewhere<'w>> {
+    let lowered = told.lowered.filter(|lowered| *lowered != before.lowered());
+    let told = Elsewhere { lowered, ..told };
+    (told != before.told(told.limit)).then_some(told)
+}
+
+/// When the request was sent whose response is so old; [`At::MIN`] if its age is unknown.
+fn sent(at: At, age: Option<Span>) -> At {
+    age.and_then(|age| At::new(at.ms().saturating_sub(age.ms()))).unwrap_or(At::MIN)
+}
+
+/// What a limit is told, what it was told before, and how much is used elsewhere then.
+type Change<'w> = (Elsewhere<'w>, Outside, u64);
+
+/// What is told of a limit.
+struct News<'a> {
+    left: &'a Left,
+    at: At,
+    since: At,
+}
+
+impl News<'_> {
+    /// Tells it to the limit `name`, which was told `before`.
+    fn of<'w>(&self, name: &'w [u8], state: Option<&State>, rule: &Rule, before: Outside) -> Change<'w> {
+        // Requests overtake each other. What an earlier one was told is no longer so.
+        let is_old = self.since > At::MIN && self.since < before.since;
+        let told = if is_old { before.told(name) } else { self.elsewhere(name, state, rule) };
+        let mut outside = before;
+        told.apply(&mut outside);
+        (told, before, outside.used(rule, self.at))
+    }
+
+    /// How much is used elsewhere, and until when.
+    ///
+    /// What is used of a bucket comes back no faster than the bucket refills.
+    fn elsewhere<'w>(&self, limit: &'w [u8], state: Option<&State>, rule: &Rule) -> Elsewhere<'w> {
+        let Self { left, at, since } = *self;
+        let here = state.map_or(rule.quota(), |state| state.alone_remaining(rule, at));
+        let used = here.saturating_add_signed(left.remaining.saturating_neg()).min(COUNT_MAX);
+        let reset = left.reset.unwrap_or_else(|| rule.window().unwrap_or_else(|| rule.longest()));
+        let (used, until, since) = if used > 0 && reset > Span::default() {
+            (used, at.plus(reset.max(rule.regains(used).unwrap_or_default())), since)
+        } else {
+            (0, At::MIN, At::MIN)
+        };
+        Elsewhere { limit, used, until, since, lowered: left.limit.map(|limit| lowered(limit, rule, at)) }
+    }
+}
+
+/// What a limit is elsewhere, and until when, if that is lower than its own.
+fn lowered(limit: u64, rule: &Rule, at: At) -> (u64, At) {
+    if limit < rule.quota() && !rule.refills() {
+        (limit, at.plus(Outside::LIMIT_LASTS))
+    } else {
+        (0, At::MIN)
+    }
 }
 
 /// Checks the names of limits that are to be held. A key that counts nothing yet may be told any.

@@ -43,6 +43,16 @@ pub trait Algorithm: Copy + PartialEq + 'static {
     /// Returns the window or period, at its longest. An operator may bound it.
     fn longest(&self) -> Span;
 
+    /// Returns the cost that comes back in `time`, rounded up; `None` if cost comes back all at once.
+    fn gained(&self, _time: Span) -> Option<u64> {
+        None
+    }
+
+    /// Returns the time in which `cost` comes back; `None` if cost comes back all at once.
+    fn regains(&self, _cost: u64) -> Option<Span> {
+        None
+    }
+
     /// Returns whether cost ages alike under both rules, so that one state serves both.
     ///
     /// Such rules differ at most in their limit or capacity.

@@ -5,6 +5,10 @@
 //! cost, and if no hold is in force. Both end at an instant. Until then they change nothing by themselves, so that
 //! whoever waits knows when its turn comes.
 //!
+//! What is used elsewhere of a bucket flows back as the bucket refills, so that nothing of it is left at its end. What
+//! is used of a window ends at once. A window may also be told that its limit is a lower one elsewhere. Then at least the
+//! difference is used there.
+//!
 //! ```
 //! use rl_core::limit::outside::Outside;
 //! use rl_core::limit::slide::SlideRule;
@@ -27,6 +31,7 @@ use serde::{Deserialize, Serialize};
 
 use super::checked::future;
 use super::decision::{Decision, Retry, wait_ms};
+use super::rule::Rule;
 use crate::number::COUNT_MAX;
 use crate::time::{At, Span};
 
@@ -39,12 +44,19 @@ pub struct Outside {
     pub elsewhere: u64,
     /// Until when it is.
     pub until: At,
+    /// What the limit is elsewhere. It counts only if it is lower.
+    pub limit: u64,
+    /// Until when it is. A limit that was not told is over at [`At::MIN`].
+    pub limit_until: At,
+    /// When the request was sent whose response told what is used elsewhere; [`At::MIN`] if that is unknown. What an earlier
+    /// request was told is ignored.
+    pub since: At,
 }
 
 /// A limit without what it is told from outside, for requests of one rule.
 pub(crate) trait Inside {
-    /// The limit or capacity.
-    fn quota(&self) -> u64;
+    /// The rule; `None` for a limit of which nothing is ever used elsewhere.
+    fn rule(&self) -> Option<&Rule>;
 
     /// The first instant from `from` on at which a request of `cost` is admitted; `None` if it never is, or only after
     /// `until`.
@@ -55,30 +67,59 @@ impl Outside {
     /// How long a key stays that was told something and counts nothing.
     pub(crate) const REST: Span = Span::from_ms(1_000);
 
-    /// Nothing.
-    pub const NONE: Self = Self { held: At::MIN, elsewhere: 0, until: At::MIN };
+    /// How long the limit of somebody else counts, if nobody tells it again.
+    pub(crate) const LIMIT_LASTS: Span = Span::from_ms(3_600_000);
 
-    /// Returns when all of it is over.
+    /// Nothing.
+    pub const NONE: Self =
+        Self { held: At::MIN, elsewhere: 0, until: At::MIN, limit: 0, limit_until: At::MIN, since: At::MIN };
+
+    /// Returns when the hold and what is used elsewhere are over. A lower limit elsewhere may last longer.
     #[must_use]
     pub fn end(&self) -> At {
         self.held.max(self.until)
+    }
+
+    /// Returns when all of it is over.
+    #[must_use]
+    pub fn last(&self) -> At {
+        self.end().max(self.limit_until)
+    }
+
+    /// Whether a file needs the long form for it.
+    pub(crate) fn is_long(&self) -> bool {
+        self.limit_until > At::MIN || self.since > At::MIN
     }
 
     /// Returns what of it is in force at `now`.
     #[must_use]
     pub fn at(self, now: At) -> Self {
         let held = if self.held > now { self.held } else { At::MIN };
-        let (elsewhere, until) = match self.used(now) {
-            0 => (0, At::MIN),
-            used => (used, self.until),
-        };
-        Self { held, elsewhere, until }
+        let is_used = self.until > now;
+        let (elsewhere, until, since) =
+            if is_used { (self.elsewhere, self.until, self.since) } else { (0, At::MIN, At::MIN) };
+        let is_told = self.limit_until > now;
+        let (limit, limit_until) = if is_told { (self.limit, self.limit_until) } else { (0, At::MIN) };
+        Self { held, elsewhere, until, limit, limit_until, since }
     }
 
-    /// Returns how much is used elsewhere at `now`.
+    /// Returns how much of a limit under `rule` is used elsewhere at `now`. It never grows with time.
     #[must_use]
-    pub fn used(&self, now: At) -> u64 {
-        if self.until > now { self.elsewhere } else { 0 }
+    pub fn used(&self, rule: &Rule, now: At) -> u64 {
+        let gained = rule.gained(self.until.since(now)).unwrap_or(u64::MAX);
+        let used = if self.until > now { self.elsewhere.min(gained) } else { 0 };
+        used.max(if self.is_lower(rule, now) { rule.quota().saturating_sub(self.limit) } else { 0 })
+    }
+
+    /// Returns until when something of a limit under `rule` is used elsewhere, as far as is known at `now`.
+    #[must_use]
+    pub fn used_until(&self, rule: &Rule, now: At) -> At {
+        self.until.max(if self.is_lower(rule, now) { self.limit_until } else { At::MIN })
+    }
+
+    /// Whether the limit is lower elsewhere. That of a bucket is a rate: what is left of it tells as much.
+    fn is_lower(&self, rule: &Rule, now: At) -> bool {
+        self.limit_until > now && self.limit < rule.quota() && !rule.refills()
     }
 
     /// Decides a request of `cost` for `now`. Durations count from `clock`. The limit alone decides as `decide` does.
@@ -91,7 +132,7 @@ impl Outside {
     ) -> Decision {
         let alone = decide(cost);
         let free = alone.remaining.saturating_add(if alone.allowed { cost } else { 0 });
-        let free = free.saturating_sub(self.used(now));
+        let free = free.saturating_sub(inside.rule().map_or(0, |rule| self.used(rule, now)));
         let is_held = self.held > now;
         let allowed = cost == 0 || (alone.allowed && !is_held && cost <= free);
         let remaining = match (is_held, allowed) {
@@ -115,30 +156,87 @@ impl Outside {
     /// Returns the first instant from `from` on at which a request of `cost`, at least 1, is admitted, as
     /// [`Inside::admits`] does.
     pub(crate) fn admits(&self, inside: &impl Inside, cost: u64, from: At, until: Option<At>) -> Option<At> {
-        let from = from.max(self.held);
-        let elsewhere = self.used(from);
-        if elsewhere == 0 {
-            return inside.admits(cost, from, until);
+        let mut from = from.max(self.held);
+        let Some(rule) = inside.rule() else { return inside.admits(cost, from, until) };
+        loop {
+            let used = self.used(rule, from);
+            if used == 0 {
+                return inside.admits(cost, from, until);
+            }
+            let changes = [self.until, self.limit_until].into_iter().filter(|end| *end > from).min()?;
+            let then = if rule.refills() {
+                self.refilled(inside, rule, cost, from)
+            } else {
+                inside.admits(cost.saturating_add(used), from, until)
+            };
+            if let Some(then) = then.filter(|then| *then < changes) {
+                return until.is_none_or(|until| then <= until).then_some(then);
+            }
+            from = changes;
         }
-        let sum = cost.saturating_add(elsewhere);
-        let before = if sum <= inside.quota() { inside.admits(sum, from, until) } else { None };
-        before.filter(|then| *then < self.until).or_else(|| inside.admits(cost, self.until, until))
+    }
+
+    /// Does what [`Outside::admits`] does for a bucket, as long as something is used elsewhere. The room that it has then
+    /// never shrinks.
+    fn refilled(&self, inside: &impl Inside, rule: &Rule, cost: u64, from: At) -> Option<At> {
+        let fits = |at: At| {
+            let sum = cost.saturating_add(self.used(rule, at));
+            inside.admits(sum, at, Some(at)) == Some(at)
+        };
+        let mut before = inside.admits(cost, from, None)?;
+        if before >= self.until || fits(before) {
+            return Some(before);
+        }
+        let mut then = self.until;
+        while then.since(before) > Span::from_ms(1) {
+            let middle = before.plus(Span::from_ms(then.since(before).ms().div_euclid(2)));
+            *(if fits(middle) { &mut then } else { &mut before }) = middle;
+        }
+        Some(then)
     }
 }
 
-/// As files and effects have it: each instant in ms, and the amount.
+/// As files have it in its short form: each instant in ms, and the amount.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct OutsideImage(u64, u64, u64);
 
-impl OutsideImage {
-    pub(crate) fn of(outside: &Outside) -> Self {
+/// As files have it in its long form: also the limit elsewhere with its end, and when the request was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct LongImage(OutsideImage, u64, u64, u64);
+
+/// What a limit is told, as files have it in one of two forms.
+pub(crate) trait Image: Sized {
+    /// Writes it.
+    fn of(outside: &Outside) -> Self;
+
+    /// Returns what it says, or `None` if no command leads to it.
+    fn outside(self) -> Option<Outside>;
+}
+
+impl Image for OutsideImage {
+    fn of(outside: &Outside) -> Self {
         Self(outside.held.ms(), outside.elsewhere, outside.until.ms())
     }
 
-    /// Returns what it says, or `None` if no command leads to it.
-    pub(crate) fn outside(self) -> Option<Outside> {
+    fn outside(self) -> Option<Outside> {
         let Self(held, elsewhere, until) = self;
         let is_whole = (elsewhere == 0) == (until == 0) && elsewhere <= COUNT_MAX;
-        is_whole.then_some(Outside { held: future(held)?, elsewhere, until: future(until)? })
+        let (held, until) = (future(held)?, future(until)?);
+        is_whole.then_some(Outside { held, elsewhere, until, ..Outside::NONE })
+    }
+}
+
+impl Image for LongImage {
+    fn of(outside: &Outside) -> Self {
+        Self(OutsideImage::of(outside), outside.limit, outside.limit_until.ms(), outside.since.ms())
+    }
+
+    fn outside(self) -> Option<Outside> {
+        let Self(image, limit, until, since) = self;
+        let outside = image.outside()?;
+        let is_dated = since == 0 || outside.until > At::MIN;
+        let is_whole = is_dated && limit <= COUNT_MAX && (limit == 0 || until > 0);
+        let outside = Outside { limit, limit_until: future(until)?, since: At::new(since)?, ..outside };
+        is_whole.then_some(outside)
     }
 }

@@ -144,6 +144,24 @@ impl Rule {
         each_rule!(self, rule => rule.window())
     }
 
+    /// Returns whether cost comes back little by little.
+    #[must_use]
+    pub(crate) fn refills(&self) -> bool {
+        self.gained(Span::default()).is_some()
+    }
+
+    /// Returns the cost that comes back in `time`, rounded up; `None` if cost comes back all at once.
+    #[must_use]
+    pub(crate) fn gained(&self, time: Span) -> Option<u64> {
+        each_rule!(self, rule => rule.gained(time))
+    }
+
+    /// Returns the time in which `cost` comes back; `None` if cost comes back all at once.
+    #[must_use]
+    pub(crate) fn regains(&self, cost: u64) -> Option<Span> {
+        each_rule!(self, rule => rule.regains(cost))
+    }
+
     /// Returns the window or period; for a month its longest, 31 days.
     #[must_use]
     pub fn longest(&self) -> Span {

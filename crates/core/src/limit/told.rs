@@ -75,12 +75,12 @@ impl Told {
     fn expiry(&self, alone: Expiry) -> Expiry {
         match alone {
             Expiry::Same => Expiry::Same,
-            Expiry::At(at) => Expiry::At(at.max(self.outside.end())),
+            Expiry::At(at) => Expiry::At(at.max(self.outside.last())),
         }
     }
 
     pub(super) fn empty_at(&self) -> Option<At> {
-        let end = Some(self.outside.end()).filter(|end| *end > At::MIN);
+        let end = Some(self.outside.last()).filter(|end| *end > At::MIN);
         self.form.as_ref().and_then(Form::empty_at).max(end)
     }
 
@@ -111,8 +111,8 @@ impl Alone<'_> {
 }
 
 impl Inside for Alone<'_> {
-    fn quota(&self) -> u64 {
-        self.rule.quota()
+    fn rule(&self) -> Option<&Rule> {
+        Some(self.rule)
     }
 
     fn admits(&self, cost: u64, from: At, until: Option<At>) -> Option<At> {

@@ -24,7 +24,8 @@ use crate::time::At;
 /// The requests of the flow of no name are not kept here: only its start is.
 #[derive(Debug, Default)]
 pub(super) struct Fair {
-    /// How far the service has got: the start of the request that was served last.
+    /// How far the service has got: the start of the request that was served last, or of the flow that has got least far if
+    /// that request went out of its turn.
     reached: Share,
     /// The start of the flow of no name.
     plain: Share,
@@ -78,11 +79,11 @@ impl Fair {
         self.plain = self.plain.max(self.reached);
     }
 
-    /// A request of the flow of no name was served.
-    pub(super) fn serve_plain(&mut self, share: Share) {
+    /// A request of the flow of no name was served. `waits` is whether another one of it waits.
+    pub(super) fn serve_plain(&mut self, share: Share, waits: bool) {
         let start = self.plain;
         self.plain = start.saturating_add(share);
-        self.reach(start);
+        self.reach(start, waits);
     }
 
     /// Adds a request of a flow, behind its others.
@@ -105,8 +106,9 @@ impl Fair {
         }
     }
 
-    /// Removes a request of a flow. `took` is what it took of its share if it was served.
-    pub(super) fn remove(&mut self, id: &Arc<[u8]>, ticket: Ticket, took: Option<Share>) {
+    /// Removes a request of a flow. `took` is what it took of its share if it was served. `plain_waits` is whether the flow of
+    /// no name waits.
+    pub(super) fn remove(&mut self, id: &Arc<[u8]>, ticket: Ticket, took: Option<Share>, plain_waits: bool) {
         let Some(flow) = self.flows.get_mut(id) else { return };
         let start = flow.start;
         if let Some((first, _)) = flow.waiters.first_key_value() {
@@ -125,12 +127,16 @@ impl Fair {
                 self.owing.insert((flow.start, Arc::clone(id)));
             }
         }
-        self.reach(if took.is_some() { start } else { self.reached });
+        self.reach(if took.is_some() { start } else { self.reached }, plain_waits);
     }
 
-    /// The service has got to `start`. Forgets the flows that owe nothing any more.
-    fn reach(&mut self, start: Share) {
-        self.reached = self.reached.max(start);
+    /// The service has got to `start`, but not past a flow that waits. Forgets the flows that owe nothing any more.
+    ///
+    /// A request may go out of its turn if it waits for other keys as well.
+    fn reach(&mut self, start: Share, plain_waits: bool) {
+        let least = self.order.first_key_value().map(|((start, _), _)| *start);
+        let waiting = least.into_iter().chain(plain_waits.then_some(self.plain));
+        self.reached = self.reached.max(waiting.fold(start, Share::min));
         while self.owing.first().is_some_and(|(start, _)| *start <= self.reached) {
             if let Some((_, id)) = self.owing.pop_first() {
                 self.flows.remove(&id);

@@ -95,14 +95,17 @@ impl Line {
     pub fn remove(&mut self, stand: &Stand, flow: Option<&Flow>, took: Option<Share>) {
         match flow {
             Some(flow) => {
+                let plain_waits = self.plain(stand.lane).next().is_some();
                 if let Some(fair) = self.fair_mut(stand.lane) {
-                    fair.remove(&flow.id, stand.ticket, took);
+                    fair.remove(&flow.id, stand.ticket, took, plain_waits);
                 }
             }
             None => {
                 self.waiters.remove(&(stand.lane, stand.ticket));
+                let took = took.filter(|_| self.flows.is_some());
+                let waits = took.is_some() && self.plain(stand.lane).next().is_some();
                 if let Some((fair, took)) = self.fair_mut(stand.lane).zip(took) {
-                    fair.serve_plain(took);
+                    fair.serve_plain(took, waits);
                 }
             }
         }

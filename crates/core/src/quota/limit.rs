@@ -63,6 +63,15 @@ impl Measure {
         }
     }
 
+    /// Returns the rule by which it counts cost, or `None` if it counts reservations.
+    #[must_use]
+    pub const fn rule(&self) -> Option<&Rule> {
+        match self {
+            Self::Rate(rule) => Some(rule),
+            Self::InFlight(_) => None,
+        }
+    }
+
     /// Returns the algorithm that counts cost, or `None` if it counts reservations.
     fn kind(&self) -> Option<Kind> {
         match self {

@@ -175,7 +175,7 @@ impl Quota {
     #[must_use]
     pub fn empty_at(&self) -> Option<At> {
         let counted = self.states.iter().flatten().filter_map(State::empty_at).max();
-        let told = self.outsides().map(Outsides::end);
+        let told = self.outsides().map(Outsides::last);
         counted.max(self.reservations().and_then(Reservations::end)).max(told)
     }
 

@@ -10,7 +10,7 @@ use super::limit::LIMITS_MAX;
 use super::name::Name;
 use crate::bounded::Bounded;
 use crate::limit::codec::future;
-use crate::limit::outside::{Outside, OutsideImage};
+use crate::limit::outside::{Image, Outside};
 use crate::time::At;
 
 /// The names of limits.
@@ -58,15 +58,20 @@ impl Outsides {
 
     /// Returns when all of it is over.
     #[must_use]
-    pub fn end(&self) -> At {
-        self.limits.iter().map(|(_, outside)| outside.end()).fold(self.all, At::max)
+    pub fn last(&self) -> At {
+        self.limits.iter().map(|(_, outside)| outside.last()).fold(self.all, At::max)
+    }
+
+    /// Whether a file needs the long form for any limit.
+    pub(crate) fn is_long(&self) -> bool {
+        self.limits.iter().any(|(_, outside)| outside.is_long())
     }
 
     /// Holds all limits until `until`, or one of them.
     pub(crate) fn hold(&mut self, name: Option<&[u8]>, until: At) {
         match name {
             None => self.all = until,
-            Some(name) => self.set(name, |outside| outside.held = until),
+            Some(name) => self.change(name, |outside| outside.held = until),
         }
     }
 
@@ -74,11 +79,6 @@ impl Outsides {
     pub(crate) fn lift(&mut self) {
         self.all = At::MIN;
         self.limits.iter_mut().for_each(|(_, outside)| outside.held = At::MIN);
-    }
-
-    /// Sets how much of the limit `name` is used elsewhere, and until when.
-    pub(crate) fn sync(&mut self, name: &[u8], elsewhere: u64, until: At) {
-        self.set(name, |outside| (outside.elsewhere, outside.until) = (elsewhere, until));
     }
 
     /// Forgets what is over at `now`.
@@ -90,7 +90,8 @@ impl Outsides {
         self.limits.retain(|(_, outside)| *outside != Outside::NONE);
     }
 
-    fn set(&mut self, name: &[u8], set: impl FnOnce(&mut Outside)) {
+    /// Changes what the limit `name` is told.
+    pub(crate) fn change(&mut self, name: &[u8], change: impl FnOnce(&mut Outside)) {
         let at = match self.place(name) {
             Ok(at) => at,
             Err(at) => match Name::new(name) {
@@ -102,7 +103,7 @@ impl Outsides {
             },
         };
         if let Some((_, outside)) = self.limits.get_mut(at) {
-            set(outside);
+            change(outside);
         }
     }
 
@@ -124,16 +125,15 @@ impl Outsides {
 
 /// As files have it: until when all limits are held, and what each limit is told.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct OutsidesImage<'a> {
+pub(crate) struct OutsidesImage<'a, I> {
     all: u64,
     #[serde(borrow)]
-    limits: Bounded<(&'a [u8], OutsideImage), NAMES_MAX>,
+    limits: Bounded<(&'a [u8], I), NAMES_MAX>,
 }
 
-impl<'a> OutsidesImage<'a> {
+impl<'a, I: Image> OutsidesImage<'a, I> {
     pub(crate) fn of(outsides: &'a Outsides) -> Self {
-        let limits =
-            outsides.limits.iter().map(|(name, outside)| (name.as_bytes(), OutsideImage::of(outside)));
+        let limits = outsides.limits.iter().map(|(name, outside)| (name.as_bytes(), I::of(outside)));
         Self { all: outsides.all.ms(), limits: Bounded(limits.collect()) }
     }
 

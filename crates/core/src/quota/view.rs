@@ -259,8 +259,8 @@ pub(crate) struct RateAlone<'a> {
 }
 
 impl Inside for RateAlone<'_> {
-    fn quota(&self) -> u64 {
-        self.rule.quota()
+    fn rule(&self) -> Option<&Rule> {
+        Some(self.rule)
     }
 
     fn admits(&self, cost: u64, from: At, until: Option<At>) -> Option<At> {
@@ -287,8 +287,8 @@ impl InFlightAlone<'_> {
 }
 
 impl Inside for InFlightAlone<'_> {
-    fn quota(&self) -> u64 {
-        self.most
+    fn rule(&self) -> Option<&Rule> {
+        None
     }
 
     fn admits(&self, cost: u64, from: At, _: Option<At>) -> Option<At> {

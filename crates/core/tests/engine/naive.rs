@@ -4,7 +4,7 @@
 //! ahead on any of its keys, and repeats that until there is none.
 
 use crate::limits::Limit;
-use crate::outside::Told;
+use crate::outside::{News, Told};
 use crate::world::{Ask, Became, Entry, Event, World};
 
 #[derive(Clone, Debug)]
@@ -87,7 +87,8 @@ impl Naive {
             }
             Event::Hold(key, limit, ms) => self.told[*key].hold(*limit, *ms, self.now),
             Event::Sync(key, nth, left, ms) => {
-                self.told[*key].sync(*nth, &self.keys[*key][*nth], *left, *ms, self.now);
+                let news = News { left: *left, of: None, ms: *ms, age: None };
+                self.told[*key].sync(*nth, &self.keys[*key][*nth], news, self.now);
             }
             Event::Refund(key, cost) => {
                 if let [Limit::Rate(rule, oracle)] = &mut self.keys[*key][..] {

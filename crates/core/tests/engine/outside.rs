@@ -28,7 +28,24 @@ pub(crate) struct One {
     pub(crate) held: u64,
     pub(crate) elsewhere: u64,
     pub(crate) until: u64,
+    /// What the limit is elsewhere, and until when.
+    pub(crate) limit: u64,
+    pub(crate) limit_until: u64,
+    /// When the request was sent whose response told what is used elsewhere; 0 if that is unknown.
+    pub(crate) since: u64,
 }
+
+/// What is told of a limit: what is left, what the limit is, for how many ms it counts, and how old it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct News {
+    pub(crate) left: i64,
+    pub(crate) of: Option<u64>,
+    pub(crate) ms: u64,
+    pub(crate) age: Option<u64>,
+}
+
+/// The lower limit of somebody else is forgotten after so many ms.
+const LIMIT_LASTS: u64 = 3_600_000;
 
 impl Told {
     pub(crate) fn new(limits: usize) -> Self {
@@ -48,12 +65,16 @@ impl Told {
         }
     }
 
-    /// Tells that `left` is left of a limit, for `ms` from `now` on.
-    pub(crate) fn sync(&mut self, nth: usize, limit: &Limit, left: u64, ms: u64, now: u64) {
+    /// Tells how much is left of a limit.
+    pub(crate) fn sync(&mut self, nth: usize, limit: &Limit, news: News, now: u64) {
         let Limit::Rate(rule, oracle) = limit else { panic!("only rates are told that") };
-        let elsewhere = oracle.decide(rule, 0, now).remaining.saturating_sub(left);
-        let one = &mut self.limits[nth];
-        (one.elsewhere, one.until) = if ms > 0 { (elsewhere, now + ms) } else { (0, 0) };
+        let here = i64::try_from(oracle.decide(rule, 0, now).remaining).unwrap();
+        let (one, since) = (&mut self.limits[nth], news.age.map(|age| now - age));
+        if since.is_some_and(|since| one.until > now && since < one.since) {
+            return; // a later request was told something else
+        }
+        one.sync(rule, u64::try_from(here - news.left).unwrap_or(0), news.of, news.ms, now);
+        one.since = since.filter(|_| one.until > now).unwrap_or(0);
     }
 
     /// Whether all limits admit their costs, apart from a hold of the whole key.
@@ -66,14 +87,39 @@ impl Told {
     }
 }
 
+/// What a bucket gains in `ms`, and the same for one token; `None` for a window.
+fn gained(rule: &Rule, ms: u64) -> Option<(u64, u64)> {
+    let Rule::Bucket(rule) = rule else { return None };
+    let unit = rule.period().ms() * 10_u64.pow(u32::from(rule.refill().scale));
+    Some((ms * rule.refill().mantissa, unit))
+}
+
 impl One {
-    fn used(&self, now: u64) -> u64 {
-        if self.until > now { self.elsewhere } else { 0 }
+    /// Takes over what is used elsewhere for `ms` from `now` on, and perhaps what the limit is there.
+    pub(crate) fn sync(&mut self, rule: &Rule, elsewhere: u64, of: Option<u64>, ms: u64, now: u64) {
+        // What is used of a bucket comes back as fast as it refills, and no faster.
+        let is_back = |ms: &u64| gained(rule, *ms).is_none_or(|(ticks, unit)| ticks >= elsewhere * unit);
+        let ms = if ms > 0 && elsewhere > 0 { (ms..).find(is_back).unwrap() } else { 0 };
+        (self.elsewhere, self.until) = if ms > 0 { (elsewhere, now + ms) } else { (0, 0) };
+        if let Some(limit) = of {
+            let is_lower = gained(rule, 0).is_none() && limit < limit_of(rule);
+            (self.limit, self.limit_until) = if is_lower { (limit, now + LIMIT_LASTS) } else { (0, 0) };
+        }
+    }
+
+    pub(crate) fn used(&self, rule: &Rule, now: u64) -> u64 {
+        let used = match gained(rule, self.until.saturating_sub(now)) {
+            Some((ticks, unit)) => self.elsewhere.min(ticks.div_ceil(unit)),
+            None if self.until > now => self.elsewhere,
+            None => 0,
+        };
+        let is_lower = gained(rule, 0).is_none() && self.limit_until > now;
+        used.max(if is_lower { limit_of(rule).saturating_sub(self.limit) } else { 0 })
     }
 
     fn fits(&self, oracle: &Oracle, rule: &Rule, cost: u64, now: u64) -> bool {
         let alone = |cost| oracle.decide(rule, cost, now).retry == Retry::Now;
-        cost == 0 || (now >= self.held && alone(cost) && alone(cost + self.used(now)))
+        cost == 0 || (now >= self.held && alone(cost) && alone(cost + self.used(rule, now)))
     }
 
     /// The whole decision, `retry` found millisecond by millisecond.
@@ -81,7 +127,7 @@ impl One {
         let now = clock.max(last);
         let allowed = self.fits(oracle, rule, cost, now);
         let alone = oracle.decide(rule, if allowed { cost } else { 0 }, clock);
-        let free = oracle.decide(rule, 0, clock).remaining.saturating_sub(self.used(now));
+        let free = oracle.decide(rule, 0, clock).remaining.saturating_sub(self.used(rule, now));
         let remaining = if self.held > now { 0 } else { free.saturating_sub(if allowed { cost } else { 0 }) };
         let fits = |then: &u64| self.fits(oracle, rule, cost, last.max(*then));
         let retry = if allowed {
@@ -89,10 +135,12 @@ impl One {
         } else if cost > limit_of(rule) {
             Retry::Never
         } else {
-            let then = (clock + 1..clock + 10_000).find(fits).expect("it fits one day");
-            Retry::After(then - clock)
+            // A lower limit elsewhere lasts long: nothing but its end can be so late.
+            let soon = clock + 1..clock + 10_000;
+            let late = self.limit_until.max(clock + 1)..;
+            Retry::After(soon.chain(late).find(fits).unwrap() - clock)
         };
-        let ends = [self.held, if self.used(now) > 0 { self.until } else { 0 }];
+        let ends = [self.held, self.until];
         let ends = ends.into_iter().filter(|end| *end > now).map(|end| end - clock).max().unwrap_or(0);
         let reset_after_ms = alone.reset_after_ms.max(ends);
         Decision { allowed, limit: limit_of(rule), remaining, retry, reset_after_ms, at: at(now) }
@@ -105,13 +153,15 @@ struct Key {
     state: Option<State>,
     oracle: Oracle,
     told: One,
+    /// Whether it is told what the limit is elsewhere. That lasts so long that a search ms by ms takes too long.
+    is_lowered: bool,
     /// When it was last changed.
     last: u64,
 }
 
 impl Key {
-    fn new(rule: Rule) -> Self {
-        Self { rule, state: None, oracle: Oracle::new(&rule), told: One::default(), last: 0 }
+    fn new(rule: Rule, is_lowered: bool) -> Self {
+        Self { rule, state: None, oracle: Oracle::new(&rule), told: One::default(), is_lowered, last: 0 }
     }
 
     /// Makes a request, and checks the whole decision.
@@ -144,15 +194,19 @@ impl Key {
         if self.told.until <= now {
             (self.told.elsewhere, self.told.until) = (0, 0);
         }
+        if self.told.limit_until <= now {
+            (self.told.limit, self.told.limit_until) = (0, 0);
+        }
         if dice & 1 == 0 {
             self.told.held = if ms == 0 { 0 } else { now + ms };
         } else {
-            let elsewhere = dice >> 16 & 7;
-            (self.told.elsewhere, self.told.until) =
-                if ms * elsewhere > 0 { (elsewhere, now + ms) } else { (0, 0) };
+            let of = (self.is_lowered && dice >> 24 & 3 == 0).then_some(dice >> 26 & 7);
+            self.told.sync(&self.rule, dice >> 16 & 7, of, ms, now);
         }
-        let One { held, elsewhere, until } = self.told;
-        state.tell(Outside { held: at(held), elsewhere, until: at(until) }, at(now));
+        let One { held, elsewhere, until, limit, limit_until, .. } = self.told;
+        let (held, until, limit_until) = (at(held), at(until), at(limit_until));
+        let outside = Outside { held, elsewhere, until, limit, limit_until, ..Outside::NONE };
+        state.tell(outside, at(now));
         self.check_file();
     }
 
@@ -188,7 +242,7 @@ proptest! {
     fn a_decision_is_that_of_a_model_that_adds_everything_up(
         rule in rules(), history in steps(16), dice in dice(16), begin in begin(),
     ) {
-        Key::new(rule).play(&history, &dice, begin, true);
+        Key::new(rule, true).play(&history, &dice, begin, true);
     }
 
     /// Waiters and a request behind them, on a key that was told something.
@@ -198,7 +252,7 @@ proptest! {
         line in prop::collection::vec((1_u64..7, prop_oneof![2 => Just(1_u64 << 30), 1 => 1_u64..80]), 1..8),
         own in 1_u64..7,
     ) {
-        let mut key = Key::new(rule);
+        let mut key = Key::new(rule, false);
         let clock = key.play(&history, &dice, begin, false);
         let Some(state) = &key.state else { return Ok(()) };
         let request = |cost| Request { rule, cost, wait: None };

@@ -9,7 +9,7 @@ use rl_core::engine::forecast::{self, Stands};
 use rl_core::engine::run::Reply;
 use rl_core::engine::{Standing, Turn};
 use rl_core::grammar::ask::{Ask, Limits};
-use rl_core::grammar::outside::{Hold, Left, Sync};
+use rl_core::grammar::outside::{Hold, Left, Lefts, Sync};
 use rl_core::grammar::request::Request;
 use rl_core::limit::decision::{Decision, Retry};
 use rl_core::limit::rule::Rule;
@@ -23,7 +23,7 @@ use rl_core::quota::shape::{Draft, Measure, REQUESTS, Shape};
 use crate::common::{at, cases, span};
 use crate::limits::{Limit, Oracle, limit_of};
 use crate::node::Node;
-use crate::outside::Told;
+use crate::outside::{News, Told};
 use crate::world::rules;
 
 /// A quota of rate limits, told something now and then, on a primary with a replica.
@@ -105,7 +105,8 @@ impl Quotas {
 
     fn tell(&mut self, dice: u64, clock: u64) {
         let nth = (dice >> 8) as usize % self.rules.len();
-        let (ms, left) = (dice >> 16 & 63, dice >> 24 & 7);
+        let (ms, left) = (dice >> 16 & 63, (dice >> 24 & 15).cast_signed() - 7);
+        let of = (dice >> 28 & 3 == 0).then_some(dice >> 30 & 7);
         let counts = self.node.memory.keys.get(b"q", at(clock)).is_some_and(|value| value.limit().is_err());
         if dice & 1 == 1 {
             let limits = if dice & 2 == 0 { Names::new() } else { [NAMES[nth]].into_iter().collect() };
@@ -122,16 +123,18 @@ impl Quotas {
                 self.last = now;
             }
         } else if counts {
-            let left = Left { remaining: left, reset: Some(span(ms)) };
-            let sync = Sync::Named([(NAMES[nth], left)].into_iter().collect());
+            let age = (dice >> 33 & 1 == 1).then_some(dice >> 34 & 63);
+            let told = Left { remaining: left, limit: of, reset: Some(span(ms)) };
+            let left_of = Lefts::Named([(NAMES[nth], told)].into_iter().collect());
+            let sync = Sync { left: left_of, age: age.map(span) };
             let before = self.node.bytes(b"q", at(clock));
             let Reply::Elsewhere(used) = self.run(&Request::Sync(sync), clock) else {
                 panic!("a sync answers what is used elsewhere")
             };
             let now = clock.max(self.last);
             let limit = Limit::Rate(self.rules[nth], self.oracles[nth].clone());
-            self.told.sync(nth, &limit, left.remaining, ms, now);
-            assert_eq!(used[0].1, self.told.limits[nth].elsewhere);
+            self.told.sync(nth, &limit, News { left, of, ms, age }, now);
+            assert_eq!(used[0].1, self.told.limits[nth].used(&self.rules[nth], now));
             if self.node.bytes(b"q", at(clock)) != before {
                 self.last = now;
             }
@@ -215,12 +218,15 @@ proptest! {
             let (nth, ms) = ((tell >> 8) as usize % measures.len(), 1 + (tell >> 16 & 63));
             match (&measures[nth], tell & 3) {
                 (_, 0) => told.hold(None, ms, clock),
-                (Measure::Rate(_), 1 | 2) => told.sync(nth, &limits[nth], tell >> 24 & 3, ms, clock),
-                _ => told.hold(Some(nth), ms, clock),
+                (Measure::Rate(_), 1 | 2) => {
+                    let left = (tell >> 24 & 3).cast_signed() - 1;
+                    told.sync(nth, &limits[nth], News { left, of: None, ms, age: None }, clock);
+                }
+_ => told.hold(Some(nth), ms, clock),
             }
         }
         for (nth, one) in told.limits.iter().enumerate() {
-            let limits = [Elsewhere { limit: NAMES[nth], used: one.elsewhere, until: at(one.until) }].into_iter().collect();
+            let limits = [Elsewhere { limit: NAMES[nth], used: one.elsewhere, until: at(one.until), since: at(0), lowered: None }].into_iter().collect();
             outsides.push(Effect::Told(Tell::Sync { at: at(clock), limits }));
             let limits = [NAMES[nth]].into_iter().collect();
             outsides.push(Effect::Told(Tell::Hold { at: at(clock), until: at(one.held), limits }));

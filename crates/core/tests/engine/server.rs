@@ -7,7 +7,7 @@ use rl_core::engine::serve::{self, Served};
 use rl_core::engine::{Standing, Turn};
 use rl_core::grammar::ask::{Ask as QuotaAsk, Limits};
 use rl_core::grammar::limit;
-use rl_core::grammar::outside::{Hold, Left, Sync};
+use rl_core::grammar::outside::{Hold, Left, Lefts, Sync};
 use rl_core::grammar::quota::ManyRequest;
 use rl_core::grammar::request::Request;
 use rl_core::grammar::terms::{Reserve, Terms};
@@ -108,10 +108,11 @@ impl Server {
                 assert!(matches!(turn, Ok(Turn::Answer { reply: Reply::Held(_), .. })), "{turn:?}");
             }
             Event::Sync(key, nth, remaining, ms) => {
-                let left = Left { remaining: *remaining, reset: Some(span(*ms)) };
+                let left = Left { remaining: *remaining, limit: None, reset: Some(span(*ms)) };
                 let is_quota = self.specs[*key].is_quota;
-                let named = || Sync::Named([(LIMITS[*nth], left)].into_iter().collect());
-                let request = Request::Sync(if is_quota { named() } else { Sync::One(left) });
+                let named = || Lefts::Named([(LIMITS[*nth], left)].into_iter().collect());
+                let left = if is_quota { named() } else { Lefts::One(left) };
+                let request = Request::Sync(Sync { left, age: None });
                 let turn = self.node.run(&[KEYS[*key]], &request, FIRST, self.clocks());
                 assert!(matches!(turn, Ok(Turn::Answer { reply: Reply::Elsewhere(_), .. })), "{turn:?}");
             }

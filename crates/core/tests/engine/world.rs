@@ -52,7 +52,7 @@ pub(crate) enum Event {
     /// Holds a key, or one of its limits, for so many ms.
     Hold(usize, Option<usize>, u64),
     /// Tells a key that so much is left of one of its limits, for so many ms.
-    Sync(usize, usize, u64, u64),
+    Sync(usize, usize, i64, u64),
     /// Settles the reservation of that request.
     Settle(usize),
     /// Removes a waiter that gives up.
@@ -158,7 +158,7 @@ fn told(specs: &[Spec], dice: u64) -> Event {
     let key = dice as usize % specs.len();
     let limit = (dice >> 8) as usize % specs[key].measures.len();
     if dice >> 16 & 1 == 1 && matches!(specs[key].measures[limit], Measure::Rate(_)) {
-        return Event::Sync(key, limit, (dice >> 20) % 6, (dice >> 30) % 50);
+        return Event::Sync(key, limit, ((dice >> 20) % 8).cast_signed() - 2, (dice >> 30) % 50);
     }
     let ms = if dice >> 18 & 3 == 0 { 0 } else { (dice >> 30) % 50 };
     Event::Hold(key, Some(limit).filter(|_| specs[key].is_quota && dice >> 17 & 1 == 1), ms)

@@ -140,6 +140,32 @@ proptest! {
     }
 
     #[test]
+    fn a_flow_that_begins_to_wait_stands_behind_one_request_of_each_flow_whoever_went_out_of_turn(steps in steps(60)) {
+        let mut lines = Lines::default();
+        let mut tickets: Vec<Ticket> = Vec::new();
+        for (kind, lane, flow, cost) in steps {
+            if kind < 5 || tickets.is_empty() {
+                tickets.push(join(&mut lines, &[0], (lane, flow, cost), 0));
+                continue;
+            }
+            let ticket = tickets.remove(usize::try_from(cost).unwrap() % tickets.len());
+            prop_assert!(lines.served(ticket, None).is_some());
+        }
+        for lane in 0..4 {
+            let flow = Flow { id: Arc::from(&b"new"[..]), weight: 1 };
+            let position = Position { lane: Lane::ALL[lane], flow: Some(Box::new(flow)), is_any: false };
+            let new = lines.join([place(0)].into_iter().collect(), claims(&[0], 1), position, at(0), Span::MAX, (lane, FLOWS, 1));
+            let mut before = [0; FLOWS];
+            while let Some(ticket) = lines.turn(&place(0), at(0)).filter(|ticket| *ticket != new) {
+                let (other, flow, _) = lines.served(ticket, None).unwrap().what;
+                before[flow] += usize::from(other == lane);
+            }
+            prop_assert!(before.iter().all(|count| *count <= 1), "{before:?} before the new one");
+            prop_assert!(lines.served(new, None).is_some());
+        }
+    }
+
+    #[test]
     fn what_is_said_of_the_order_is_the_order(steps in steps(60), aging in 0..3_u64) {
         let mut lines = Lines::default();
         lines.set_aging((aging > 0).then(|| Span::from_ms(aging * 7)));

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use rl_core::effect::Effect;
-use rl_core::effect::told::Told;
+use rl_core::effect::told::{Elsewhere, Told};
 use rl_core::number::COUNT_MAX;
 use rl_core::quota::effect::{Admission, QuotaEffect as Change, Reserved};
 use rl_core::quota::outsides::Names;
@@ -78,6 +78,12 @@ const MERGED: &str = "10220002036c313906746f6b656e730209050098e904036d3139037531
     808140a0c08480a08010a0808490200106746f6b656e730005b0e104001080c080808002808080808001808081a0808080808\
     00180808080818840808080808080801080808080808080800280808080828020808080808080408080808080808002808080\
     80808004808080808080028084800680c08080808080048080808080408080808080200000000980b8992901000980b89929";
+const LOWERED: &str = "150001026c30000394d0dfb4ab3307908fe5b4ab3392d0dfb4ab332200020374706d06746f6b656e73013ce0d403\
+    00016206746f6b656e7302640100e80793d0dfb4ab33908fe5b4ab33030e013ce0d403008ad0dfb4ab3324000f02\
+    640100e8078bd0dfb4ab33bf3e001202643c00e0d4038ad0dfb4ab33a8e683010001010374706d06746f6b656e73\
+    02643c00e0d4030202017280d0dfb4ab33e0a4e3b4ab330102011e46b0ea010200640001738ad0dfb4ab33eaa4e3\
+    b4ab33020201065ef02e03075dd8360303010100030102010002d73601000101e8e96d";
+const LOWERS: &str = "020293d0dfb4ab3301026c300394d0dfb4ab3392d0dfb4ab330107908fe5b4ab33";
 const HELD: &str = "120001026c30908fe5b4ab330000";
 
 const THREE: &str = "LIMIT rpm 500 60 LIMIT tpd 2000000 1d UNIT tokens WINDOW OFFSET -8h \
@@ -245,6 +251,19 @@ fn merged_limits_are_these_bytes() {
     Effect::Told(told).apply(&mut value).unwrap();
     assert_eq!(hex(&value.encode()), format!("{HELD}{}", &MERGED[2..]));
     assert!(Value::decode(&value.encode()) == Some(value));
+}
+
+#[test]
+fn a_limit_that_is_lower_elsewhere_is_written_as_it_was() {
+    let limit =
+        Elsewhere { limit: b"l0", used: 3, until: day(20), since: day(18), lowered: Some((7, day(90_000))) };
+    let told = Effect::Told(Told::Sync { at: day(19), limits: [limit].into_iter().collect() });
+    let mut value = Value::decode(&unhex(RESERVED)).unwrap();
+    told.apply(&mut value).unwrap();
+    let bytes = hex(&value.encode());
+    assert_eq!(bytes, LOWERED);
+    assert!(Value::decode(&unhex(&bytes)) == Some(value));
+    assert_eq!(hex(&told.encode(<[u8]>::to_vec)), LOWERS);
 }
 
 /// The bytes above include what a reservation took and was answered. This test checks their meaning.

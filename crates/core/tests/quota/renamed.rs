@@ -187,7 +187,7 @@ proptest! {
                     key.tell(&Told::Hold { at: now, until, limits: Names::from_slice(&[name.as_bytes()]) });
                 } else {
                     (outside.elsewhere, outside.until) = (u64::from(step.cost % 4) + 1, until);
-                    let limit = Elsewhere { limit: name.as_bytes(), used: outside.elsewhere, until };
+                    let limit = Elsewhere { limit: name.as_bytes(), used: outside.elsewhere, until, since: at(0), lowered: None };
                     key.tell(&Told::Sync { at: now, limits: [limit].into_iter().collect() });
                 }
                 continue;
@@ -201,7 +201,8 @@ proptest! {
             for ((row, alone), limit) in rows.filter(|_| verdict.allowed()) {
                 let outside = told.get(limit.name.as_str()).copied().unwrap_or_default().at(now);
                 prop_assert!(alone.allowed && outside.held <= now, "{:?} admits {:?}", shape, outside);
-                prop_assert!(alone.remaining >= row.remaining + outside.elsewhere, "{:?} {:?}", alone, outside);
+                let used = limit.measure.rule().map_or(0, |rule| outside.used(rule, now));
+                prop_assert!(alone.remaining >= row.remaining + used, "{:?} {:?}", alone, outside);
             }
             if verdict.allowed() {
                 oracle.admit(&shape, &ask.costs, None, &expected, now.ms());

@@ -102,7 +102,7 @@ fn what_a_name_is_told_from_outside_outlives_the_merging_of_its_limit() {
     let hour = at(TODAY + 3_600_000);
     (0..2).for_each(|number| drop(key.take(&minute(number, 9), 1, None, 0)));
     key.tell(&Told::Hold { at: at(TODAY), until: hour, limits: Names::from_slice(&[b"l0"]) });
-    let elsewhere = Elsewhere { limit: b"l1", used: 5, until: hour };
+    let elsewhere = Elsewhere { limit: b"l1", used: 5, until: hour, since: at(0), lowered: None };
     key.tell(&Told::Sync { at: at(TODAY), limits: [elsewhere].into_iter().collect() });
     (2..40).for_each(|number| drop(key.take(&minute(number, 9), 1, None, number as u64)));
     assert_eq!(denied(&mut key, &minute(0, 9), 1, 40), 3_600_000 - 40, "l0 is merged and still held");

@@ -77,9 +77,16 @@ fields! {
     /// What is left of a limit.
     Left as "Remains" = {
         "type": "integer",
+        "minimum": -9_007_199_254_740_991_i64,
+        "maximum": 9_007_199_254_740_991_u64,
+        "description": "What is left of the limit, by the count of the other side. Below 0 is what was used too much."
+    };
+    /// The limit of which something is left.
+    Whole as "Whole" = {
+        "type": "integer",
         "minimum": 0,
         "maximum": 9_007_199_254_740_991_u64,
-        "description": "What is left of the limit, by the count of the other side."
+        "description": "What the limit is on the other side. A window whose own limit is higher keeps to it."
     };
     /// The time of a hold, or until a limit starts anew.
     Reset as "Time" = {

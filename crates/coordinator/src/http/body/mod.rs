@@ -27,7 +27,7 @@ mod words;
 
 pub(super) use self::limits::{PeekBody, RefundBody, about, add_schema};
 pub(super) use self::many::ManyBody;
-pub(super) use self::outside::{HoldBody, SyncBody, read_headers};
+pub(super) use self::outside::{FromHeaders, HoldBody, SyncBody, read_headers};
 pub(super) use self::policy::{PolicyBody, read as read_policy};
 pub(super) use self::quota::{CancelBody, QuotaBody, RenewBody, SettleBody};
 use super::problem::Problem;

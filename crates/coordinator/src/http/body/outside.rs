@@ -7,7 +7,7 @@ use rl_profiles::Told;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::fields::{Key, Left, Name, ProfileName, Reset};
+use super::fields::{Key, Left, Name, ProfileName, Reset, Whole};
 use super::json::{self, Raw, bytes};
 use super::words::Words;
 use crate::clock;
@@ -32,7 +32,7 @@ pub(crate) struct HoldBody<'a> {
 #[schemars(
     rename = "Sync",
     extend(
-        "dependentRequired" = { "reset": ["remaining"], "profile": ["headers"], "headers": ["profile"] },
+        "dependentRequired" = { "of": ["remaining"], "reset": ["remaining"], "profile": ["headers"], "headers": ["profile"] },
         "oneOf" = [{ "required": ["remaining"] }, { "required": ["limits"] }, { "required": ["headers"] }],
     )
 )]
@@ -40,6 +40,8 @@ pub(crate) struct SyncBody<'a> {
     key: Key<'a>,
     /// What is left, for a key of one limit.
     remaining: Option<Left<'a>>,
+    /// What that limit is on the other side.
+    of: Option<Whole<'a>>,
     /// When that limit starts anew.
     reset: Option<Reset<'a>>,
     /// What is left of limits of a quota, by name.
@@ -55,6 +57,16 @@ pub(crate) struct SyncBody<'a> {
     #[schemars(with = "Option<std::collections::BTreeMap<String, String>>")]
     headers: Option<Raw<'a>>,
     profile: Option<ProfileName<'a>>,
+    /// How long ago the request was sent whose response said so. What an earlier one was told is ignored.
+    age: Option<Reset<'a>>,
+}
+
+/// What the headers of a provider's answer say of a key.
+pub(crate) struct FromHeaders {
+    pub(crate) key: Vec<u8>,
+    pub(crate) told: Told,
+    /// How old that is, as the word of a command.
+    pub(crate) age: Option<Vec<u8>>,
 }
 
 /// What is left of a limit.
@@ -63,6 +75,8 @@ pub(crate) struct SyncBody<'a> {
 #[schemars(rename = "Left")]
 struct LeftBody<'a> {
     remaining: Left<'a>,
+    /// What the limit is on the other side.
+    of: Option<Whole<'a>>,
     /// When it starts anew. If it is not given: after its window, or after the time that its bucket takes to fill.
     reset: Option<Reset<'a>>,
 }
@@ -87,26 +101,26 @@ impl<'a> HoldBody<'a> {
 
 impl<'a> SyncBody<'a> {
     pub(super) fn words(self) -> Result<Words<'a>, Problem> {
-        let Self { key, remaining, reset, limits, headers, profile } = self;
+        let Self { key, remaining, of, reset, limits, headers, profile, age } = self;
         if headers.is_some() || profile.is_some() {
             return Err(Problem::request("headers and profile stand together, and with key only"));
         }
         let mut words = Words::new(key)?;
         match (remaining, limits) {
-            (Some(remaining), None) => push_left(&mut words, remaining, reset)?,
-            (None, Some(limits)) if reset.is_none() => {
+            (Some(remaining), None) => push_left(&mut words, remaining, of, reset)?,
+            (None, Some(limits)) if reset.is_none() && of.is_none() => {
                 let limits = limits.named("limits must be an object of limits by name", "a limit")?;
                 if limits.is_empty() {
                     return Err(Problem::request("limits must name 1 to 16 limits"));
                 }
-                for (name, LeftBody { remaining, reset }) in limits {
+                for (name, LeftBody { remaining, of, reset }) in limits {
                     words.keyword("LIMIT");
                     words.push(bytes(name));
-                    push_left(&mut words, remaining, reset)?;
+                    push_left(&mut words, remaining, of, reset)?;
                 }
             }
             (_, Some(_)) => {
-                return Err(Problem::request("beside limits no remaining and no reset may stand"));
+                return Err(Problem::request("beside limits no remaining, no of and no reset may stand"));
             }
             (None, None) => {
                 return Err(Problem::request(
@@ -114,19 +128,24 @@ impl<'a> SyncBody<'a> {
                 ));
             }
         }
+        if let Some(age) = age {
+            words.keyword("AGE");
+            words.push(age.0.duration(Fault::Age)?);
+        }
         Ok(words)
     }
 }
 
-/// Reads the headers in the body of `RL.SYNC`: the key and what they say; `None` if the body has none.
+/// Reads the headers in the body of `RL.SYNC`; `None` if the body has none.
 ///
 /// # Errors
 /// The first thing that is wrong. Values of headers never are.
-pub(crate) fn read_headers(body: &[u8]) -> Result<Option<(Vec<u8>, Told)>, Problem> {
+pub(crate) fn read_headers(body: &[u8]) -> Result<Option<FromHeaders>, Problem> {
     let text = std::str::from_utf8(body).map_err(|_| Problem::request("the body must be UTF-8"))?;
-    let SyncBody { key, remaining, reset, limits, headers, profile } = json::object(text, "the body")?;
+    let SyncBody { key, remaining, of, reset, limits, headers, profile, age } =
+        json::object(text, "the body")?;
     let (Some(headers), Some(profile)) = (headers, profile) else { return Ok(None) };
-    if remaining.is_some() || reset.is_some() || limits.is_some() {
+    if remaining.is_some() || of.is_some() || reset.is_some() || limits.is_some() {
         return Ok(None); // `words` says what is wrong
     }
     let wanted = "headers must be an object of strings";
@@ -136,16 +155,23 @@ pub(crate) fn read_headers(body: &[u8]) -> Result<Option<(Vec<u8>, Told)>, Probl
     };
     let headers: Vec<(String, String)> =
         headers.pairs(wanted)?.0.into_iter().map(header).collect::<Result<_, Problem>>()?;
-    Ok(Some((key.word()?.into_owned(), rl_profiles::read(profile.read()?, &headers, clock::unix_ms()))))
+    let told = rl_profiles::read(profile.read()?, &headers, clock::unix_ms());
+    let age = age.map(|age| age.0.duration(Fault::Age)).transpose()?.map(Cow::into_owned);
+    Ok(Some(FromHeaders { key: key.word()?.into_owned(), told, age }))
 }
 
 fn push_left<'a>(
     words: &mut Words<'a>,
     remaining: Left<'a>,
+    of: Option<Whole<'a>>,
     reset: Option<Reset<'a>>,
 ) -> Result<(), Problem> {
     words.keyword("REMAINING");
     words.push(remaining.0.number(Fault::Remaining)?);
+    if let Some(limit) = of {
+        words.keyword("OF");
+        words.push(limit.0.number(Fault::Limit)?);
+    }
     if let Some(reset) = reset {
         words.push(Cow::Borrowed(b"RESET"));
         words.push(reset.0.duration(Fault::Reset)?);

@@ -27,7 +27,7 @@ pub fn limit<'a>(
         Stands::Decided(_) | Stands::Leaves => None,
     };
     let mut work = Work::default();
-    work.last(held.map_or(clock, |state| state.outside().end()).since(clock));
+    work.last(held.map_or(clock, |state| state.outside().last()).since(clock));
     let mut course = LimitCourse { copy: held.cloned(), met: None, work, clock };
     let retry = later(clock, play(&mut course, line, request, clock));
     if let Some(decided) = decided {

@@ -90,7 +90,7 @@ impl<'a> QuotaCourse<'a> {
         let reserved = held.and_then(Quota::reservations);
         let mut work = Work::default();
         work.last(reserved.and_then(Reservations::end).unwrap_or(clock).since(clock));
-        work.last(copy.outsides().map_or(clock, Outsides::end).since(clock));
+        work.last(copy.outsides().map_or(clock, Outsides::last).since(clock));
         Self { copy, reserved, ends: SmallVec::new(), met: None, work, clock }
     }
 

@@ -5,7 +5,7 @@ use crate::limit::Kind;
 use crate::limit::algorithm::{Algorithm, Clause, Field, Fields, Parameter};
 use crate::limit::checked;
 use crate::limit::decimal_text::decimal_text;
-use crate::limit::meter::Meter;
+use crate::limit::meter::{Meter, amount};
 use crate::number::{self, Decimal, power_of_ten};
 use crate::time::Span;
 use crate::words::{Words, required};
@@ -99,6 +99,15 @@ impl Algorithm for BucketRule {
 
     fn longest(&self) -> Span {
         self.period
+    }
+
+    fn gained(&self, time: Span) -> Option<u64> {
+        let ticks = u128::from(time.ms()).saturating_mul(u128::from(self.refill.mantissa));
+        Some(u64::try_from(ticks.div_ceil(u128::from(self.unit))).unwrap_or(u64::MAX))
+    }
+
+    fn regains(&self, cost: u64) -> Option<Span> {
+        Some(self.time_for(amount(self, cost)))
     }
 
     fn ages_alike(&self, other: &Self) -> bool {
