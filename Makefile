@@ -2,7 +2,7 @@
 # The work of each target is in .ci/, one script for each task.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test test-matrix test-pages test-coordinator test-clients test-cell-clients test-llm test-python test-typescript test-go bench bench-coordinator lab bench-guard lint fuzz chaos sanitize memcheck miri package test-package docker test-docker test-docker-coordinator test-kubernetes test-monitoring test-dashboard test-rls clean
+.PHONY: help setup build run test test-matrix test-pages test-coordinator test-clients test-cell-clients test-llm test-packages test-python test-typescript test-go bench bench-coordinator lab bench-guard lint fuzz chaos sanitize memcheck miri package test-package docker test-docker test-docker-coordinator test-kubernetes test-monitoring test-dashboard test-rls clean
 SHELL := /bin/bash
 
 suffix := $(if $(filter Darwin,$(shell uname)),dylib,so)
@@ -43,6 +43,10 @@ test-cell-clients: setup build ## run published clients of redis-cell, unchanged
 
 test-llm: setup build ## run examples/llm with real SDKs against a provider whose limits bite; two minutes
 	@.ci/test-llm.sh
+
+test-packages: setup build ## run a sample of the client packages' tests, and the code on the pages, in under four minutes
+	cargo build -p rl-coordinator
+	@.ci/test-packages.sh
 
 test-python: setup build ## test clients/python: types, conformance, real servers and SDKs
 	cargo build -p rl-coordinator

@@ -6,41 +6,19 @@
 #   REDIS_RL_SERVER   the server (default: redis-server)
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=.ci/languages.sh
+. .ci/languages.sh
 
-# The tests use the newest clients, which need this version.
-wanted=1.26.0
 staticcheck=v0.8.2
 aiohttp=3.14.5
 cache=$PWD/.cache/client-go
 mkdir -p "$cache"
 
-apt_updated=
-install() {
-  if [ -z "$apt_updated" ]; then
-    apt-get update -qq
-    apt_updated=yes
-  fi
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >"$cache/apt.log" 2>&1 || {
-    tail -n 20 "$cache/apt.log" >&2
-    exit 1
-  }
-}
-
-command -v go >/dev/null || install golang-go ca-certificates
+use_go 1.26.0 # the tests use the newest clients, which need this version
 # The race detector needs a C compiler.
-command -v cc >/dev/null || install gcc libc6-dev
-command -v "${REDIS_RL_SERVER:-redis-server}" >/dev/null || install redis-server
-python3 -c 'import ensurepip' 2>/dev/null || install python3 python3-venv
-
-# A Go that is too old fetches a newer one, as a module.
-have=$(go env GOVERSION | sed 's/^go//')
-if [ "$(printf '%s\n' "$wanted" "$have" | sort -V | head -n 1)" != "$wanted" ]; then
-  arch=$(go env GOARCH)
-  toolchain=$(cd "$cache" && go mod download -json "golang.org/toolchain@v0.0.1-go$wanted.linux-$arch" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')
-  chmod -R u+x "$toolchain/bin" "$toolchain/pkg/tool"
-  export PATH=$toolchain/bin:$PATH GOROOT=$toolchain
-fi
-export GOTOOLCHAIN=local
+command -v cc >/dev/null || apt_install gcc libc6-dev
+command -v "${REDIS_RL_SERVER:-redis-server}" >/dev/null || apt_install redis-server
+python3 -c 'import ensurepip' 2>/dev/null || apt_install python3 python3-venv
 
 if [ ! -x "$cache/bin/staticcheck" ]; then
   GOBIN=$cache/bin go install "honnef.co/go/tools/cmd/staticcheck@$staticcheck"

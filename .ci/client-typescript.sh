@@ -4,23 +4,12 @@
 #   REDIS_RL_COORDINATOR   rl-coordinator (default target/debug/rl-coordinator)
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=.ci/languages.sh
+. .ci/languages.sh
 
-missing=""
-{ command -v node && command -v npm; } >/dev/null || missing="$missing nodejs npm"
-command -v redis-server >/dev/null || missing="$missing redis-server"
-python3 -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"
-if [ -n "$missing" ]; then
-  apt-get update -qq
-  # shellcheck disable=SC2086
-  apt-get install -qq -y --no-install-recommends $missing
-fi
-
-# Debian 12 has Node 18, and the package needs 20: the registry has it as a package.
-if [ "$(node -p 'process.versions.node.split(".")[0]')" -lt 20 ]; then
-  npm install --silent --no-audit --no-fund --prefix "$PWD/.cache/clients/node" "node-linux-$(node -p process.arch)@20"
-  newer=$PWD/.cache/clients/node/node_modules/node-linux-$(node -p process.arch)/bin
-  export PATH=$newer:$PATH
-fi
+command -v redis-server >/dev/null || apt_install redis-server
+python3 -c 'import ensurepip' 2>/dev/null || apt_install python3-venv
+use_node "$PWD/.cache/clients/node"
 
 export REDIS_RL_MODULE=${REDIS_RL_MODULE:-$PWD/target/release/libredis_rl.so}
 export REDIS_RL_COORDINATOR=${REDIS_RL_COORDINATOR:-$PWD/target/debug/rl-coordinator}

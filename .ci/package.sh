@@ -21,7 +21,7 @@ strip --strip-debug -o "$work/${module##*/}" "$module"
 snippet() {
   cat <<END
 # redis-rl: rate limits as native commands. The server's configuration file includes this file.
-# README.md describes each setting under Configuration.
+# docs/operations.md describes each setting.
 loadmodule $1
 
 # To load a file of policies, use this line instead of the line above:

@@ -61,14 +61,6 @@ func (b builder) duration(field string, d time.Duration) builder {
 	return b.words(durationWord(d)).field(field, durationField(d))
 }
 
-// unsupported marks a command that rl-coordinator lacks.
-func (b builder) unsupported() builder {
-	if b.web != nil {
-		b.web.path = ""
-	}
-	return b
-}
-
 // durationField writes a duration for a body, in which 0 is a number.
 func durationField(d time.Duration) any {
 	if d == 0 {

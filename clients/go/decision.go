@@ -32,6 +32,9 @@ type QuotaDecision struct {
 	Limits map[string]Decision
 	// Names are the names of the limits, in the order of the quota.
 	Names []string
+	// Index is which key of [Limiter.First] admits, in the order given, and -1 if none does. If the fail mode has admitted the
+	// request, it is 0, the preferred key. For other calls it is 0.
+	Index int
 	// ID is the id of the reservation; "" if the request is denied or reserves nothing.
 	ID string
 	// Degraded is why the request could not be decided, as in [Decision].

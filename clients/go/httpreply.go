@@ -15,6 +15,8 @@ type webAnswer struct {
 	Blocking     []string          `json:"blocking"`
 	Limits       []json.RawMessage `json:"limits"`
 	Reservation  *string           `json:"reservation"`
+	Index        *int64            `json:"index"`
+	Overrides    []any             `json:"overrides"`
 	Done         *bool             `json:"done"`
 	HoldMs       *int64            `json:"hold_ms"`
 	Elsewhere    json.RawMessage   `json:"used_elsewhere"`
@@ -25,6 +27,9 @@ type webAnswer struct {
 	Detail       string            `json:"detail"`
 }
 
+// isAbsent has the codes of a 404 that say that there is nothing to answer about.
+var isAbsent = map[string]bool{"no_such_key": true, "no_such_policy": true, "no_such_override": true}
+
 // webReply turns an answer of rl-coordinator into the reply that the module gives to the same command.
 func webReply(status int, data []byte) (any, error) {
 	var answer webAnswer
@@ -32,7 +37,7 @@ func webReply(status int, data []byte) (any, error) {
 		return nil, webError(status, &answer)
 	}
 	switch {
-	case status == http.StatusNotFound && (answer.Code == "no_such_key" || answer.Code == "no_such_policy"):
+	case status == http.StatusNotFound && isAbsent[answer.Code]:
 		return nil, nil
 	case status != http.StatusOK && status != http.StatusTooManyRequests || answer.Degraded:
 		return nil, webError(status, &answer)
@@ -44,6 +49,8 @@ func webReply(status int, data []byte) (any, error) {
 		return *answer.HoldMs, nil
 	case answer.Policies != nil:
 		return answer.Policies, nil
+	case answer.Overrides != nil:
+		return answer.Overrides, nil
 	case answer.Name != "":
 		return webLimits(answer.Limits)
 	case answer.Allowed != nil && answer.Limits != nil:
@@ -83,6 +90,9 @@ func webQuota(answer *webAnswer) (any, error) {
 	reply := []any{flag(*answer.Allowed), answer.RetryAfterMs, blocking, rows}
 	if answer.Reservation != nil {
 		reply = append(reply, *answer.Reservation)
+	}
+	if answer.Index != nil {
+		reply = append(reply, *answer.Index)
 	}
 	return reply, nil
 }

@@ -72,7 +72,6 @@ func Wait(d time.Duration) Option { return func(o *options) { o.wait = d } }
 func Priority(lane Lane) Option { return func(o *options) { o.lane, o.laned = lane, true } }
 
 // Flow is the flow to which a waiting request belongs. Within a lane, flows share by weight, from 1 to 1000; 0 is the default, 1.
-// The server must know FLOW.
 func Flow(id string, weight int) Option { return func(o *options) { o.flow, o.weight = id, weight } }
 
 // TTL makes the request a reservation that lasts for d unless it is settled. For [Limiter.Reserve] it replaces [ReservationTTL].
@@ -131,9 +130,9 @@ func (b builder) addWait(o *options, wait time.Duration) builder {
 		b.words("PRIORITY", word).field("priority", field)
 	}
 	if o.flow != "" {
-		b.words("FLOW", o.flow).unsupported()
+		b.words("FLOW", o.flow).field("flow", o.flow)
 		if o.weight != 0 {
-			b.words("WEIGHT", strconv.Itoa(o.weight))
+			b.words("WEIGHT").number("weight", int64(o.weight))
 		}
 	}
 	return b

@@ -22,7 +22,11 @@ func (p Policies) Set(ctx context.Context, name string, limits Limits) error {
 
 // Get returns the limits under a name. found is false if there is no such policy.
 func (p Policies) Get(ctx context.Context, name string) (limits Limits, found bool, err error) {
-	reply, err := p.limiter.send(ctx, p.command("GET", "/"+url.PathEscape(name), "GET", name).Command)
+	return p.limits(ctx, p.command("GET", "/"+url.PathEscape(name), "GET", name))
+}
+
+func (p Policies) limits(ctx context.Context, b builder) (limits Limits, found bool, err error) {
+	reply, err := p.limiter.send(ctx, b.Command)
 	if err != nil || reply == nil {
 		return nil, false, err
 	}
@@ -61,6 +65,45 @@ func (p Policies) List(ctx context.Context) ([]string, error) {
 		return nil, strange("a list of names")
 	}
 	return names, nil
+}
+
+// Overrides returns the keys that have limits of their own under a policy, sorted. found is false if there is no such policy.
+func (p Policies) Overrides(ctx context.Context, name string) (keys []string, found bool, err error) {
+	reply, err := p.limiter.send(ctx, p.command("GET", "/"+url.PathEscape(name)+"/overrides", "OVERRIDES", name).Command)
+	if err != nil || reply == nil {
+		return nil, false, err
+	}
+	keys, ok := texts(reply)
+	if !ok {
+		return nil, false, strange("a list of keys")
+	}
+	return keys, true, nil
+}
+
+// Override returns the limits of one key under a policy. found is false if it has none of its own.
+func (p Policies) Override(ctx context.Context, name, key string) (limits Limits, found bool, err error) {
+	return p.limits(ctx, p.command("GET", overridePath(name, key), "OVERRIDES", name, "KEY", key))
+}
+
+// SetOverride gives one key limits of its own under a policy, instead of those of the policy.
+func (p Policies) SetOverride(ctx context.Context, name, key string, limits Limits) error {
+	b := p.command("PUT", overridePath(name, key), "OVERRIDE", name, key)
+	limits.addTo(b)
+	b.EveryPrimary = true
+	_, err := p.limiter.send(ctx, b.Command)
+	return err
+}
+
+// DeleteOverride takes the limits of one key away, if it has any: then it goes by the policy again.
+func (p Policies) DeleteOverride(ctx context.Context, name, key string) error {
+	b := p.command("DELETE", overridePath(name, key), "OVERRIDE", name, key, "NONE")
+	b.EveryPrimary = true
+	_, err := p.limiter.send(ctx, b.Command)
+	return err
+}
+
+func overridePath(name, key string) string {
+	return "/" + url.PathEscape(name) + "/overrides/" + url.PathEscape(key)
 }
 
 func (p Policies) command(method, path, verb string, words ...string) builder {

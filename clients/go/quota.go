@@ -23,7 +23,7 @@ func (l *Limiter) Quota(ctx context.Context, key string, by Rules, with ...Optio
 	return l.quota(ctx, b, read(with))
 }
 
-// KeyPolicy is a key of [Limiter.MQuota] and the policy by which it is asked.
+// KeyPolicy is a key of [Limiter.MQuota] or [Limiter.First], and the policy by which it is asked.
 type KeyPolicy struct {
 	Key    string `json:"key"`
 	Policy Policy `json:"policy"`
@@ -32,11 +32,26 @@ type KeyPolicy struct {
 // MQuota asks several keys, each by its policy, such as those of an organisation, its team and its user: all of them admit the
 // request, or nothing is counted anywhere. In a cluster the keys must be in one slot.
 func (l *Limiter) MQuota(ctx context.Context, of []KeyPolicy, with ...Option) (QuotaDecision, error) {
-	return l.quota(ctx, l.manyKeys(of), read(with))
+	return l.quota(ctx, l.manyKeys("/v1/mquota", "RL.MQUOTA", of), read(with))
 }
 
-func (l *Limiter) manyKeys(of []KeyPolicy) builder {
-	b := l.newCommand("/v1/mquota", "RL.MQUOTA").words(strconv.Itoa(len(of))).field("keys", of)
+// First asks several keys, each by its policy, in the order given: the first that admits the request is charged, such as the
+// preferred model, or else the cheaper one. Index says which it is. The other fields are about that key; of a denial, about the
+// one that admits it soonest. In a cluster the keys must be in one slot.
+func (l *Limiter) First(ctx context.Context, of []KeyPolicy, with ...Option) (QuotaDecision, error) {
+	return l.first(ctx, of, read(with))
+}
+
+func (l *Limiter) first(ctx context.Context, of []KeyPolicy, o *options) (QuotaDecision, error) {
+	decided, err := l.decide(ctx, l.manyKeys("/v1/first", "RL.FIRST", of), o, firstDecision)
+	if decided.Degraded != nil && !decided.Allowed {
+		decided.Index = -1
+	}
+	return decided, err
+}
+
+func (l *Limiter) manyKeys(path, name string, of []KeyPolicy) builder {
+	b := l.newCommand(path, name).words(strconv.Itoa(len(of))).field("keys", of)
 	for _, one := range of {
 		b.Keys = append(b.Keys, one.Key)
 	}
@@ -48,6 +63,11 @@ func (l *Limiter) manyKeys(of []KeyPolicy) builder {
 }
 
 func (l *Limiter) quota(ctx context.Context, b builder, o *options) (QuotaDecision, error) {
+	return l.decide(ctx, b, o, anyQuotaDecision)
+}
+
+// decide asks for an admission. readReply reads the reply, which may be short.
+func (l *Limiter) decide(ctx context.Context, b builder, o *options, readReply func(any, bool) (QuotaDecision, error)) (QuotaDecision, error) {
 	b.addCosts(o)
 	if o.ttl > 0 {
 		b.words("RESERVE").duration("reserve", o.ttl)
@@ -58,7 +78,7 @@ func (l *Limiter) quota(ctx context.Context, b builder, o *options) (QuotaDecisi
 	reply, err := l.ask(ctx, o, b)
 	var found QuotaDecision
 	if err == nil {
-		found, err = anyQuotaDecision(reply, o.isShort)
+		found, err = readReply(reply, o.isShort)
 	}
 	if err != nil {
 		allowed, degraded, failed := l.undecided(err)

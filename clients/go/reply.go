@@ -108,6 +108,22 @@ func anyQuotaDecision(reply any, isShort bool) (QuotaDecision, error) {
 	return quotaDecision(append(full, list[2:]...))
 }
 
+// firstDecision reads the reply of RL.FIRST: that of a quota, and the index of the key that admits as its last element.
+func firstDecision(reply any, isShort bool) (QuotaDecision, error) {
+	list, _ := reply.([]any)
+	if len(list) == 0 {
+		return QuotaDecision{}, strange("that of RL.FIRST")
+	}
+	last := len(list) - 1
+	index, ok := integer(list[last])
+	if !ok {
+		return QuotaDecision{}, strange("that of RL.FIRST")
+	}
+	found, err := anyQuotaDecision(list[:last:last], isShort)
+	found.Index = int(index)
+	return found, err
+}
+
 // quotaDecision reads the reply of a quota, with the id of a reservation if it has one.
 func quotaDecision(reply any) (QuotaDecision, error) {
 	wrong := strange("that of a quota")

@@ -34,15 +34,40 @@ type Reservation struct {
 func (l *Limiter) Reserve(ctx context.Context, key string, by Rules, with ...Option) (*Reservation, error) {
 	b := l.newCommand("/v1/quota", "RL.QUOTA", key)
 	by.addTo(b)
-	return l.reserve(ctx, b, []KeyPolicy{{Key: key}}, with)
+	return l.reserveAt(ctx, b, []KeyPolicy{{Key: key}}, with)
 }
 
 // ReserveAll is [Limiter.Reserve] for several keys, each by its policy.
 func (l *Limiter) ReserveAll(ctx context.Context, of []KeyPolicy, with ...Option) (*Reservation, error) {
-	return l.reserve(ctx, l.manyKeys(of), of, with)
+	return l.reserveAt(ctx, l.manyKeys("/v1/mquota", "RL.MQUOTA", of), of, with)
 }
 
-func (l *Limiter) reserve(ctx context.Context, b builder, of []KeyPolicy, with []Option) (*Reservation, error) {
+// ReserveFirst is [Limiter.Reserve] at the first of several keys that admits, as for [Limiter.First]. Decision.Index says which
+// it is.
+func (l *Limiter) ReserveFirst(ctx context.Context, of []KeyPolicy, with ...Option) (*Reservation, error) {
+	ask := func(o *options) (QuotaDecision, []KeyPolicy, error) {
+		decided, err := l.first(ctx, of, o)
+		if err != nil || !decided.Allowed {
+			return decided, nil, err
+		}
+		if decided.Index < 0 || decided.Index >= len(of) {
+			return decided, nil, strange("the index of a key")
+		}
+		// Its limits are those of one key, and named without the policy.
+		return decided, []KeyPolicy{{Key: of[decided.Index].Key}}, nil
+	}
+	return l.reserve(with, ask)
+}
+
+func (l *Limiter) reserveAt(ctx context.Context, b builder, of []KeyPolicy, with []Option) (*Reservation, error) {
+	return l.reserve(with, func(o *options) (QuotaDecision, []KeyPolicy, error) {
+		decided, err := l.quota(ctx, b, o)
+		return decided, of, err
+	})
+}
+
+// reserve makes a reservation. ask returns the decision, and the keys that hold the reservation if it is admitted.
+func (l *Limiter) reserve(with []Option, ask func(*options) (QuotaDecision, []KeyPolicy, error)) (*Reservation, error) {
 	o := read(with)
 	if o.ttl <= 0 {
 		o.ttl = l.ttl
@@ -50,7 +75,7 @@ func (l *Limiter) reserve(ctx context.Context, b builder, of []KeyPolicy, with [
 	if o.id == "" {
 		o.id = newID()
 	}
-	decided, err := l.quota(ctx, b, o)
+	decided, of, err := ask(o)
 	if err != nil {
 		return nil, err
 	}

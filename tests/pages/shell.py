@@ -7,7 +7,8 @@ environment. An unknown line fails: it is to be run here, or by a script that EL
 from its page.
 What curl is shown to be answered it has to be answered. And files of the coordinator's that are shown have to be right.
 
-What is typed at `redis-cli` alone is tests/server/pages.rs's, which compares the answers too; lines behind `> ` likewise.
+What is typed at `redis-cli` alone is tests/server/pages.rs's, which compares the answers too; lines behind `> ` likewise. Code of the client packages is
+tests/packages/pages.py's.
 
     shell.py --server redis-server --venv FOLDER
 """
@@ -173,6 +174,7 @@ CHECKED = {
     "python3 examples/python/limits.py": example,
     "make build": Shell.run,
     "pip install -r examples/python/requirements.txt": Shell.run,
+    'pip install "./clients/python[redis]"': Shell.run,
 }
 
 

@@ -1,6 +1,7 @@
 //! Types every line of README.md and docs/ that a reader may type, and compares the server's answer with the
-//! answer on the page. Configuration files on the pages are read by the server. `docs.rs` checks the grammar,
-//! tests/clients/pages.py and tests/llm/pages.py run the programs, and tests/pages/shell.py runs the other shell lines.
+//! answer on the page. Configuration files on the pages are read by the server. `docs.rs` checks the grammar.
+//! tests/clients/pages.py, tests/llm/pages.py and tests/packages/pages.py run the programs, and
+//! tests/pages/shell.py runs the other shell lines.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,10 +29,11 @@ const BEFORE: &[(&str, &str, &[&str])] = &[
 ];
 
 /// The pages whose lines are typed.
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 12] = [
     "README.md",
     "docs/COMPARE.md",
     "docs/DESIGN.md",
+    "docs/clients.md",
     "docs/commands.md",
     "docs/llm-quotas.md",
     "docs/migrating.md",

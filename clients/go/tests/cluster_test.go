@@ -76,6 +76,15 @@ func TestCluster(t *testing.T) {
 			if decided, err := limiter.MQuota(ctx, of); err != nil || !decided.Allowed || decided.Degraded != nil {
 				t.Error(decided, err)
 			}
+			of[1].Key = name + "{a}:3"
+			if decided, err := limiter.First(ctx, of, redisrl.Wait(20*time.Second)); err != nil || !decided.Allowed || decided.Degraded != nil {
+				t.Error(decided, err)
+			}
+			// An override is on each primary, like a policy.
+			servers.Must(t, limiter.Policies().SetOverride(ctx, name, name+"{c}:1", redisrl.Limits{{Name: "rpm", Limit: 9, Window: time.Minute}}))
+			if decided, err := limiter.Quota(ctx, name+"{c}:1", redisrl.Policy(name)); err != nil || decided.Limits["rpm"].Limit != 9 {
+				t.Error(decided, err)
+			}
 			of[1].Key = name + "{b}:2"
 			if _, err := limiter.MQuota(ctx, of); !errors.Is(err, redisrl.ErrInvalid) || !strings.Contains(err.Error(), "CROSSSLOT") {
 				t.Error(err)

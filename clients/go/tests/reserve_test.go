@@ -167,6 +167,46 @@ func TestReservationOfSeveralKeys(t *testing.T) {
 	})
 }
 
+func TestReservationAtTheFirstKeyThatAdmits(t *testing.T) {
+	each(t, func(t *testing.T, limiter *redisrl.Limiter) {
+		ctx := context.Background()
+		of := []redisrl.KeyPolicy{{Key: "{x}:opus:" + t.Name(), Policy: "llm"}, {Key: "{x}:haiku:" + t.Name(), Policy: "llm"}}
+		preferred, err := limiter.ReserveFirst(ctx, of, redisrl.CostOf("output", 800))
+		servers.Must(t, err)
+		defer preferred.Close()
+		other, err := limiter.ReserveFirst(ctx, of, redisrl.CostOf("output", 800))
+		servers.Must(t, err)
+		defer other.Close()
+		if preferred.Decision.Index != 0 || other.Decision.Index != 1 {
+			t.Error(preferred.Decision.Index, other.Decision.Index)
+		}
+		var denied *redisrl.DeniedError
+		if _, err := limiter.ReserveFirst(ctx, of, redisrl.CostOf("output", 800)); !errors.As(err, &denied) || denied.Decision.Index != -1 {
+			t.Error(err)
+		}
+		headers := http.Header{}
+		headers.Set("anthropic-ratelimit-input-tokens-remaining", "90")
+		servers.Must(t, other.Sync(ctx, profile.Named("anthropic"), headers))
+		servers.Must(t, other.Settle(ctx, redisrl.CostOf("output", 300)))
+		servers.Must(t, preferred.Cancel(ctx))
+		expect(t, remaining(t, limiter, of[0].Key), map[string]int64{"output": 1000, "input": 1000, "calls": 2})
+		expect(t, remaining(t, limiter, of[1].Key), map[string]int64{"output": 700, "input": 90, "calls": 2})
+	})
+}
+
+func TestFirstKeyWithoutAServerIsThePreferredOne(t *testing.T) {
+	of := []redisrl.KeyPolicy{{Key: "opus", Policy: "opus"}, {Key: "haiku", Policy: "haiku"}}
+	nowhere := redisrl.HTTP{URL: "http://127.0.0.1:" + servers.FreePort(t)}
+	call, err := redisrl.NewHTTP(nowhere, redisrl.Fail(redisrl.FailOpen)).ReserveFirst(context.Background(), of)
+	if err != nil || call.Decision.Index != 0 {
+		t.Error(call, err)
+	}
+	decided, err := redisrl.NewHTTP(nowhere).First(context.Background(), of)
+	if err != nil || decided.Index != -1 {
+		t.Error(decided, err)
+	}
+}
+
 func TestReservationHoldsAndSyncs(t *testing.T) {
 	each(t, func(t *testing.T, limiter *redisrl.Limiter) {
 		key := t.Name()

@@ -42,9 +42,9 @@ def arguments(name: str, args: Mapping[str, Any]) -> dict[str, Any]:
     for ours, theirs in (("wait", "wait_ms"), ("offset", "offset_ms"), ("period", "period_ms"), ("reserve", "reserve_ms"), ("ttl", "ttl_ms"), ("duration", "duration_ms")):
         if theirs in known:
             known[ours] = ms(known.pop(theirs))
-    if name in ("quota", "policy_set") and "limits" in known:
+    if name in ("quota", "policy_set", "override_set") and "limits" in known:
         known["limits"] = [limit(each) for each in known["limits"]]
-    if name == "mquota":
+    if name in ("mquota", "first"):
         known["keys"] = {each["key"]: each["policy"] for each in known["keys"]}
     if name == "sync":
         if "limits" in known:
@@ -58,7 +58,7 @@ def arguments(name: str, args: Mapping[str, Any]) -> dict[str, Any]:
 def call(name: str, args: Mapping[str, Any]) -> Any:
     """Builds a call without a limiter."""
     known = arguments(name, args)
-    if name in ("slide", "window", "bucket", "quota", "mquota"):
+    if name in ("slide", "window", "bucket", "quota", "mquota", "first"):
         known["wait"] = Wait.of(known.pop("wait", None), known.pop("priority", None), known.pop("flow", None), known.pop("weight", None))
     return getattr(calls, name)(**known)
 
@@ -67,6 +67,8 @@ def plain(value: Any) -> Any:
     """Returns an answer in the neutral form."""
     if isinstance(value, timedelta):
         return to_ms(value)
+    if isinstance(value, bytes):
+        return value.decode()
     if isinstance(value, Mapping):
         return {name: plain(each) for name, each in value.items()}
     if isinstance(value, (Decision, QuotaDecision)):

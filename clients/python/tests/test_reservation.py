@@ -165,3 +165,30 @@ def test_renewals_need_no_thread_of_their_own(server: Server, key: str) -> None:
         each.__exit__(None, None, None)
     wait_until("the thread has ended", lambda: not any(thread.name == "redis-rl-renewals" for thread in threading.enumerate()), 3)
     limiter.close()
+
+
+async def test_reserves_at_the_first_key_that_admits(limiter: Any, key: str) -> None:
+    names = [f"{key}:opus", f"{key}:haiku"]
+    opus, haiku = (f"{{{key}}}:{name}" for name in ("opus", "haiku"))
+    for name in names:
+        await answered(limiter.policy_set(name, LIMITS))
+    asked = {opus: names[0], haiku: names[1]}
+    async with scope(limiter.reserve_first(asked, cost={"output": 80})) as preferred:
+        assert (preferred.index, preferred.key) == (0, opus)
+        async with scope(limiter.reserve_first(asked, cost={"output": 80})) as other:
+            assert (other.index, other.key) == (1, haiku)
+            other.used(output=30)
+            with pytest.raises(redis_rl.Denied) as denied:
+                async with scope(limiter.reserve_first(asked, cost={"output": 80})):
+                    pass
+            assert denied.value.decision.index == -1
+        preferred.used(output=10)
+    assert await left(limiter, opus) == (9, 90, 2)
+    assert await left(limiter, haiku) == (9, 70, 2)
+
+
+async def test_a_first_key_without_a_server_is_the_preferred_one() -> None:
+    limiter = redis_rl.Limiter("redis://127.0.0.1:1", fail="open", timeout=0.2)
+    with limiter.reserve_first({"opus": "opus", "haiku": "haiku"}) as call:
+        assert (call.index, call.key, call.degraded) == (0, "opus", True)
+    assert redis_rl.Limiter("redis://127.0.0.1:1").first({"opus": "opus"}).index == -1

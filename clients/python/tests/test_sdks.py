@@ -112,3 +112,12 @@ def test_a_call_that_is_not_admitted_is_an_error_of_the_sdk(server: Server, prov
         claude.messages.create(model="claude-sonnet", max_tokens=1024, messages=MESSAGES)
     assert raised.value.response.headers["x-redis-rl"] == "denied"
     assert 50 < int(raised.value.response.headers["retry-after"]) <= 61
+
+
+def test_which_clients_the_sdks_take() -> None:
+    """What docs/clients.md says about httpx and httpx2."""
+    with pytest.raises(TypeError, match="httpx2"):
+        anthropic.Anthropic(api_key="k", http_client=httpx.Client())
+    anthropic.Anthropic(api_key="k", http_client=httpx2.Client())
+    openai.OpenAI(api_key="k", http_client=httpx.Client())
+    openai.OpenAI(api_key="k", http_client=httpx2.Client())

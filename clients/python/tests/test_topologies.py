@@ -158,6 +158,11 @@ async def test_cluster(kind: str, by: str, cluster: Cluster, key: str) -> None:
     assert [node.client.execute_command("RL.POLICY", "LIST") for node in cluster.nodes] == [["p"]] * 3
     two = {f"{{{key}}}:a": "p", f"{{{key}}}:b": "p"}
     assert (await answered(limiter.mquota(two))).allowed
+    assert (await answered(limiter.first(two, wait=20))).index == 0
+    await answered(limiter.override_set("p", f"{key}:big", [redis_rl.Limit("rpm", 9, 60)]))
+    assert [node.client.execute_command("RL.POLICY", "OVERRIDES", "p") for node in cluster.nodes] == [[f"{key}:big"]] * 3
+    assert (await answered(limiter.quota(f"{key}:big", "p"))).limits["rpm"].limit == 9
+    await answered(limiter.override_delete("p", f"{key}:big"))
     with pytest.raises(redis_rl.Invalid):
         await answered(limiter.mquota({f"{key}:1": "p", f"{key}:2": "p", f"{key}:3": "p"}))
     # A slot moves: MOVED is followed, and learnt.

@@ -15,7 +15,7 @@ RULES = [
     (r"`Async(\w+)`: ([^\n]*?)\. `\w+` is made from it\.", r"`\1`: \2. Made from `_async` by tools/make_sync.py."),
     (r"\basync (def|with|for)\b", r"\1"),
     (r"\bawait ", ""),
-    (r"\bAsync(Limiter|Reservation|Caller|Upstream|Passage|Plans|Stream|Iterator)\b", r"\1"),
+    (r"\bAsync(Limiter|FirstReservation|Reservation|Caller|Upstream|Passage|Plans|Stream|Iterator)\b", r"\1"),
     (r"Callable\[(.*), Awaitable\[(\w+)\]\]", r"Callable[\1, \2]"),
     (r"from typing import (.*?)Awaitable, ", r"from typing import \1"),
     (r"httpx\.AsyncClient", "httpx.Client"),

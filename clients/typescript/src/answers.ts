@@ -38,6 +38,15 @@ export interface QuotaDecision {
   readonly degraded?: Unavailable
 }
 
+/** The decision of `first`. The other fields are about the key that admits, or else about the one that will do so soonest. */
+export interface FirstDecision extends QuotaDecision {
+  /**
+   * Which key admits, from 0 in the order given; -1 if none does. If nothing could be decided and `fail` admits, it is 0, the
+   * preferred key.
+   */
+  readonly index: number
+}
+
 /** What `peek` answers: `Decision` for a key of one limit, `QuotaDecision` for a quota, null if there is no key. */
 export type Peeked = Decision | QuotaDecision | null
 

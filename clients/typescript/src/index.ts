@@ -13,7 +13,7 @@
 export { Limiter, type LimiterOptions } from './limiter.js'
 export type { Server, ConnectOptions } from './connect.js'
 export { Reservation, type ReserveOptions } from './reservation.js'
-export type { Decision, Figure, KeyInfo, LimitState, Parameters, Peeked, QuotaDecision, TopKey } from './answers.js'
+export type { Decision, Figure, FirstDecision, KeyInfo, LimitState, Parameters, Peeked, QuotaDecision, TopKey } from './answers.js'
 export { Denied } from './denied.js'
 export { Busy, Invalid, NoPolicy, RlError, Unavailable, Unsupported, WrongType, type Cause } from './errors.js'
 export type { Duration, WindowLength } from './duration.js'

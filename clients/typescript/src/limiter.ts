@@ -1,20 +1,20 @@
 /** The limiter: the calls of this package. */
 
-import type { Decision, KeyInfo, Peeked, QuotaDecision, TopKey } from './answers.js'
+import type { Decision, FirstDecision, KeyInfo, Peeked, QuotaDecision, TopKey } from './answers.js'
 import type { Command, Key } from './commands/command.js'
 import { hold, refund, sync, syncQuota, type Left } from './commands/feedback.js'
 import type { Limit } from './commands/limits.js'
 import { info, peek, top, topReset, type TopOptions } from './commands/look.js'
 import type { CallOptions, Costs } from './commands/options.js'
-import { deletePolicy, policies, policy, setPolicy } from './commands/policy.js'
-import { mquota, quota, type KeyPolicy, type QuotaOptions } from './commands/quota.js'
+import { deleteOverride, deletePolicy, override, overrides, policies, policy, setOverride, setPolicy } from './commands/policy.js'
+import { first, mquota, quota, type KeyPolicy, type QuotaOptions } from './commands/quota.js'
 import { cancel, renew, settle } from './commands/reservation.js'
 import { bucket, slide, window, type BucketOptions, type SingleOptions, type WindowOptions } from './commands/single.js'
 import { connect, type ConnectOptions, type Server } from './connect.js'
 import type { Connection } from './connections/connection.js'
 import { timerMs, type Duration, type WindowLength } from './duration.js'
 import { Unavailable } from './errors.js'
-import { reserve, type Reservation, type ReserveOptions } from './reservation.js'
+import { reserve, reserveFirst, type Reservation, type ReserveOptions } from './reservation.js'
 import { newStats, type Stats } from './stats.js'
 
 /** The options of a limiter. Those of a call replace them. */
@@ -81,6 +81,15 @@ export class Limiter {
     return this.#decideMany(() => mquota(keys, options), options)
   }
 
+  /** RL.FIRST: several keys, each under its policy, in the order given. The first that admits is charged; `index` says which it is. */
+  first(keys: readonly KeyPolicy[], options: QuotaOptions = {}): Promise<FirstDecision> {
+    const make = () => first(keys, options)
+    return this.#ask(make, options).catch((error) => {
+      const made = this.#degraded(error, options)
+      return { blocking: [], limits: {}, index: made.allowed ? 0 : -1, ...made }
+    })
+  }
+
   /**
    * Reserves costs for the time of a scope. The scope renews the reservation, and settles it when it ends.
    *
@@ -105,13 +114,22 @@ export class Limiter {
     options: ReserveOptions = {},
     body?: (call: Reservation) => Promise<Result>
   ): Promise<Result | Reservation> {
-    const call = await reserve(this, key, rules, options)
-    if (!body) return call
-    try {
-      return await body(call)
-    } finally {
-      await call[Symbol.asyncDispose]()
-    }
+    return within(await reserve(this, key, rules, options), body)
+  }
+
+  /**
+   * `reserve` at the first of several keys that admits. The `index` of the scope says which it is.
+   *
+   * @throws Denied if no key admits the request.
+   */
+  reserveFirst(keys: readonly KeyPolicy[], options?: ReserveOptions): Promise<Reservation>
+  reserveFirst<Result>(keys: readonly KeyPolicy[], options: ReserveOptions, body: (call: Reservation) => Promise<Result>): Promise<Result>
+  async reserveFirst<Result>(
+    keys: readonly KeyPolicy[],
+    options: ReserveOptions = {},
+    body?: (call: Reservation) => Promise<Result>
+  ): Promise<Result | Reservation> {
+    return within(await reserveFirst(this, keys, options), body)
   }
 
   /** RL.SETTLE: what a reservation really used. Units without a cost stay as they were reserved. */
@@ -189,6 +207,26 @@ export class Limiter {
     return this.#ask(() => deletePolicy(name), options)
   }
 
+  /** RL.POLICY OVERRIDES: the keys that have limits of their own under a policy; null if there is no such policy. For operators. */
+  overrides(name: string, options: CallOptions = {}): Promise<string[] | null> {
+    return this.#ask(() => overrides(name), options)
+  }
+
+  /** RL.POLICY OVERRIDES … KEY: the limits of one key under a policy; null if it has none of its own. For operators. */
+  override(name: string, key: Key, options: CallOptions = {}): Promise<Limit[] | null> {
+    return this.#ask(() => override(name, key), options)
+  }
+
+  /** RL.POLICY OVERRIDE: gives one key limits of its own under a policy, instead of those of the policy. For operators. */
+  setOverride(name: string, key: Key, limits: readonly Limit[], options: CallOptions = {}): Promise<void> {
+    return this.#ask(() => setOverride(name, key, limits), options)
+  }
+
+  /** RL.POLICY OVERRIDE … NONE: the key goes by the policy again. For operators. */
+  deleteOverride(name: string, key: Key, options: CallOptions = {}): Promise<void> {
+    return this.#ask(() => deleteOverride(name, key), options)
+  }
+
   /** Runs work that nobody waits for. `close` does. Its errors are the work's own to handle. */
   background(work: Promise<unknown>): void {
     const done = work.catch(() => {}).finally(() => this.#background.delete(done))
@@ -235,5 +273,15 @@ export class Limiter {
     const allowed = (options.fail ?? this.#fail) === 'open'
     this.stats[allowed ? 'degradedOpen' : 'degradedClosed'] += 1
     return { allowed, retryAfterMs: allowed ? 0 : RETRY_DEGRADED_MS, degraded: error }
+  }
+}
+
+/** Runs a function within a scope, or returns the scope if there is none. */
+async function within<Result>(call: Reservation, body?: (call: Reservation) => Promise<Result>): Promise<Result | Reservation> {
+  if (!body) return call
+  try {
+    return await body(call)
+  } finally {
+    await call[Symbol.asyncDispose]()
   }
 }

@@ -1,6 +1,6 @@
 /** A reservation as a scope: it renews itself, and settles when the scope ends. */
 
-import type { QuotaDecision } from './answers.js'
+import type { FirstDecision, QuotaDecision } from './answers.js'
 import type { Key } from './commands/command.js'
 import type { Left } from './commands/feedback.js'
 import type { Limit } from './commands/limits.js'
@@ -24,6 +24,7 @@ export interface Reserver {
   readonly stats: Stats
   quota(key: Key, rules: string | readonly Limit[], options: QuotaOptions): Promise<QuotaDecision>
   mquota(keys: readonly KeyPolicy[], options: QuotaOptions): Promise<QuotaDecision>
+  first(keys: readonly KeyPolicy[], options: QuotaOptions): Promise<FirstDecision>
   settle(key: Key, id: string, cost?: Costs): Promise<boolean>
   cancel(key: Key, id: string): Promise<boolean>
   renew(key: Key, id: string, ttl: Duration): Promise<boolean>
@@ -37,27 +38,48 @@ export async function reserve(
   limiter: Reserver,
   key: Key | readonly KeyPolicy[],
   rules: string | readonly Limit[] | null,
-  { ttl = '60s', id = crypto.randomUUID(), ...options }: ReserveOptions
+  options: ReserveOptions
 ): Promise<Reservation> {
-  const ask = { ...options, reserve: ttl, id }
   const isMany = typeof key !== 'string' && !(key instanceof Uint8Array)
   const keys = isMany ? key.map((of) => of.key) : [key]
+  return open(limiter, keys, options, async (asked) => {
+    if (isMany) return { decision: await limiter.mquota(key, asked), holders: keys }
+    if (rules === null) throw new Invalid('a reservation of one key needs a policy or limits')
+    return { decision: await limiter.quota(key, rules, asked), holders: keys }
+  })
+}
+
+/** Makes a reservation at the first key that admits. */
+export function reserveFirst(limiter: Reserver, of: readonly KeyPolicy[], options: ReserveOptions): Promise<Reservation> {
+  const keys = of.map(({ key }) => key)
+  return open(limiter, keys, options, async (asked) => {
+    const decision = await limiter.first(of, asked)
+    return { decision, holders: keys.slice(decision.index, decision.index + 1) }
+  })
+}
+
+/** Asks for a reservation. `ask` returns the decision, and the keys that hold the reservation if it is admitted. */
+async function open(
+  limiter: Reserver,
+  keys: readonly Key[],
+  { ttl = '60s', id = crypto.randomUUID(), ...options }: ReserveOptions,
+  ask: (asked: QuotaOptions) => Promise<{ decision: QuotaDecision; holders: readonly Key[] }>
+): Promise<Reservation> {
   // An admission whose answer did not come is given back: the server may have made it.
   const giveBack = () => keys.forEach((key) => limiter.background(limiter.cancel(key, id)))
-  let decision: QuotaDecision
+  let asked
   try {
-    if (isMany) decision = await limiter.mquota(key, ask)
-    else if (rules !== null) decision = await limiter.quota(key, rules, ask)
-    else throw new Invalid('a reservation of one key needs a policy or limits')
+    asked = await ask({ ...options, reserve: ttl, id })
   } catch (error) {
     if (options.signal?.aborted) giveBack()
     throw error
   }
+  const { decision, holders } = asked
   if (!decision.allowed) {
     if (decision.degraded) giveBack()
     throw decision.degraded ?? new Denied(decision)
   }
-  return new Reservation(limiter, keys, id, ttl, decision)
+  return new Reservation(limiter, holders, id, ttl, decision)
 }
 
 /** Costs that are reserved until the scope ends. */
@@ -82,6 +104,11 @@ export class Reservation {
     this.decision = decision
     this.#timer = setInterval(() => this.#keepAlive(), Math.max(1, timerMs(ttl, 'ttl') / 3))
     if (typeof this.#timer === 'object') this.#timer.unref()
+  }
+
+  /** Of `reserveFirst`: which key admits, from 0 in the order given. Else 0. */
+  get index(): number {
+    return (this.decision as Partial<FirstDecision>).index ?? 0
   }
 
   /** Whether the scope is open: not settled, not cancelled, not left. */

@@ -31,8 +31,10 @@ async function ask(limiter: Limiter, prefix: string): Promise<void> {
   for (let at = 0; at < 20; at += 1) assert.equal((await limiter.slide(`${prefix}${at}`, 1, '200ms')).allowed, true)
   const waited = await Promise.all(Array.from({ length: 20 }, (_, at) => limiter.slide(`${prefix}${at}`, 1, '200ms', { wait: '20s' })))
   assert.ok(waited.every(({ allowed }) => allowed), JSON.stringify(waited.find(({ allowed }) => !allowed)))
-  const many = await limiter.mquota([{ key: `{${prefix}}a`, policy: 'none' }, { key: `{${prefix}}b`, policy: 'none' }]).catch((error) => error)
-  assert.equal(many.name, 'NoPolicy')
+  const keys = [{ key: `{${prefix}}a`, policy: 'none' }, { key: `{${prefix}}b`, policy: 'none' }]
+  for (const ask of [() => limiter.mquota(keys), () => limiter.first(keys), () => limiter.first(keys, { wait: '20s' })]) {
+    assert.equal((await ask().catch((error) => error)).name, 'NoPolicy')
+  }
 }
 
 it('asks a cluster through node-redis', async () => {

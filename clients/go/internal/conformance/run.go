@@ -25,6 +25,8 @@ func Run(l *redisrl.Limiter, call string, a *Args) (any, error) {
 		return many(l.Quota(ctx, a.Key, a.rules(), with...))
 	case "mquota":
 		return many(l.MQuota(ctx, a.Keys, with...))
+	case "first":
+		return first(l.First(ctx, a.Keys, with...))
 	case "peek":
 		return peek(ctx, l, a, with)
 	case "settle":
@@ -82,17 +84,32 @@ func operate(ctx context.Context, l *redisrl.Limiter, call string, a *Args) (any
 	case "policy_delete":
 		return answer(l.Policies().Delete(ctx, a.Name))
 	case "policy_get":
-		limits, found, err := l.Policies().Get(ctx, a.Name)
+		return limits(l.Policies().Get(ctx, a.Name))
+	case "overrides":
+		keys, found, err := l.Policies().Overrides(ctx, a.Name)
 		if err != nil || !found {
 			return nil, err
 		}
-		rows := []any{}
-		for _, limit := range limits {
-			rows = append(rows, limitAnswer(limit))
-		}
-		return rows, nil
+		return append([]string{}, keys...), nil
+	case "override_get":
+		return limits(l.Policies().Override(ctx, a.Name, a.Key))
+	case "override_set":
+		return nil, l.Policies().SetOverride(ctx, a.Name, a.Key, a.limits())
+	case "override_delete":
+		return nil, l.Policies().DeleteOverride(ctx, a.Name, a.Key)
 	}
 	return nil, fmt.Errorf("no call %q", call)
+}
+
+func limits(of redisrl.Limits, found bool, err error) (any, error) {
+	if err != nil || !found {
+		return nil, err
+	}
+	rows := []any{}
+	for _, limit := range of {
+		rows = append(rows, limitAnswer(limit))
+	}
+	return rows, nil
 }
 
 func answer[T any](value T, err error) (any, error) {
@@ -154,4 +171,12 @@ func many(of redisrl.QuotaDecision, err error) (any, error) {
 		fields["id"] = nil
 	}
 	return answer(fields, err)
+}
+
+func first(of redisrl.QuotaDecision, err error) (any, error) {
+	decided, err := many(of, err)
+	if fields, ok := decided.(map[string]any); ok {
+		fields["index"] = of.Index
+	}
+	return decided, err
 }

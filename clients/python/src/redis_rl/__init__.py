@@ -15,10 +15,10 @@ import importlib
 from typing import Any
 
 from ._async.limiter import AsyncLimiter
-from ._async.reservation import AsyncReservation
+from ._async.reservation import AsyncFirstReservation, AsyncReservation
 from ._sync.limiter import Limiter
-from ._sync.reservation import Reservation
-from .answers import Decision, Info, LimitState, QuotaDecision, TopKey
+from ._sync.reservation import FirstReservation, Reservation
+from .answers import Decision, FirstDecision, Info, LimitState, QuotaDecision, TopKey
 from .calls.keys import Left
 from .errors import Busy, Denied, Invalid, NoPolicy, RateLimitError, Unavailable, Unsupported, WrongType
 from .limits import Limit
@@ -26,12 +26,15 @@ from .rules import Bucket, Quota, Rule, Slide, Window
 
 __version__ = "0.1.0"
 __all__ = [
+    "AsyncFirstReservation",
     "AsyncLimiter",
     "AsyncReservation",
     "Bucket",
     "Busy",
     "Decision",
     "Denied",
+    "FirstDecision",
+    "FirstReservation",
     "Info",
     "Invalid",
     "Left",

@@ -60,6 +60,19 @@ class QuotaDecision:
         return self.allowed
 
 
+@dataclass(frozen=True)
+class FirstDecision(QuotaDecision):
+    """The decision of `first`.
+
+    >>> FirstDecision(True, timedelta(0), index=1).index
+    1
+    """
+
+    index: int = -1
+    """Which key admits, from 0 in the order given; -1 if none does. The other fields are about that key. A request that could not
+    be decided and is let through counts as admitted by the preferred key, 0."""
+
+
 Amounts = Union[int, Mapping[str, int]]
 """An integer, or for a quota a map by limit."""
 Periods = Union[timedelta, Mapping[str, timedelta]]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
-from .answers import Amounts, Decision, LimitState, QuotaDecision
+from .answers import Amounts, Decision, FirstDecision, LimitState, QuotaDecision
 from .durations import from_ms, retry_from_ms
 from .limits import Limit
+from .replies import with_index
 
 
 def decision(body: Any) -> Decision:
@@ -20,6 +21,10 @@ def quota(body: Any) -> QuotaDecision:
         for row in body["limits"]
     }
     return QuotaDecision(body["allowed"], retry_from_ms(body["retry_after_ms"]), tuple(body["blocking"]), limits, body.get("reservation"))
+
+
+def first(body: Any) -> FirstDecision:
+    return with_index(quota(body), body["index"])
 
 
 def peek(body: Any) -> Decision | QuotaDecision | None:
@@ -47,6 +52,10 @@ def used_elsewhere(body: Any) -> Amounts:
 
 def names(body: Any) -> list[str]:
     return list(body["policies"])
+
+
+def overrides(body: Any) -> Optional[list[bytes]]:
+    return None if body is None else [str(key).encode() for key in body["overrides"]]
 
 
 def nothing(body: Any) -> None:

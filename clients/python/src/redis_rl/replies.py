@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Mapping, Optional
 
-from .answers import Amounts, Decision, Info, LimitState, QuotaDecision, TopKey
+from .answers import Amounts, Decision, FirstDecision, Info, LimitState, QuotaDecision, TopKey
 from .durations import from_ms, retry_from_ms
 from .limits import Limit
 
@@ -48,6 +48,25 @@ def short(reply: Any) -> QuotaDecision:
     return QuotaDecision(reply[0] == 1, retry_from_ms(reply[1]), id=_id(reply, 2))
 
 
+def first(reply: Any) -> FirstDecision:
+    """Reads the reply of RL.FIRST: that of a quota, and the index."""
+    return with_index(quota(reply[:-1]), reply[-1])
+
+
+def short_first(reply: Any) -> FirstDecision:
+    return with_index(short(reply[:-1]), reply[-1])
+
+
+def with_index(decision: QuotaDecision, index: int) -> FirstDecision:
+    """Adds the index of the key that admits."""
+    of = decision
+    return FirstDecision(of.allowed, of.retry_after, of.blocking, of.limits, of.id, of.degraded, int(index))
+
+
+def undecided_first(allowed: bool) -> FirstDecision:
+    return with_index(undecided_quota(allowed), 0 if allowed else -1)
+
+
 def undecided_quota(allowed: bool) -> QuotaDecision:
     return QuotaDecision(allowed, from_ms(0 if allowed else UNDECIDED_RETRY_MS), degraded=True)
 
@@ -76,6 +95,10 @@ def amounts(reply: Any) -> Amounts:
 
 def names(reply: Any) -> list[str]:
     return [text(name) for name in reply]
+
+
+def keys(reply: Any) -> Optional[list[bytes]]:
+    return None if reply is None else [key if isinstance(key, bytes) else str(key).encode() for key in reply]
 
 
 def top(reply: Any) -> list[TopKey]:

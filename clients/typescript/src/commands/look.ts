@@ -57,11 +57,9 @@ function readInfo(reply: Reply): KeyInfo {
   }
 }
 
+/** Reads parameters. The refill of a bucket stays text, because it may be decimal. */
 function parameters(reply: Reply): Parameters {
-  const read = record(reply, (value) => (typeof value === 'number' ? value : text(value)))
-  // The server writes a refill as text, as it may be decimal.
-  if (/^\d+$/.test(String(read['refill']))) read['refill'] = integer(read['refill'])
-  return read
+  return record(reply, (value) => (typeof value === 'number' ? value : text(value)))
 }
 
 /** What RL.TOP lists. */

@@ -19,7 +19,7 @@ export interface WaitOptions {
   wait?: Duration | undefined
   /** The lane in which it waits. Default: `normal`. */
   priority?: Lane | undefined
-  /** The tenant that the request belongs to. Tenants share a lane by weight. Needs a server that knows FLOW. */
+  /** The tenant that the request belongs to. Tenants share a lane by weight. */
   flow?: string | undefined
   /** The weight of the flow, from 1 to 1000. */
   weight?: number | undefined
@@ -40,10 +40,10 @@ export function pushWait(words: Word[], { wait, priority, flow, weight }: WaitOp
   return { ms, lane: priority ?? 'normal', at, end: words.length }
 }
 
-/** The fields of a body that say how to wait; null if rl-coordinator cannot wait in this way. */
-export function waitFields(waiting: Waiting | undefined, { priority, flow }: WaitOptions): Record<string, unknown> | null {
+/** The fields of a body that say how to wait. */
+export function waitFields(waiting: Waiting | undefined, { priority, flow, weight }: WaitOptions): Record<string, unknown> {
   if (!waiting) return {}
-  return flow === undefined ? { wait: `${waiting.ms}ms`, ...present({ priority }) } : null
+  return { wait: `${waiting.ms}ms`, ...present({ priority, flow, weight: flow === undefined ? undefined : weight }) }
 }
 
 /** Adds `COST unit n` for each unit. */

@@ -1,6 +1,6 @@
-/** RL.QUOTA and RL.MQUOTA: requests of many limits, all or nothing. */
+/** RL.QUOTA, RL.MQUOTA and RL.FIRST: requests of many limits, all or nothing. */
 
-import type { LimitState, QuotaDecision } from '../answers.js'
+import type { FirstDecision, LimitState, QuotaDecision } from '../answers.js'
 import { durationWord, type Duration } from '../duration.js'
 import { after, integer, list, text, type Reply } from '../reply.js'
 import type { Body, Command, Key, Word } from './command.js'
@@ -31,17 +31,46 @@ export function quota(key: Key, rules: string | readonly Limit[], options: Quota
   if (typeof rules === 'string') words.push('POLICY', rules)
   else pushLimits(words, rules)
   const fields = () => ({ key, ...(typeof rules === 'string' ? { policy: rules } : { limits: limitFields(rules) }) })
-  return many(words, options, 'quota', fields)
+  return many(words, options, 'quota', fields, readersOf(options))
 }
 
 /** RL.MQUOTA */
 export function mquota(keys: readonly KeyPolicy[], options: QuotaOptions): Command<QuotaDecision> {
-  const policies = keys.map(({ policy }) => policy)
-  const words = ['RL.MQUOTA', String(keys.length), ...keys.map(({ key }) => key), 'POLICY', ...policies]
-  return many(words, options, 'mquota', () => ({ keys }))
+  return many(wordsOf('RL.MQUOTA', keys), options, 'mquota', () => ({ keys }), readersOf(options))
 }
 
-function many(words: Word[], options: QuotaOptions, path: string, fields: () => Record<string, unknown>): Command<QuotaDecision> {
+/** RL.FIRST */
+export function first(keys: readonly KeyPolicy[], options: QuotaOptions): Command<FirstDecision> {
+  const { read, readHttp } = readersOf(options)
+  const readers: Readers<FirstDecision> = {
+    // The index is the last element, whatever stands before it.
+    read: (reply) => ({ ...read(list(reply).slice(0, -1)), index: integer(list(reply).at(-1)) }),
+    readHttp: (body) => ({ ...readHttp(body), index: integer(body?.index) })
+  }
+  return many(wordsOf('RL.FIRST', keys), options, 'first', () => ({ keys }), readers)
+}
+
+function wordsOf(name: string, keys: readonly KeyPolicy[]): Word[] {
+  return [name, String(keys.length), ...keys.map(({ key }) => key), 'POLICY', ...keys.map(({ policy }) => policy)]
+}
+
+/** How a decision is read from a reply, and from a body of rl-coordinator. */
+interface Readers<Answer> {
+  read(reply: Reply): Answer
+  readHttp(body: Body | null): Answer
+}
+
+function readersOf({ short }: QuotaOptions): Readers<QuotaDecision> {
+  return { read: short ? readShort : readQuota, readHttp: readQuotaBody }
+}
+
+function many<Answer>(
+  words: Word[],
+  options: QuotaOptions,
+  path: string,
+  fields: () => Record<string, unknown>,
+  readers: Readers<Answer>
+): Command<Answer> {
   const { cost, id, short } = options
   pushCosts(words, cost)
   const reserve = options.reserve === undefined ? undefined : durationWord(options.reserve, 'reserve')
@@ -56,10 +85,9 @@ function many(words: Word[], options: QuotaOptions, path: string, fields: () => 
       const wait = waitFields(waiting, options)
       const held = reserve === undefined ? {} : { reserve, ...(id !== undefined && { id }) }
       const body = { ...fields(), ...costField(cost), ...held, ...wait, on_error: 'deny' }
-      return wait && { method: 'POST', path: `/v1/${path}`, body }
+      return { method: 'POST', path: `/v1/${path}`, body }
     },
-    read: short ? readShort : readQuota,
-    readHttp: readQuotaBody
+    ...readers
   }
 }
 

@@ -61,7 +61,7 @@ function single(words: Word[], options: SingleOptions, path: string, fields: () 
     http() {
       const wait = waitFields(waiting, options)
       const body = { ...fields(), ...(cost !== undefined && { cost }), ...wait, on_error: 'deny' }
-      return wait && { method: 'POST', path: `/v1/${path}`, body }
+      return { method: 'POST', path: `/v1/${path}`, body }
     },
     read: readDecision,
     readHttp: readDecisionBody

@@ -24,7 +24,7 @@ export interface Dedicated {
 /** Returns the key by which a cluster finds the node of a command. */
 export function firstKey<W extends Word>(words: readonly W[]): W | undefined {
   if (words[0] === 'RL.POLICY' || words[0] === 'RL.TOP') return undefined
-  return words[0] === 'RL.MQUOTA' ? words[2] : words[1]
+  return words[0] === 'RL.MQUOTA' || words[0] === 'RL.FIRST' ? words[2] : words[1]
 }
 
 /** Rejects when `timeoutMs` has passed or the signal is aborted; `end` then gives up the work. */

@@ -13,8 +13,8 @@ export interface HttpOptions {
   fetch?: typeof fetch | undefined
 }
 
-/** Statuses whose code says that a key or a policy is absent. */
-const ABSENT = new Set(['no_such_key', 'no_such_policy'])
+/** The codes of a 404 that say that a key, a policy or an override is absent. */
+const ABSENT = new Set(['no_such_key', 'no_such_policy', 'no_such_override'])
 
 export class HttpConnection implements Connection {
   readonly #url: string

@@ -38,6 +38,8 @@ export async function perform(limiter: Limiter, call: string, args: Case): Promi
       return limiter.quota(key, args['policy'] ?? limits(args['limits']), options)
     case 'mquota':
       return limiter.mquota(args['keys'], options)
+    case 'first':
+      return limiter.first(args['keys'], options)
     case 'settle':
       return limiter.settle(key, id, cost)
     case 'cancel':
@@ -65,6 +67,14 @@ export async function perform(limiter: Limiter, call: string, args: Case): Promi
       return limiter.policy(args['name'])
     case 'policy_set':
       return limiter.setPolicy(args['name'], limits(args['limits'] ?? []))
+    case 'overrides':
+      return limiter.overrides(args['name'])
+    case 'override_get':
+      return limiter.override(args['name'], key)
+    case 'override_set':
+      return limiter.setOverride(args['name'], key, limits(args['limits'] ?? []))
+    case 'override_delete':
+      return limiter.deleteOverride(args['name'], key)
     case 'policy_delete':
       return limiter.deletePolicy(args['name'])
     default:

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, Iterable, Mapping, Optional, TypeVar, Union
 
 from .. import calls
-from ..answers import Amounts, Decision, Info, QuotaDecision, TopKey
+from ..answers import Amounts, Decision, FirstDecision, Info, QuotaDecision, TopKey
 from ..calls import Call, Cost, Costs, Key, Wait
 from ..calls.keys import Left
 from ..calls.single import Refill
@@ -19,7 +19,7 @@ from ..rules import Rule
 from ..settings import of_client, of_url
 from .coordinator import Coordinator
 from .gate import Gate, Sender
-from .reservation import AsyncReservation
+from .reservation import AsyncFirstReservation, AsyncReservation
 from .server import Server
 
 T = TypeVar("T")
@@ -168,6 +168,22 @@ class AsyncLimiter:
         """Asks several keys, each by its policy: `{"org:7": "org", "user:42": "user"}`. All admit, or nothing is counted."""
         return await self._ask(calls.mquota(keys, cost, reserve, id, Wait.of(wait, priority, flow, weight), short))
 
+    async def first(
+        self,
+        keys: Mapping[Key, str],
+        *,
+        cost: Optional[Costs] = None,
+        reserve: Optional[Duration] = None,
+        id: Optional[str] = None,
+        wait: Optional[Duration] = None,
+        priority: Priority = None,
+        flow: Optional[str] = None,
+        weight: Optional[int] = None,
+        short: bool = False,
+    ) -> FirstDecision:
+        """Asks several keys, each by its policy, in the order given: the first that admits is charged, and `index` says which it is."""
+        return await self._ask(calls.first(keys, cost, reserve, id, Wait.of(wait, priority, flow, weight), short))
+
     def reserve(
         self,
         key: Key,
@@ -186,6 +202,21 @@ class AsyncLimiter:
         return AsyncReservation(
             self, key, policy, limits=list(limits), cost=cost, ttl=ttl, id=id, wait=wait, priority=priority, flow=flow, weight=weight
         )
+
+    def reserve_first(
+        self,
+        keys: Mapping[Key, str],
+        *,
+        cost: Optional[Costs] = None,
+        ttl: Duration = 60,
+        id: Optional[str] = None,
+        wait: Optional[Duration] = None,
+        priority: Priority = None,
+        flow: Optional[str] = None,
+        weight: Optional[int] = None,
+    ) -> AsyncFirstReservation:
+        """Returns the scope of `reserve` at the first of several keys that admits. Its `index` says which it is."""
+        return AsyncFirstReservation(self, keys, cost=cost, ttl=ttl, id=id, wait=wait, priority=priority, flow=flow, weight=weight)
 
     async def settle(self, key: Key, id: str, cost: Optional[Costs] = None) -> bool:
         """Reports the real use of a reservation. Answers whether it was open."""
@@ -242,6 +273,22 @@ class AsyncLimiter:
     async def policy_delete(self, name: str) -> bool:
         """Deletes a policy. Answers whether there was one."""
         return await self._ask(calls.policy_delete(name))
+
+    async def overrides(self, name: str) -> Optional[list[bytes]]:
+        """Answers the keys that have limits of their own under a policy, or None if there is no such policy."""
+        return await self._ask(calls.overrides(name))
+
+    async def override_get(self, name: str, key: Key) -> Optional[list[Limit]]:
+        """Answers the limits of one key under a policy, or None if it has none of its own."""
+        return await self._ask(calls.override_get(name, key))
+
+    async def override_set(self, name: str, key: Key, limits: Iterable[Limit]) -> None:
+        """Gives one key limits of its own under a policy, instead of those of the policy."""
+        await self._ask(calls.override_set(name, key, limits))
+
+    async def override_delete(self, name: str, key: Key) -> None:
+        """Takes the limits of one key away. Then it goes by the policy again."""
+        await self._ask(calls.override_delete(name, key))
 
     async def _abandon(self, key: Key, id: str) -> None:
         """Gives a reservation back of which nobody knows whether it was made."""

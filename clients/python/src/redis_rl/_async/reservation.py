@@ -7,7 +7,7 @@ from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Iterable, Mapping, Optional, Union
 
-from ..answers import Amounts, QuotaDecision
+from ..answers import Amounts, FirstDecision, QuotaDecision
 from ..calls import Costs, Key
 from ..calls.keys import Left
 from ..durations import Duration, to_ms
@@ -44,15 +44,22 @@ class AsyncReservation:
         self.decision: Optional[QuotaDecision] = None
         self.is_open = False
 
-    async def __aenter__(self) -> AsyncReservation:
-        ttl = timedelta(milliseconds=self.ttl_ms)
+    async def _decide(self, ttl: timedelta) -> QuotaDecision:
+        return await self._limiter.quota(self.key, self._policy, reserve=ttl, id=self.id, **self._asked)
+
+    def _keys(self) -> Iterable[Key]:
+        """The keys that may have admitted the request."""
+        return [self.key]
+
+    async def _enter(self) -> None:
         try:
-            self.decision = await self._limiter.quota(self.key, self._policy, reserve=ttl, id=self.id, **self._asked)
+            self.decision = await self._decide(timedelta(milliseconds=self.ttl_ms))
         except RateLimitError:
             raise
         except BaseException:
             # Perhaps it was admitted, and the answer was lost with the task.
-            await to_the_end(self._limiter._abandon(self.key, self.id))
+            for key in self._keys():
+                await to_the_end(self._limiter._abandon(key, self.id))
             raise
         if not self.decision:
             if self.decision.degraded:
@@ -61,6 +68,9 @@ class AsyncReservation:
         if not self.decision.degraded:
             self.is_open = True
             self._renewal = Renewal(self.renew, self.ttl_ms / 1000 / RENEWALS)
+
+    async def __aenter__(self) -> AsyncReservation:
+        await self._enter()
         return self
 
     @property
@@ -122,3 +132,29 @@ class AsyncReservation:
         except RateLimitError:
             # It is counted in `degraded`. The ttl frees the slot, and the estimate stays charged.
             pass
+
+
+class AsyncFirstReservation(AsyncReservation):
+    """The scope of a reservation at the first of several keys that admits.
+
+    `index` says which key it is, from 0 in the order given, and `key` is that key.
+    """
+
+    def __init__(self, limiter: AsyncLimiter, keys: Mapping[Key, str], *, ttl: Duration, id: Optional[str], **asked: Any) -> None:
+        super().__init__(limiter, next(iter(keys), ""), None, ttl=ttl, id=id, **asked)
+        self._first = dict(keys)
+        self.index = -1
+
+    async def _decide(self, ttl: timedelta) -> FirstDecision:
+        decision = await self._limiter.first(self._first, reserve=ttl, id=self.id, **self._asked)
+        self.index = decision.index
+        if decision:
+            self.key = list(self._first)[decision.index]
+        return decision
+
+    def _keys(self) -> Iterable[Key]:
+        return self._first
+
+    async def __aenter__(self) -> AsyncFirstReservation:
+        await self._enter()
+        return self

@@ -7,7 +7,7 @@ from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Iterable, Mapping, Optional, Union
 
-from ..answers import Amounts, QuotaDecision
+from ..answers import Amounts, FirstDecision, QuotaDecision
 from ..calls import Costs, Key
 from ..calls.keys import Left
 from ..durations import Duration, to_ms
@@ -44,15 +44,22 @@ class Reservation:
         self.decision: Optional[QuotaDecision] = None
         self.is_open = False
 
-    def __enter__(self) -> Reservation:
-        ttl = timedelta(milliseconds=self.ttl_ms)
+    def _decide(self, ttl: timedelta) -> QuotaDecision:
+        return self._limiter.quota(self.key, self._policy, reserve=ttl, id=self.id, **self._asked)
+
+    def _keys(self) -> Iterable[Key]:
+        """The keys that may have admitted the request."""
+        return [self.key]
+
+    def _enter(self) -> None:
         try:
-            self.decision = self._limiter.quota(self.key, self._policy, reserve=ttl, id=self.id, **self._asked)
+            self.decision = self._decide(timedelta(milliseconds=self.ttl_ms))
         except RateLimitError:
             raise
         except BaseException:
             # Perhaps it was admitted, and the answer was lost with the task.
-            to_the_end(self._limiter._abandon(self.key, self.id))
+            for key in self._keys():
+                to_the_end(self._limiter._abandon(key, self.id))
             raise
         if not self.decision:
             if self.decision.degraded:
@@ -61,6 +68,9 @@ class Reservation:
         if not self.decision.degraded:
             self.is_open = True
             self._renewal = Renewal(self.renew, self.ttl_ms / 1000 / RENEWALS)
+
+    def __enter__(self) -> Reservation:
+        self._enter()
         return self
 
     @property
@@ -122,3 +132,29 @@ class Reservation:
         except RateLimitError:
             # It is counted in `degraded`. The ttl frees the slot, and the estimate stays charged.
             pass
+
+
+class FirstReservation(Reservation):
+    """The scope of a reservation at the first of several keys that admits.
+
+    `index` says which key it is, from 0 in the order given, and `key` is that key.
+    """
+
+    def __init__(self, limiter: Limiter, keys: Mapping[Key, str], *, ttl: Duration, id: Optional[str], **asked: Any) -> None:
+        super().__init__(limiter, next(iter(keys), ""), None, ttl=ttl, id=id, **asked)
+        self._first = dict(keys)
+        self.index = -1
+
+    def _decide(self, ttl: timedelta) -> FirstDecision:
+        decision = self._limiter.first(self._first, reserve=ttl, id=self.id, **self._asked)
+        self.index = decision.index
+        if decision:
+            self.key = list(self._first)[decision.index]
+        return decision
+
+    def _keys(self) -> Iterable[Key]:
+        return self._first
+
+    def __enter__(self) -> FirstReservation:
+        self._enter()
+        return self

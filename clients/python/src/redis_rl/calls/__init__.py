@@ -2,8 +2,8 @@
 
 from .call import Call, Cost, Costs, Key, Request, Wait
 from .keys import hold, info, peek, refund, sync, top, top_reset
-from .policies import policies, policy_delete, policy_get, policy_set
-from .quota import mquota, quota
+from .policies import override_delete, override_get, override_set, overrides, policies, policy_delete, policy_get, policy_set
+from .quota import first, mquota, quota
 from .reservation import cancel, renew, settle
 from .single import bucket, slide, window
 
@@ -16,9 +16,14 @@ __all__ = [
     "Wait",
     "bucket",
     "cancel",
+    "first",
     "hold",
     "info",
     "mquota",
+    "override_delete",
+    "override_get",
+    "override_set",
+    "overrides",
     "peek",
     "policies",
     "policy_delete",

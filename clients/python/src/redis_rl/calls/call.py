@@ -53,8 +53,12 @@ class Wait:
         return [*words, "WEIGHT", str(self.weight)] if self.flow is not None and self.weight is not None else words
 
     def body(self) -> dict[str, Any]:
+        if not self.ms:
+            return {}
         lane = {} if self.lane is None else {"priority": LANES[self.lane].lower()}
-        return {"wait": word(self.ms), **lane} if self.ms else {}
+        flow = {} if self.flow is None else {"flow": self.flow}
+        weight = {} if self.flow is None or self.weight is None else {"weight": self.weight}
+        return {"wait": word(self.ms), **lane, **flow, **weight}
 
 
 NO_WAIT = Wait()

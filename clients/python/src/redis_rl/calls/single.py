@@ -23,8 +23,7 @@ def _call(words: list[Word], body: dict[str, Any], path: str, key: Key, cost: in
     def request(wait: Wait) -> Request:
         return Request("POST", path, {"key": key_text(key), **body, **wait.body(), "on_error": "deny"})
 
-    offered = request if wait.flow is None else None
-    return Call(words, replies.decision, offered, bodies.decision, key, wait, replies.undecided, wait_at=wait_at)
+    return Call(words, replies.decision, request, bodies.decision, key, wait, replies.undecided, wait_at=wait_at)
 
 
 def slide(key: Key, limit: int, window: Duration, cost: int = 1, wait: Wait = NO_WAIT) -> Call[Decision]:
