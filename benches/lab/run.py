@@ -137,6 +137,7 @@ def run_once(name, kind, scenario, seed, server, module):
             client = redis.Redis(port=redis_port)
             wait_for(client.ping)
             url = f"http://127.0.0.1:{port}"
+            wait_for(lambda: ask(f"{url}/lab/start", {}))
             for words in ours.policies(scenario):
                 client.execute_command(*words)
             run = Run(scenario, seed, url, redis_port, coordinator_port)
