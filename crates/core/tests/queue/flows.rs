@@ -208,19 +208,19 @@ proptest! {
                 continue;
             }
             let ticket = tickets.remove(usize::try_from(cost).unwrap() % tickets.len());
-            prop_assert!(lines.served(ticket, None).is_some());
+            prop_assert!(served(&mut lines, ticket).is_some());
         }
         for lane in 0..4 {
-            let flow = Flow { id: Arc::from(&b"new"[..]), weight: 1 };
+            let flow = Flow { id: Arc::from(&b"new"[..]), weight: Some(1) };
             let position = Position { lane: Lane::ALL[lane], flow: Some(Box::new(flow)), is_any: false };
-            let new = lines.join([place(0)].into_iter().collect(), claims(&[0], 1), position, at(0), Span::MAX, (lane, FLOWS, 1));
+            let new = lines.join([place(0)].into_iter().collect(), claims(&[0], 1, By::Request), position, at(0), Span::MAX, (lane, FLOWS, 1));
             let mut before = [0; FLOWS];
             while let Some(ticket) = lines.turn(&place(0), at(0)).filter(|ticket| *ticket != new) {
-                let (other, flow, _) = lines.served(ticket, None).unwrap().what;
+                let (other, flow, _) = served(&mut lines, ticket).unwrap().what;
                 before[flow] += usize::from(other == lane);
             }
             prop_assert!(before.iter().all(|count| *count <= 1), "{before:?} before the new one");
-            prop_assert!(lines.served(new, None).is_some());
+            prop_assert!(served(&mut lines, new).is_some());
         }
     }
 
