@@ -138,9 +138,10 @@ fn whatever_is_no_decision_follows_on_error() {
         }
         assert!(metric(&mut client, &format!("rl_undecided_total{{cause=\"{cause}\"}}")) >= 21, "{cause}");
         // One line is logged for all of them.
-        let log = coordinator.log();
-        let lines = log.lines().filter(|line| line.contains(&format!("cause=\"{cause}\"")));
-        assert_eq!(lines.count(), 1, "{log}");
+        let cause = format!("cause=\"{cause}\"");
+        let logged = || coordinator.log().lines().filter(|line| line.contains(&cause)).count();
+        wait_until("it is logged", || logged() > 0);
+        assert_eq!(logged(), 1, "{}", coordinator.log());
     }
 }
 

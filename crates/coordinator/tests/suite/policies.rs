@@ -67,7 +67,7 @@ fn policies_are_set_read_listed_and_deleted() {
         for line in ["{change=\"set\"} 3\n", "{change=\"deleted\"} 1\n"] {
             assert!(metrics.contains(&format!("rl_policy_changes_total{line}")), "{metrics}");
         }
-        assert!(coordinator.log().contains("a caller deleted a policy"), "{}", coordinator.log());
+        wait_until("it is logged", || coordinator.log().contains("a caller deleted a policy"));
     });
 }
 
