@@ -30,7 +30,7 @@ def window(fields: Mapping[str, Any]) -> Any:
 
 
 def left(fields: Mapping[str, Any]) -> Left:
-    return Left(fields["remaining"], ms(fields.get("reset_ms")))
+    return Left(fields["remaining"], ms(fields.get("reset_ms")), fields.get("of"))
 
 
 def arguments(name: str, args: Mapping[str, Any]) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def arguments(name: str, args: Mapping[str, Any]) -> dict[str, Any]:
     if name in ("slide", "window"):
         known["window"] = window(known)
         known.pop("window_ms", None)
-    for ours, theirs in (("wait", "wait_ms"), ("offset", "offset_ms"), ("period", "period_ms"), ("reserve", "reserve_ms"), ("ttl", "ttl_ms"), ("duration", "duration_ms")):
+    for ours, theirs in (("wait", "wait_ms"), ("offset", "offset_ms"), ("period", "period_ms"), ("reserve", "reserve_ms"), ("ttl", "ttl_ms"), ("age", "age_ms"), ("duration", "duration_ms")):
         if theirs in known:
             known[ours] = ms(known.pop(theirs))
     if name in ("quota", "policy_set", "override_set") and "limits" in known:
@@ -51,7 +51,7 @@ def arguments(name: str, args: Mapping[str, Any]) -> dict[str, Any]:
             known["left"] = {each: left(fields) for each, fields in known.pop("limits").items()}
         else:
             known["left"] = left(known)
-            known.pop("remaining"), known.pop("reset_ms", None)
+            known.pop("remaining"), known.pop("reset_ms", None), known.pop("of", None)
     return known
 
 

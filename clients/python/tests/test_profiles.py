@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from redis_rl import Left, Limit
 from redis_rl.profiles import profile_of
 from redis_rl.transport.asked import read
+from redis_rl.transport.margin import left_of
 from redis_rl.transport.plan import Plan, Typical
 
 HERE = Path(__file__).parents[1]
@@ -100,6 +103,34 @@ def test_retry_of_a_body() -> None:
     assert profile_of("gemini").body_hold_ms({"error": {"details": [{"@type": "x"}, detail]}}) == 3500
     for body in (None, [], {}, {"error": 5}, {"error": {"details": 5}}, {"error": {"details": [5]}}):
         assert profile_of("gemini").body_hold_ms(body) is None
+
+
+LIMITS = [
+    Limit("rpm", 1000, 60),
+    Limit("tpm", 1000, 60, unit="tokens", algorithm="bucket", capacity=200),
+    Limit("calls", 9, algorithm="inflight"),
+]
+
+
+@pytest.mark.parametrize(
+    ("header", "margin", "found"),
+    [
+        ('"rpm";r=25;t=7', None, {"rpm": Left(-5, timedelta(seconds=7))}),
+        ('"rpm";r=1000', 0.0, {"rpm": Left(1000)}),
+        ('"rpm";r=1', 0.0015, {"rpm": Left(-1)}),  # -0.5, rounded down
+        ('"tpm";r=200', None, {"tpm": Left(190)}),  # a bucket has no more than its capacity
+        ('"tpm";r=200', 0.03, {"tpm": Left(194)}),
+        ('"calls";r=3, "other";r=3', None, {}),
+    ],
+)
+def test_what_a_key_is_told(header: str, margin: Any, found: Any) -> None:
+    told = profile_of("ratelimit").read({"ratelimit": header})
+    assert left_of(told, {limit.name: limit for limit in LIMITS}, margin) == found
+
+
+def test_a_key_is_told_the_limit_of_the_provider() -> None:
+    told = profile_of("anthropic").read({"anthropic-ratelimit-requests-remaining": "40", "anthropic-ratelimit-requests-limit": "500"})
+    assert left_of(told, {"rpm": LIMITS[0]}) == {"rpm": Left(25, of=500)}
 
 
 def test_unknown_profile() -> None:

@@ -128,6 +128,11 @@ async def test_sync_by_headers_and_hold(limiter: Any, key: str) -> None:
     async with scope(limiter.reserve(key, limits=LIMITS)) as call:
         assert await answered(call.sync(headers)) == {"rpm": 6, "output": 30}
         assert await answered(call.sync({"rpm": redis_rl.Left(9, 30)})) == {"rpm": 0}
+        lower = {**headers, "anthropic-ratelimit-requests-limit": "8", "anthropic-ratelimit-requests-remaining": "8"}
+        assert (await answered(call.sync(lower, age=0.001)))["rpm"] == 2
+        # An older response says nothing new, and a debt counts on top of the limit.
+        assert await answered(call.sync({"rpm": redis_rl.Left(-3, 30)}, age=60)) == {"rpm": 2}
+        assert await answered(call.sync({"rpm": redis_rl.Left(-3, 30)})) == {"rpm": 12}
         assert 19 < (await answered(call.hold(20))).total_seconds() <= 20
     assert not (await answered(limiter.peek(key)))
 

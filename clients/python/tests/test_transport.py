@@ -170,6 +170,134 @@ async def test_headers_are_synced(caller: Caller, look: Any, key: str) -> None:
     assert elsewhere["itpm"] == 0
 
 
+class Monitor:
+    """The commands about one key, as the server takes them."""
+
+    def __init__(self, server: Server, key: str) -> None:
+        self._server, self._key = server, key
+
+    def __enter__(self) -> Monitor:
+        self._monitor = self._server.client.monitor()
+        self._monitor.__enter__()
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._monitor.__exit__()
+
+    def commands(self) -> list[list[str]]:
+        """Returns those that have come until now."""
+        mark = f"until now {time.monotonic()}"
+        self._server.client.echo(mark)
+        found: list[list[str]] = []
+        while mark not in (command := self._monitor.next_command()["command"]):
+            words = command.split(" ")
+            # The server also shows what it sends to replicas.
+            found += [words] if words[0].startswith("RL.") and words[1:2] == [self._key] else []
+        return found
+
+
+def ms(word: str) -> int:
+    return int(word.removesuffix("ms"))
+
+
+async def test_what_is_left_less_the_margin_is_told_once_and_how_old_it_is(caller: Caller, server: Server, look: Any, key: str) -> None:
+    bucket = Limit("otpm", 10**6, 60, unit="output", algorithm="bucket", capacity=10**6)
+    look.policy_set("buckets", [Limit("rpm", 1000, 60), bucket, Limit("calls", 50, algorithm="inflight")])
+    headers = {"anthropic-ratelimit-requests-limit": "500", "anthropic-ratelimit-requests-remaining": "5"}
+    headers |= {"anthropic-ratelimit-output-tokens-limit": "1000", "anthropic-ratelimit-output-tokens-remaining": "30"}
+    said = answer(200, usage(), **headers)
+
+    def slow(handler: Any) -> None:
+        caller.provider.go_on.wait(0.2)
+        said(handler)
+
+    made = Caller(caller.kind, server.url, caller.provider, key=key, policy="buckets")
+    made.provider.script = [slow]
+    # It stands in line for 0.4 s, which is no part of the age.
+    begin = time.monotonic()
+    look.hold(key, 0.4)
+    with Monitor(server, key) as monitor:
+        await made.post()
+        used(look, key)
+        seen: list[list[str]] = []
+
+        def told() -> bool:
+            seen.extend(monitor.commands())
+            return any(words[0] == "RL.SYNC" for words in seen)
+
+        # The event loop sends it beside the response.
+        await asyncio.to_thread(wait_until, "it is told", told, 5)
+        end = time.monotonic()
+        await made.close()
+        seen += monitor.commands()
+    (sync,) = (words for words in seen if words[0] == "RL.SYNC")
+    limits = "LIMIT rpm REMAINING -10 OF 500 LIMIT otpm REMAINING -20 OF 1000 AGE"
+    assert sync[2:-1] == limits.split(" ")
+    assert 200 <= ms(sync[-1]) <= 1000 * (end - begin - 0.39)
+    # What is left of the margin is owed, and nothing is held.
+    assert not any(words[0] == "RL.HOLD" for words in seen)
+    info = look.info(key)
+    assert info.used_elsewhere["rpm"] == 999 + 10 and not any(info.held.values())
+    assert not look.peek(key)
+
+
+async def test_a_refusal_holds_the_key_once_before_it_is_given_back(caller: Caller, server: Server, look: Any, key: str) -> None:
+    low = {"anthropic-ratelimit-requests-limit": "1000", "anthropic-ratelimit-requests-remaining": "0"}
+    caller.provider.script = [answer(429, b"{}", retry_after="20", **low)]
+    made = Caller(caller.kind, server.url, caller.provider, key=key, wait=0.2)
+    with Monitor(server, key) as monitor:
+        assert (await made.post()).status_code == 429
+        await made.close()
+        seen = monitor.commands()
+    assert [words[0] for words in seen[:4]] == ["RL.QUOTA", "RL.HOLD", "RL.SYNC", "RL.CANCEL"]
+    assert seen[1] == ["RL.HOLD", key, "20000ms"]
+    assert seen[2][2:-1] == "LIMIT rpm REMAINING -30 OF 1000 AGE".split(" ")
+    assert {words[0] for words in seen[4:]} == {"RL.QUOTA"}
+
+
+async def test_a_refusal_that_says_nothing_holds_the_key_for_a_second(caller: Caller, server: Server, look: Any, key: str) -> None:
+    caller.provider.script = [answer(529, b"{}")]
+    made = Caller(caller.kind, server.url, caller.provider, key=key, tries=1)
+    with Monitor(server, key) as monitor:
+        assert (await made.post()).status_code == 529
+        await made.close()
+        assert [words for words in monitor.commands() if words[0] in ("RL.HOLD", "RL.SYNC")] == [["RL.HOLD", key, "1000ms"]]
+
+
+async def test_a_response_that_was_overtaken_changes_nothing(caller: Caller, server: Server, look: Any, key: str) -> None:
+    def says(remaining: int) -> Any:
+        headers = {"anthropic-ratelimit-requests-limit": "1000", "anthropic-ratelimit-requests-remaining": str(remaining)}
+        return answer(200, usage(), **headers)
+
+    def late(handler: Any) -> None:
+        caller.provider.go_on.wait(10)
+        says(900)(handler)
+
+    def elsewhere(count: int) -> bool:
+        commands.extend(words for words in monitor.commands() if words[0] == "RL.SYNC")
+        return len(commands) == count
+
+    def post() -> Any:
+        if caller.kind == "asyncio":
+            return asyncio.create_task(caller.post())
+        return asyncio.create_task(asyncio.to_thread(caller.client.post, caller.provider.url, json=BODY))
+
+    commands: list[list[str]] = []
+    caller.provider.script = [late, says(500)]
+    with Monitor(server, key) as monitor:
+        first = post()
+        await asyncio.to_thread(wait_until, "the first was sent", lambda: len(caller.provider.bodies) == 1, 5)
+        # The second stands in line, and is sent so much later.
+        look.hold(key, 0.3)
+        await post()
+        await asyncio.to_thread(wait_until, "the second is told", lambda: elsewhere(1), 5)
+        assert look.info(key).used_elsewhere["rpm"] == 1000 - 2 - (500 - 30)
+        caller.provider.go_on.set()
+        await first
+        await asyncio.to_thread(wait_until, "the first is told", lambda: elsewhere(2), 5)
+    assert look.info(key).used_elsewhere["rpm"] == 1000 - 2 - (500 - 30)
+
+
 async def test_errors(caller: Caller, look: Any, key: str) -> None:
     caller.provider.script = [answer(400, b'{"type": "error"}'), answer(500, b"oops")]
     assert (await caller.post()).status_code == 400

@@ -29,7 +29,8 @@ class Transport(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
     - `ttl` is that of the reservation, which is renewed while the response is read.
     - `estimate` returns the input tokens of a body; without it, four bytes are a token. `expected_output` is reserved for output until
       calls have shown what they use: then it is their 99th percentile, at most the `max_tokens` of the request.
-    - `margin` is the share of each limit that is left to the provider. `tries` bounds how often a refused request stands in line.
+    - `margin` is the share of each limit that is left to the provider: 3 % of a limit, and 5 % of a bucket, unless it is given. `tries`
+      bounds how often a refused request stands in line.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class Transport(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
         wait: Duration = 60,
         ttl: Duration = 60,
         tries: int = 5,
-        margin: float = 0.03,
+        margin: Optional[float] = None,
         expected_output: int = 500,
         estimate: Optional[Estimate] = None,
     ) -> None:

@@ -7,7 +7,8 @@ after a 429. LiteLLM gives synchronous calls no place to wait in: they are not l
 from __future__ import annotations
 
 import json
-from typing import Any, Mapping, Optional
+import time
+from typing import Any, Mapping, NamedTuple, Optional
 
 from litellm import get_llm_provider
 from litellm.exceptions import BadRequestError, RateLimitError, ServiceUnavailableError
@@ -34,6 +35,15 @@ OPEN_MAX = 100_000
 """Of more calls that LiteLLM never ended, the oldest are forgotten: their ttl ends them."""
 
 
+class _Open(NamedTuple):
+    """A call that LiteLLM has not ended yet. `sent` is when it was admitted, just before it is sent, by `time.monotonic`."""
+
+    reservation: AsyncReservation
+    plan: Plan
+    typical: Typical
+    sent: float
+
+
 class RateLimitCallback(CustomLogger):
     """The options are those of `redis_rl.httpx.Transport`. A call that is not admitted raises `litellm.RateLimitError`."""
 
@@ -47,7 +57,7 @@ class RateLimitCallback(CustomLogger):
         priority: Priority = None,
         wait: Duration = 60,
         ttl: Duration = 60,
-        margin: float = 0.03,
+        margin: Optional[float] = None,
         expected_output: int = 500,
     ) -> None:
         super().__init__()
@@ -55,7 +65,7 @@ class RateLimitCallback(CustomLogger):
         self._options = Options.of(
             wait, key=key, policy=policy, profile=profile, priority=priority, ttl=ttl, margin=margin, expected_output=expected_output
         )
-        self._open: dict[str, tuple[AsyncReservation, Plan, Typical]] = {}
+        self._open: dict[str, _Open] = {}
         self._typical: dict[str, Typical] = {}
         self._plans = AsyncPlans(limiter)
 
@@ -86,15 +96,15 @@ class RateLimitCallback(CustomLogger):
         if previous is None and len(self._open) >= OPEN_MAX:
             previous = self._open.pop(next(iter(self._open)))
         if previous is not None:
-            previous[0].forget()
-        self._open[call] = (reservation, plan, typical)
+            previous.reservation.forget()
+        self._open[call] = _Open(reservation, plan, typical, time.monotonic())
 
     async def async_log_success_event(self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any) -> None:
         """Settles a call by the usage of its answer; of a stream LiteLLM says it at the end."""
         found = self._open.pop(str(kwargs.get("litellm_call_id")), None)
         if found is None:
             return
-        reservation, plan, typical = found
+        reservation, plan, typical, sent = found
         units = _usage(response_obj, plan)
         if "output-tokens" in units:
             typical.add(units["output-tokens"])
@@ -102,7 +112,7 @@ class RateLimitCallback(CustomLogger):
         told = _headers(response_obj)
         if told and not reservation.degraded and plan.limits is not None:
             upstream = AsyncUpstream(self._limiter, reservation.key, plan.profile, self._options.margin)
-            await upstream.tell(told, {limit.name: limit for limit in plan.limits}, False)
+            await upstream.tell(told, {limit.name: limit for limit in plan.limits}, sent, False)
         await reservation.__aexit__(None, None, None)
 
     async def async_log_failure_event(self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any) -> None:
@@ -110,14 +120,14 @@ class RateLimitCallback(CustomLogger):
         found = self._open.pop(str(kwargs.get("litellm_call_id")), None)
         if found is None:
             return
-        reservation, plan, _ = found
+        reservation, plan, _, sent = found
         error = kwargs.get("exception")
         status, headers = int(getattr(error, "status_code", 0) or 0), dict(getattr(getattr(error, "response", None), "headers", {}) or {})
         if not plan.profile.is_refusal(status, headers) or reservation.degraded:
             await reservation.__aexit__(None, None, None)
             return
         limits = {limit.name: limit for limit in plan.limits or ()}
-        await AsyncUpstream(self._limiter, reservation.key, plan.profile, self._options.margin).tell(headers, limits, True)
+        await AsyncUpstream(self._limiter, reservation.key, plan.profile, self._options.margin).tell(headers, limits, sent, True)
         try:
             await (reservation.settle() if plan.profile.refused_counts else reservation.cancel())
         except (Unavailable, NoPolicy):

@@ -52,13 +52,14 @@ class Caller:
                 reservation = self._reserve(key, policy, plan.reserved(asked, typical), end)
             except (Denied, Busy, Unavailable) as error:
                 return self._refusal(error)
+            sent = time.monotonic()
             try:
                 response = send(request)
             except BaseException as error:
                 to_the_end(self._lost(reservation, error))
                 raise
             refused = profile.is_refusal(response.status_code, response.headers)
-            self._tell(reservation, plan, response, refused)
+            self._tell(reservation, plan, response, sent, refused)
             if not refused:
                 return self._passing(response, reservation, plan, typical)
             (reservation.__exit__(None, None, None) if profile.refused_counts else reservation.cancel())
@@ -89,7 +90,7 @@ class Caller:
         else:
             reservation.__exit__(None, None, None)
 
-    def _tell(self, reservation: Reservation, plan: Plan, response: Any, refused: bool) -> None:
+    def _tell(self, reservation: Reservation, plan: Plan, response: Any, sent: float, refused: bool) -> None:
         if reservation.degraded:
             return
         body_ms = None
@@ -100,9 +101,9 @@ class Caller:
         headers, limits = dict(response.headers), _limits(plan, reservation)
         if refused:
             # Before this request stands in line again, the key must be held.
-            upstream.tell(headers, limits, refused, body_ms)
+            upstream.tell(headers, limits, sent, refused, body_ms)
         else:
-            in_background(upstream.tell(headers, limits, refused))
+            in_background(upstream.tell(headers, limits, sent, refused))
 
     def _passing(self, response: Any, reservation: Reservation, plan: Plan, typical: Typical) -> Any:
         """Returns the response, whose bytes are read while they pass."""

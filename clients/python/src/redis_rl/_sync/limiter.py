@@ -242,9 +242,21 @@ class Limiter:
         """Admits nobody for `duration`. Answers the time until the hold ends. A duration of 0 lifts the hold."""
         return from_ms(self._ask(calls.hold(key, duration, limits)))
 
-    def sync(self, key: Key, left: Union[int, Left, Mapping[str, Left]], reset: Optional[Duration] = None) -> Amounts:
-        """Tells what is left by somebody else's count, of a single limit or by limit. Answers what is used elsewhere."""
-        return self._ask(calls.sync(key, Left(left, reset) if isinstance(left, int) else left))
+    def sync(
+        self,
+        key: Key,
+        left: Union[int, Left, Mapping[str, Left]],
+        reset: Optional[Duration] = None,
+        *,
+        of: Optional[int] = None,
+        age: Optional[Duration] = None,
+    ) -> Amounts:
+        """Tells what is left by somebody else's count, of a single limit or by limit. Answers what is used elsewhere.
+
+        `left` below 0 is a debt. `reset` and `of` are those of a single limit: when it begins anew there, and what it is there. `age` is
+        how long ago the request was sent whose response said all this.
+        """
+        return self._ask(calls.sync(key, Left(left, reset, of) if isinstance(left, int) else left, age))
 
     def info(self, key: Key) -> Optional[Info]:
         """Answers everything about a key, or None."""

@@ -102,17 +102,21 @@ class Reservation:
         return self._limiter.hold(self.key, duration, limits)
 
     def sync(
-        self, left: Union[Mapping[str, Left], Mapping[str, str]], profile: Union[str, Profile] = "anthropic"
+        self,
+        left: Union[Mapping[str, Left], Mapping[str, str]],
+        profile: Union[str, Profile] = "anthropic",
+        *,
+        age: Optional[Duration] = None,
     ) -> Amounts:
         """Tells what is left by a provider's count: by limit, or as the headers of a response say, read by `profile`.
 
-        Limits of which the key has none are not told.
+        Limits of which the key has none are not told. `age` is how long ago the request was sent whose response said all this.
         """
         names = set(self.decision.limits) if self.decision else set()
         found = {name: one for name, one in left.items() if isinstance(one, Left)}
         if not found:
             found = profile_of(profile).left({name: str(value) for name, value in left.items()}, names)
-        return self._limiter.sync(self.key, found) if found else {}
+        return self._limiter.sync(self.key, found, age=age) if found else {}
 
     def forget(self) -> None:
         """Renews it no longer. Its ttl frees the slot, and the estimate stays charged."""

@@ -13,18 +13,27 @@ from .call import Call, Cost, Costs, Key, Request, Wait, Word, cost_words, integ
 
 @dataclass(frozen=True)
 class Left:
-    """What is left of a limit by somebody else's count, and when it begins anew."""
+    """What is left of a limit by somebody else's count, when it begins anew, and what the limit is there.
+
+    `remaining` below 0 is a debt: it comes back before anybody is admitted.
+
+    >>> Left(-3, 30, of=60).words()
+    ['REMAINING', '-3', 'OF', '60', 'RESET', '30000ms']
+    """
 
     remaining: int
     reset: Optional[Duration] = None
+    of: Optional[int] = None
 
     def words(self) -> list[Word]:
         reset: list[Word] = [] if self.reset is None else ["RESET", word(to_ms(self.reset))]
-        return ["REMAINING", integer(self.remaining, "remaining"), *reset]
+        of: list[Word] = [] if self.of is None else ["OF", integer(self.of, "of")]
+        return ["REMAINING", integer(self.remaining, "remaining"), *of, *reset]
 
     def body(self) -> dict[str, Any]:
         reset = {} if self.reset is None else {"reset": _time(to_ms(self.reset))}
-        return {"remaining": self.remaining, **reset}
+        of = {} if self.of is None else {"of": self.of}
+        return {"remaining": self.remaining, **of, **reset}
 
 
 def _time(ms: int) -> Union[str, int]:
@@ -67,15 +76,21 @@ def hold(key: Key, duration: Duration, limits: Iterable[str] = ()) -> Call[int]:
     return Call(words, replies.number, request, bodies.hold, key)
 
 
-def sync(key: Key, left: Union[Left, Mapping[str, Left]]) -> Call[Amounts]:
-    """Tells how much is left by somebody else's count. Answers how much is used elsewhere."""
+def sync(key: Key, left: Union[Left, Mapping[str, Left]], age: Optional[Duration] = None) -> Call[Amounts]:
+    """Tells how much is left by somebody else's count. Answers how much is used elsewhere.
+
+    `age` is how long ago the request was sent whose response said so.
+    """
     words: list[Word] = ["RL.SYNC", key]
     if isinstance(left, Left):
         words += left.words()
-        body = left.body()
+        body: dict[str, Any] = left.body()
     else:
         words += [each for name, one in left.items() for each in ("LIMIT", name, *one.words())]
         body = {"limits": {name: one.body() for name, one in left.items()}}
+    if age is not None:
+        words += ["AGE", word(to_ms(age))]
+        body["age"] = _time(to_ms(age))
 
     def request(_: Wait) -> Request:
         return Request("POST", "/v1/sync", {"key": key_text(key), **body})

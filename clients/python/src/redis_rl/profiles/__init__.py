@@ -30,6 +30,10 @@ class LeftOf(NamedTuple):
     of: Optional[int] = None
     """The whole limit, by the provider's count."""
 
+    def left(self, remaining: int) -> Left:
+        """Returns what a key is told: so much remains, of this limit and until its reset."""
+        return Left(remaining, None if self.reset_ms is None else timedelta(milliseconds=self.reset_ms), self.of)
+
 
 class Told(NamedTuple):
     """What headers say."""
@@ -73,7 +77,7 @@ class Profile:
         for limit in self.read(headers, now_ms).limits:
             name = next((name for name in limit.names if name in names), None)
             if name is not None:
-                found[name] = Left(limit.remaining, None if limit.reset_ms is None else timedelta(milliseconds=limit.reset_ms))
+                found[name] = limit.left(limit.remaining)
         return found
 
     def is_refusal(self, status: int, headers: Mapping[str, str]) -> bool:

@@ -25,7 +25,7 @@ class Options:
     wait: float = 60
     ttl: Duration = 60
     tries: int = 5
-    margin: float = 0.03
+    margin: Optional[float] = None
     expected_output: int = 500
     estimate: Optional[Estimate] = None
 
