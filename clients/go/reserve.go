@@ -199,11 +199,22 @@ func (r *Reservation) Hold(ctx context.Context, d time.Duration) error {
 // Sync tells the keys what the headers of a provider's answer say that is left. Limits that the quota lacks are ignored. It does
 // not hold for a Retry-After: see [profile.Profile.Read].
 func (r *Reservation) Sync(ctx context.Context, by *profile.Profile, headers http.Header) error {
+	return r.sync(by, headers, func(key string, left []Left) (map[string]int64, error) { return r.limiter.Sync(ctx, key, left...) })
+}
+
+// SyncAged is [Reservation.Sync] for an answer whose request was sent so long ago, as [Limiter.SyncAged].
+func (r *Reservation) SyncAged(ctx context.Context, age time.Duration, by *profile.Profile, headers http.Header) error {
+	return r.sync(by, headers, func(key string, left []Left) (map[string]int64, error) {
+		return r.limiter.SyncAged(ctx, key, age, left...)
+	})
+}
+
+func (r *Reservation) sync(by *profile.Profile, headers http.Header, tell func(string, []Left) (map[string]int64, error)) error {
 	told := by.Read(headers, time.Now())
 	var failed []error
 	for _, one := range r.of {
 		if left := r.left(string(one.Policy), told.Limits); len(left) > 0 {
-			_, err := r.limiter.Sync(ctx, one.Key, left...)
+			_, err := tell(one.Key, left)
 			failed = append(failed, err)
 		}
 	}
@@ -226,7 +237,7 @@ func (r *Reservation) left(policy string, told []profile.Left) []Left {
 		for _, name := range one.Names {
 			if known[name] {
 				known[name] = false
-				left = append(left, Left{Limit: name, Remaining: one.Remaining, Reset: one.Reset})
+				left = append(left, Left{Limit: name, Remaining: one.Remaining, Of: one.Of, Reset: one.Reset})
 				break
 			}
 		}

@@ -46,6 +46,7 @@ type LimitHeaders struct {
 	Limit     string      `json:"limit"`
 	Names     []string    `json:"names"`
 	Remaining string      `json:"remaining"`
+	Of        string      `json:"of"` // the header with the whole limit; "" if there is none
 	Reset     *TimeHeader `json:"reset"`
 }
 

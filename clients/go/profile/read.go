@@ -19,6 +19,8 @@ type Left struct {
 	// Names are what the limit may be called in a policy, the most usual name first.
 	Names     []string
 	Remaining int64
+	// Of is the whole limit; 0 if it is not said.
+	Of int64
 	// Reset is when it starts anew, rounded up to ms; 0 if that is not known.
 	Reset time.Duration
 }
@@ -50,6 +52,7 @@ func (p *Profile) Read(headers http.Header, now time.Time) Told {
 			continue
 		}
 		left := Left{Names: limit.Names, Remaining: remaining}
+		left.Of, _ = count(value(limit.Of))
 		if limit.Reset != nil {
 			left.Reset = limit.Reset.Form.duration(value(limit.Reset.Header), now)
 		}

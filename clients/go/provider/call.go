@@ -25,7 +25,8 @@ type call struct {
 	profile *profile.Profile
 	key     string
 	policy  redisrl.Policy
-	units   map[string]string // the unit of the policy, by the name of a limit
+	known   *policy
+	margin  float64 // below 0: the default
 	outputs *outputs
 
 	input, output int64 // as reserved
@@ -37,7 +38,7 @@ func (t *Transport) newCall(request *http.Request) (*call, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &call{request: request, body: body, asked: read(request, body), profile: t.profile, outputs: &t.outputs}
+	c := &call{request: request, body: body, asked: read(request, body), profile: t.profile, margin: t.margin, outputs: &t.outputs}
 	if c.profile == nil {
 		c.profile = profileOf(request)
 	}
@@ -45,7 +46,7 @@ func (t *Transport) newCall(request *http.Request) (*call, error) {
 	if c.key = t.key; c.key == "" {
 		c.key = string(c.policy)
 	}
-	c.units = t.units.of(request.Context(), t.limiter, string(c.policy))
+	c.known = t.policies.of(request.Context(), t.limiter, string(c.policy))
 	c.input = t.input(body)
 	return c, nil
 }
@@ -77,26 +78,11 @@ func (c *call) estimate() []redisrl.Option {
 func (c *call) costs(used profile.Used) []redisrl.Option {
 	costs := map[string]int64{}
 	for limit, n := range used {
-		if unit := c.units[limit]; unit != "" {
+		if unit := c.known.units[limit]; unit != "" {
 			costs[unit] = n
 		}
 	}
 	return []redisrl.Option{redisrl.CostsOf(costs)}
-}
-
-// sync passes on what the headers say, beside the answer, which does not wait for it. The channel is closed when that is done.
-func (c *call) sync(ctx context.Context, reservation *redisrl.Reservation, headers http.Header, told profile.Told) <-chan struct{} {
-	done := make(chan struct{})
-	if len(told.Limits) == 0 || reservation.Decision.Degraded != nil {
-		close(done)
-		return done
-	}
-	go func() {
-		defer close(done)
-		// A failure is counted nowhere: the next answer says the same again.
-		_ = reservation.Sync(context.WithoutCancel(ctx), c.profile, headers)
-	}()
-	return done
 }
 
 // isRefusal says whether the provider refused the request. 403 is a refusal only if the headers say when to ask again.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	redisrl "github.com/redis-rl/redis-rl/clients/go"
 	"github.com/redis-rl/redis-rl/clients/go/profile"
 )
 
@@ -103,6 +104,37 @@ func TestReadRequests(t *testing.T) {
 		}
 		if got := profileOf(request); got != profile.Named(one.profile) {
 			t.Errorf("%s: another profile", one.url)
+		}
+	}
+}
+
+func TestAMarginIsLeftToTheProvider(t *testing.T) {
+	known := policyOf(redisrl.Limits{
+		{Name: "rpm", Limit: 1000}, {Name: "input", Limit: 1000, Algorithm: redisrl.TokenBucket, Capacity: 100}, {Name: "calls", Limit: 5, Algorithm: redisrl.InFlight},
+	})
+	decided := map[string]redisrl.Decision{"rpm": {Limit: 1000}, "input": {Limit: 100}, "calls": {Limit: 5}, "own": {Limit: 200}}
+	of := func(remaining, limit int64, names ...string) profile.Left {
+		return profile.Left{Names: names, Remaining: remaining, Of: limit}
+	}
+	for _, one := range []struct {
+		name   string
+		margin float64
+		told   profile.Left
+		left   []redisrl.Left
+	}{
+		{"a window", -1, of(500, 0, "requests", "rpm"), []redisrl.Left{{Limit: "rpm", Remaining: 470}}},
+		{"a bucket", -1, of(500, 0, "input"), []redisrl.Left{{Limit: "input", Remaining: 450}}},
+		{"of the caller", 0.1, of(500, 0, "input"), []redisrl.Left{{Limit: "input", Remaining: 400}}},
+		{"none", 0, of(500, 0, "rpm"), []redisrl.Left{{Limit: "rpm", Remaining: 500}}},
+		{"a debt", -1, of(20, 0, "rpm"), []redisrl.Left{{Limit: "rpm", Remaining: -10}}},
+		{"of the provider's limit", -1, of(1, 50, "rpm"), []redisrl.Left{{Limit: "rpm", Remaining: -1, Of: 50}}},
+		{"of a limit that the policy does not say", -1, of(20, 0, "own"), []redisrl.Left{{Limit: "own", Remaining: 14}}},
+		{"calls in flight", -1, of(1, 0, "calls"), nil},
+		{"no limit", -1, of(1, 0, "other"), nil},
+	} {
+		c := &call{known: known, margin: one.margin}
+		if left := c.left(decided, []profile.Left{one.told}); !reflect.DeepEqual(left, one.left) {
+			t.Errorf("%s: %+v, expected %+v", one.name, left, one.left)
 		}
 	}
 }

@@ -33,7 +33,8 @@ type Transport struct {
 	input    func(body []byte) int64
 	wait     time.Duration
 	attempts int
-	units    unitCache
+	margin   float64 // below 0: the default
+	policies policyCache
 	outputs  outputs
 }
 
@@ -66,10 +67,14 @@ func Wait(d time.Duration) Setting { return func(t *Transport) { t.wait = d } }
 // Attempts is how often a request is sent at most if the provider refuses it. The default is 5.
 func Attempts(n int) Setting { return func(t *Transport) { t.attempts = n } }
 
+// Margin is the share of each limit that is left to the provider, as what its headers say comes late. The default is 0.03, and 0.05 of
+// a bucket.
+func Margin(share float64) Setting { return func(t *Transport) { t.margin = max(share, 0) } }
+
 // New returns a Transport. Requests are limited by this policy, unless [PolicyOf] chooses another.
 func New(limiter *redisrl.Limiter, policy redisrl.Policy, settings ...Setting) *Transport {
 	t := &Transport{
-		limiter: limiter, base: http.DefaultTransport, wait: time.Minute, attempts: 5,
+		limiter: limiter, base: http.DefaultTransport, wait: time.Minute, attempts: 5, margin: -1,
 		policyOf: func(string) redisrl.Policy { return policy },
 		input:    func(body []byte) int64 { return int64(len(body)+3) / 4 },
 	}
@@ -105,13 +110,15 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 			}
 			return nil, err
 		}
-		response, err := t.base.RoundTrip(call.again())
+		again := call.again()
+		sent := time.Now()
+		response, err := t.base.RoundTrip(again)
 		if err != nil {
 			_ = reservation.Close() // it is not known what the provider counted
 			return nil, err
 		}
 		told := call.profile.Read(response.Header, time.Now())
-		synced := call.sync(request.Context(), reservation, response.Header, told)
+		synced := call.sync(request.Context(), t.limiter, reservation, sent, told)
 		if !call.isRefusal(response.StatusCode, told) {
 			return call.meter(request.Context(), response, reservation, synced), nil
 		}

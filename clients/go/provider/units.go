@@ -8,8 +8,8 @@ import (
 	redisrl "github.com/redis-rl/redis-rl/clients/go"
 )
 
-// unitsKept is how long it is remembered which units a policy counts.
-const unitsKept = 30 * time.Second
+// policiesKept is how long it is remembered which limits a policy has.
+const policiesKept = 30 * time.Second
 
 // unitNames are what a policy may call the unit of a limit, the usual name first.
 var unitNames = map[string][]string{
@@ -18,53 +18,68 @@ var unitNames = map[string][]string{
 	"tokens":        {"tokens"},
 }
 
-// unitCache knows which units policies count. A cost of a unit that a policy does not count would be logged by the server.
-type unitCache struct {
+// policyCache knows which units policies count, and their limits. A cost of a unit that a policy does not count would be logged by
+// the server.
+type policyCache struct {
 	mu  sync.Mutex
-	all map[string]*knownUnits
+	all map[string]*knownPolicy
 }
 
-type knownUnits struct {
-	of      map[string]string
+// policy is what is known of a policy.
+type policy struct {
+	units  map[string]string        // the unit of the policy, by the name of a limit
+	limits map[string]redisrl.Limit // by name; empty if the server does not say them
+}
+
+type knownPolicy struct {
+	policy  *policy
 	until   time.Time
 	isKnown chan struct{} // closed as soon as there is something to go by
 }
 
-// of returns the unit of each limit that the policy counts. If the server does not say it, these are the usual names.
-func (c *unitCache) of(ctx context.Context, limiter *redisrl.Limiter, policy string) map[string]string {
+// of returns what is known of a policy. If the server does not say it, its units have the usual names.
+func (c *policyCache) of(ctx context.Context, limiter *redisrl.Limiter, name string) *policy {
 	c.mu.Lock()
-	known := c.all[policy]
+	known := c.all[name]
 	switch {
 	case known == nil:
-		known = &knownUnits{isKnown: make(chan struct{})}
+		known = &knownPolicy{isKnown: make(chan struct{})}
 		if c.all == nil {
-			c.all = map[string]*knownUnits{}
+			c.all = map[string]*knownPolicy{}
 		}
-		c.all[policy] = known
-	case time.Now().Before(known.until) || known.of == nil:
+		c.all[name] = known
+	case time.Now().Before(known.until) || known.policy == nil:
 		c.mu.Unlock()
 		<-known.isKnown // for the first call of a policy, the others wait
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		return known.of
+		return known.policy
 	}
-	known.until = time.Now().Add(unitsKept) // others ask no second time
+	known.until = time.Now().Add(policiesKept) // others ask no second time
 	c.mu.Unlock()
 
-	limits, found, err := limiter.Policies().Get(context.WithoutCancel(ctx), policy)
+	limits, found, err := limiter.Policies().Get(context.WithoutCancel(ctx), name)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	isFirst := known.of == nil
+	isFirst := known.policy == nil
 	switch {
 	case err == nil && found:
-		known.of = unitsOf(limits)
+		known.policy = policyOf(limits)
 	case isFirst:
-		known.of = usualUnits()
+		known.policy = &policy{units: usualUnits()}
 	}
 	if isFirst {
 		close(known.isKnown)
 	}
-	return known.of
+	return known.policy
+}
+
+func policyOf(limits redisrl.Limits) *policy {
+	found := &policy{unitsOf(limits), map[string]redisrl.Limit{}}
+	for _, limit := range limits {
+		found.limits[limit.Name] = limit
+	}
+	return found
 }
 
 func usualUnits() map[string]string {

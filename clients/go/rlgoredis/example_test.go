@@ -146,6 +146,20 @@ func Example_sync() {
 	// 120
 }
 
+func Example_debt() {
+	limits := redisrl.Limits{{Name: "requests", Limit: 500, Window: time.Minute}}
+	_, _ = limiter.Quota(ctx, "q:debt", limits)
+	// A response to a request that was sent 250 ms ago says that 3 too many were used.
+	left := redisrl.Left{Limit: "requests", Remaining: -3, Of: 500, Reset: 30 * time.Second}
+	elsewhere, err := limiter.SyncAged(ctx, "q:debt", 250*time.Millisecond, left)
+	fmt.Println(elsewhere, err)
+	decided, _, _ := limiter.PeekQuota(ctx, "q:debt")
+	fmt.Println(decided.Allowed)
+	// Output:
+	// map[requests:502] <nil>
+	// false
+}
+
 func Example_hold() {
 	held, _ := limiter.Hold(ctx, "api:held", 20*time.Second)
 	decided, _ := limiter.Slide(ctx, "api:held", 5, time.Minute)

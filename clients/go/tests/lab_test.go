@@ -141,7 +141,8 @@ func TestLabRefusalsAreWaitedFor(t *testing.T) {
 	limiter := servers.Clients["rueidis-resp3"](t, servers.Redis(t).Addr)
 	setPolicy(t, limiter, servers.PolicyOf(10000, servers.Plenty, servers.Plenty)) // far above what the provider allows
 	var seen statuses
-	client := &http.Client{Transport: provider.New(limiter, "claude-sonnet", provider.Base(&seen), provider.Attempts(20))}
+	client := &http.Client{Transport: provider.New(limiter, "claude-sonnet", provider.Base(&seen), provider.Attempts(100))}
+	// After each hold the provider takes at least one of them.
 	manyCalls(60, 60, func(i int) {
 		if status, body := call(t, client, lab, "/v1/messages", fmt.Sprint(i), 100, i%2 == 0); status != http.StatusOK {
 			t.Error(status, body)

@@ -237,13 +237,86 @@ func TestOutputIsReservedByWhatCallsUsed(t *testing.T) {
 	}
 }
 
-func TestHeadersAreSynced(t *testing.T) {
-	r := rigOf(t, sendJSON(200, wholeBody, "anthropic-ratelimit-requests-remaining", "3", "anthropic-ratelimit-input-tokens-remaining", "1000"))
-	response, err := r.post(context.Background())
+// told is an answer whose headers say so of the limit rpm.
+func told(status int, remaining, limit string, headers ...string) http.HandlerFunc {
+	reset := time.Now().Add(time.Minute).UTC().Format(time.RFC3339)
+	headers = append(headers, "anthropic-ratelimit-requests-remaining", remaining, "anthropic-ratelimit-requests-reset", reset)
+	if limit != "" {
+		headers = append(headers, "anthropic-ratelimit-requests-limit", limit)
+	}
+	return sendJSON(status, wholeBody, headers...)
+}
+
+// elsewhere is how much of rpm is used elsewhere.
+func (r rig) elsewhere(t *testing.T) int64 {
+	t.Helper()
+	info, _, err := r.limiter.Info(context.Background(), "llm")
 	servers.Must(t, err)
+	return info.Limits["rpm"].UsedElsewhere
+}
+
+// postAndRead makes a call, which is settled, and its headers synced, when it returns.
+func (r rig) postAndRead(t *testing.T) {
+	t.Helper()
+	response, err := r.post(context.Background())
+	if err != nil {
+		t.Error(err)
+		return
+	}
 	_, _ = io.Copy(io.Discard, response.Body)
 	response.Body.Close()
-	expect(t, remaining(t, r.limiter, "llm"), map[string]int64{"rpm": 3, "input": 1000 - 5, "output": 100_000 - 77})
+}
+
+// The policy allows 100 of rpm, and one is used.
+func TestHeadersAreSynced(t *testing.T) {
+	for _, one := range []struct {
+		name, remaining, limit string
+		settings               []provider.Setting
+		elsewhere              int64
+	}{
+		{"less the margin", "50", "", nil, 99 - (50 - 3)},
+		{"less the caller's margin", "50", "", []provider.Setting{provider.Margin(0.1)}, 99 - (50 - 10)},
+		{"less no margin", "50", "", []provider.Setting{provider.Margin(0)}, 99 - 50},
+		{"a debt", "1", "", nil, 99 - (1 - 3)},
+		{"a lower limit", "20", "20", nil, 99 - 19 /* 20 less 0.6 */},
+	} {
+		t.Run(one.name, func(t *testing.T) {
+			r := rigOf(t, told(200, one.remaining, one.limit), one.settings...)
+			servers.Must(t, r.limiter.Policies().Set(context.Background(), "llm", redisrl.Limits{{Name: "rpm", Limit: 100, Window: time.Hour}}))
+			r.postAndRead(t)
+			if found := r.elsewhere(t); found != one.elsewhere {
+				t.Errorf("used elsewhere: %d, expected %d", found, one.elsewhere)
+			}
+		})
+	}
+}
+
+// An answer to an earlier request that comes later says what is no longer so.
+func TestOldHeadersAreIgnored(t *testing.T) {
+	arrived, late := make(chan struct{}), make(chan struct{})
+	var requests atomic.Int64
+	r := rigOf(t, func(w http.ResponseWriter, q *http.Request) {
+		if requests.Add(1) > 1 {
+			told(200, "3", "")(w, q)
+			return
+		}
+		close(arrived)
+		<-late
+		told(200, "9", "")(w, q)
+	})
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		r.postAndRead(t)
+	}()
+	<-arrived
+	r.postAndRead(t)
+	known := r.elsewhere(t)
+	close(late)
+	<-ended
+	if found := r.elsewhere(t); found != known || known != 8-2 {
+		t.Error(known, found)
+	}
 }
 
 func TestFailOpenSendsAnyway(t *testing.T) {

@@ -53,7 +53,8 @@ func TestRefusals(t *testing.T) {
 			if response.StatusCode != 200 || len(at) != 2 {
 				t.Fatal(response.Status, string(data), len(at))
 			}
-			if waited := at[1].Sub(at[0]); waited < one.hold || waited > one.hold+10*time.Second {
+			// The server's clock counts whole milliseconds.
+			if waited := at[1].Sub(at[0]); waited < one.hold-time.Millisecond || waited > one.hold+10*time.Second {
 				t.Errorf("it came again after %v", waited)
 			}
 			expect(t, r.used(t), map[string]int64{"rpm": one.requests, "reservations": 0})
@@ -64,15 +65,23 @@ func TestRefusals(t *testing.T) {
 // A refusal that lasts longer than the caller would wait is the answer, as it came.
 func TestRefusalThatLasts(t *testing.T) {
 	const text = `{"type": "error"}`
-	r := rigOf(t, sendJSON(429, text, "retry-after", "60"), provider.Wait(5*time.Second))
+	r := rigOf(t, sendJSON(429, text, "retry-after", "60", "anthropic-ratelimit-requests-remaining", "0"), provider.Wait(5*time.Second))
 	response, err := r.post(context.Background())
 	servers.Must(t, err)
 	data, _ := io.ReadAll(response.Body)
 	if response.StatusCode != 429 || string(data) != text || response.Header.Get("retry-after") != "60" {
 		t.Error(response.Status, string(data))
 	}
-	if info, _, _ := r.limiter.Info(context.Background(), "llm"); info.Limits["rpm"].Held < 50*time.Second {
-		t.Error("it is not held:", info.Limits["rpm"].Held)
+	info, _, err := r.limiter.Info(context.Background(), "llm")
+	servers.Must(t, err)
+	for _, name := range []string{"rpm", "input", "output"} {
+		if info.Limits[name].Held < 50*time.Second {
+			t.Error(name, "is not held:", info.Limits[name].Held)
+		}
+	}
+	// What is left, less the margin, is told as well.
+	if found := info.Limits["rpm"].UsedElsewhere; found != 9-(-1) {
+		t.Error("used elsewhere:", found)
 	}
 	// The next one is denied without asking the provider.
 	short := &http.Client{Transport: provider.New(r.limiter, "llm", provider.Wait(50*time.Millisecond))}

@@ -43,7 +43,8 @@ export function limitFetch(limiter: Limiter, options: LimitFetchOptions = {}): t
     const signal = init?.signal ?? (isRequest ? input.signal : null)
     const call = await gate.call(policy, model, providerOf(url), { input: estimate(body, model), maxOutput, signal })
     // The body of a Request can be sent once, so each attempt has a copy.
-    const attempt = (reserved: Reservation) => sendOnce(gate, call, reserved, () => send(isRequest ? input.clone() : input, init))
+    const once = () => send(isRequest ? input.clone() : input, init)
+    const attempt = (reserved: Reservation, sent: number) => sendOnce(gate, call, reserved, sent, once)
     try {
       return await gate.attempts(call, attempt, (response) => response.body?.cancel())
     } catch (error) {
@@ -55,7 +56,13 @@ export function limitFetch(limiter: Limiter, options: LimitFetchOptions = {}): t
 }
 
 /** Sends a request that is reserved. What it used is settled when its answer has passed. */
-async function sendOnce(gate: Gate, call: ModelCall, reserved: Reservation, send: () => Promise<Response>): Promise<Attempt<Response>> {
+async function sendOnce(
+  gate: Gate,
+  call: ModelCall,
+  reserved: Reservation,
+  sent: number,
+  send: () => Promise<Response>
+): Promise<Attempt<Response>> {
   let response: Response
   try {
     response = await send()
@@ -67,7 +74,7 @@ async function sendOnce(gate: Gate, call: ModelCall, reserved: Reservation, send
   }
   const { status, headers } = response
   if (call.profile.refused.statuses.includes(status)) return { answer: response, refusal: headers }
-  gate.sync(call, headers)
+  gate.sync(call, headers, sent)
   if (status >= 500) gate.unknown(reserved)
   else if (status >= 400) gate.wrong(call, reserved)
   if (status >= 400) return { answer: response, refusal: null }

@@ -2,7 +2,7 @@
 
 import type { Decision, FirstDecision, KeyInfo, Peeked, QuotaDecision, TopKey } from './answers.js'
 import type { Command, Key } from './commands/command.js'
-import { hold, refund, sync, syncQuota, type Left } from './commands/feedback.js'
+import { hold, refund, sync, syncQuota, type Left, type SyncOptions } from './commands/feedback.js'
 import type { Limit } from './commands/limits.js'
 import { info, peek, top, topReset, type TopOptions } from './commands/look.js'
 import type { CallOptions, Costs } from './commands/options.js'
@@ -153,13 +153,13 @@ export class Limiter {
   }
 
   /** RL.SYNC for a key of one limit: only so much is left by somebody else's count. Answers what others use. */
-  sync(key: Key, left: Left, options: CallOptions = {}): Promise<number> {
-    return this.#ask(() => sync(key, left), options)
+  sync(key: Key, left: Left, options: SyncOptions = {}): Promise<number> {
+    return this.#ask(() => sync(key, left, options.age), options)
   }
 
   /** RL.SYNC for a quota, by limit. */
-  syncQuota(key: Key, left: Readonly<Record<string, Left>>, options: CallOptions = {}): Promise<Record<string, number>> {
-    return this.#ask(() => syncQuota(key, left), options)
+  syncQuota(key: Key, left: Readonly<Record<string, Left>>, options: SyncOptions = {}): Promise<Record<string, number>> {
+    return this.#ask(() => syncQuota(key, left, options.age), options)
   }
 
   /** RL.REFUND: gives cost back to a key of one limit. Answers what remains. */

@@ -2,7 +2,7 @@
 
 import type { FirstDecision, QuotaDecision } from './answers.js'
 import type { Key } from './commands/command.js'
-import type { Left } from './commands/feedback.js'
+import type { Left, SyncOptions } from './commands/feedback.js'
 import type { Limit } from './commands/limits.js'
 import type { Costs } from './commands/options.js'
 import type { KeyPolicy, QuotaOptions } from './commands/quota.js'
@@ -29,7 +29,7 @@ export interface Reserver {
   cancel(key: Key, id: string): Promise<boolean>
   renew(key: Key, id: string, ttl: Duration): Promise<boolean>
   hold(key: Key, duration: Duration, limits?: readonly string[]): Promise<number>
-  syncQuota(key: Key, left: Readonly<Record<string, Left>>): Promise<Record<string, number>>
+  syncQuota(key: Key, left: Readonly<Record<string, Left>>, options?: SyncOptions): Promise<Record<string, number>>
   background(work: Promise<unknown>): void
 }
 
@@ -144,18 +144,22 @@ export class Reservation {
     await Promise.all(this.#keys.map((key) => this.#limiter.hold(key, duration)))
   }
 
-  /** Tells what the headers of a provider's answer say: what is left, and how long to hold. Only for a single key. `provider` names its profile. */
-  async sync(headers: HeaderSource, provider: string | Profile): Promise<void> {
+  /**
+   * Tells what the headers of a provider's answer say: what is left, and how long to hold. Only for a single key.
+   *
+   * `provider` names its profile, and `age` says how long ago the request was sent.
+   */
+  async sync(headers: HeaderSource, provider: string | Profile, options: SyncOptions = {}): Promise<void> {
     const profile = typeof provider === 'string' ? profileOf(provider) : provider
     const { limits, holdMs } = readHeaders(profile, headers, Date.now())
     const [key] = this.#keys
     if (key === undefined || this.#keys.length > 1) throw new Invalid('headers are about a single key')
     const left: Record<string, Left> = {}
-    for (const { names, remaining, resetMs } of limits) {
+    for (const { names, remaining, of, resetMs } of limits) {
       const name = names.find((name) => name in this.decision.limits)
-      if (name !== undefined) left[name] = { remaining, ...(resetMs !== null && { reset: `${resetMs}ms` }) }
+      if (name !== undefined) left[name] = { remaining, of: of ?? undefined, reset: resetMs === null ? undefined : `${resetMs}ms` }
     }
-    const told = [holdMs !== null && this.hold(`${holdMs}ms`), Object.keys(left).length > 0 && this.#limiter.syncQuota(key, left)]
+    const told = [holdMs !== null && this.hold(`${holdMs}ms`), Object.keys(left).length > 0 && this.#limiter.syncQuota(key, left, options)]
     await Promise.all(told)
   }
 

@@ -10,7 +10,7 @@ import { providerOf } from '../src/llm/providers.js'
 import { estimateInput, readRequest } from '../src/llm/request.js'
 import { SseReader } from '../src/llm/sse.js'
 import { unitsOf } from '../src/llm/units.js'
-import { wordOf } from '../src/llm/upstream.js'
+import { leftOf } from '../src/llm/upstream.js'
 import { profile } from '../src/profiles/profile.js'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
@@ -209,23 +209,27 @@ it('knows providers by their hosts', () => {
 describe('the word of a provider', () => {
   const limits = [
     { name: 'rpm', limit: 1_000, window: '60s' },
-    { name: 'tpm', limit: 10_000, window: '60s', unit: 'tokens' },
+    { name: 'input', limit: 1_000, window: '60s', unit: 'input', algorithm: 'bucket', capacity: 100 },
     { name: 'calls', inflight: 5 }
   ] as const
-  const told = (names: string[], remaining: number, resetMs: number | null = null) => [{ names, remaining, resetMs }]
+  const told = (names: string[], remaining: number, of: number | null = null, resetMs: number | null = null) => [{ names, remaining, of, resetMs }]
 
   it('leaves a margin to the provider', () => {
-    const { left, low } = wordOf(told(['requests', 'rpm'], 500, 2_000), limits, 0.03, 0)
-    assert.deepEqual([left, [...low]], [{ rpm: { remaining: 470, reset: '2000ms' } }, []])
+    assert.deepEqual(leftOf(told(['requests', 'rpm'], 500, null, 2_000), limits, undefined), { rpm: { remaining: 470, reset: '2000ms' } })
+    assert.deepEqual(leftOf(told(['rpm'], 500), limits, 0.1), { rpm: { remaining: 400 } })
+    assert.deepEqual(leftOf(told(['input'], 500), limits, undefined), { input: { remaining: 450 } }, 'a bucket: 5 %')
+    assert.deepEqual(leftOf(told(['input'], 500), limits, 0), { input: { remaining: 500 } })
   })
 
-  it('holds a limit that is low until it has the margin again', () => {
-    const { left, low } = wordOf(told(['rpm'], 20), limits, 0.03, 0)
-    assert.deepEqual([left, [...low]], [{ rpm: { remaining: 0 } }, [['rpm', 600]]])
-    assert.deepEqual([...wordOf(told(['rpm'], 20), limits, 0.03, 5_000).low], [['rpm', 5_000]])
+  it('tells a limit that is low as a debt', () => {
+    assert.deepEqual(leftOf(told(['rpm'], 20), limits, undefined), { rpm: { remaining: -10 } })
+  })
+
+  it('takes the margin of the limit that the provider has', () => {
+    assert.deepEqual(leftOf(told(['rpm'], 1, 50), limits, undefined), { rpm: { remaining: -1, of: 50 } })
   })
 
   it('is ignored for limits that the policy does not have', () => {
-    assert.deepEqual(wordOf([...told(['calls'], 0), ...told(['other'], 0)], limits, 0.03, 0).left, {})
+    assert.deepEqual(leftOf([...told(['calls'], 0), ...told(['other'], 0)], limits, undefined), {})
   })
 })

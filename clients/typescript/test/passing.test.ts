@@ -163,8 +163,81 @@ describe('an answer', () => {
     })
     await using other = new Limiter(server.url)
     const info = await other.info(key)
-    assert.ok((info?.heldMs as Record<string, number>)['rpm']! > 25_000)
+    for (const limit of ['rpm', 'input', 'output']) assert.ok((info?.heldMs as Record<string, number>)[limit]! > 25_000, limit)
     assert.equal((info?.used as Record<string, number>)['calls'], 0)
+  })
+})
+
+describe('what an answer says is left', () => {
+  const told = (remaining: number, limit = 10_000) => ({
+    'anthropic-ratelimit-requests-remaining': `${remaining}`,
+    'anthropic-ratelimit-requests-limit': `${limit}`,
+    'anthropic-ratelimit-requests-reset': new Date(Date.now() + 60_000).toISOString()
+  })
+  const elsewhere = async () => ((await limiter.info(key))?.usedElsewhere as Record<string, number> | undefined)?.['rpm']
+  /** Asks once, and returns what is then used elsewhere, once everything is told. */
+  const once = async (headers: Record<string, string>) => {
+    await serving((_, response) => response.writeHead(200, headers).end('{}'), async (url) => (await post(url)).text())
+    await limiter.close()
+    limiter = new Limiter(server.url, { policy: 'model' })
+    return elsewhere()
+  }
+
+  it('counts here, less the margin', async () => {
+    assert.equal(await once(told(5_000)), 9_999 - (5_000 - 300))
+  })
+
+  it('is a debt if it is less than the margin', async () => {
+    assert.equal(await once(told(100)), 9_999 - (100 - 300))
+  })
+
+  it('lowers a limit that is lower there', async () => {
+    // Nothing of it is used there, but it is 400 instead of 10,000.
+    assert.equal(await once(told(10_000, 400)), 9_600)
+  })
+
+  it('is ignored if it is older than what is known', async () => {
+    let late: import('node:http').ServerResponse | undefined
+    const answer = (_: unknown, response: import('node:http').ServerResponse) => {
+      if (late) response.writeHead(200, told(5_000)).end('{}')
+      else late = response
+    }
+    await serving(answer, async (url) => {
+      const first = post(url)
+      while (!late) await new Promise(setImmediate)
+      await (await post(url)).text()
+      while (!(await elsewhere()));
+      const known = await elsewhere()
+      late.writeHead(200, told(9_000)).end('{}')
+      await (await first).text()
+      await limiter.close()
+      limiter = new Limiter(server.url, { policy: 'model' })
+      assert.equal(await elsewhere(), known)
+      assert.equal(known, 9_998 - (5_000 - 300))
+    })
+  })
+
+  it('comes with a hold of the whole key after a refusal', async () => {
+    let requests = 0
+    const heldMs: number[] = []
+    const answer = async (_: unknown, response: import('node:http').ServerResponse) => {
+      if ((requests += 1) > 1) return response.writeHead(200).end('{}')
+      return response.writeHead(429, told(100)).end('slow down')
+    }
+    await serving(answer, async (url) => {
+      const asked = post(url)
+      for (let held = 0; !held; heldMs.push(held)) {
+        const info = await limiter.info(key)
+        held = (info?.heldMs as Record<string, number> | undefined)?.['output'] ?? 0
+      }
+      // It says a debt, too, which would keep the request for a minute.
+      while ((await limiter.info(key))?.waiting.normal !== 1);
+      assert.equal(await elsewhere(), 9_999 - (100 - 300))
+      await limiter.syncQuota(key, { rpm: { remaining: 10_000, reset: '0s' } })
+      assert.equal((await asked).status, 200)
+    })
+    assert.ok(heldMs[0]! <= 1_000, `held for ${heldMs} ms: without retry-after it is a second`)
+    assert.equal(requests, 2)
   })
 })
 

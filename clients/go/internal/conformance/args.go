@@ -32,7 +32,9 @@ type Args struct {
 	Short     bool
 	Duration  int64 `json:"duration_ms"`
 	Remaining int64
+	Of        int64
 	Reset     *int64 `json:"reset_ms"`
+	Age       *int64 `json:"age_ms"`
 	Name      string
 	By        string
 	Count     int
@@ -121,13 +123,13 @@ func (a *Args) limits() redisrl.Limits {
 // left is what a sync tells: of one limit, or of limits by name.
 func (a *Args) left() []redisrl.Left {
 	if len(a.Limits) == 0 {
-		return []redisrl.Left{{Remaining: a.Remaining, Reset: reset(a.Reset)}}
+		return []redisrl.Left{{Remaining: a.Remaining, Of: a.Of, Reset: reset(a.Reset)}}
 	}
 	var left []redisrl.Left
 	for _, pair := range ordered(a.Limits) {
 		var one Args
 		_ = json.Unmarshal(pair.value, &one)
-		left = append(left, redisrl.Left{Limit: pair.name, Remaining: one.Remaining, Reset: reset(one.Reset)})
+		left = append(left, redisrl.Left{Limit: pair.name, Remaining: one.Remaining, Of: one.Of, Reset: reset(one.Reset)})
 	}
 	return left
 }

@@ -48,7 +48,13 @@ func Run(l *redisrl.Limiter, call string, a *Args) (any, error) {
 		d, err := l.Hold(ctx, a.Key, ms(a.Duration), names...)
 		return answer(d.Milliseconds(), err)
 	case "sync":
-		used, err := l.Sync(ctx, a.Key, a.left()...)
+		tell := l.Sync
+		if a.Age != nil {
+			tell = func(ctx context.Context, key string, left ...redisrl.Left) (map[string]int64, error) {
+				return l.SyncAged(ctx, key, ms(*a.Age), left...)
+			}
+		}
+		used, err := tell(ctx, a.Key, a.left()...)
 		if n, isOne := used[""]; isOne {
 			return answer(n, err)
 		}

@@ -3,13 +3,22 @@
 import { durationWord, type Duration } from '../duration.js'
 import { integer, record } from '../reply.js'
 import { post, type Command, type Key, type Word } from './command.js'
-import { timeField } from './options.js'
+import { timeField, type CallOptions } from './options.js'
 
 /** What somebody else says is left of a limit. */
 export interface Left {
+  /** Below 0 it is a debt, which must come back before anybody is admitted. */
   readonly remaining: number
+  /** What the limit is there. A lower one than that of a `slide` or `window` limit counts here, too. */
+  readonly of?: number | undefined
   /** How long it counts. Default: the window of the limit. */
   readonly reset?: Duration | undefined
+}
+
+/** The options of RL.SYNC. */
+export interface SyncOptions extends CallOptions {
+  /** How long ago the request was sent whose response says what is left. An older response than the last one is then ignored. */
+  readonly age?: Duration | undefined
 }
 
 /** RL.HOLD; answers the ms until the hold ends. */
@@ -24,9 +33,9 @@ export function hold(key: Key, duration: Duration, limits: readonly string[]): C
 }
 
 /** RL.SYNC for a key of one limit; answers what others use. */
-export function sync(key: Key, left: Left): Command<number> {
+export function sync(key: Key, left: Left, age?: Duration): Command<number> {
   const words: Word[] = ['RL.SYNC', key]
-  const fields = pushLeft(words, left)
+  const fields = { ...pushLeft(words, left), ...pushTime(words, 'age', age) }
   return {
     words,
     http: post('/v1/sync', { key, ...fields }),
@@ -36,16 +45,17 @@ export function sync(key: Key, left: Left): Command<number> {
 }
 
 /** RL.SYNC for a quota; answers what others use, by limit. */
-export function syncQuota(key: Key, left: Readonly<Record<string, Left>>): Command<Record<string, number>> {
+export function syncQuota(key: Key, left: Readonly<Record<string, Left>>, age?: Duration): Command<Record<string, number>> {
   const words: Word[] = ['RL.SYNC', key]
   const limits: Record<string, unknown> = {}
   for (const [name, of] of Object.entries(left)) {
     words.push('LIMIT', name)
     limits[name] = pushLeft(words, of)
   }
+  const fields = { limits, ...pushTime(words, 'age', age) }
   return {
     words,
-    http: post('/v1/sync', { key, limits }),
+    http: post('/v1/sync', { key, ...fields }),
     read: (reply) => record(reply, integer),
     readHttp: (body) => record(body?.used_elsewhere, integer)
   }
@@ -62,10 +72,16 @@ export function refund(key: Key, cost: number): Command<number> {
 }
 
 /** Adds what is left to a command, and returns it as fields of a body. */
-function pushLeft(words: Word[], { remaining, reset }: Left): Record<string, unknown> {
+function pushLeft(words: Word[], { remaining, of, reset }: Left): Record<string, unknown> {
   words.push('REMAINING', String(remaining))
-  if (reset === undefined) return { remaining }
-  const word = durationWord(reset, 'reset')
-  words.push('RESET', word)
-  return { remaining, reset: timeField(word) }
+  if (of !== undefined) words.push('OF', String(of))
+  return { remaining, ...(of !== undefined && { of }), ...pushTime(words, 'reset', reset) }
+}
+
+/** Adds a time to a command, and returns it as a field of a body. */
+function pushTime(words: Word[], name: 'reset' | 'age', time: Duration | undefined): Record<string, unknown> {
+  if (time === undefined) return {}
+  const word = durationWord(time, name)
+  words.push(name.toUpperCase(), word)
+  return { [name]: timeField(word) }
 }

@@ -29,7 +29,7 @@ export interface GateOptions extends WaitOptions {
   estimate?: ((body: Readonly<Record<string, any>>, model: string) => number) | undefined
   /** The output to reserve until the first calls have shown what they produce, in tokens. Default: 500. */
   expectedOutput?: number | undefined
-  /** The share of each limit that is left to the provider, as the word of its headers comes late. Default: 0.03. */
+  /** The share of each limit that is left to the provider, as the word of its headers comes late. Default: 0.03, and 0.05 of a bucket. */
   margin?: number | undefined
   /** How long a request may wait in line, in all its attempts together. Default: `60s`. */
   wait?: Duration | undefined
@@ -69,14 +69,12 @@ export class Gate {
   readonly #policies: KnownPolicies
   readonly #outputs = new Map<string, OutputEstimate>()
   readonly #waitMs: number
-  readonly #margin: number
 
   constructor(limiter: Limiter, options: GateOptions) {
     this.#limiter = limiter
     this.#options = options
     this.#policies = new KnownPolicies(limiter)
     this.#waitMs = milliseconds(options.wait ?? '60s', 'wait')
-    this.#margin = options.margin ?? 0.03
   }
 
   /** Returns the policy of a model; undefined if it is not limited. */
@@ -106,13 +104,14 @@ export class Gate {
   }
 
   /**
-   * Reserves and sends until the provider takes the request. `discard` drops the answer of a refusal that is not returned.
+   * Reserves and sends until the provider takes the request. `send` is told when, by `performance.now`. `discard` drops the answer of
+   * a refusal that is not returned.
    *
    * Returns the last refusal if the time to wait is over. If there was none, it throws why the request was not admitted.
    */
   async attempts<Answer>(
     call: ModelCall,
-    send: (reserved: Reservation) => Promise<Attempt<Answer>>,
+    send: (reserved: Reservation, sent: number) => Promise<Attempt<Answer>>,
     discard: (answer: Answer) => unknown
   ): Promise<Answer> {
     const most = this.#options.attempts ?? 8
@@ -126,12 +125,13 @@ export class Gate {
         throw error
       }
       if (refused) await discard(refused.answer)
-      refused = await send(reserved)
+      const sent = performance.now()
+      refused = await send(reserved, sent)
       if (!refused.refusal) return refused.answer
-      const holdMs = await this.#refused(call, reserved, refused.refusal)
+      const isHeld = await this.#refused(call, reserved, refused.refusal, sent)
       if (attempt >= most || performance.now() >= call.waitEnd) return refused.answer
-      // Without a word of the provider, only this request keeps away for a while. With one, the key is held for all.
-      if (holdMs === null) await pause(Math.min(250 * 2 ** attempt, 8_000) * (0.5 + Math.random() / 2), call.signal)
+      // If the server could not hold the key, this request keeps away by itself.
+      if (!isHeld) await pause(Math.min(250 * 2 ** attempt, 8_000) * (0.5 + Math.random() / 2), call.signal)
     }
   }
 
@@ -156,9 +156,9 @@ export class Gate {
     this.#end(reserved.cancel())
   }
 
-  /** Tells the server what the headers of an answer say, in the background. */
-  sync(call: ModelCall, headers: HeaderSource): void {
-    this.#limiter.background(tell(this.#limiter, call, headers, this.#margin, false))
+  /** Tells the server what the headers of the answer to a request say, in the background. `sent` is when it was sent. */
+  sync(call: ModelCall, headers: HeaderSource, sent: number): void {
+    this.#limiter.background(tell(this.#limiter, call, { headers, sent, isRefusal: false }, this.#options.margin))
   }
 
   /** Stands in line, and reserves what the call may use. */
@@ -169,17 +169,17 @@ export class Gate {
     return this.#limiter.reserve(key, policy, { cost, wait, priority, flow, weight, ttl, fail, signal })
   }
 
-  /** Tells the server of a refusal. The attempt stays charged as the profile says. Returns how long the key is held. */
-  async #refused(call: ModelCall, reserved: Reservation, headers: HeaderSource): Promise<number | null> {
+  /** Tells the server of a refusal. The attempt stays charged as the profile says. Returns false if the server could not be told. */
+  async #refused(call: ModelCall, reserved: Reservation, headers: HeaderSource, sent: number): Promise<boolean> {
     try {
       // The hold comes first, so that what is given back admits nobody.
-      const holdMs = await tell(this.#limiter, call, headers, this.#margin, true)
+      await tell(this.#limiter, call, { headers, sent, isRefusal: true }, this.#options.margin)
       await (call.profile.refused.counts === false ? reserved.cancel() : reserved.settle(refusedCosts(call.units)))
-      return holdMs
+      return true
     } catch {
       this.#limiter.stats.unsettled += 1
       this.unknown(reserved)
-      return null
+      return false
     }
   }
 

@@ -52,7 +52,7 @@ export function limitModel(limiter: Limiter, options: GateOptions = {}): LimitMo
     if (policy === undefined) return make()
     const input = estimate({ prompt, tools }, modelId)
     const call = await gate.call(policy, modelId, profileName(provider), { input, maxOutput: maxOutputTokens ?? null, signal: abortSignal ?? null })
-    const answer = await gate.attempts(call, (reserved) => attempt(gate, call, reserved, make, finish), () => {})
+    const answer = await gate.attempts(call, (reserved, sent) => attempt(gate, call, reserved, sent, make, finish), () => {})
     return answer()
   }
 
@@ -60,15 +60,14 @@ export function limitModel(limiter: Limiter, options: GateOptions = {}): LimitMo
     specificationVersion: 'v3',
     wrapGenerate: ({ doGenerate, params, model }) =>
       limited(params, model, doGenerate, (result: any, call, reserved) => {
-        gate.sync(call, result.response?.headers ?? {})
         gate.settle(call, reserved, usageOf(result.usage, call), true)
         return result
       }),
     wrapStream: ({ doStream, params, model }) =>
-      limited(params, model, doStream, (result: any, call, reserved) => {
-        gate.sync(call, result.response?.headers ?? {})
-        return { ...result, stream: metered(result.stream, call, (usage, isComplete) => gate.settle(call, reserved, usage, isComplete)) }
-      })
+      limited(params, model, doStream, (result: any, call, reserved) => ({
+        ...result,
+        stream: metered(result.stream, call, (usage, isComplete) => gate.settle(call, reserved, usage, isComplete))
+      }))
   }
 }
 
@@ -77,11 +76,14 @@ async function attempt<Result>(
   gate: Gate,
   call: ModelCall,
   reserved: Reservation,
+  sent: number,
   make: () => PromiseLike<Result>,
   finish: (result: Result, call: ModelCall, reserved: Reservation) => Result
 ) {
   try {
-    const result = finish(await make(), call, reserved)
+    const made = await make()
+    gate.sync(call, (made as any).response?.headers ?? {}, sent)
+    const result = finish(made, call, reserved)
     return { answer: () => result, refusal: null }
   } catch (error) {
     const { statusCode: status, responseHeaders: headers = {} } = error as { statusCode?: number; responseHeaders?: Record<string, string> }
@@ -91,6 +93,7 @@ async function attempt<Result>(
       }
       return { answer, refusal: headers }
     }
+    if (status !== undefined) gate.sync(call, headers, sent)
     if (status !== undefined && status >= 400 && status < 500) gate.wrong(call, reserved)
     else gate.unknown(reserved)
     throw error

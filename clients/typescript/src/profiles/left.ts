@@ -5,6 +5,8 @@ export interface Left {
   /** What the limit may be called in a policy, the most usual name first. */
   readonly names: readonly string[]
   readonly remaining: number
+  /** The whole limit; null if it is not said. */
+  readonly of: number | null
   /** In how many ms the limit starts anew, if that is in the future. */
   readonly resetMs: number | null
 }

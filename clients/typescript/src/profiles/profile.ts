@@ -25,7 +25,13 @@ interface TimeHeader {
 
 /** What a provider says, and how. */
 export interface Profile {
-  readonly limits: readonly { readonly names: readonly string[]; readonly remaining: string; readonly reset?: TimeHeader }[]
+  readonly limits: readonly {
+    readonly names: readonly string[]
+    readonly remaining: string
+    /** The header with the whole limit. */
+    readonly of?: string
+    readonly reset?: TimeHeader
+  }[]
   readonly structured?: { readonly header: string }
   readonly retry: readonly TimeHeader[]
   readonly refused: {

@@ -32,9 +32,9 @@ export function readHeaders(profile: Profile, headers: HeaderSource, nowMs: numb
   }
   const list = profile.structured && value(profile.structured.header)
   const limits = list === undefined ? [] : structuredLimits(list)
-  for (const { names, remaining, reset } of profile.limits) {
+  for (const { names, remaining, of, reset } of profile.limits) {
     const left = count(value(remaining) ?? '')
-    if (left !== null) limits.push({ names, remaining: left, resetMs: time(reset) })
+    if (left !== null) limits.push({ names, remaining: left, of: count((of && value(of)) ?? ''), resetMs: time(reset) })
   }
   const holds = profile.retry.map(time)
   return { limits, holdMs: holds.find((ms) => ms !== null) ?? null }

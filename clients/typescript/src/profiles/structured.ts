@@ -38,7 +38,7 @@ export function structuredLimits(text: string): Left[] {
       if (key === 'r') remaining = count(value)
       if (key === 't') resetMs = timeMs('seconds', value, 0)
     }
-    if (name !== '' && remaining !== null) limits.push({ names: [name], remaining, resetMs })
+    if (name !== '' && remaining !== null) limits.push({ names: [name], remaining, of: null, resetMs })
     if (!next(COMMA)) break
   }
   return limits

@@ -26,7 +26,8 @@ function limits(list: Case[]): Limit[] {
 export async function perform(limiter: Limiter, call: string, args: Case): Promise<unknown> {
   const { key, cost, priority, flow, weight, id, short } = args
   const options = { cost, priority, flow, weight, id, short, wait: ms(args['wait_ms']), reserve: ms(args['reserve_ms']) }
-  const left = ({ remaining, reset_ms }: Case) => ({ remaining, reset: ms(reset_ms) })
+  const left = ({ remaining, of, reset_ms }: Case) => ({ remaining, of, reset: ms(reset_ms) })
+  const age = { age: ms(args['age_ms']) }
   switch (call) {
     case 'slide':
       return limiter.slide(key, args['limit'], ms(args['window_ms'])!, options)
@@ -59,8 +60,8 @@ export async function perform(limiter: Limiter, call: string, args: Case): Promi
     case 'hold':
       return limiter.hold(key, ms(args['duration_ms'])!, args['limits'])
     case 'sync':
-      if (args['limits'] === undefined) return limiter.sync(key, left(args))
-      return limiter.syncQuota(key, Object.fromEntries(Object.entries<Case>(args['limits']).map(([name, of]) => [name, left(of)])))
+      if (args['limits'] === undefined) return limiter.sync(key, left(args), age)
+      return limiter.syncQuota(key, Object.fromEntries(Object.entries<Case>(args['limits']).map(([name, of]) => [name, left(of)])), age)
     case 'policies':
       return limiter.policies()
     case 'policy_get':
