@@ -1,5 +1,6 @@
 """One key that all workers share: stand in line for a call, settle it, and pass on what the provider said."""
 
+import math
 import time
 import uuid
 from typing import NamedTuple
@@ -27,6 +28,7 @@ class Quota:
     def __init__(self, redis: Redis, policy, key=None, wait=60, lease=300, margin=0.03):
         self.redis, self.policy, self.key = redis, policy, key or policy
         self.wait, self.lease, self.margin = wait, lease, margin
+        self.most = {}  # what each limit admits at once
 
     async def reserve(self, costs, priority="NORMAL"):
         """Stands in line for `costs` {unit: n}, at most `wait` seconds. Returns the reservation."""
@@ -40,8 +42,9 @@ class Quota:
         words = [len(quotas), *(quota.key for quota in quotas), "POLICY", *(quota.policy for quota in quotas)]
         words += [word for unit, cost in costs.items() for word in ("COST", unit, cost)]
         words += ["RESERVE", first.lease, "ID", name, "WAIT", first.wait, "PRIORITY", priority]
-        allowed, retry_ms, blocking, _, _, index = await first.redis.execute_command("RL.FIRST", *words)
+        allowed, retry_ms, blocking, rows, _, index = await first.redis.execute_command("RL.FIRST", *words)
         if allowed:
+            quotas[index].most = {row[0]: row[1] for row in rows}
             return quotas[index], Call(name, time.monotonic())
         if retry_ms < 0:
             raise ValueError(f"{first.policy}: more than {blocking} can ever admit: {costs}")
@@ -56,8 +59,9 @@ class Quota:
         """Passes on what a response said: {name of a limit: (limit, remaining, seconds until it is full)}, and its `retry-after`."""
         words = []
         for name, (limit, remaining, reset) in told.items():
-            # The margin stays with the provider. If less than that is left, the difference is a debt, and is waited for.
-            left = int(remaining - limit * self.margin)
+            # The margin stays with the provider, at most a quarter of a small bucket. If less than that is left, it is a debt.
+            margin = min(limit * self.margin, self.most.get(name, limit) / 4)
+            left = math.floor(remaining - margin)
             words += ["LIMIT", name, "REMAINING", left, "OF", limit, "RESET", seconds(reset)]
         async with self.redis.pipeline(transaction=False) as pipe:
             if words:

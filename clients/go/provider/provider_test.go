@@ -123,8 +123,8 @@ func TestAMarginIsLeftToTheProvider(t *testing.T) {
 		left   []redisrl.Left
 	}{
 		{"a window", -1, of(500, 0, "requests", "rpm"), []redisrl.Left{{Limit: "rpm", Remaining: 470}}},
-		{"a bucket", -1, of(500, 0, "input"), []redisrl.Left{{Limit: "input", Remaining: 450}}},
-		{"of the caller", 0.1, of(500, 0, "input"), []redisrl.Left{{Limit: "input", Remaining: 400}}},
+		{"a small bucket", -1, of(500, 0, "input"), []redisrl.Left{{Limit: "input", Remaining: 475}}},
+		{"of the caller", 0.02, of(500, 0, "input"), []redisrl.Left{{Limit: "input", Remaining: 480}}},
 		{"none", 0, of(500, 0, "rpm"), []redisrl.Left{{Limit: "rpm", Remaining: 500}}},
 		{"a debt", -1, of(20, 0, "rpm"), []redisrl.Left{{Limit: "rpm", Remaining: -10}}},
 		{"of the provider's limit", -1, of(1, 50, "rpm"), []redisrl.Left{{Limit: "rpm", Remaining: -1, Of: 50}}},

@@ -118,8 +118,9 @@ LIMITS = [
         ('"rpm";r=25;t=7', None, {"rpm": Left(-5, timedelta(seconds=7))}),
         ('"rpm";r=1000', 0.0, {"rpm": Left(1000)}),
         ('"rpm";r=1', 0.0015, {"rpm": Left(-1)}),  # -0.5, rounded down
-        ('"tpm";r=200', None, {"tpm": Left(190)}),  # a bucket has no more than its capacity
-        ('"tpm";r=200', 0.03, {"tpm": Left(194)}),
+        ('"tpm";r=200', None, {"tpm": Left(150)}),  # 5 % of the limit, and a quarter of the capacity
+        ('"tpm";r=200', 0.5, {"tpm": Left(150)}),
+        ('"tpm";r=200', 0.03, {"tpm": Left(170)}),
         ('"calls";r=3, "other";r=3', None, {}),
     ],
 )
