@@ -35,7 +35,12 @@ func (c *call) left(limits map[string]redisrl.Decision, told []profile.Left) []r
 			if whole == 0 {
 				whole = decided.Limit // the server does not say its policies
 			}
-			remaining := math.Floor(float64(one.Remaining) - c.marginOf(limit)*float64(whole))
+			reserve := c.marginOf(limit) * float64(whole)
+			if limit.Capacity > 0 {
+				// At most a quarter of what a bucket holds, so that a provider whose bucket is as small always has room for it.
+				reserve = min(reserve, float64(limit.Capacity)/4)
+			}
+			remaining := math.Floor(float64(one.Remaining) - reserve)
 			left = append(left, redisrl.Left{Limit: name, Remaining: int64(remaining), Of: one.Of, Reset: one.Reset})
 			break
 		}
