@@ -217,7 +217,7 @@ describe('the word of a provider', () => {
   it('leaves a margin to the provider', () => {
     assert.deepEqual(leftOf(told(['requests', 'rpm'], 500, null, 2_000), limits, undefined), { rpm: { remaining: 470, reset: '2000ms' } })
     assert.deepEqual(leftOf(told(['rpm'], 500), limits, 0.1), { rpm: { remaining: 400 } })
-    assert.deepEqual(leftOf(told(['input'], 500), limits, undefined), { input: { remaining: 450 } }, 'a bucket: 5 %')
+    assert.deepEqual(leftOf(told(['input'], 500), limits, undefined), { input: { remaining: 475 } }, 'a quarter of a small bucket')
     assert.deepEqual(leftOf(told(['input'], 500), limits, 0), { input: { remaining: 500 } })
   })
 

@@ -37,8 +37,10 @@ export function leftOf(told: readonly Told[], limits: readonly Limit[], margin: 
     const limit = names.map((name) => limits.find((one): one is RateLimit => one.name === name && !('inflight' in one))).find(Boolean)
     if (!limit) continue
     const share = margin ?? (limit.algorithm === 'bucket' ? BUCKET_MARGIN : MARGIN)
+    // At most a quarter of what a bucket holds, so that a provider whose bucket is as small always has room for it.
+    const reserve = Math.min(share * (of ?? limit.limit), (limit.capacity ?? Infinity) / 4)
     left[limit.name] = {
-      remaining: Math.floor(remaining - share * (of ?? limit.limit)),
+      remaining: Math.floor(remaining - reserve),
       ...(of !== null && { of }),
       ...(resetMs !== null && { reset: `${resetMs}ms` })
     }
