@@ -36,8 +36,8 @@ func (c *call) left(limits map[string]redisrl.Decision, told []profile.Left) []r
 				whole = decided.Limit // the server does not say its policies
 			}
 			reserve := c.marginOf(limit) * float64(whole)
-			if limit.Algorithm == redisrl.TokenBucket {
-				// A provider whose bucket is as small always has room for that.
+			if limit.Capacity > 0 {
+				// At most a quarter of what a bucket holds, so that a provider whose bucket is as small always has room for it.
 				reserve = min(reserve, float64(limit.Capacity)/4)
 			}
 			remaining := math.Floor(float64(one.Remaining) - reserve)

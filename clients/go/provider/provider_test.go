@@ -110,9 +110,10 @@ func TestReadRequests(t *testing.T) {
 
 func TestAMarginIsLeftToTheProvider(t *testing.T) {
 	known := policyOf(redisrl.Limits{
-		{Name: "rpm", Limit: 1000}, {Name: "input", Limit: 1000, Algorithm: redisrl.TokenBucket, Capacity: 100}, {Name: "calls", Limit: 5, Algorithm: redisrl.InFlight},
+		{Name: "rpm", Limit: 1000}, {Name: "input", Limit: 1000, Algorithm: redisrl.TokenBucket, Capacity: 500},
+		{Name: "output", Limit: 1000, Algorithm: redisrl.TokenBucket, Capacity: 100}, {Name: "calls", Limit: 5, Algorithm: redisrl.InFlight},
 	})
-	decided := map[string]redisrl.Decision{"rpm": {Limit: 1000}, "input": {Limit: 100}, "calls": {Limit: 5}, "own": {Limit: 200}}
+	decided := map[string]redisrl.Decision{"rpm": {Limit: 1000}, "input": {Limit: 500}, "output": {Limit: 100}, "calls": {Limit: 5}, "own": {Limit: 200}}
 	of := func(remaining, limit int64, names ...string) profile.Left {
 		return profile.Left{Names: names, Remaining: remaining, Of: limit}
 	}
@@ -123,8 +124,9 @@ func TestAMarginIsLeftToTheProvider(t *testing.T) {
 		left   []redisrl.Left
 	}{
 		{"a window", -1, of(500, 0, "requests", "rpm"), []redisrl.Left{{Limit: "rpm", Remaining: 470}}},
-		{"a small bucket", -1, of(500, 0, "input"), []redisrl.Left{{Limit: "input", Remaining: 475}}},
-		{"of the caller", 0.02, of(500, 0, "input"), []redisrl.Left{{Limit: "input", Remaining: 480}}},
+		{"a bucket", -1, of(500, 0, "input"), []redisrl.Left{{Limit: "input", Remaining: 450}}},
+		{"a small bucket", -1, of(100, 0, "output"), []redisrl.Left{{Limit: "output", Remaining: 75}}},
+		{"of the caller", 0.1, of(500, 0, "input"), []redisrl.Left{{Limit: "input", Remaining: 400}}},
 		{"none", 0, of(500, 0, "rpm"), []redisrl.Left{{Limit: "rpm", Remaining: 500}}},
 		{"a debt", -1, of(20, 0, "rpm"), []redisrl.Left{{Limit: "rpm", Remaining: -10}}},
 		{"of the provider's limit", -1, of(1, 50, "rpm"), []redisrl.Left{{Limit: "rpm", Remaining: -1, Of: 50}}},

@@ -310,6 +310,7 @@ func TestOldHeadersAreIgnored(t *testing.T) {
 		r.postAndRead(t)
 	}()
 	<-arrived
+	time.Sleep(20 * time.Millisecond) // ages are whole milliseconds
 	r.postAndRead(t)
 	known := r.elsewhere(t)
 	close(late)

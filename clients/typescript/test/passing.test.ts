@@ -205,6 +205,7 @@ describe('what an answer says is left', () => {
     await serving(answer, async (url) => {
       const first = post(url)
       while (!late) await new Promise(setImmediate)
+      await new Promise((later) => setTimeout(later, 20)) // ages are whole milliseconds
       await (await post(url)).text()
       while (!(await elsewhere()));
       const known = await elsewhere()
