@@ -192,7 +192,7 @@ impl Value {
 fn told_limit<'a, I: Image + Serialize + Deserialize<'a>>(bytes: &'a [u8]) -> Option<Value> {
     let (image, rest) = taken::<I>(bytes)?;
     let outside = image.outside().filter(|outside| *outside != Outside::NONE)?;
-    let is_shortest = size_of::<I>() == size_of::<OutsideImage>() || outside.is_long();
+    let is_shortest = outside.is_long() == I::IS_LONG;
     codec::decode(rest).filter(|_| is_shortest).map(|state| Value::Limit(state.told(outside)))
 }
 
@@ -200,7 +200,7 @@ fn told_limit<'a, I: Image + Serialize + Deserialize<'a>>(bytes: &'a [u8]) -> Op
 fn told_quota<'a, I: Image + Serialize + Deserialize<'a>>(bytes: &'a [u8]) -> Option<Value> {
     let (image, rest) = taken::<OutsidesImage<'a, I>>(bytes)?;
     let outsides = image.outsides().filter(|outsides| !outsides.is_none())?;
-    let is_shortest = size_of::<I>() == size_of::<OutsideImage>() || outsides.is_long();
+    let is_shortest = outsides.is_long() == I::IS_LONG;
     let mut quota = quota::codec::decode(rest).filter(|_| is_shortest)?;
     quota.tell(outsides);
     Some(Value::Quota(Box::new(quota)))

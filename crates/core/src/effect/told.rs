@@ -51,6 +51,7 @@ pub struct Elsewhere<'a> {
 }
 
 impl Elsewhere<'_> {
+    /// Tells it to the limit.
     pub(crate) fn apply(&self, outside: &mut Outside) {
         (outside.elsewhere, outside.until, outside.since) = (self.used, self.until, self.since);
         if let Some(lowered) = self.lowered {
@@ -158,12 +159,12 @@ pub(super) enum ToldImage<'a> {
     LongSync {
         at: u64,
         #[serde(borrow)]
-        limits: Bounded<LongImage<'a>, LIMITS_MAX>,
+        limits: Bounded<LongSyncImage<'a>, LIMITS_MAX>,
     },
 }
 
 /// A name, what is used elsewhere, until when and since when, and what the limit is there and until when.
-type LongImage<'a> = (&'a [u8], u64, u64, u64, Option<(u64, u64)>);
+type LongSyncImage<'a> = (&'a [u8], u64, u64, u64, Option<(u64, u64)>);
 
 impl<'a> ToldImage<'a> {
     pub(super) fn of(told: &Told<'a>) -> Self {
@@ -205,7 +206,7 @@ impl<'a> ToldImage<'a> {
 }
 
 /// What `RL.SYNC` tells limits; `None` if no command leads to it.
-fn synced<'a>(at: u64, limits: impl ExactSizeIterator<Item = LongImage<'a>>) -> Option<Told<'a>> {
+fn synced<'a>(at: u64, limits: impl ExactSizeIterator<Item = LongSyncImage<'a>>) -> Option<Told<'a>> {
     let is_one = limits.len() == 1;
     let limits = limits.map(|(limit, used, until, since, lowered)| {
         let is_whole = (used == 0) == (until == 0) && (since == 0 || used > 0) && used <= COUNT_MAX;

@@ -37,23 +37,9 @@ use crate::quota::shape::Shape;
 pub fn setting<W: Words + ?Sized>(words: &W) -> Result<PolicyEntry> {
     let syntax = Fault::PolicySyntax;
     let name = Name::new(words.word(2).unwrap_or_default()).ok_or(Fault::PolicyName)?;
-    let (mut drafts, mut flows) = (PerLimit::new(), FlowWeights::new());
-    let mut at = 3;
-    while let Some(keyword) = words.word(at) {
-        at = at.saturating_add(1);
-        if keyword.eq_ignore_ascii_case(b"LIMIT") {
-            draft(words, &mut at, syntax, &mut drafts)?;
-        } else if keyword.eq_ignore_ascii_case(b"FLOW") {
-            let id = next(words, &mut at, syntax)?;
-            if !next(words, &mut at, syntax)?.eq_ignore_ascii_case(b"WEIGHT") {
-                return Err(syntax);
-            }
-            flows.add(id, wait::weight(next(words, &mut at, syntax)?)?)?;
-        } else {
-            return Err(syntax);
-        }
-    }
-    Ok(PolicyEntry { key: None, shape: Shape::new(Some(&name), &drafts)?, flows })
+    let mut flows = FlowWeights::new();
+    let shape = limits(words, 3, &name, syntax, Some(&mut flows))?;
+    Ok(PolicyEntry { key: None, shape, flows })
 }
 
 /// A parsed `RL.POLICY OVERRIDE`.
@@ -99,20 +85,33 @@ pub fn overriding<W: Words + ?Sized>(words: &W) -> Result<Override<'_>> {
     let limits = match words.count() {
         5 if is(words, at, b"NONE") => None,
         0..=4 => return Err(syntax),
-        _ => Some(limits(words, at, &name)?),
+        _ => Some(limits(words, at, &name, syntax, None)?),
     };
     Ok(Override { policy, key, limits })
 }
 
-/// Parses the limits of `RL.POLICY OVERRIDE` from the word `at` on, and returns their shape under the name of a policy.
-fn limits<W: Words + ?Sized>(words: &W, mut at: usize, name: &Name) -> Result<Arc<Shape>> {
+/// Parses the limits from the word `at` on, and returns their shape under the name of a policy. Weights of flows may stand
+/// between them if there is a place for them.
+fn limits<W: Words + ?Sized>(
+    words: &W,
+    mut at: usize,
+    name: &Name,
+    syntax: Fault,
+    mut flows: Option<&mut FlowWeights>,
+) -> Result<Arc<Shape>> {
     let mut drafts = PerLimit::new();
     while let Some(keyword) = words.word(at) {
         at = at.saturating_add(1);
-        if !keyword.eq_ignore_ascii_case(b"LIMIT") {
-            return Err(Fault::OverrideSyntax);
+        if keyword.eq_ignore_ascii_case(b"LIMIT") {
+            draft(words, &mut at, syntax, &mut drafts)?;
+            continue;
         }
-        draft(words, &mut at, Fault::OverrideSyntax, &mut drafts)?;
+        let flows = flows.as_deref_mut().filter(|_| keyword.eq_ignore_ascii_case(b"FLOW")).ok_or(syntax)?;
+        let id = next(words, &mut at, syntax)?;
+        if !next(words, &mut at, syntax)?.eq_ignore_ascii_case(b"WEIGHT") {
+            return Err(syntax);
+        }
+        flows.add(id, wait::weight(next(words, &mut at, syntax)?)?)?;
     }
     Shape::new(Some(name), &drafts)
 }

@@ -44,14 +44,10 @@ pub trait Algorithm: Copy + PartialEq + 'static {
     fn longest(&self) -> Span;
 
     /// Returns the cost that comes back in `time`, rounded up; `None` if cost comes back all at once.
-    fn gained(&self, _time: Span) -> Option<u64> {
-        None
-    }
+    fn gained(&self, time: Span) -> Option<u64>;
 
     /// Returns the time in which `cost` comes back; `None` if cost comes back all at once.
-    fn regains(&self, _cost: u64) -> Option<Span> {
-        None
-    }
+    fn regains(&self, cost: u64) -> Option<Span>;
 
     /// Returns whether cost ages alike under both rules, so that one state serves both.
     ///

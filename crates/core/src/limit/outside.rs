@@ -158,26 +158,25 @@ impl Outside {
     pub(crate) fn admits(&self, inside: &impl Inside, cost: u64, from: At, until: Option<At>) -> Option<At> {
         let mut from = from.max(self.held);
         let Some(rule) = inside.rule() else { return inside.admits(cost, from, until) };
+        if rule.refills() {
+            let then = self.refilled(inside, rule, cost, from)?;
+            return until.is_none_or(|until| then <= until).then_some(then);
+        }
         loop {
             let used = self.used(rule, from);
             if used == 0 {
                 return inside.admits(cost, from, until);
             }
             let changes = [self.until, self.limit_until].into_iter().filter(|end| *end > from).min()?;
-            let then = if rule.refills() {
-                self.refilled(inside, rule, cost, from)
-            } else {
-                inside.admits(cost.saturating_add(used), from, until)
-            };
-            if let Some(then) = then.filter(|then| *then < changes) {
-                return until.is_none_or(|until| then <= until).then_some(then);
+            let then = inside.admits(cost.saturating_add(used), from, until).filter(|then| *then < changes);
+            if then.is_some() {
+                return then;
             }
             from = changes;
         }
     }
 
-    /// Does what [`Outside::admits`] does for a bucket, as long as something is used elsewhere. The room that it has then
-    /// never shrinks.
+    /// Does what [`Outside::admits`] does for a bucket. Its room never shrinks while nobody else comes.
     fn refilled(&self, inside: &impl Inside, rule: &Rule, cost: u64, from: At) -> Option<At> {
         let fits = |at: At| {
             let sum = cost.saturating_add(self.used(rule, at));
@@ -206,6 +205,9 @@ pub(crate) struct LongImage(OutsideImage, u64, u64, u64);
 
 /// What a limit is told, as files have it in one of two forms.
 pub(crate) trait Image: Sized {
+    /// Whether it is the long form.
+    const IS_LONG: bool;
+
     /// Writes it.
     fn of(outside: &Outside) -> Self;
 
@@ -214,6 +216,8 @@ pub(crate) trait Image: Sized {
 }
 
 impl Image for OutsideImage {
+    const IS_LONG: bool = false;
+
     fn of(outside: &Outside) -> Self {
         Self(outside.held.ms(), outside.elsewhere, outside.until.ms())
     }
@@ -227,6 +231,8 @@ impl Image for OutsideImage {
 }
 
 impl Image for LongImage {
+    const IS_LONG: bool = true;
+
     fn of(outside: &Outside) -> Self {
         Self(OutsideImage::of(outside), outside.limit, outside.limit_until.ms(), outside.since.ms())
     }

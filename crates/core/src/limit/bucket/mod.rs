@@ -32,6 +32,11 @@ use crate::time::{At, Span};
 pub use self::rule::BucketRule;
 
 impl BucketRule {
+    /// Returns the ticks that it gains in `time`.
+    fn ticks_in(&self, time: Span) -> u128 {
+        u128::from(time.ms()).saturating_mul(u128::from(self.refill().mantissa))
+    }
+
     /// Returns the time in which it gains `ticks`.
     fn time_for(&self, ticks: u128) -> Span {
         let rate = self.refill().mantissa.max(1);
@@ -57,8 +62,7 @@ impl Meter for BucketRule {
     }
 
     fn aged(&self, usage: Usage, now: At) -> u128 {
-        let gained = u128::from(now.since(usage.at).ms()).saturating_mul(u128::from(self.refill().mantissa));
-        usage.amount.saturating_sub(gained)
+        usage.amount.saturating_sub(self.ticks_in(now.since(usage.at)))
     }
 
     fn gone(&self, now: At, excess: u128) -> At {

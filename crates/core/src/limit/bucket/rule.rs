@@ -102,8 +102,7 @@ impl Algorithm for BucketRule {
     }
 
     fn gained(&self, time: Span) -> Option<u64> {
-        let ticks = u128::from(time.ms()).saturating_mul(u128::from(self.refill.mantissa));
-        Some(u64::try_from(ticks.div_ceil(u128::from(self.unit))).unwrap_or(u64::MAX))
+        Some(u64::try_from(self.ticks_in(time).div_ceil(u128::from(self.unit))).unwrap_or(u64::MAX))
     }
 
     fn regains(&self, cost: u64) -> Option<Span> {

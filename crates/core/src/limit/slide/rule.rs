@@ -49,6 +49,14 @@ impl Algorithm for SlideRule {
         self.window
     }
 
+    fn gained(&self, _: Span) -> Option<u64> {
+        None
+    }
+
+    fn regains(&self, _: u64) -> Option<Span> {
+        None
+    }
+
     fn ages_alike(&self, other: &Self) -> bool {
         self.window == other.window
     }

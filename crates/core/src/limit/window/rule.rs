@@ -103,6 +103,14 @@ impl Algorithm for WindowRule {
         self.length.longest()
     }
 
+    fn gained(&self, _: Span) -> Option<u64> {
+        None
+    }
+
+    fn regains(&self, _: u64) -> Option<Span> {
+        None
+    }
+
     fn ages_alike(&self, other: &Self) -> bool {
         self.length == other.length && self.offset == other.offset
     }
