@@ -52,6 +52,7 @@ SCENARIOS = [
     Scenario("alone", "nobody else uses the key"),
     Scenario("foreign", "strangers use 30 % of the limit, from the first minute on", foreign=0.3, change=1),
     Scenario("halved", "the provider halves its limits after the first minute", factor=0.5, change=1),
+    Scenario("too-high", "the policy has four times what the provider allows, from the start", factor=0.25),
     Scenario("killed", "5 of the 50 processes are killed at half time", killed=5),
     Scenario("burst", "nothing for a minute, then all at once", demand=((0, 0.5, 1.0), (1.5, 1.6, 10.0), (1.6, 3, 1.0))),
     Scenario("fallback", "two models; a second one may answer when the first is full", fallback=True, demand=((0, MINUTES, 3.0),)),
@@ -60,6 +61,7 @@ SCENARIOS = [
     Scenario("windows", "nobody else; sliding windows, and refused requests count", family="openai"),
     Scenario("windows-foreign", "the same, and strangers use 30 %", family="openai", foreign=0.3, change=1),
     Scenario("windows-halved", "the same, and the limits are halved after the first minute", family="openai", factor=0.5, change=1),
+    Scenario("windows-too-high", "the same, and the policy has four times what the provider allows", family="openai", factor=0.25),
     Scenario("fixed", "nobody else; fixed windows, and refused requests do not count", family="generic"),
 ]
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}

@@ -26,7 +26,7 @@ type Left struct {
 	Limit string
 	// Remaining is a debt if it is below 0: it must come back before anybody is admitted.
 	Remaining int64
-	// Of is what the limit is there; 0 if it is not known. A lower one than that of a window here counts here, too.
+	// Of is what the limit is there; 0 if it is not known. A lower one than here counts here, too.
 	Of int64
 	// Reset is when that starts anew; 0 if it is not known. [AtOnce] says that nothing is used elsewhere.
 	Reset time.Duration

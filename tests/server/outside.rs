@@ -87,7 +87,7 @@ fn a_bucket_gets_back_what_is_used_elsewhere_little_by_little() {
     let mut conn = server.connect();
     // A token each 20 ms; ten tokens are used elsewhere, and two here.
     conn.done("RL.BUCKET k 12 50 1 COST 2");
-    assert_eq!(conn.ask("RL.SYNC k REMAINING 0 OF 3 RESET 240ms").int(), 10);
+    assert_eq!(conn.ask("RL.SYNC k REMAINING 0 OF 50 RESET 240ms").int(), 10);
     let waiters: Vec<Waiter> =
         (0..12).map(|_| Waiter::start(&server, "RL.BUCKET k 12 50 1 WAIT 5")).collect();
     let mut seen = Vec::new();
@@ -97,7 +97,22 @@ fn a_bucket_gets_back_what_is_used_elsewhere_little_by_little() {
     });
     let steps = seen.windows(2).map(|pair| pair[0].saturating_sub(pair[1])).max();
     assert!(steps < Some(8), "they are not let go all at once: {seen:?}");
-    assert_eq!(conn.ask("RL.PEEK k").five()[1], 12, "OF says nothing of a bucket");
+    assert_eq!(conn.ask("RL.PEEK k").five()[1], 12);
+}
+
+#[test]
+fn a_bucket_with_a_lower_rate_elsewhere_is_slower_and_smaller_here() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    // A token each 10 ms here, each 100 ms there. Of the 20 tokens, 2 are left there at most.
+    conn.done("RL.BUCKET k 20 100 1");
+    assert!((17..=20).contains(&conn.ask("RL.SYNC k REMAINING 0 OF 10").int()));
+    let retry = conn.ask("RL.PEEK k COST 2").five()[3];
+    assert!((50..=100).contains(&retry), "{retry}: the second token comes at the lower rate");
+    wait_until("it is as full as the lower one", || conn.ask("RL.PEEK k").five()[2] == 2);
+    assert_eq!(conn.ask("RL.BUCKET k 20 100 1 COST 3").five()[0], 0, "more than there ever is");
+    assert_eq!(conn.ask("RL.SYNC k REMAINING 100 OF 100").int(), 0);
+    assert_eq!(conn.ask("RL.BUCKET k 20 100 1 COST 3").five()[0], 1);
 }
 
 #[test]

@@ -9,7 +9,7 @@ import { timeField, type CallOptions } from './options.js'
 export interface Left {
   /** Below 0 it is a debt, which must come back before anybody is admitted. */
   readonly remaining: number
-  /** What the limit is there. A lower one than that of a `slide` or `window` limit counts here, too. */
+  /** What the limit is there. A lower one than here counts here, too. */
   readonly of?: number | undefined
   /** How long it counts. Default: the window of the limit. */
   readonly reset?: Duration | undefined

@@ -147,7 +147,7 @@ impl News<'_> {
     fn of<'w>(&self, name: &'w [u8], state: Option<&State>, rule: &Rule, before: Outside) -> Change<'w> {
         // Requests overtake each other. What an earlier one was told is no longer so.
         let is_old = self.since > At::MIN && self.since < before.since;
-        let told = if is_old { before.told(name) } else { self.elsewhere(name, state, rule) };
+        let told = if is_old { before.told(name) } else { self.elsewhere(name, state, rule, before) };
         let mut outside = before;
         told.apply(&mut outside);
         (told, before, outside.used(rule, self.at))
@@ -155,27 +155,37 @@ impl News<'_> {
 
     /// How much is used elsewhere, and until when.
     ///
-    /// What is used of a bucket comes back no faster than the bucket refills.
-    fn elsewhere<'w>(&self, limit: &'w [u8], state: Option<&State>, rule: &Rule) -> Elsewhere<'w> {
+    /// What is used of a bucket comes back no faster than the bucket refills there.
+    fn elsewhere<'w>(
+        &self,
+        limit: &'w [u8],
+        state: Option<&State>,
+        rule: &Rule,
+        mut told: Outside,
+    ) -> Elsewhere<'w> {
         let Self { left, at, since } = *self;
+        let lowered = left.limit.map(|limit| lowered(limit, rule, at));
+        (told.limit, told.limit_until) = lowered.unwrap_or((told.limit, told.limit_until));
+        let lower = told.lower_rule(rule, at);
+        let back = |used| lower.as_ref().unwrap_or(rule).regains(used).unwrap_or_default();
         let here = state.map_or(rule.quota(), |state| state.alone_remaining(rule, at));
         let used = here.saturating_add_signed(left.remaining.saturating_neg()).min(COUNT_MAX);
         let reset = left.reset.unwrap_or_else(|| rule.window().unwrap_or_else(|| rule.longest()));
         let (used, until, since) = if used > 0 && reset > Span::default() {
-            (used, at.plus(reset.max(rule.regains(used).unwrap_or_default())), since)
+            let until = at.plus(reset.max(back(used)));
+            (used, if lower.is_some() && rule.refills() { until.min(told.limit_until) } else { until }, since)
         } else {
             (0, At::MIN, At::MIN)
         };
-        Elsewhere { limit, used, until, since, lowered: left.limit.map(|limit| lowered(limit, rule, at)) }
+        Elsewhere { limit, used, until, since, lowered }
     }
 }
 
 /// What a limit is elsewhere, and until when, if that is lower than its own.
 fn lowered(limit: u64, rule: &Rule, at: At) -> (u64, At) {
-    if limit < rule.quota() && !rule.refills() {
-        (limit, at.plus(Outside::LIMIT_LASTS))
-    } else {
-        (0, At::MIN)
+    match rule.lowered_to(limit) {
+        Some(_) => (limit, at.plus(Outside::LIMIT_LASTS)),
+        None => (0, At::MIN),
     }
 }
 

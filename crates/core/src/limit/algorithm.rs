@@ -49,6 +49,11 @@ pub trait Algorithm: Copy + PartialEq + 'static {
     /// Returns the time in which `cost` comes back; `None` if cost comes back all at once.
     fn regains(&self, cost: u64) -> Option<Span>;
 
+    /// Returns the same rule with only `limit` in each window or period, or `None` if it has no more.
+    fn lowered_to(self, limit: u64) -> Option<Self> {
+        (limit < self.quota()).then_some(self.with_quota(limit))
+    }
+
     /// Returns whether cost ages alike under both rules, so that one state serves both.
     ///
     /// Such rules differ at most in their limit or capacity.

@@ -6,8 +6,8 @@
 //! whoever waits knows when its turn comes.
 //!
 //! What is used elsewhere of a bucket flows back as the bucket refills, so that nothing of it is left at its end. What
-//! is used of a window ends at once. A window may also be told that its limit is a lower one elsewhere. Then at least the
-//! difference is used there.
+//! is used of a window ends at once. A limit may also be told that it is a lower one elsewhere. Then at least the
+//! difference is used there, of a bucket the same part of its capacity.
 //!
 //! ```
 //! use rl_core::limit::outside::Outside;
@@ -106,20 +106,21 @@ impl Outside {
     /// Returns how much of a limit under `rule` is used elsewhere at `now`. It never grows with time.
     #[must_use]
     pub fn used(&self, rule: &Rule, now: At) -> u64 {
-        let gained = rule.gained(self.until.since(now)).unwrap_or(u64::MAX);
+        let lower = self.lower_rule(rule, now);
+        let gained = lower.as_ref().unwrap_or(rule).gained(self.until.since(now)).unwrap_or(u64::MAX);
         let used = if self.until > now { self.elsewhere.min(gained) } else { 0 };
-        used.max(if self.is_lower(rule, now) { rule.quota().saturating_sub(self.limit) } else { 0 })
+        used.max(lower.map_or(0, |lower| rule.quota().saturating_sub(lower.quota())))
     }
 
     /// Returns until when something of a limit under `rule` is used elsewhere, as far as is known at `now`.
     #[must_use]
     pub fn used_until(&self, rule: &Rule, now: At) -> At {
-        self.until.max(if self.is_lower(rule, now) { self.limit_until } else { At::MIN })
+        self.until.max(self.lower_rule(rule, now).map_or(At::MIN, |_| self.limit_until))
     }
 
-    /// Whether the limit is lower elsewhere. That of a bucket is a rate: what is left of it tells as much.
-    fn is_lower(&self, rule: &Rule, now: At) -> bool {
-        self.limit_until > now && self.limit < rule.quota() && !rule.refills()
+    /// The rule as the limit is elsewhere, if it is lower there.
+    pub(crate) fn lower_rule(&self, rule: &Rule, now: At) -> Option<Rule> {
+        rule.lowered_to(self.limit).filter(|_| self.limit_until > now)
     }
 
     /// Decides a request of `cost` for `now`. Durations count from `clock`. The limit alone decides as `decide` does.
@@ -183,10 +184,11 @@ impl Outside {
             inside.admits(sum, at, Some(at)) == Some(at)
         };
         let mut before = inside.admits(cost, from, None)?;
-        if before >= self.until || fits(before) {
+        let last = self.used_until(rule, before);
+        if before >= last || fits(before) {
             return Some(before);
         }
-        let mut then = self.until;
+        let mut then = last;
         while then.since(before) > Span::from_ms(1) {
             let middle = before.plus(Span::from_ms(then.since(before).ms().div_euclid(2)));
             *(if fits(middle) { &mut then } else { &mut before }) = middle;

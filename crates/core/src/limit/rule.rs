@@ -162,6 +162,12 @@ impl Rule {
         each_rule!(self, rule => rule.regains(cost))
     }
 
+    /// Returns the same rule with only `limit` in each window or period, or `None` if it has no more.
+    #[must_use]
+    pub(crate) fn lowered_to(self, limit: u64) -> Option<Self> {
+        each_rule!(self, rule => rule.lowered_to(limit).map(Self::from))
+    }
+
     /// Returns the window or period; for a month its longest, 31 days.
     #[must_use]
     pub fn longest(&self) -> Span {

@@ -87,34 +87,56 @@ impl Told {
     }
 }
 
-/// What a bucket gains in `ms`, and the same for one token; `None` for a window.
-fn gained(rule: &Rule, ms: u64) -> Option<(u64, u64)> {
+/// What a bucket gains in `ms` if it gains `rate` in each period, and the same for one token; `None` for a window.
+fn gained(rule: &Rule, rate: u64, ms: u64) -> Option<(u64, u64)> {
     let Rule::Bucket(rule) = rule else { return None };
-    let unit = rule.period().ms() * 10_u64.pow(u32::from(rule.refill().scale));
-    Some((ms * rule.refill().mantissa, unit))
+    Some((ms * rate.max(1), rule.period().ms()))
+}
+
+/// How much a limit admits in each window or period.
+fn rate_of(rule: &Rule) -> u64 {
+    match rule {
+        Rule::Bucket(rule) => {
+            assert_eq!(rule.refill().scale, 0);
+            rule.refill().mantissa
+        }
+        Rule::Slide(_) | Rule::Window(_) => limit_of(rule),
+    }
 }
 
 impl One {
     /// Takes over what is used elsewhere for `ms` from `now` on, and perhaps what the limit is there.
     pub(crate) fn sync(&mut self, rule: &Rule, elsewhere: u64, of: Option<u64>, ms: u64, now: u64) {
-        // What is used of a bucket comes back as fast as it refills, and no faster.
-        let is_back = |ms: &u64| gained(rule, *ms).is_none_or(|(ticks, unit)| ticks >= elsewhere * unit);
+        if let Some(limit) = of {
+            let is_lower = limit < rate_of(rule);
+            (self.limit, self.limit_until) = if is_lower { (limit, now + LIMIT_LASTS) } else { (0, 0) };
+        }
+        // What is used of a bucket comes back as fast as it refills there, and no faster.
+        let rate = self.rate(rule, now);
+        let is_back =
+            |ms: &u64| gained(rule, rate, *ms).is_none_or(|(ticks, unit)| ticks >= elsewhere * unit);
         let ms = if ms > 0 && elsewhere > 0 { (ms..).find(is_back).unwrap() } else { 0 };
         (self.elsewhere, self.until) = if ms > 0 { (elsewhere, now + ms) } else { (0, 0) };
-        if let Some(limit) = of {
-            let is_lower = gained(rule, 0).is_none() && limit < limit_of(rule);
-            (self.limit, self.limit_until) = if is_lower { (limit, now + LIMIT_LASTS) } else { (0, 0) };
+        // No longer than the rate there is known.
+        if rate < rate_of(rule) && gained(rule, rate, 0).is_some() {
+            self.until = self.until.min(self.limit_until);
         }
     }
 
+    /// How much it admits in each window or period, as far as it knows.
+    fn rate(&self, rule: &Rule, now: u64) -> u64 {
+        if self.limit_until > now { rate_of(rule).min(self.limit) } else { rate_of(rule) }
+    }
+
     pub(crate) fn used(&self, rule: &Rule, now: u64) -> u64 {
-        let used = match gained(rule, self.until.saturating_sub(now)) {
+        let rate = self.rate(rule, now);
+        let used = match gained(rule, rate, self.until.saturating_sub(now)) {
             Some((ticks, unit)) => self.elsewhere.min(ticks.div_ceil(unit)),
             None if self.until > now => self.elsewhere,
             None => 0,
         };
-        let is_lower = gained(rule, 0).is_none() && self.limit_until > now;
-        used.max(if is_lower { limit_of(rule).saturating_sub(self.limit) } else { 0 })
+        let least = limit_of(rule) - (limit_of(rule) * rate).checked_div(rate_of(rule)).unwrap_or(0);
+        used.max(least)
     }
 
     fn fits(&self, oracle: &Oracle, rule: &Rule, cost: u64, now: u64) -> bool {

@@ -109,6 +109,15 @@ impl Algorithm for BucketRule {
         Some(self.time_for(amount(self, cost)))
     }
 
+    /// The capacity falls as the refill does.
+    fn lowered_to(self, limit: u64) -> Option<Self> {
+        let Decimal { mantissa, scale } = self.refill;
+        let lowered = limit.checked_mul(power_of_ten(scale)?).filter(|lowered| *lowered < mantissa)?;
+        let capacity = u128::from(self.capacity).checked_mul(lowered.into())?.checked_div(mantissa.into())?;
+        let refill = Decimal { mantissa: lowered.max(1), scale };
+        Some(Self { capacity: u64::try_from(capacity).ok()?, refill, ..self })
+    }
+
     fn ages_alike(&self, other: &Self) -> bool {
         self.refill == other.refill && self.period == other.period
     }
