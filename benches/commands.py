@@ -59,6 +59,7 @@ OURS = [
     BUCKET,
     WINDOW,
     SLIDE,
+    Command("RL.BUCKET that fills in a millisecond", "admitted", f"RL.BUCKET {K} {ROOM} 1000000000"),
     Command("RL.BUCKET", "denied", f"RL.BUCKET {K} 1 1 1d"),
     Command("RL.WINDOW", "denied", f"RL.WINDOW {K} 1 1d"),
     Command("RL.SLIDE", "denied", f"RL.SLIDE {K} 1 1d"),

@@ -27,15 +27,24 @@ fn its_type_is_ratelimit() {
 fn it_expires_by_itself_when_it_holds_nothing_that_a_new_key_would_not() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
-    for line in ["RL.SLIDE k 5 1h", "RL.WINDOW k 5 1h", "RL.WINDOW k 5 1mo", "RL.BUCKET k 5 1 1h COST 3"] {
+    for (line, lives_on) in [
+        ("RL.SLIDE k 5 1h", 60_000),
+        ("RL.SLIDE k 5 40", 5_000),
+        ("RL.SLIDE k 5 10ms", 1_000),
+        ("RL.WINDOW k 5 1h", 60_000),
+        ("RL.WINDOW k 5 1mo", 60_000),
+        ("RL.BUCKET k 5 1 1h COST 3", 60_000),
+        ("RL.BUCKET k 5 1000", 1_000),
+    ] {
         conn.done("DEL k");
         let before = now(&mut conn);
         let replies = conn.multi(&[line, "PEXPIRETIME k"]);
         let after = now(&mut conn);
-        let expiry = replies[1].int() - replies[0].five()[4];
+        let (expiry, reset_after) = (replies[1].int(), replies[0].five()[4]);
+        assert_eq!(expiry % lives_on, 0, "{line}");
         assert!(
-            (before..=after).contains(&expiry),
-            "{line}: full again at {expiry}, not within {before} and {after}"
+            (before + reset_after..after + reset_after + lives_on).contains(&expiry),
+            "{line}: full again {reset_after} ms after {before} or {after}, gone at {expiry}"
         );
     }
 }
@@ -48,11 +57,15 @@ fn each_admission_moves_the_expiry_and_nothing_else_does() {
     let expiry = |conn: &mut Conn| conn.ask("PEXPIRETIME k").int();
     conn.apply("k", &format!("slide {begin} 1 2 1000"));
     assert_eq!(expiry(&mut conn), begin + 1_000);
-    conn.apply("k", &format!("slide {} 1 2 1000", begin + 7));
-    assert_eq!(expiry(&mut conn), begin + 1_007);
+    for after in [7, 8, 1_000] {
+        conn.apply("k", &format!("slide {} 1 5 1000", begin + after));
+        assert_eq!(expiry(&mut conn), begin + 2_000, "not moved again for {after}");
+    }
+    conn.apply("k", &format!("slide {} 1 5 1000", begin + 1_001));
+    assert_eq!(expiry(&mut conn), begin + 3_000);
     for line in ["RL.SLIDE k 2 1", "RL.SLIDE k 2 1 COST 0", "RL.PEEK k", "RL.INFO k", "RL.SLIDE k x 1"] {
         conn.ask(line);
-        assert_eq!(expiry(&mut conn), begin + 1_007, "{line}");
+        assert_eq!(expiry(&mut conn), begin + 3_000, "{line}");
     }
 }
 
@@ -62,7 +75,7 @@ fn a_key_that_was_used_longer_ago_than_its_window_is_gone() {
     let mut conn = server.connect();
     for line in ["RL.SLIDE k 5 50ms", "RL.WINDOW k 5 50ms", "RL.BUCKET k 5 20"] {
         let admitted = judged(&mut conn, line);
-        wait_for_clock(&mut conn, admitted.reset_at() + 1); // the server keeps a key through its last ms
+        wait_for_clock(&mut conn, admitted.reset_at() + 1_001); // the server keeps a key through its last ms
         assert_eq!(conn.ask("EXISTS k").int(), 0, "{line}");
         assert_eq!(conn.ask("RL.PEEK k"), Value::Nil, "{line}");
     }

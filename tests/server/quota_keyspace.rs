@@ -22,8 +22,13 @@ fn it_expires_when_the_last_of_its_limits_is_whole_again() {
     ] {
         conn.done("DEL k");
         let line = format!("RL.QUOTA k {limits}");
-        let replies =
-            conn.multi(&["DEL minute", "RL.SLIDE minute 1 60", "PEXPIRETIME minute", &line, "PEXPIRETIME k"]);
+        let replies = conn.multi(&[
+            "DEL minute",
+            "RL.QUOTA minute LIMIT a 1 60",
+            "PEXPIRETIME minute",
+            &line,
+            "PEXPIRETIME k",
+        ]);
         let now = replies[2].int() - 60_000;
         let last = Answer::of(&replies[3]).rows.iter().map(|row| row.reset_after).max().unwrap();
         let reserved = if limits.contains("3h") { 3 * 3_600_000 } else { 0 };

@@ -67,11 +67,11 @@ impl Judged {
     }
 }
 
-/// Sends `line` and reads the clock in one MULTI. The clock stands still in a MULTI, so a new key that is
-/// full again in a minute expires exactly one minute after the returned instant.
+/// Sends `line` and reads the clock in one MULTI. The clock stands still in a MULTI, so a new quota that
+/// is full again in a minute expires exactly one minute after the returned instant.
 #[track_caller]
 pub fn frozen(conn: &mut Conn, line: &str) -> (i64, Value) {
-    let mut replies = conn.multi(&["DEL minute", "RL.SLIDE minute 1 60", "PEXPIRETIME minute", line]);
+    let mut replies = conn.multi(&["DEL minute", "RL.QUOTA minute LIMIT a 1 60", "PEXPIRETIME minute", line]);
     (replies[2].int() - 60_000, replies.swap_remove(3))
 }
 

@@ -32,7 +32,7 @@ pub struct Decision {
     pub at: At,
 }
 
-/// When a key that was changed expires: the instant from which a new key would answer alike.
+/// When a key that was changed expires: the instant from which a new key would answer alike, or a little later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expiry {
     /// When it did before the change.
@@ -48,6 +48,24 @@ impl Expiry {
     pub(crate) fn moved(before: Option<At>, after: Option<At>) -> Self {
         after.filter(|_| after != before).map_or(Self::Same, Self::At)
     }
+
+    /// Returns the expiry of a key that lives on for a while after it holds nothing. See [`lives_until`].
+    pub(crate) fn lives_on(self, window: Span) -> Self {
+        match self {
+            Self::Same => Self::Same,
+            Self::At(end) => Self::At(lives_until(end, window)),
+        }
+    }
+}
+
+/// Returns until when a key lives that holds nothing from `end` on, and whose window or period is `window`: until the next
+/// point of a grid, which is an eighth of the window, but at least a second and at most a minute, apart.
+///
+/// So a key that is used often is seldom made anew, and its expiry is seldom moved.
+pub(crate) fn lives_until(end: At, window: Span) -> At {
+    let grid = (window.ms() >> 3).clamp(1_000, 60_000);
+    let past = end.ms().checked_rem(grid).unwrap_or(0);
+    if past == 0 { end } else { end.plus(Span::from_ms(grid.saturating_sub(past))) }
 }
 
 /// When a request is admitted. An earlier time is less than a later one.

@@ -34,8 +34,8 @@ impl LimitEffect {
     /// [`crate::limit::Kind::held`] for another algorithm. Nothing has changed then.
     pub fn apply(&self, state: &mut State) -> Result<Expiry> {
         match self {
-            Self::Admit { rule, at, cost } => state.charge(rule, *cost, *at),
-            Self::Refund { at, cost } => Ok(state.refund(*cost, *at)),
+            Self::Admit { rule, at, cost } => state.charge_key(rule, *cost, *at),
+            Self::Refund { at, cost } => Ok(state.refund(*cost, *at).lives_on(state.rule().longest())),
         }
     }
 

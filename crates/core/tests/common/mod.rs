@@ -106,6 +106,8 @@ pub(crate) struct Key {
     state: Option<State>,
     /// The expiry that the server has been told so far.
     expires: u64,
+    /// How much longer than it must it may live.
+    lives_on: u64,
 }
 
 impl Key {
@@ -166,12 +168,16 @@ impl Key {
                 expiry
             }
         };
+        let state = self.state.as_ref().unwrap();
         if let Expiry::At(at) = expiry {
             self.expires = at.ms();
+            self.lives_on = (state.rule().longest().ms() / 8).clamp(1_000, 60_000);
         }
-        let state = self.state.as_ref().unwrap();
         match state.empty_at() {
-            Some(empty) => assert_eq!(empty.ms(), self.expires),
+            Some(empty) => {
+                let last = empty.ms().saturating_add(self.lives_on - 1).min((1 << 53) - 1);
+                assert!((empty.ms()..=last).contains(&self.expires), "{empty:?} {last} {}", self.expires);
+            }
             None => assert_eq!(state.used_cost(state.peek(0, At::MIN).at), 0),
         }
         if self.expires <= At::MAX.ms() {
