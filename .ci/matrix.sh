@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # make test-matrix: runs the integration tests on each server of .ci/servers.list, or on the servers in MATRIX.
-# Fails if a test fails, or if fewer than MATRIX_MIN servers (default 3) are available. A table at the end lists them.
+# Fails if a test fails, if fewer than MATRIX_MIN servers (default 3) are available, or if there is something that none of them
+# has tested. A table at the end lists them, and what each has not tested.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,7 +14,7 @@ mkdir -p "$logs"
 # Compiles once, and fails here if that fails.
 cargo test --release --test '*' --no-run
 
-rows="" missing="" had=0 passed=0 failed=0
+rows="" missing="" untested="" had=0 passed=0 failed=0
 for name in $matrix; do
   if ! server=$(.ci/servers.sh "$name"); then
     missing="$missing $name"
@@ -31,10 +32,17 @@ for name in $matrix; do
   if [ "$bad" -eq 0 ] && { [ "$status" -ne 0 ] || [ "$ok" -eq 0 ]; }; then bad=1; fi
   passed=$((passed + ok)) failed=$((failed + bad))
   rows+=$(printf '%-12s %-8s %6d %6d' "$name" "$version" "$ok" "$bad")$'\n'
+  # A test that has nothing to look at on a server says so: NOT TESTED: what: why.
+  untested+=$(grep -o 'NOT TESTED: .*' "$logs/$name.log" | sed "s/^NOT TESTED/$name did not test/" | sort -u || true)$'\n'
 done
+
+# What as many servers have not tested as there are.
+nowhere=$(awk -F ': ' -v had="$had" 'NF > 1 && !seen[$1, $2]++ && ++count[$2] == had { print $2 }' <<<"$untested")
 
 printf '\n%-12s %-8s %6s %6s\n%s\n' server version passed failed "$rows"
 [ -z "$missing" ] || echo "MISSING, so not tested:$missing (the reasons are above)"
 [ "$had" -ge "${MATRIX_MIN:-3}" ] || echo "FAILED: $had servers are available, at least ${MATRIX_MIN:-3} are required"
+sed '/^$/d' <<<"$untested"
+[ -z "$nowhere" ] || printf 'FAILED: no server has tested %s\n' "$nowhere"
 echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ] && [ "$had" -ge "${MATRIX_MIN:-3}" ]
+[ "$failed" -eq 0 ] && [ "$had" -ge "${MATRIX_MIN:-3}" ] && [ -z "$nowhere" ]
