@@ -23,7 +23,7 @@ run: ## start a server with the module on 127.0.0.1:6379, or on PORT=
 
 test: setup build ## run all tests on this system's server, or on REDIS_RL_SERVER=
 	@.ci/setup.sh languages
-	REDIS_RL_SERVER="$$(.ci/server.sh)" cargo test --workspace --exclude rl-coordinator --release
+	REDIS_RL_SERVER="$$(.ci/server.sh)" cargo test --workspace --exclude rl-coordinator --profile test-fast
 	REDIS_RL_SERVER="$$(.ci/server.sh)" cargo test -p rl-coordinator
 
 test-matrix: build ## run the integration tests on many servers, or on MATRIX="redis-8.0 valkey-9.1"
@@ -90,7 +90,7 @@ fuzz: ## run each fuzz target for FUZZ_SECONDS=60
 
 chaos: setup build ## start and stop clients, keys and servers at random for REDIS_RL_CHAOS_SECONDS=300
 	REDIS_RL_SERVER="$$(.ci/server.sh)" REDIS_RL_CHAOS_SECONDS=$${REDIS_RL_CHAOS_SECONDS:-300} \
-		cargo test --release --test server -- --nocapture chaos::
+		cargo test --profile test-fast --test server -- --nocapture chaos::
 
 sanitize: setup build ## run chaos, and all tests of waiting clients, on a server with AddressSanitizer
 	@.ci/sanitize.sh address
