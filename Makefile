@@ -2,7 +2,7 @@
 # The work of each target is in .ci/, one script for each task.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test test-matrix test-pages test-coordinator test-clients test-cell-clients test-llm test-packages test-python test-typescript test-go bench bench-coordinator lab bench-guard lint fuzz chaos sanitize memcheck miri package test-package docker test-docker test-docker-coordinator test-kubernetes test-monitoring test-dashboard test-rls clean
+.PHONY: help setup build run test test-matrix test-tcl test-pages test-coordinator test-clients test-cell-clients test-llm test-packages test-python test-typescript test-go bench bench-coordinator lab bench-guard lint fuzz chaos sanitize memcheck miri package test-package docker test-docker test-docker-coordinator test-kubernetes test-monitoring test-dashboard test-rls clean
 SHELL := /bin/bash
 
 suffix := $(if $(filter Darwin,$(shell uname)),dylib,so)
@@ -23,11 +23,14 @@ run: ## start a server with the module on 127.0.0.1:6379, or on PORT=
 
 test: setup build ## run all tests on this system's server, or on REDIS_RL_SERVER=
 	@.ci/setup.sh languages
-	REDIS_RL_SERVER="$$(.ci/server.sh)" cargo test --workspace --exclude rl-coordinator --release
+	REDIS_RL_SERVER="$$(.ci/server.sh)" cargo test --workspace --exclude rl-coordinator --profile test-fast
 	REDIS_RL_SERVER="$$(.ci/server.sh)" cargo test -p rl-coordinator
 
 test-matrix: build ## run the integration tests on many servers, or on MATRIX="redis-8.0 valkey-9.1"
 	@.ci/matrix.sh
+
+test-tcl: build ## run Redis' own Tcl test suite without the module and with it, or the units in TCL_TESTS="unit/multi unit/acl"
+	@.ci/test-tcl.sh
 
 test-pages: ## run the shell lines of README.md, docs/ and examples/README.md unchanged
 	@.ci/pages.sh
@@ -87,7 +90,7 @@ fuzz: ## run each fuzz target for FUZZ_SECONDS=60
 
 chaos: setup build ## start and stop clients, keys and servers at random for REDIS_RL_CHAOS_SECONDS=300
 	REDIS_RL_SERVER="$$(.ci/server.sh)" REDIS_RL_CHAOS_SECONDS=$${REDIS_RL_CHAOS_SECONDS:-300} \
-		cargo test --release --test server -- --nocapture chaos::
+		cargo test --profile test-fast --test server -- --nocapture chaos::
 
 sanitize: setup build ## run chaos, and all tests of waiting clients, on a server with AddressSanitizer
 	@.ci/sanitize.sh address

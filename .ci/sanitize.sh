@@ -9,6 +9,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 export REDIS_RL_CHAOS_SECONDS=${REDIS_RL_CHAOS_SECONDS:-60}
+export REDIS_RL_MODULE=${REDIS_RL_MODULE:-$PWD/target/release/libredis_rl.so}
 version=7.0.15
 cache=$PWD/.cache/sanitize
 mkdir -p "$cache"
@@ -53,4 +54,4 @@ case ${1:-address} in
   *) echo "sanitize.sh: address or valgrind" >&2; exit 2 ;;
 esac
 
-REDIS_RL_SERVER=$server cargo test --release --test server -- --nocapture "${tests[@]}"
+REDIS_RL_SERVER=$server cargo test --profile test-fast --test server -- --nocapture "${tests[@]}"

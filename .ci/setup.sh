@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the named tools if they are missing:  setup.sh build|server|languages|clients|shellcheck|wrk|valgrind|debootstrap|pip|venv|chromium|docker|compose ...
+# Installs the named tools if they are missing:  setup.sh build|server|languages|clients|shellcheck|wrk|valgrind|tcl|debootstrap|pip|venv|chromium|docker|compose ...
 # Prints what it installs and how. It is silent and fast when nothing is missing. It also runs in the bash 3.2 of macOS.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -66,6 +66,7 @@ for thing in "$@"; do
     wrk) command -v wrk >/dev/null || missing="$missing wrk" ;;
     shellcheck) command -v shellcheck >/dev/null || missing="$missing shellcheck" ;;
     valgrind) { command -v valgrind && command -v python3; } >/dev/null || missing="$missing valgrind" ;;
+    tcl) command -v tclsh8.5 tclsh8.6 >/dev/null || missing="$missing tcl" ;; # versions that the suite knows
     debootstrap) command -v debootstrap >/dev/null || missing="$missing debootstrap" ;;
     venv) python3 -c 'import ensurepip' 2>/dev/null || missing="$missing venv" ;;
     chromium) command -v chromium chromium-browser google-chrome >/dev/null || missing="$missing chromium" ;;
@@ -88,6 +89,9 @@ for thing in $missing; do
     apt/perl) packages="$packages perl" ;;
     dnf/perl) packages="$packages perl-IO perl-interpreter" ;;
     apt/valgrind | dnf/valgrind) packages="$packages valgrind python3" ;;
+    apt/tcl) packages="$packages tcl make git" ;;
+    dnf/tcl) packages="$packages tcl make git" ;;
+    brew/tcl) packages="$packages tcl-tk@8" ;;
     apt/debootstrap) packages="$packages debootstrap" ;;
     apt/docker) packages="$packages docker.io" ;;
     apt/compose) packages="$packages docker-compose" ;;
@@ -148,6 +152,7 @@ This system has no package manager that this script knows (apt-get, dnf, brew). 
   shellcheck  shellcheck
   wrk         wrk, a load generator for HTTP
   valgrind    valgrind and python3, to count instructions
+  tcl         tclsh 8.5 or 8.6
   pip         Python 3 with pip
   chromium    Chromium or Chrome (else set RL_BROWSER)
   docker      Docker's engine; compose: its plugin

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::common::{Conn, Server};
+use crate::common::{Conn, Server, not_tested};
 
 /// Commands that change quotas, also by what is known from outside.
 const TAKES_OR_GIVES: [&str; 8] = [
@@ -165,7 +165,10 @@ fn a_user_who_moves_data_may_be_given_effects() {
 fn reading_and_writing_are_the_servers_own_categories() {
     let server = Server::start(&[]);
     if !modules_have_categories(&mut server.connect()) {
-        return;
+        return not_tested(
+            "ACL categories of commands",
+            "this server puts no command of a module in categories",
+        );
     }
     let mut conn = login(&server, "~* +@all -@write");
     assert!(!forbidden(&mut conn, "RL.PEEK k") && !forbidden(&mut conn, "RL.INFO k"));
@@ -189,7 +192,10 @@ fn the_category_ratelimit_holds_all_that_a_client_needs() {
         if conn.info("valkey_version").is_some() { conn.is_at_least(8, 0) } else { conn.is_at_least(7, 4) };
     assert_eq!(known, expected, "a category of its own where the server knows such");
     if !known {
-        return;
+        return not_tested(
+            "the ACL category @ratelimit",
+            "modules of this server have no categories of their own",
+        );
     }
     let mut commands = conn.ask("ACL CAT ratelimit").words();
     commands.iter_mut().for_each(|name| name.make_ascii_lowercase());

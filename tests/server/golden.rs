@@ -5,10 +5,9 @@
 //! are left out for it say so on standard error.
 
 use std::fs;
-use std::io::{Write as _, stderr};
 use std::path::{Path, PathBuf};
 
-use crate::common::{Conn, Server, Value, wait_until};
+use crate::common::{Conn, Server, Value, not_tested, wait_until};
 
 /// What RL.INFO must tell as it did. It may tell more, and `bytes` may change.
 const TOLD: [&str; 6] = ["algorithm", "policy", "parameters", "used", "remaining", "reservations"];
@@ -165,9 +164,7 @@ fn on_valkey_9(what: &str, test: impl Fn()) {
     let dump = conn.ask("DUMP key").bytes();
     let version = u16::from_le_bytes([dump[dump.len() - 10], dump[dump.len() - 9]]);
     assert!(version < 80, "this server writes RDB version {version}, so it should be asked to read {what}");
-    // What eprintln! prints is not shown of a test that passes.
-    let line = format!("NOT TESTED: {what}: RDB version 80, and this server has version {version}\n");
-    stderr().write_all(line.as_bytes()).unwrap();
+    not_tested(what, &format!("RDB version 80, and this server has version {version}"));
 }
 
 #[test]

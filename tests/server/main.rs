@@ -27,6 +27,7 @@ mod cluster;
 mod command_info;
 mod concurrency;
 mod config;
+mod defrag;
 mod denied;
 mod docs;
 mod errors;

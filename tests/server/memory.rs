@@ -1,6 +1,5 @@
-//! Memory that was used is freed, and may be moved while keys live.
+//! Memory that was used is freed.
 
-use crate::common::clock::ahead;
 use crate::common::conn::words;
 use crate::common::load;
 use crate::common::{Conn, Random, Server, wait_until};
@@ -142,57 +141,6 @@ fn a_reload_in_place_leaves_nothing() {
         conn.done("DEBUG RELOAD");
     }
     settles_at(&mut conn, before + 500_000);
-}
-
-#[test]
-fn values_survive_active_defragmentation() {
-    let server = Server::start(&[]);
-    let mut conn = server.connect();
-    if conn.ask("CONFIG SET activedefrag yes").is_error() {
-        eprintln!("this server was built without active defragmentation: nothing to see");
-        return;
-    }
-    for line in [
-        "active-defrag-ignore-bytes 1",
-        "active-defrag-threshold-lower 0",
-        "active-defrag-cycle-min 25",
-        "active-defrag-cycle-max 75",
-        "hz 100",
-    ] {
-        conn.done(&format!("CONFIG SET {line}"));
-    }
-    let begin = ahead(&mut conn);
-    for key in 0..5_000 {
-        for after in 0..20 {
-            conn.send(&[
-                "RL.APPLY",
-                &format!("s{key}"),
-                &format!("slide {} 1 90 86400000", begin + after * 500 + key),
-            ]);
-        }
-        conn.send(&["RL.APPLY", &format!("b{key}"), &format!("bucket {begin} 2 {} 1 86400000", key + 5)]);
-        let quota = "LIMIT a 90 1d LIMIT b 90 30d BUCKET 90 COST requests 20 RESERVE 1d ID r";
-        conn.send(&words(&format!("RL.QUOTA q{key} {quota}")));
-    }
-    for _ in 0..5_000 * 22 {
-        assert!(!conn.receive().is_error());
-    }
-    for key in (0..5_000).filter(|key| key % 3 != 0) {
-        conn.done(&format!("DEL s{key} b{key} q{key}"));
-    }
-    let before = conn.digest();
-    wait_until("something was moved", || conn.info_number("active_defrag_hits") > 100);
-    let rounds = conn.info_number("active_defrag_key_hits") + conn.info_number("active_defrag_key_misses");
-    wait_until("every key was looked at", || {
-        let now = conn.info_number("active_defrag_key_hits") + conn.info_number("active_defrag_key_misses");
-        now > rounds + 4_000 || conn.info_number("active_defrag_running") == 0
-    });
-    assert_eq!(conn.digest(), before);
-    assert_eq!(conn.ask("RL.INFO s0").get("used").int(), 20);
-    assert_eq!(conn.ask("RL.SETTLE q0 r COST requests 5").int(), 1);
-    assert_eq!(conn.used("q0"), [5, 5]);
-    conn.done("FLUSHALL");
-    server.assert_alive();
 }
 
 #[test]

@@ -183,7 +183,11 @@ impl Value {
                 mover.boxed(quota);
                 quota.relocate(mover);
             }
-            Self::Held(held) => mover.boxed(held),
+            Self::Held(held) => {
+                mover.boxed(held);
+                held.limit.relocate(mover);
+                held.quota.relocate(mover);
+            }
         }
     }
 }

@@ -51,6 +51,21 @@ impl Relocate for Mover {
         }
     }
 
+    fn slice<T>(&mut self, values: &mut Box<[T]>) {
+        if size_of_val(&**values) == 0 {
+            return; // no allocation
+        }
+        let (old, len) = (values.as_mut_ptr(), values.len());
+        // SAFETY: as in `boxed`. The length stays the same.
+        unsafe {
+            let moved = api!(RedisModule_DefragAlloc(self.0, old.cast()));
+            if !moved.is_null() {
+                let moved = std::ptr::slice_from_raw_parts_mut(moved.cast::<T>(), len);
+                std::ptr::write(values, Box::from_raw(moved));
+            }
+        }
+    }
+
     fn buffer(&mut self, value: &mut Vec<u8>) {
         if value.capacity() == 0 {
             return; // no allocation

@@ -7,6 +7,7 @@ pub mod cluster;
 pub mod conn;
 pub mod ledger;
 pub mod load;
+pub mod not_tested;
 pub mod oracle;
 pub mod payload;
 pub mod process;
@@ -21,6 +22,7 @@ pub mod waiting;
 
 pub use clock::{wait_for_clock, wait_until};
 pub use conn::Conn;
+pub use not_tested::not_tested;
 pub use random::Random;
 pub use server::Server;
 pub use value::Value;

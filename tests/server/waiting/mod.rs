@@ -1,8 +1,10 @@
 //! `WAIT`: the order and the time of admissions, and every way in which a wait ends.
 
 mod aging;
+mod applied;
 mod at_once;
 mod bounded;
+mod busy_server;
 mod clients;
 mod cluster;
 mod flows;
@@ -22,6 +24,7 @@ mod replicated;
 mod reservations;
 mod restart;
 mod roles;
+mod server_events;
 mod timed_out;
 
 /// A request of one limit that takes all of it for a day. `WANT` then waits for a part of it.

@@ -89,6 +89,8 @@ macro_rules! change_part {
 pub trait Relocate {
     /// Moves a boxed value.
     fn boxed<T>(&mut self, value: &mut Box<T>);
+    /// Moves boxed values that are beside each other.
+    fn slice<T>(&mut self, values: &mut Box<[T]>);
     /// Moves a buffer.
     fn buffer(&mut self, value: &mut Vec<u8>);
 }

@@ -240,8 +240,12 @@ impl Quota {
 
     /// Passes the larger allocations to a memory manager, which may move them.
     pub fn relocate(&mut self, mover: &mut impl Relocate) {
+        mover.slice(&mut self.states);
         for state in self.states.iter_mut().flatten() {
             state.relocate(mover);
+        }
+        if let Some(more) = &mut self.more {
+            mover.boxed(more);
         }
     }
 }

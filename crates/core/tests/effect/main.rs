@@ -16,3 +16,4 @@ mod any;
 mod canonical;
 mod golden;
 mod old;
+mod zero;

@@ -17,6 +17,7 @@ mod bounds;
 mod cache;
 mod changes;
 mod codec;
+mod cost_zero;
 mod flow_weights;
 mod golden;
 mod history;

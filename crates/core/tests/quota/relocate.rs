@@ -1,5 +1,7 @@
 //! Tests that a memory manager is shown each allocation of a state that may be moved, and that nothing is lost by it.
 
+use rl_core::effect::Effect;
+use rl_core::effect::told::Told;
 use rl_core::limit::bucket::BucketRule;
 use rl_core::limit::outside::Outside;
 use rl_core::limit::rule::Rule;
@@ -7,6 +9,7 @@ use rl_core::limit::slide::SlideRule;
 use rl_core::limit::state::{Relocate, State};
 use rl_core::number::Decimal;
 use rl_core::quota::Quota;
+use rl_core::quota::outsides::Names;
 use rl_core::value::Value;
 
 use crate::common::{TODAY, at, span};
@@ -17,6 +20,7 @@ use crate::plain::limits;
 #[derive(Default)]
 struct Mover {
     boxes: usize,
+    slices: usize,
     buffers: usize,
     bytes: usize,
 }
@@ -25,6 +29,11 @@ impl Relocate for Mover {
     fn boxed<T>(&mut self, _: &mut Box<T>) {
         self.boxes += 1;
         self.bytes += size_of::<T>();
+    }
+
+    fn slice<T>(&mut self, values: &mut Box<[T]>) {
+        self.slices += 1;
+        self.bytes += size_of_val(&**values);
     }
 
     fn buffer(&mut self, value: &mut Vec<u8>) {
@@ -80,7 +89,34 @@ fn each_state_of_a_quota_is_shown_and_so_is_the_quota() {
     let bytes = key.bytes().unwrap();
     let (mut value, mut mover) = (Value::decode(&bytes).unwrap(), Mover::default());
     value.relocate(&mut mover);
-    assert_eq!((mover.boxes, mover.buffers), (3, 2), "the quota, and two logs");
+    assert_eq!(
+        (mover.boxes, mover.slices, mover.buffers),
+        (3, 1, 2),
+        "the quota with its states, and two logs"
+    );
     assert!(mover.bytes > size_of::<Quota>() + 60, "with their entries");
+    assert_eq!(value.encode(), bytes);
+}
+
+#[test]
+fn the_parts_that_few_quotas_have_are_shown_and_so_are_those_of_a_key_that_is_only_held() {
+    let shape = limits("LIMIT a 90 60 UNIT tokens WINDOW LIMIT n 9 INFLIGHT");
+    let mut key = Key::default();
+    key.take(&shape, 1, Some((b"r", 1_000)), 0);
+    let bytes = key.bytes().unwrap();
+    let (mut value, mut mover) = (Value::decode(&bytes).unwrap(), Mover::default());
+    value.relocate(&mut mover);
+    assert_eq!((mover.boxes, mover.buffers), (2, 0), "the quota, and what it keeps of reservations");
+    assert_eq!(value.encode(), bytes);
+
+    let hold = Told::Hold { at: at(TODAY), until: at(TODAY).plus(span(60_000)), limits: Names::new() };
+    let (mut value, _) = Effect::Told(hold).create().unwrap();
+    let (bytes, mut mover) = (value.encode(), Mover::default());
+    value.relocate(&mut mover);
+    assert_eq!(
+        (mover.boxes, mover.buffers),
+        (3, 0),
+        "itself, and one for each kind of request that may come first"
+    );
     assert_eq!(value.encode(), bytes);
 }

@@ -180,13 +180,13 @@ pub(super) fn peek(play: &mut Play, ask: &Ask) -> Option<Reply> {
         Stored::Limit { rule, .. } => (Some(*rule), None),
         Stored::Quota { shape, oracle, last } => {
             let id_is_open = ask.id().is_some_and(|id| oracle.is_open(id, play.wall.max(*last)));
-            (None, Some(play.naive.model.in_force(shape)).filter(|_| !id_is_open))
+            (None, Some(play.naive.model.in_force(key, shape)).filter(|_| !id_is_open))
         }
     };
     let is_alike = match &ask.what {
         What::Limit { rule, .. } => limit == Some(*rule),
         What::Quota { limits, .. } => {
-            let asked = play.naive.model.shape(&limits[0]).ok();
+            let asked = play.naive.model.shape(key, &limits[0]).ok();
             asked.zip(shape).is_some_and(|(asked, held)| asked == held && is_asked_alike(ask, &held, &costs))
         }
     };
@@ -240,7 +240,7 @@ fn peek_key(play: &mut Play, key: usize, costs: &Costs<'static>) -> Option<Reply
             Answer { shape: None, rows: vec![row], standing: vec![standing], allowed, takes: vec![cost > 0] }
         }
         Stored::Quota { oracle, last, shape } => {
-            let shape = play.naive.model.in_force(shape);
+            let shape = play.naive.model.in_force(key, shape);
             let (now, ttl) = (clock.max(*last), Some(1));
             let rows = oracle.answer(&shape, costs, ttl, clock, now);
             let standing = oracle.decide(&shape, &nothing(), None, clock, now);

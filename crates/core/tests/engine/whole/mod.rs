@@ -1,4 +1,5 @@
-//! Whole histories on several keys: every kind of request, lines, deletions, policies, clocks that step.
+//! Whole histories on several keys: every kind of request, lines, deletions, policies with overrides, clocks that
+//! step.
 //!
 //! - [`dice`]: bytes as choices; [`setup`]: keys, limits and policies; [`ask`]: requests
 //! - [`model`]: what each request should be answered; [`waiting`]: and when, if it waits

@@ -10,6 +10,7 @@ use rl_core::quota::costs::Costs;
 use rl_core::quota::shape::Shape;
 
 use super::ask::{Ask, Limits, What};
+use super::setup::POLICIES;
 use crate::limits;
 use crate::oracle::{self, nothing};
 
@@ -72,6 +73,8 @@ impl Answers {
 pub(crate) struct Model {
     pub(crate) keys: BTreeMap<usize, Stored>,
     pub(crate) policies: Vec<Option<Arc<Shape>>>,
+    /// The limits that a key has of its own under a policy: policy, key, limits.
+    pub(crate) overrides: Vec<(usize, usize, Arc<Shape>)>,
 }
 
 impl Model {
@@ -83,19 +86,50 @@ impl Model {
         }
     }
 
+    /// Sets a policy. Without limits it is removed, and so are the limits that keys have of their own under it.
+    pub(super) fn set_policy(&mut self, policy: usize, shape: Option<Arc<Shape>>) {
+        if shape.is_none() {
+            self.overrides.retain(|(of, ..)| *of != policy);
+        }
+        self.policies[policy] = shape;
+    }
+
+    /// Sets the limits that a key has of its own under a policy, or takes them away. Returns whether it had any.
+    pub(super) fn set_override(
+        &mut self,
+        policy: usize,
+        key: usize,
+        shape: Option<Arc<Shape>>,
+    ) -> Result<bool> {
+        if self.policies[policy].is_none() {
+            return Err(Fault::NoPolicy);
+        }
+        let before = self.overrides.len();
+        self.overrides.retain(|(of, at, _)| (*of, *at) != (policy, key));
+        let had = self.overrides.len() < before;
+        self.overrides.extend(shape.map(|shape| (policy, key, shape)));
+        Ok(had)
+    }
+
+    /// The limits that a policy sets for a key.
+    fn policy(&self, policy: usize, key: usize) -> Option<Arc<Shape>> {
+        let own = self.overrides.iter().find(|(of, at, _)| (*of, *at) == (policy, key));
+        own.map_or_else(|| self.policies[policy].clone(), |(.., shape)| Some(Arc::clone(shape)))
+    }
+
     /// The limits that a request asks one of its keys for.
-    pub(super) fn shape(&self, limits: &Limits) -> Result<Arc<Shape>> {
+    pub(super) fn shape(&self, key: usize, limits: &Limits) -> Result<Arc<Shape>> {
         match limits {
             Limits::Known(shape) => Ok(Arc::clone(shape)),
-            Limits::Policy(policy) => self.policies[*policy].clone().ok_or(Fault::NoPolicy),
+            Limits::Policy(policy) => self.policy(*policy, key).ok_or(Fault::NoPolicy),
         }
     }
 
-    /// The limits that a quota is held to now.
-    pub(crate) fn in_force(&self, shape: &Arc<Shape>) -> Arc<Shape> {
-        let policies = self.policies.iter().flatten();
-        let named = policies.filter(|policy| policy.policy() == shape.policy() && shape.policy().is_some());
-        named.map(Arc::clone).next().unwrap_or_else(|| Arc::clone(shape))
+    /// The limits that the quota of a key is held to now.
+    pub(crate) fn in_force(&self, key: usize, shape: &Arc<Shape>) -> Arc<Shape> {
+        let name = shape.policy().map(|name| name.as_bytes());
+        let policy = POLICIES.iter().position(|policy| Some(*policy) == name);
+        policy.and_then(|policy| self.policy(policy, key)).unwrap_or_else(|| Arc::clone(shape))
     }
 
     /// What a request is answered if no waiter is ahead.
@@ -129,7 +163,7 @@ impl Model {
         let mut shapes = Vec::new();
         for (key, limits) in ask.keys.iter().zip(limits) {
             if open(*key).is_none() {
-                shapes.push(self.shape(limits)?); // a repeated request is not asked for its limits
+                shapes.push(self.shape(*key, limits)?); // a repeated request is not asked for its limits
             }
         }
         if shapes.len() < ask.keys.len() {

@@ -39,10 +39,10 @@ impl Play {
         let setup = Setup::new(dice);
         let (wall, steady) = (TODAY, 1_000);
         let mut naive = Naive { steady, wall, ..Naive::default() };
-        naive.model.policies = (0..POLICIES.len()).map(|policy| Some(setup.policy(policy, 0))).collect();
+        naive.model.policies = vec![None; POLICIES.len()];
         let node = Node::new(Policies::new());
         let mut play = Self { setup, node, naive, wall, steady, log: Vec::new(), came: 0, made: Vec::new() };
-        play.set_policies();
+        (0..POLICIES.len()).for_each(|policy| play.set_policy(policy, 0));
         play
     }
 
@@ -65,18 +65,13 @@ impl Play {
 
     fn event(&mut self, dice: &mut Dice<'_>) {
         let key = dice.roll(KEYS.len() as u64) as usize;
-        match dice.roll(32) {
+        match dice.roll(34) {
             0 => {
                 self.node.delete(KEYS[key]);
                 self.naive.model.keys.remove(&key);
             }
             1 => self.step(dice),
-            2 => {
-                let (policy, variant) = (dice.roll(3) as usize, dice.roll(4) as usize);
-                let shape = (variant < 3).then(|| self.setup.policy(policy, variant));
-                self.naive.model.policies[policy] = shape;
-                self.set_policies();
-            }
+            2 => self.set_policy(dice.roll(3) as usize, dice.roll(4) as usize),
             3 => {
                 let aging = [None, Some(1), Some(5), Some(20), Some(100)][dice.roll(5) as usize];
                 self.naive.aging = aging;
@@ -92,6 +87,7 @@ impl Play {
             17 => self.serve(),
             18 => self.wrong_type(dice),
             19 | 20 => self.serve(),
+            21 | 22 => self.set_override(dice),
             _ => {
                 let mut ask = Ask::roll(&self.setup, dice);
                 if ask.wait.is_some() && self.naive.waiting.iter().any(|waiter| waiter.ask.id() == ask.id()) {
@@ -103,11 +99,32 @@ impl Play {
         }
     }
 
-    /// The policies of the host become those of the model. Everyone who waits may be asked for others.
-    fn set_policies(&mut self) {
-        let mut policies = Policies::new();
-        let all = self.naive.model.policies.iter().flatten();
-        all.for_each(|shape| policies.set(shape.clone()).unwrap());
+    /// Sets a policy to a variant of its limits, or removes it.
+    fn set_policy(&mut self, policy: usize, variant: usize) {
+        let shape = (variant < 3).then(|| self.setup.policy(policy, variant));
+        self.naive.model.set_policy(policy, shape.clone());
+        self.change_policies(|policies| match shape {
+            Some(shape) => policies.set(shape).unwrap(),
+            None => drop(policies.remove(POLICIES[policy])),
+        });
+    }
+
+    /// Gives a quota limits of its own under a policy, or takes them away.
+    fn set_override(&mut self, dice: &mut Dice<'_>) {
+        let key = LIMIT_KEYS + dice.roll((KEYS.len() - LIMIT_KEYS) as u64) as usize;
+        let (policy, variant) = (dice.roll(3) as usize, dice.roll(4) as usize);
+        let shape = (variant < 3).then(|| self.setup.policy(policy, variant));
+        let had = self.naive.model.set_override(policy, key, shape.clone());
+        self.change_policies(|policies| match shape {
+            Some(shape) => assert_eq!(policies.set_override(KEYS[key], shape), had.map(|_| ())),
+            None => assert_eq!(policies.remove_override(POLICIES[policy], KEYS[key]), had),
+        });
+    }
+
+    /// Changes the policies of the host. Everyone who waits may be asked for others.
+    fn change_policies(&mut self, change: impl FnOnce(&mut Policies)) {
+        let mut policies = Policies::clone(&self.node.memory.policies);
+        change(&mut policies);
         self.node.memory.policies = policies.into();
         self.node.memory.lines.mark_all(None);
         self.naive.policies += 1;
