@@ -32,6 +32,7 @@
 //! |---|---|
 //! | `redis` (default) | `Limiter::new` and `Limiter::over` for clients of redis-rs, and `Limiter::open("redis://…")` |
 //! | `http` | `Limiter::http` and `Limiter::open("http://…")` for rl-coordinator, by reqwest. `https` brings TLS, too |
+//! | `profiles` | `profile`, and `Reservation::sync`: what providers of language models say in headers |
 //! | `tower` | `tower::RateLimit`, a layer for servers such as axum |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -49,11 +50,14 @@ mod limits;
 mod open;
 mod options;
 mod policy;
+#[cfg(feature = "profiles")]
+pub mod profile;
 mod quota;
 #[cfg(feature = "redis")]
 mod redis;
 mod reply;
 mod reserve;
+mod settle;
 mod single;
 mod stats;
 #[cfg(feature = "tower")]

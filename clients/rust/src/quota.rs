@@ -261,43 +261,4 @@ impl Limiter {
     pub fn peek_quota(&self, key: &str) -> PeekQuota<'_> {
         PeekQuota { limiter: self, command: self.command("/v1/peek", "RL.PEEK", key), costs: Vec::new() }
     }
-
-    /// Reports what a reservation really used, and ends it. Units that are not named stay as they were charged. The answer is false
-    /// if there is no such reservation: then nothing has changed.
-    ///
-    /// # Errors
-    ///
-    /// The kinds of [`Error`], except [`Error::Denied`].
-    pub async fn settle(&self, key: &str, id: &str, used: &[(String, u64)]) -> Result<bool, Error> {
-        let mut command = self.command("/v1/settle", "RL.SETTLE", key);
-        command.word(id).field("id", || id.into());
-        add_costs(&mut command, used);
-        self.done(&command).await
-    }
-
-    /// Gives back everything that a reservation was charged, and ends it. The answer is false if there is no such reservation.
-    ///
-    /// # Errors
-    ///
-    /// The kinds of [`Error`], except [`Error::Denied`].
-    pub async fn cancel(&self, key: &str, id: &str) -> Result<bool, Error> {
-        let mut command = self.command("/v1/cancel", "RL.CANCEL", key);
-        command.word(id).field("id", || id.into());
-        self.done(&command).await
-    }
-
-    /// Makes a reservation last for `ttl` from now on. The answer is false if there is no such reservation.
-    ///
-    /// # Errors
-    ///
-    /// The kinds of [`Error`], except [`Error::Denied`].
-    pub async fn renew(&self, key: &str, id: &str, ttl: Duration) -> Result<bool, Error> {
-        let mut command = self.command("/v1/renew", "RL.RENEW", key);
-        command.word(id).field("id", || id.into()).duration("ttl", ttl);
-        self.done(&command).await
-    }
-
-    pub(crate) async fn done(&self, command: &Command) -> Result<bool, Error> {
-        self.send(command).await?.integer().map(|n| n > 0).ok_or_else(|| Error::strange("an integer"))
-    }
 }

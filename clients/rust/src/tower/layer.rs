@@ -23,6 +23,9 @@ use crate::options::Lane;
 use crate::quota::Rules;
 use crate::window::Window;
 
+/// What is read from a request.
+type Of<T> = Arc<dyn Fn(&Parts) -> T + Send + Sync>;
+
 /// Puts a limit in front of a service. See the [module](super).
 #[derive(Clone)]
 pub struct RateLimit {
@@ -30,9 +33,9 @@ pub struct RateLimit {
     rule: Arc<Rule>,
     policy: Option<HeaderValue>,
     wait: Duration,
-    key: Arc<dyn Fn(&Parts) -> String + Send + Sync>,
-    costs: Arc<dyn Fn(&Parts) -> Vec<(String, u64)> + Send + Sync>,
-    lane: Arc<dyn Fn(&Parts) -> Lane + Send + Sync>,
+    key: Of<String>,
+    costs: Of<Vec<(String, u64)>>,
+    lane: Of<Lane>,
     on_error: Arc<dyn Fn(&Error) + Send + Sync>,
 }
 

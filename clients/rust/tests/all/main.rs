@@ -6,6 +6,7 @@
 //! | `sessions.rs` | those that need one, on each kind of connection |
 //! | `failing.rs` | servers that cannot decide |
 //! | `layer.rs` | the tower layer, in a server of axum |
+//! | `profiles.rs` | what providers say in headers |
 //! | `reserve.rs` | reservations, and what is left of them |
 //! | `waiting.rs` | waiters, given up and in order |
 //! | `conformance/`, `servers.rs` | what these share |
@@ -22,6 +23,7 @@ mod cases;
 mod conformance;
 mod failing;
 mod layer;
+mod profiles;
 mod reserve;
 mod servers;
 mod sessions;
