@@ -29,9 +29,9 @@ try cargo clippy --locked --all-features --all-targets -- -D warnings
 for features in '' redis http tower profiles; do
   try cargo clippy --locked --no-default-features --features "$features" -- -D warnings
 done
-try cargo test --locked --all-features --lib --test all
+try cargo test --locked --features http,profiles,tower --lib --test all
 # The examples of the documentation, and a program that uses what would be published, ask a server of their own.
-try tests/with-server.sh env RUSTDOCFLAGS='-D warnings' cargo test --locked --all-features --doc
+try tests/with-server.sh env RUSTDOCFLAGS='-D warnings' cargo test --locked --features http,profiles,tower --doc
 try env RUSTDOCFLAGS='-D warnings' cargo doc --locked --all-features --no-deps
 try tests/with-server.sh tests/published.sh
 
