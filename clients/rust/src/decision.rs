@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::error::Unavailable;
+use crate::unavailable::Unavailable;
 
 /// What one limit answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -33,6 +33,7 @@
 //! | `redis` (default) | `Limiter::new` and `Limiter::over` for clients of redis-rs, and `Limiter::open("redis://…")` |
 //! | `http` | `Limiter::http` and `Limiter::open("http://…")` for rl-coordinator, by reqwest. `https` brings TLS, too |
 //! | `profiles` | `profile`, and `Reservation::sync`: what providers of language models say in headers |
+//! | `provider` | `provider::Transport`: a limit in front of a provider of language models, for reqwest. `reqwest-middleware` makes it a middleware |
 //! | `tower` | `tower::RateLimit`, a layer for servers such as axum |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -52,6 +53,8 @@ mod options;
 mod policy;
 #[cfg(feature = "profiles")]
 pub mod profile;
+#[cfg(feature = "provider")]
+pub mod provider;
 mod quota;
 #[cfg(feature = "redis")]
 mod redis;
@@ -62,12 +65,13 @@ mod single;
 mod stats;
 #[cfg(feature = "tower")]
 pub mod tower;
+mod unavailable;
 mod wait_queue;
 mod window;
 
 pub use self::command::{Command, Connection, Pending};
 pub use self::decision::{Decision, QuotaDecision};
-pub use self::error::{Cause, Error, Unavailable};
+pub use self::error::Error;
 pub use self::hold::{Left, Tell, TellQuota};
 #[cfg(feature = "http")]
 pub use self::http::Http;
@@ -81,4 +85,5 @@ pub use self::reply::Reply;
 pub use self::reserve::{Reservation, Reserve};
 pub use self::single::{Bucket, Fixed, Peek, Single, Slide};
 pub use self::stats::Stats;
+pub use self::unavailable::{Cause, Unavailable};
 pub use self::window::{Offset, Window};

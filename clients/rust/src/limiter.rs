@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use crate::command::{Command, Connection};
 use crate::decision::Degraded;
-use crate::error::{Cause, Error};
+use crate::error::Error;
 use crate::options::Options;
 use crate::reply::Reply;
 use crate::stats::{Counters, Stats};
+use crate::unavailable::Cause;
 use crate::wait_queue::WaitQueue;
 
 /// How a request for admission is answered that could not be decided.

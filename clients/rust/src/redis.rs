@@ -9,9 +9,10 @@ use ::redis::aio::{ConnectionLike, MultiplexedConnection};
 use ::redis::{AsyncConnectionConfig, Client, Cmd, ErrorKind, RedisError, RedisResult, Value};
 
 use crate::command::{Command, Connection, Pending};
-use crate::error::{Cause, Error};
+use crate::error::Error;
 use crate::limiter::Limiter;
 use crate::reply::Reply;
+use crate::unavailable::Cause;
 
 impl Limiter {
     /// Returns a limiter that asks by a client of redis-rs. It connects at the first request, and again after the connection is lost.

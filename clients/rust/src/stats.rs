@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::error::Cause;
+use crate::unavailable::Cause;
 
 /// What a [`Limiter`](crate::Limiter) has answered since it was made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::error::{Cause, Error};
+use crate::error::Error;
+use crate::unavailable::Cause;
 
 /// How rl-coordinator says that its back end wants another user or password. Otherwise its user may not run the command.
 const NO_AUTH: &str = "the back end wants another user or password";

@@ -13,9 +13,10 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use reqwest::{Client, Method};
 
 use crate::command::{Command, Connection, Pending, Web};
-use crate::error::{Cause, Error};
+use crate::error::Error;
 use crate::limiter::Limiter;
 use crate::reply::Reply;
+use crate::unavailable::Cause;
 
 /// The most bytes of an answer that are read.
 const ANSWER_MAX: usize = 1 << 20;

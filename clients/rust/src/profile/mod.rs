@@ -15,3 +15,5 @@ mod time;
 pub use self::left::Left;
 pub use self::profile::{Profile, names, profile};
 pub use self::read::{Told, read};
+#[cfg(feature = "provider")]
+pub(crate) use self::time::Form;

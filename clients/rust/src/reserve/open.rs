@@ -8,8 +8,9 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep};
 
-use crate::error::{Cause, Error};
+use crate::error::Error;
 use crate::limiter::Limiter;
+use crate::unavailable::Cause;
 
 #[derive(Debug)]
 pub(super) struct Open {

@@ -7,6 +7,7 @@
 //! | `failing.rs` | servers that cannot decide |
 //! | `layer.rs` | the tower layer, in a server of axum |
 //! | `profiles.rs` | what providers say in headers |
+//! | `provider/` | the transport for providers |
 //! | `reserve.rs` | reservations, and what is left of them |
 //! | `waiting.rs` | waiters, given up and in order |
 //! | `conformance/`, `servers.rs` | what these share |
@@ -24,6 +25,7 @@ mod conformance;
 mod failing;
 mod layer;
 mod profiles;
+mod provider;
 mod reserve;
 mod servers;
 mod sessions;
