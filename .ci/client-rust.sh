@@ -6,7 +6,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-.ci/setup.sh build server
+.ci/setup.sh build server venv
+lab=$PWD/.cache/clients/lab-rust
+[ -x "$lab/bin/python" ] || python3 -m venv "$lab"
+"$lab/bin/pip" install -q --disable-pip-version-check "$(grep '^aiohttp==' benches/lab/requirements.txt)"
+: "${LAB_PYTHON:=$lab/bin/python}"
 REDIS_RL_SERVER=$(.ci/server.sh)
 target=${CARGO_TARGET_DIR:-$PWD/target}
 : "${REDIS_RL_MODULE:=$target/release/libredis_rl.so}"
@@ -15,7 +19,7 @@ target=${CARGO_TARGET_DIR:-$PWD/target}
 [ -f "$RL_COORDINATOR" ] || cargo build -p rl-coordinator
 # Also where tests/packages/pages.py builds, so that both share what they compile.
 export CARGO_TARGET_DIR=${RUST_CLIENT_TARGET:-$PWD/.cache/client-rust}
-export REDIS_RL_MODULE RL_COORDINATOR REDIS_RL_SERVER
+export REDIS_RL_MODULE RL_COORDINATOR REDIS_RL_SERVER LAB_PYTHON
 
 cd clients/rust
 failed=
@@ -26,12 +30,12 @@ try() {
 
 try cargo fmt --check
 try cargo clippy --locked --all-features --all-targets -- -D warnings
-for features in '' redis http tower profiles; do
+for features in '' redis http tower profiles provider; do
   try cargo clippy --locked --no-default-features --features "$features" -- -D warnings
 done
-try cargo test --locked --features http,profiles,tower --lib --test all
+try cargo test --locked --features reqwest-middleware,tower --lib --test all
 # The examples of the documentation, and a program that uses what would be published, ask a server of their own.
-try tests/with-server.sh env RUSTDOCFLAGS='-D warnings' cargo test --locked --features http,profiles,tower --doc
+try tests/with-server.sh env RUSTDOCFLAGS='-D warnings' cargo test --locked --features reqwest-middleware,tower --doc
 try env RUSTDOCFLAGS='-D warnings' cargo doc --locked --all-features --no-deps
 try tests/with-server.sh tests/published.sh
 

@@ -65,7 +65,8 @@ step Rust
 (
   export CARGO_TARGET_DIR=${RUST_CLIENT_TARGET:-$PWD/.cache/client-rust}
   cd clients/rust
-  cargo test --quiet --locked --features http,profiles,tower --test all -- cases:: sessions:: reserve::a_reservation_that layer:: profiles::
+  cargo test --quiet --locked --features reqwest-middleware,tower --test all -- cases:: sessions:: reserve::a_reservation_that layer:: profiles:: \
+    provider::settled::
 )
 
 step pages

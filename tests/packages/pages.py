@@ -132,7 +132,7 @@ def rust(parts: list[Block]) -> list[str]:
     (RUST / "examples" / "page.rs").write_text(program)
     target = os.environ.get("RUST_CLIENT_TARGET", str(ROOT / ".cache" / "client-rust"))
     words = ["cargo", "run", "--quiet", "--locked", "--manifest-path", str(RUST / "Cargo.toml"), "--target-dir", target]
-    return [*words, "--features", "http,profiles,tower", "--example", "page"]
+    return [*words, "--features", "reqwest-middleware,tower", "--example", "page"]
 
 
 MAKE: dict[str, Callable[[list[Block]], list[str]]] = {"python": python, "typescript": typescript, "go": go, "rust": rust}

@@ -87,6 +87,15 @@ impl Server {
         Self::spawn(command, port, "GET /healthz HTTP/1.0\r\n\r\n", &["HTTP/1.0 200", "HTTP/1.1 200"])
     }
 
+    /// Starts the provider of benches/lab with a configuration, see benches/lab/provider.py.
+    pub(crate) fn lab(configuration: &serde_json::Value) -> Self {
+        let port = free_port();
+        let mut command = Command::new(environment("LAB_PYTHON"));
+        command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../../benches/lab/provider.py"));
+        command.args(["--port", &port.to_string(), "--config", &configuration.to_string()]);
+        Self::spawn(command, port, "GET /lab/log HTTP/1.0\r\n\r\n", &["HTTP/1.0 ", "HTTP/1.1 "])
+    }
+
     fn spawn(mut command: Command, port: u16, ask: &str, answers: &[&str]) -> Self {
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let server = Self { child, port };

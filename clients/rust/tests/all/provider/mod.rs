@@ -4,8 +4,10 @@
 //! |---|---|
 //! | `rig.rs` | a limiter, a transport and a server of scripted answers |
 //! | `settled.rs` | what is charged after each kind of answer |
+//! | `lab.rs` | many calls of the provider of benches/lab |
 //! | `told.rs` | what headers say, and refusals |
 
+mod lab;
 mod rig;
 mod settled;
 mod told;
