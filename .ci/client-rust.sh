@@ -6,7 +6,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-.ci/setup.sh build server venv
+.ci/setup.sh server venv
+command -v cc >/dev/null || .ci/setup.sh build # TLS of the feature https is in C
 lab=$PWD/.cache/clients/lab-rust
 [ -x "$lab/bin/python" ] || python3 -m venv "$lab"
 "$lab/bin/pip" install -q --disable-pip-version-check "$(grep '^aiohttp==' benches/lab/requirements.txt)"
@@ -15,8 +16,8 @@ REDIS_RL_SERVER=$(.ci/server.sh)
 target=${CARGO_TARGET_DIR:-$PWD/target}
 : "${REDIS_RL_MODULE:=$target/release/libredis_rl.so}"
 : "${RL_COORDINATOR:=$target/debug/rl-coordinator}"
-[ -f "$REDIS_RL_MODULE" ] || cargo build --release
-[ -f "$RL_COORDINATOR" ] || cargo build -p rl-coordinator
+[ -f "$REDIS_RL_MODULE" ] || { .ci/setup.sh build && cargo build --release; }
+[ -f "$RL_COORDINATOR" ] || { .ci/setup.sh build && cargo build -p rl-coordinator; }
 # Also where tests/packages/pages.py builds, so that both share what they compile.
 export CARGO_TARGET_DIR=${RUST_CLIENT_TARGET:-$PWD/.cache/client-rust}
 export REDIS_RL_MODULE RL_COORDINATOR REDIS_RL_SERVER LAB_PYTHON

@@ -47,7 +47,7 @@ impl Limiter {
     }
 
     /// Reserves the costs at the first of several keys that admits, as for [`first`](Self::first). The decision's
-    /// [`index`](QuotaDecision::index) says which it is.
+    /// [`index`](crate::QuotaDecision::index) says which it is.
     pub fn reserve_first<K: AsRef<str>, P: AsRef<str>>(&self, keys: &[(K, P)]) -> Reserve<'_> {
         Reserve { quota: self.first(keys), keys: owned(keys), first: true }
     }

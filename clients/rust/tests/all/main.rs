@@ -8,6 +8,7 @@
 //! | `layer.rs` | the tower layer, in a server of axum |
 //! | `profiles.rs` | what providers say in headers |
 //! | `provider/` | the transport for providers |
+//! | `cluster.rs` | a cluster, and slots that move |
 //! | `reserve.rs` | reservations, and what is left of them |
 //! | `waiting.rs` | waiters, given up and in order |
 //! | `conformance/`, `servers.rs` | what these share |
@@ -21,6 +22,7 @@
 )]
 
 mod cases;
+mod cluster;
 mod conformance;
 mod failing;
 mod layer;

@@ -1,4 +1,4 @@
-//! Limits of a server, asked by redis-rs.
+//! The connections to one server.
 //!
 //! Commands that are answered at once go through one connection that all requests share. A command that waits takes a connection
 //! of its own: the server answers nothing else on it until then.
@@ -6,81 +6,74 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ::redis::aio::{ConnectionLike, MultiplexedConnection};
-use ::redis::{AsyncConnectionConfig, Client, Cmd, ErrorKind, RedisError, RedisResult, Value};
+use ::redis::{AsyncConnectionConfig, Client, Cmd, RedisError, RedisResult, Value};
 
+use super::reply::{classify, reply};
 use crate::command::{Command, Connection, Pending};
 use crate::error::Error;
-use crate::limiter::Limiter;
 use crate::reply::Reply;
-use crate::unavailable::Cause;
-
-impl Limiter {
-    /// Returns a limiter that asks by a client of redis-rs. It connects at the first request, and again after the connection is lost.
-    ///
-    /// ```no_run
-    /// let client = redis::Client::open("redis://localhost").unwrap();
-    /// let limiter = redis_rl::Limiter::new(client);
-    /// ```
-    #[must_use]
-    pub fn new(client: Client) -> Self {
-        let shared = Shared {
-            client: client.clone(),
-            current: Mutex::default(),
-            connecting: tokio::sync::Mutex::default(),
-        };
-        Self::with(ByRedis { now: shared, waiters: Waiters { client, idle: Mutex::default() } })
-    }
-
-    /// Returns a limiter that asks by a connection of yours, such as a `MultiplexedConnection` or a `ConnectionManager`. `client` opens
-    /// the connections of requests that wait.
-    ///
-    /// The connection's own timeouts and retries stay: see its documentation.
-    ///
-    /// ```no_run
-    /// # async fn example() -> redis::RedisResult<()> {
-    /// let client = redis::Client::open("redis://localhost")?;
-    /// let connection = client.get_multiplexed_async_connection().await?;
-    /// let limiter = redis_rl::Limiter::over(connection, client);
-    /// # Ok(()) }
-    /// ```
-    #[must_use]
-    pub fn over<C>(connection: C, client: Client) -> Self
-    where
-        C: ConnectionLike + Clone + Send + Sync + 'static,
-    {
-        Self::with(ByRedis { now: Own(connection), waiters: Waiters { client, idle: Mutex::default() } })
-    }
-}
 
 /// Sends commands that are answered at once by `now`.
-struct ByRedis<N> {
+pub(super) struct Node<N> {
     now: N,
     waiters: Waiters,
 }
 
-trait Now: Send + Sync + 'static {
+pub(super) trait Now: Send + Sync + 'static {
     fn ask<'a>(&'a self, command: &'a Cmd) -> impl Future<Output = RedisResult<Value>> + Send + 'a;
     fn replace(&self) {}
 }
 
-impl<N: Now> Connection for ByRedis<N> {
+impl Node<Shared> {
+    /// Returns the connections to a server, by its client.
+    pub(super) fn shared(client: Client) -> Self {
+        let waiters = Waiters { client: client.clone(), idle: Mutex::default() };
+        let connecting = tokio::sync::Mutex::default();
+        Self { now: Shared { client, current: Mutex::default(), connecting }, waiters }
+    }
+
+    /// Sends a command to a node that is getting its slot, and has answered nothing about it yet.
+    pub(super) async fn ask_asking(&self, command: &Command) -> Result<Reply, Error> {
+        self.waiters.ask(&pack(command), true).await.map_or_else(|error| Err(classify(&error)), reply)
+    }
+}
+
+impl<C: ConnectionLike + Clone + Send + Sync + 'static> Node<Own<C>> {
+    /// Returns a connection of the user, and those of requests that wait.
+    pub(super) fn own(connection: C, client: Client) -> Self {
+        Self { now: Own(connection), waiters: Waiters { client, idle: Mutex::default() } }
+    }
+}
+
+impl<N: Now> Node<N> {
+    pub(super) async fn ask(&self, command: &Command) -> Result<Reply, Error> {
+        let packed = pack(command);
+        let answer = if command.wait.is_zero() {
+            self.now.ask(&packed).await
+        } else {
+            self.waiters.ask(&packed, false).await
+        };
+        answer.map_or_else(|error| Err(classify(&error)), reply)
+    }
+
+    /// Sends a command that is none of this package's.
+    pub(super) async fn ask_plain(&self, command: &Cmd) -> Result<Reply, Error> {
+        self.now.ask(command).await.map_or_else(|error| Err(classify(&error)), reply)
+    }
+
+    /// The next request opens another connection.
+    pub(super) fn replace(&self) {
+        self.now.replace();
+    }
+}
+
+impl<N: Now> Connection for Node<N> {
     fn send<'a>(&'a self, command: &'a Command) -> Pending<'a, Reply> {
-        Box::pin(async move {
-            let packed = pack(command);
-            let answer = if command.wait.is_zero() {
-                self.now.ask(&packed).await
-            } else {
-                self.waiters.ask(&packed).await
-            };
-            match answer {
-                Ok(value) => reply(value),
-                Err(error) => Err(classify(&error)),
-            }
-        })
+        Box::pin(self.ask(command))
     }
 
     fn timed_out(&self) {
-        self.now.replace();
+        self.replace();
     }
 }
 
@@ -94,7 +87,7 @@ fn pack(command: &Command) -> Cmd {
 }
 
 /// A connection of the user.
-struct Own<C>(C);
+pub(super) struct Own<C>(C);
 
 impl<C: ConnectionLike + Clone + Send + Sync + 'static> Now for Own<C> {
     async fn ask<'a>(&'a self, command: &'a Cmd) -> RedisResult<Value> {
@@ -103,7 +96,7 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> Now for Own<C> {
 }
 
 /// A connection that all requests share. It is opened when it is needed.
-struct Shared {
+pub(super) struct Shared {
     client: Client,
     current: Mutex<Option<Numbered>>,
     /// Locked while a request connects, so that the others wait for the same connection.
@@ -168,12 +161,15 @@ impl Waiters {
     }
 
     /// A request that is given up drops its connection, and this closes it.
-    async fn ask(&self, command: &Cmd) -> RedisResult<Value> {
+    async fn ask(&self, command: &Cmd, asking: bool) -> RedisResult<Value> {
         let known = self.idle().pop();
         let mut connection = match known {
             Some(connection) => connection,
             None => connect(&self.client).await?,
         };
+        if asking {
+            connection.req_packed_command(&::redis::cmd("ASKING")).await?;
+        }
         let answer = connection.req_packed_command(command).await;
         let mut idle = self.idle();
         if answer.as_ref().is_err_and(RedisError::is_unrecoverable_error) {
@@ -189,41 +185,4 @@ impl Waiters {
 async fn connect(client: &Client) -> RedisResult<MultiplexedConnection> {
     let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
     client.get_multiplexed_async_connection_with_config(&config).await
-}
-
-fn reply(value: Value) -> Result<Reply, Error> {
-    let list = |items: Vec<Value>| items.into_iter().map(reply).collect::<Result<_, _>>().map(Reply::List);
-    match value {
-        Value::Nil => Ok(Reply::Nil),
-        Value::Int(n) => Ok(Reply::Integer(n)),
-        Value::BulkString(bytes) => Ok(Reply::Text(bytes)),
-        Value::SimpleString(text) | Value::VerbatimString { text, .. } => Ok(Reply::Text(text.into_bytes())),
-        Value::Okay => Ok(Reply::Text(b"OK".to_vec())),
-        Value::Array(items) | Value::Set(items) => list(items),
-        Value::Map(pairs) => {
-            let pair = |(name, value)| Ok((reply(name)?, reply(value)?));
-            pairs.into_iter().map(pair).collect::<Result<_, Error>>().map(Reply::Map)
-        }
-        Value::Attribute { data, .. } => reply(*data),
-        Value::Boolean(is) => Ok(Reply::Integer(is.into())),
-        Value::Double(n) => Ok(Reply::Text(n.to_string().into_bytes())),
-        Value::ServerError(error) => Err(Error::from_server(&text(error.code(), error.details()))),
-        _ => Err(Error::strange("one of RL.* commands")),
-    }
-}
-
-fn text(code: &str, detail: Option<&str>) -> String {
-    format!("{code} {}", detail.unwrap_or_default())
-}
-
-fn classify(error: &RedisError) -> Error {
-    if let Some(code) = error.code() {
-        return Error::from_server(&text(code, error.detail()));
-    }
-    let cause = match error.kind() {
-        ErrorKind::AuthenticationFailed => Cause::NoAuth,
-        ErrorKind::Parse | ErrorKind::UnexpectedReturnType => Cause::Strange,
-        _ => Cause::Down,
-    };
-    Error::unavailable(cause, error.to_string())
 }
