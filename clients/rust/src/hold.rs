@@ -120,7 +120,7 @@ impl Left {
         Self { remaining, limit: None, reset: None }
     }
 
-    /// Says what the limit is there. A lower one than that of a window here counts here, too.
+    /// Says what the limit is there. A lower one than here counts here, too.
     #[must_use]
     pub const fn limit(mut self, limit: u64) -> Self {
         self.limit = Some(limit);

@@ -30,7 +30,7 @@
 //!
 //! | feature | brings |
 //! |---|---|
-//! | `redis` (default) | `Limiter::new` and `Limiter::over` for clients of redis-rs, and `Limiter::open("redis://…")` |
+//! | `redis` (default) | `Limiter::new`, `Limiter::over` and `Limiter::cluster` for redis-rs, and `Limiter::open("redis://…")` |
 //! | `http` | `Limiter::http` and `Limiter::open("http://…")` for rl-coordinator, by reqwest. `https` brings TLS, too |
 //! | `profiles` | `profile`, and `Reservation::sync`: what providers of language models say in headers |
 //! | `provider` | `provider::Transport`: a limit in front of a provider of language models, for reqwest. `reqwest-middleware` makes it a middleware |
@@ -47,7 +47,6 @@ mod http;
 mod info;
 mod limiter;
 mod limits;
-
 mod open;
 mod options;
 mod policy;

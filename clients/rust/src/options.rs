@@ -83,13 +83,17 @@ impl Options {
 }
 
 /// Adds the costs of a quota, in the order given.
-pub(crate) fn add_costs(command: &mut Command, costs: &[(String, u64)]) {
+pub(crate) fn add_costs<U: AsRef<str>>(command: &mut Command, costs: &[(U, u64)]) {
     for (unit, n) in costs {
-        command.word("COST").word(unit).word(n.to_string());
+        command.word("COST").word(unit.as_ref()).word(n.to_string());
     }
     if !costs.is_empty() {
         command.field("cost", || {
-            costs.iter().map(|(unit, n)| (unit.clone(), (*n).into())).collect::<Map<_, _>>().into()
+            costs
+                .iter()
+                .map(|(unit, n)| (unit.as_ref().to_owned(), (*n).into()))
+                .collect::<Map<_, _>>()
+                .into()
         });
     }
 }

@@ -17,7 +17,7 @@ impl Limiter {
     /// let decision = limiter.quota("doc:settle", &limits).cost("output", 400).ttl(Duration::from_secs(30)).await?;
     /// let id = decision.id.unwrap();
     /// assert!(limiter.renew("doc:settle", &id, Duration::from_secs(30)).await?);
-    /// assert!(limiter.settle("doc:settle", &id, &[("output".to_owned(), 90)]).await?);
+    /// assert!(limiter.settle("doc:settle", &id, &[("output", 90)]).await?);
     /// assert!(!limiter.cancel("doc:settle", &id).await?); // it is over
     /// # Ok(()) }
     /// ```
@@ -25,7 +25,7 @@ impl Limiter {
     /// # Errors
     ///
     /// The kinds of [`Error`], except [`Error::Denied`].
-    pub async fn settle(&self, key: &str, id: &str, used: &[(String, u64)]) -> Result<bool, Error> {
+    pub async fn settle<U: AsRef<str>>(&self, key: &str, id: &str, used: &[(U, u64)]) -> Result<bool, Error> {
         let mut command = self.command("/v1/settle", "RL.SETTLE", key);
         command.word(id).field("id", || id.into());
         add_costs(&mut command, used);

@@ -63,6 +63,15 @@ impl Reservation {
         }
     }
 
+    /// Ends the reservation at what [`used`](Self::used) said, else at the estimate. Dropping it does the same, and waits for nothing.
+    ///
+    /// # Errors
+    ///
+    /// The kinds of [`Error`], except [`Error::Denied`].
+    pub async fn close(self) -> Result<(), Error> {
+        self.settle([] as [(&str, u64); 0]).await
+    }
+
     /// Gives everything back, including the request itself, and ends the reservation. It is sent as [`settle`](Self::settle) is.
     ///
     /// # Errors

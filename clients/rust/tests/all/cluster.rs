@@ -68,7 +68,7 @@ async fn keys_and_policies_are_on_all_nodes() {
         other => panic!("{other:?}"),
     }
     let call = limiter.reserve("{c}:2", &[Limit::in_flight("calls", 1)]).await.unwrap();
-    call.settle::<&str>([]).await.unwrap();
+    call.close().await.unwrap();
     assert_eq!(limiter.policies().list().await.unwrap(), ["p"]);
     assert!(limiter.policies().delete("p").await.unwrap());
     for node in &nodes {

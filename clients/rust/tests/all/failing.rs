@@ -186,7 +186,7 @@ async fn calls_that_ask_for_no_admission_return_the_error() {
         limiter.peek("k").await.map(drop),
         limiter.refund("k", 1).await.map(drop),
         limiter.policies().set("p", &limits).await,
-        limiter.settle("k", "i", &[]).await.map(drop),
+        limiter.settle("k", "i", &[("output", 1)]).await.map(drop),
     ];
     for error in errors {
         assert!(

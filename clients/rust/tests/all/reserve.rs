@@ -126,7 +126,7 @@ async fn a_reservation_is_renewed_while_it_is_open() {
             assert_eq!(remaining(limiter, key, "calls").await, 1, "{key}");
             tokio::time::sleep(TTL / 15).await;
         }
-        call.settle::<&str>([]).await.unwrap();
+        call.close().await.unwrap();
         remains(limiter, key, &[("calls", 2)]).await;
     })
     .await;
