@@ -115,7 +115,7 @@ async fn a_reservation_that_is_denied() {
 
 #[tokio::test]
 async fn a_reservation_is_renewed_while_it_is_open() {
-    const TTL: Duration = Duration::from_millis(300);
+    const TTL: Duration = Duration::from_millis(600);
     each(async |limiter, key| {
         let call = limiter.reserve(key, "llm").ttl(TTL).await.unwrap();
         assert!(limiter.quota(key, "llm").ttl(TTL).await.unwrap().id.is_some());

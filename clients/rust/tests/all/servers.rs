@@ -179,8 +179,11 @@ impl Drop for Server {
 /// All ways to ask, each with a name that ends with its protocol.
 pub(crate) async fn limiters(server: &Server, coordinator: Option<&Server>) -> Vec<(&'static str, Limiter)> {
     let (resp2, resp3) = (server.client("resp2"), server.client("resp3"));
-    let multiplexed = resp3.get_multiplexed_async_connection().await.unwrap();
-    let managed = resp2.get_connection_manager().await.unwrap();
+    // The connections of a user have timeouts of their own, which are shorter than the patience of these tests.
+    let config = redis::AsyncConnectionConfig::new().set_response_timeout(Some(PATIENCE));
+    let multiplexed = resp3.get_multiplexed_async_connection_with_config(&config).await.unwrap();
+    let config = redis::aio::ConnectionManagerConfig::new().set_response_timeout(Some(PATIENCE));
+    let managed = resp2.get_connection_manager_with_config(config).await.unwrap();
     let mut all = vec![
         ("client-resp2", Limiter::new(resp2.clone())),
         ("client-resp3", Limiter::new(resp3.clone())),

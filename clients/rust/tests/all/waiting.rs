@@ -43,8 +43,8 @@ async fn nothing_times_out_under_a_wait() {
 async fn waiters_beyond_the_bound_go_by_lane() {
     let (server, coordinator) = (Server::start(), Server::coordinator());
     for (name, limiter) in limiters(&server, Some(&coordinator)).await {
-        let (limiter, window) = (limiter.max_waiting(1), Duration::from_millis(300));
-        assert!(limiter.slide(name, 1, window).await.unwrap().allowed);
+        let (limiter, window) = (limiter.max_waiting(1), Duration::from_millis(50));
+        limiter.hold(name, MINUTE).await.unwrap(); // until all of them wait
         let order: Arc<Mutex<Vec<Lane>>> = Arc::default();
         let mut tasks = Vec::new();
         // The first stands in the server's line. The others wait here.
@@ -57,6 +57,7 @@ async fn waiters_beyond_the_bound_go_by_lane() {
             }));
             eventually("it waits", async || limiter.stats().waiting == n + 1).await;
         }
+        limiter.hold(name, Duration::ZERO).await.unwrap();
         for task in tasks {
             task.await.unwrap();
         }
