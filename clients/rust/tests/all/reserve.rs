@@ -181,27 +181,35 @@ async fn a_hold_denies() {
     .await;
 }
 
-/// An end of a reservation that gets no answer is sent again, and books what was used.
+/// An end of a reservation that the server does not decide is sent again, and books what was used.
 #[tokio::test]
 async fn the_end_of_a_reservation_is_repeated() {
     let server = Server::start();
     for (name, limiter) in limiters(&server, None).await {
-        let call = limiter
-            .clone()
-            .timeout(Duration::from_millis(100))
-            .reserve(name, &llm())
-            .costs(ESTIMATE)
-            .await
-            .unwrap();
-        server.signal("STOP");
+        let call = limiter.reserve(name, &llm()).costs(ESTIMATE).await.unwrap();
+        server.admin(&["ACL", "SETUSER", "default", "-rl.settle"]);
         let ended = call.settle([("output", 50)]).await;
-        server.signal("CONT");
         assert!(matches!(ended, Err(Error::Unavailable(_))), "{name}: {ended:?}");
+        server.admin(&["ACL", "SETUSER", "default", "+rl.settle"]);
         let is_settled = async || {
             let info = limiter.info(name).await.unwrap().unwrap();
             info.reservations == 0 && info.limit("output").unwrap().used == 50
         };
         eventually("it is settled", is_settled).await;
+    }
+}
+
+/// A server that hangs decides at last, though the caller has its error.
+#[tokio::test]
+async fn the_end_of_a_reservation_while_the_server_hangs() {
+    let server = Server::start();
+    for (name, limiter) in limiters(&server, None).await {
+        let call = limiter.reserve(name, &llm()).costs(ESTIMATE).await.unwrap();
+        server.signal("STOP");
+        let ended = tokio::time::timeout(Duration::from_millis(100), call.settle([("output", 50)])).await;
+        server.signal("CONT");
+        assert!(ended.is_err(), "{name}: {ended:?}");
+        eventually("it is settled", async || remaining(&limiter, name, "output").await == 950).await;
     }
 }
 

@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use redis_rl::Lane;
+use redis_rl::{Cause, Lane, Limiter};
 
-use crate::servers::{MINUTE, Server, eventually, limiters};
+use crate::servers::{MINUTE, PATIENCE, Server, eventually, limiters};
 
 #[tokio::test]
 async fn a_request_that_is_given_up_is_out_of_the_servers_line() {
@@ -24,6 +24,30 @@ async fn a_request_that_is_given_up_is_out_of_the_servers_line() {
             eventually("it waits no more", async || server.waiters() == 0).await;
         }
     }
+}
+
+/// The connections of earlier waiters are kept. If the server has closed them all, that costs one request its decision, and no more.
+#[tokio::test]
+async fn connections_that_the_server_has_closed_are_given_up_together() {
+    let server = Server::start();
+    let limiter = Limiter::new(server.client("resp3")).timeout(PATIENCE);
+    let wait = async || limiter.slide("k", 100, MINUTE).wait(MINUTE).await.unwrap().degraded;
+    limiter.hold("k", MINUTE).await.unwrap(); // so that each waiter opens a connection
+    let mut tasks = Vec::new();
+    for _ in 0..5 {
+        let limiter = limiter.clone();
+        tasks.push(tokio::spawn(async move {
+            limiter.slide("k", 100, MINUTE).wait(MINUTE).await.unwrap().allowed
+        }));
+    }
+    eventually("they wait", async || server.waiters() == 5).await;
+    limiter.hold("k", Duration::ZERO).await.unwrap();
+    for task in tasks {
+        assert!(task.await.unwrap());
+    }
+    server.drop_clients();
+    assert_eq!(wait().await.unwrap().cause, Cause::Down);
+    assert_eq!(wait().await, None);
 }
 
 #[tokio::test]
