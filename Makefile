@@ -2,7 +2,7 @@
 # The work of each target is in .ci/, one script for each task.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test test-matrix test-tcl test-pages test-coordinator test-clients test-cell-clients test-llm test-packages test-python test-typescript test-go bench bench-coordinator lab bench-guard lint fuzz chaos sanitize memcheck miri package test-package docker test-docker test-docker-coordinator test-kubernetes test-monitoring test-dashboard test-rls clean
+.PHONY: help setup build run test test-matrix test-tcl test-pages test-coordinator test-clients test-cell-clients test-llm test-packages test-python test-typescript test-go test-rust bench bench-coordinator lab bench-guard lint fuzz chaos sanitize memcheck miri package test-package docker test-docker test-docker-coordinator test-kubernetes test-monitoring test-dashboard test-rls clean
 SHELL := /bin/bash
 
 suffix := $(if $(filter Darwin,$(shell uname)),dylib,so)
@@ -62,6 +62,10 @@ test-typescript: setup build ## test clients/typescript: types, conformance, rea
 test-go: setup build ## test clients/go: vet, conformance, real servers and SDKs
 	cargo build -p rl-coordinator
 	@.ci/client-go.sh
+
+test-rust: setup build ## test clients/rust: clippy, conformance, real servers, what would be published
+	cargo build -p rl-coordinator
+	@.ci/client-rust.sh
 
 bench: setup build ## compare with SET and other limiters; writes docs/COMPARE.md and docs/plots; half an hour
 	@.ci/setup.sh valgrind

@@ -18,6 +18,7 @@ try() {
 
 try cargo fmt --all --check
 try cargo fmt --manifest-path tests/redis-cell-clients/Cargo.toml --check
+try cargo fmt --manifest-path clients/rust/Cargo.toml --check
 try cargo clippy --workspace --all-targets -- -D warnings
 
 # The advisories are in a git repository outside the package registry. A closed network cannot reach it.
@@ -29,7 +30,7 @@ else
   try cargo deny --workspace --config .ci/deny.toml check bans licenses sources
 fi
 
-scripts=(.ci/run .ci/*.sh)
+scripts=(.ci/run .ci/*.sh clients/rust/tests/*.sh)
 for script in docker/*.sh packaging/deb/*; do [ ! -f "$script" ] || scripts+=("$script"); done
 try shellcheck "${scripts[@]}"
 

@@ -60,6 +60,15 @@ go -C clients/go test -count=1 . ./internal/... ./profile
 go -C clients/go/rlgoredis test -count=1 .
 go -C clients/go/tests test -count=1 -run 'Session|Reservation|First' .
 
+# One build serves these tests and the code on the pages.
+step Rust
+(
+  export CARGO_TARGET_DIR=${RUST_CLIENT_TARGET:-$PWD/.cache/client-rust}
+  cd clients/rust
+  cargo test --quiet --locked --features reqwest-middleware,tower --test all -- cases:: sessions:: reserve::a_reservation_that layer:: profiles:: \
+    provider::settled::
+)
+
 step pages
 "$venv/bin/python" tests/packages/pages.py
 step 'all passed'

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the code of the client packages that is shown in README.md and docs/, and compares what it prints.
 
-    pages.py [--only python|typescript|go]
+    pages.py [--only python|typescript|go|rust]
 
 The blocks of a page and a language are one program. It runs unchanged, against a server with the module, rl-coordinator and the lab's
 provider; only their addresses are put in. A line that prints ends with a comment: what it prints. Policies that the page sets by `redis-cli`
@@ -27,14 +27,15 @@ from redis_rl import Limiter  # noqa: E402
 from servers import COORDINATOR, Program, Provider, Server, folder, free_port  # noqa: E402
 
 # The pages and their languages. Each page has at least one block of each.
-PAGES = {"README.md": ("python",), "docs/clients.md": ("python", "typescript", "go"), "docs/migrating.md": ("python",)}
+PAGES = {"README.md": ("python",), "docs/clients.md": ("python", "typescript", "go", "rust"), "docs/migrating.md": ("python",)}
 # The most lines of a block.
 LONGEST = {"README.md": 5, "docs/migrating.md": 5}
-FENCES = {"python": "python", "typescript": "ts", "go": "go"}
-PRINTS = {"python": r"print\(", "typescript": r"console\.log\(", "go": r"fmt\.Println\("}
+FENCES = {"python": "python", "typescript": "ts", "go": "go", "rust": "rust"}
+PRINTS = {"python": r"print\(", "typescript": r"console\.log\(", "go": r"fmt\.Println\(", "rust": r"println!\("}
 MODEL = {"requests": ["bucket", 6000, 1000], "input": ["bucket", 6_000_000, 1_000_000], "output": ["bucket", 6_000_000, 1_000_000]}
 TYPESCRIPT = ROOT / ".cache" / "typescript"
 GO = ROOT / "clients" / "go" / "rlgoredis"
+RUST = ROOT / ".cache" / "rust-page"
 GO_PACKAGES = {
     "context": "context", "errors": "errors", "fmt": "fmt", "http": "net/http", "strings": "strings", "time": "time",
     "middleware": "github.com/redis-rl/redis-rl/clients/go/middleware",
@@ -66,7 +67,7 @@ def blocks(page: str, fence: str) -> list[Block]:
 def expected(code: str, language: str) -> list[str]:
     """What the lines that print say that they print."""
     lines = [line for line in code.splitlines() if re.match(rf"\s*{PRINTS[language]}", line)]
-    found = [re.search(r"\)\s+?(?:#|//) (.+)$", line) for line in lines]
+    found = [re.search(r"\);?\s+?(?:#|//) (.+)$", line) for line in lines]
     assert lines and all(found), f"a line prints, and does not say what: {lines}"
     return [one[1] for one in found if one]
 
@@ -114,7 +115,27 @@ def go(parts: list[Block]) -> list[str]:
     return ["go", "-C", str(GO), "run", "-overlay", str(place / "overlay.json"), "./page"]
 
 
-MAKE: dict[str, Callable[[list[Block]], list[str]]] = {"python": python, "typescript": typescript, "go": go}
+def rust(parts: list[Block]) -> list[str]:
+    body = []
+    for block in parts:
+        code = block.code
+        if not block.is_shared:
+            code = f"async {{\n{code}Ok::<(), Box<dyn std::error::Error>>(())\n}}\n.await?;\n"
+        body.append(code)
+    program = f"//! The code of a page.\n\n#[tokio::main]\nasync fn main() -> Result<(), Box<dyn std::error::Error>> {{\n{''.join(body)}Ok(())\n}}\n"
+    # An example of the package, so that its tests and the page share what they compile. The package's own folder stays as it is.
+    RUST.mkdir(parents=True, exist_ok=True)
+    for name in ("Cargo.toml", "Cargo.lock", "README.md", "src", "tests"):
+        (RUST / name).unlink(missing_ok=True)
+        (RUST / name).symlink_to(ROOT / "clients" / "rust" / name)
+    (RUST / "examples").mkdir(exist_ok=True)
+    (RUST / "examples" / "page.rs").write_text(program)
+    target = os.environ.get("RUST_CLIENT_TARGET", str(ROOT / ".cache" / "client-rust"))
+    words = ["cargo", "run", "--quiet", "--locked", "--manifest-path", str(RUST / "Cargo.toml"), "--target-dir", target]
+    return [*words, "--features", "reqwest-middleware,tower", "--example", "page"]
+
+
+MAKE: dict[str, Callable[[list[Block]], list[str]]] = {"python": python, "typescript": typescript, "go": go, "rust": rust}
 
 
 def coordinator() -> Program:
@@ -143,7 +164,7 @@ def run(page: str, language: str) -> None:
             for name, address in addresses.items():
                 block.code = block.code.replace(name, address)
         environment = {**os.environ, "ANTHROPIC_API_KEY": "none", "ANTHROPIC_BASE_URL": provider.url}
-        done = subprocess.run(MAKE[language](parts), env=environment, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(MAKE[language](parts), env=environment, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, f"{page}, {language}: {done.stdout}{done.stderr}"
         printed = done.stdout.splitlines()
         for at in range(max(len(says), len(printed))):
