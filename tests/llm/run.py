@@ -45,6 +45,7 @@ ALL = (0, jobs.MINUTES, MORE)
 CASES = [
     Scenario("claude", "token buckets; two models: the second answers when the first is full", fallback=True, demand=(ALL, ALL)),
     Scenario("gpt", "sliding windows, refused requests count", family="openai", demand=(ALL,)),
+    Scenario("gpt-foreign", "the same, and strangers use 30 % after a minute", family="openai", foreign=0.3, change=1, demand=(ALL,)),
     Scenario("generic", "fixed windows, and no headers but retry-after", family="generic", demand=(ALL,)),
     Scenario("claude-halved", "the provider halves its limits after a minute", factor=0.5, change=1, demand=(FIRST, REST)),
     Scenario("gpt-halved", "the same with sliding windows", family="openai", factor=0.5, change=1, demand=(FIRST, REST)),
@@ -95,8 +96,8 @@ def check(scenario, figures, info):
     for model, of_key in info.items():
         # A key that has expired has none: an open reservation keeps its key.
         assert not of_key or of_key["reservations"] == 0, f"{model}: reservations left open: {of_key}"
-    part = figures["after" if scenario.factor != 1 else "begin"]
-    if scenario.factor != 1:
+    part = figures["after" if scenario.change else "begin"]
+    if scenario.change:
         refused = figures["begin"]["refused"] - part["refused"]
         print(f"  refused until {AFTER} seconds of a minute after the change: {refused}")
     shares = ", ".join(f"{model} {share:.1%}" for model, share in part["use"].items())

