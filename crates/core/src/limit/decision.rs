@@ -61,8 +61,8 @@ impl Expiry {
 /// Returns until when a key lives that holds nothing from `end` on, and whose window or period is `window`: until the next
 /// point of a grid, which is an eighth of the window, but at least a second and at most a minute, apart.
 ///
-/// So a key that is used often is seldom made anew, and its expiry is seldom moved.
-pub(crate) fn lives_until(end: At, window: Span) -> At {
+/// So a key that is used often is seldom made anew.
+fn lives_until(end: At, window: Span) -> At {
     let grid = (window.ms() >> 3).clamp(1_000, 60_000);
     let past = end.ms().checked_rem(grid).unwrap_or(0);
     if past == 0 { end } else { end.plus(Span::from_ms(grid.saturating_sub(past))) }

@@ -34,7 +34,9 @@ impl LimitEffect {
     /// [`crate::limit::Kind::held`] for another algorithm. Nothing has changed then.
     pub fn apply(&self, state: &mut State) -> Result<Expiry> {
         match self {
-            Self::Admit { rule, at, cost } => state.charge_key(rule, *cost, *at),
+            Self::Admit { rule, at, cost } => {
+                state.charge(rule, *cost, *at).map(|expiry| expiry.lives_on(rule.longest()))
+            }
             Self::Refund { at, cost } => Ok(state.refund(*cost, *at).lives_on(state.rule().longest())),
         }
     }

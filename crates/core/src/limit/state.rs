@@ -114,18 +114,6 @@ impl State {
         }
     }
 
-    /// Does what [`State::charge`] does for a key of one limit, which lives on for a while after it holds nothing.
-    ///
-    /// # Errors
-    /// As for [`State::charge`].
-    #[inline(always)] // as `State::decide`
-    pub(crate) fn charge_key(&mut self, rule: &Rule, cost: u64, at: At) -> Result<Expiry> {
-        if let (Stored::Alone(Form::Slide(slide)), Rule::Slide(rule)) = (&mut self.0, rule) {
-            return Ok(slide.charge_key(rule, cost, at));
-        }
-        self.charge(rule, cost, at).map(|expiry| expiry.lives_on(rule.longest()))
-    }
-
     /// Returns the instant for which a refund at `clock` is made, or `None` if no cost counts then, so
     /// that nothing would change.
     #[must_use]
@@ -176,10 +164,7 @@ impl State {
         match &mut self.0 {
             Stored::Told(told) => told.outside = outside,
             Stored::Alone(_) => {
-                let mut alone = core::mem::replace(self, Self::unknown(outside));
-                if let Stored::Alone(Form::Slide(slide)) = &mut alone.0 {
-                    slide.forget_expiry();
-                }
+                let alone = core::mem::replace(self, Self::unknown(outside));
                 *self = alone.told(outside);
             }
         }

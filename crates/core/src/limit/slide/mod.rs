@@ -27,7 +27,7 @@ mod rule;
 use self::log::{ENTRIES_EXACT, ENTRIES_MAX, Entry, Log, View};
 use super::algorithm::{AlgorithmState, Amendment};
 use super::checked;
-use super::decision::{Decision, Expiry, Retry, lives_until, wait_ms};
+use super::decision::{Decision, Expiry, Retry, wait_ms};
 use crate::time::{At, Span};
 
 pub use self::longer::Longer;
@@ -171,28 +171,6 @@ impl AlgorithmState for Slide {
 }
 
 impl Slide {
-    /// Does what [`AlgorithmState::charge`] does for a key of one limit, which lives on for a while after it holds nothing.
-    ///
-    /// The expiry changes only if the key would live until another point of the grid.
-    #[inline(always)] // as in `State::charge`
-    pub(super) fn charge_key(&mut self, rule: &SlideRule, cost: u64, at: At) -> Expiry {
-        let is_same = self.log.is_expiry_known && self.longer.is_none() && rule.window == self.rule.window;
-        let before = self.log.last_at();
-        let Expiry::At(end) = self.charge(rule, cost, at) else {
-            self.log.is_expiry_known = is_same; // another window has another grid
-            return Expiry::Same;
-        };
-        self.log.is_expiry_known = true;
-        let expiry = lives_until(end, rule.window);
-        let is_same = is_same && expiry == lives_until(before.plus(rule.window), rule.window);
-        if is_same { Expiry::Same } else { Expiry::At(expiry) }
-    }
-
-    /// Makes the next charge set the expiry of the key.
-    pub(super) fn forget_expiry(&mut self) {
-        self.log.is_expiry_known = false;
-    }
-
     /// Returns how long an admission is kept.
     pub(super) fn retained(&self) -> Span {
         self.longer.as_ref().map_or(self.rule.window, |longer| longer.window.max(self.rule.window))

@@ -45,9 +45,6 @@ pub struct Log {
     pub(super) start: u32,
     /// Where the last entry begins in `bytes`, if it is not the head.
     pub(super) tail: u32,
-    /// Whether the key of this log expires when its last entry says so. It is kept here because there is room for it, and is
-    /// no part of the state: a log that was read from a file or written anew does not know.
-    pub(crate) is_expiry_known: bool,
     pub(super) bytes: Vec<u8>,
     pub(super) memo: Memo,
 }

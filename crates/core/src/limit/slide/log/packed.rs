@@ -43,7 +43,6 @@ impl Log {
             entries,
             start: 0,
             tail,
-            is_expiry_known: false,
             bytes: bytes.to_vec(),
             memo: Memo::default(),
         })
