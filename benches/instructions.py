@@ -11,7 +11,7 @@ the number of calls.
 
 The guard compares with benches/figures.csv. These figures are ratios to SET in the same run, not instructions. Another C
 library, allocator, or processor with another memcpy moves both alike. A server draws a seed for its hash tables when it
-starts, which moves a command by up to 2 %. So the guard starts three servers and takes the median. The figures belong to one
+starts, which moves a command by up to 2 %. So the guard starts five servers and takes the median. The figures belong to one
 server version. On another version the guard fails, because the figures cannot be compared.
 """
 
@@ -27,7 +27,7 @@ from server import Server, fill_in, parser
 
 KEYS, CALLS, PIPELINE = 1_000, 4_000, 50
 FIGURES = os.path.join(commands.FOLDER, "figures.csv")
-RUNS = 3  # of the guard
+RUNS = 5  # of the guard
 MORE = 1.03  # a command may cost this many times its figure
 
 
@@ -137,7 +137,7 @@ def main():
     options = options.parse_args()
     if options.guard:
         return guard(options)
-    measure(options, commands.OURS + commands.peers(options), options.appendonly)
+    measure(options, commands.OURS + commands.BY_TIME + commands.peers(options), options.appendonly)
 
 
 if __name__ == "__main__":
