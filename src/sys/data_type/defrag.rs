@@ -1,6 +1,7 @@
 //! How active defragmentation moves values in memory.
 
 use std::ffi::{c_int, c_void};
+use std::ptr::NonNull;
 
 use redis_module::raw;
 use rl_core::limit::state::Relocate;
@@ -18,13 +19,11 @@ pub(super) unsafe extern "C" fn defrag<T: Value>(
 ) -> c_int {
     let mut mover = Mover(context);
     // SAFETY: the server defragments on its main thread. It passes the place where it keeps a value of this type, and nothing
-    // has a reference to the value: other code runs, so no callback is borrowing one. `DefragAlloc` returns the same bytes at
-    // another place and has freed the old one, or it returns null.
+    // has a reference to the value: other code runs, so no callback is borrowing one.
     let value = unsafe {
         open_keys::moved(MainThread::assume(), *value);
-        let moved = api!(RedisModule_DefragAlloc(context, *value));
-        if !moved.is_null() {
-            *value = moved;
+        if let Some(moved) = mover.moved(*value) {
+            *value = moved.as_ptr();
         }
         &mut *(*value).cast::<T>()
     };
@@ -35,18 +34,28 @@ pub(super) unsafe extern "C" fn defrag<T: Value>(
 /// Moves allocations to where the server wants them.
 struct Mover(*mut raw::RedisModuleDefragCtx);
 
+impl Mover {
+    /// Moves an allocation. Returns where it is now, with the same bytes, or `None` if it has stayed. If it was moved, its old
+    /// memory has been freed.
+    ///
+    /// # Safety
+    /// `old` is an allocation of the server's allocator. If it is moved, nobody uses or frees it at its old place.
+    unsafe fn moved<T>(&self, old: *mut T) -> Option<NonNull<T>> {
+        // SAFETY: as the caller promises. The context is live: it is that of the callback.
+        NonNull::new(unsafe { api!(RedisModule_DefragAlloc(self.0, old.cast())) }.cast())
+    }
+}
+
 impl Relocate for Mover {
     fn boxed<T>(&mut self, value: &mut Box<T>) {
         if size_of::<T>() == 0 {
             return; // no allocation
         }
-        let old: *mut T = &raw mut **value;
-        // SAFETY: `old` is an allocation of the server's allocator. If it is moved, its memory has been freed, so the old box
-        // must not be dropped: the new one is written over it.
+        // SAFETY: a box is an allocation of the server's allocator. If it is moved, the old box is not dropped: the new one is
+        // written over it.
         unsafe {
-            let moved = api!(RedisModule_DefragAlloc(self.0, old.cast()));
-            if !moved.is_null() {
-                std::ptr::write(value, Box::from_raw(moved.cast::<T>()));
+            if let Some(moved) = self.moved(&raw mut **value) {
+                std::ptr::write(value, Box::from_raw(moved.as_ptr()));
             }
         }
     }
@@ -58,9 +67,8 @@ impl Relocate for Mover {
         let (old, len) = (values.as_mut_ptr(), values.len());
         // SAFETY: as in `boxed`. The length stays the same.
         unsafe {
-            let moved = api!(RedisModule_DefragAlloc(self.0, old.cast()));
-            if !moved.is_null() {
-                let moved = std::ptr::slice_from_raw_parts_mut(moved.cast::<T>(), len);
+            if let Some(moved) = self.moved(old) {
+                let moved = std::ptr::slice_from_raw_parts_mut(moved.as_ptr(), len);
                 std::ptr::write(values, Box::from_raw(moved));
             }
         }
@@ -73,9 +81,8 @@ impl Relocate for Mover {
         let (old, len, capacity) = (value.as_mut_ptr(), value.len(), value.capacity());
         // SAFETY: as in `boxed`. Length and capacity stay the same.
         unsafe {
-            let moved = api!(RedisModule_DefragAlloc(self.0, old.cast()));
-            if !moved.is_null() {
-                std::ptr::write(value, Vec::from_raw_parts(moved.cast::<u8>(), len, capacity));
+            if let Some(moved) = self.moved(old) {
+                std::ptr::write(value, Vec::from_raw_parts(moved.as_ptr(), len, capacity));
             }
         }
     }

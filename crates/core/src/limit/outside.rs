@@ -120,7 +120,7 @@ impl Outside {
 
     /// The rule as the limit is elsewhere, if it is lower there.
     pub(crate) fn lower_rule(&self, rule: &Rule, now: At) -> Option<Rule> {
-        rule.lowered_to(self.limit).filter(|_| self.limit_until > now)
+        if self.limit_until > now { rule.lowered_to(self.limit) } else { None }
     }
 
     /// Decides a request of `cost` for `now`. Durations count from `clock`. The limit alone decides as `decide` does.
