@@ -72,25 +72,28 @@ def expected(code: str, language: str) -> list[str]:
     return [one[1] for one in found if one]
 
 
+def scoped(parts: list[Block], before: str, after: str) -> str:
+    """Returns the code of all blocks. What is before and after each block that is not shared keeps its names apart."""
+    return "".join(block.code if block.is_shared else before + block.code + after for block in parts)
+
+
 def python(parts: list[Block]) -> list[str]:
     return [sys.executable, "-c", "\n".join(block.code for block in parts)]
 
 
 def typescript(parts: list[Block]) -> list[str]:
     imports: dict[str, set[str]] = {}
-    body = []
     for block in parts:
         for names, module in re.findall(r"^import (.*) from '(.*)'$", block.code, re.M):
             imports.setdefault(module, set()).update(names.strip("{ }").split(", ") if "{" in names else [names])
-        code = re.sub(r"^import .*\n", "", block.code, flags=re.M)
-        body.append(code if block.is_shared else f"{{\n{code}}}\n")
+        block.code = re.sub(r"^import .*\n", "", block.code, flags=re.M)
     lines = []
     for module, names in imports.items():
         by_default = module.startswith("@")
         lines.append(f"import {', '.join(names) if by_default else '{ ' + ', '.join(sorted(names)) + ' }'} from '{module}'\n")
     place = TYPESCRIPT / "page"
     place.mkdir(exist_ok=True)
-    (place / "page.ts").write_text("".join(lines + body))
+    (place / "page.ts").write_text("".join(lines) + scoped(parts, "{\n", "}\n"))
     config = {"extends": "../tsconfig.json", "compilerOptions": {"noEmit": False, "declaration": False}, "include": ["page.ts"]}
     (place / "tsconfig.json").write_text(json.dumps(config))
     subprocess.run(["npx", "tsc", "-p", "page"], cwd=TYPESCRIPT, check=True)
@@ -98,13 +101,7 @@ def typescript(parts: list[Block]) -> list[str]:
 
 
 def go(parts: list[Block]) -> list[str]:
-    body = []
-    for block in parts:
-        code = block.code
-        if not block.is_shared:
-            code = f"if err := func() error {{\n{code}return nil\n}}(); err != nil {{\nreturn err\n}}\n"
-        body.append(code)
-    text = "".join(body)
+    text = scoped(parts, "if err := func() error {\n", "return nil\n}(); err != nil {\nreturn err\n}\n")
     used = [f'{name} "{path}"\n' for name, path in GO_PACKAGES.items() if re.search(rf"\b{name}\.", text) or name == "context"]
     program = f"package main\n\nimport (\n{''.join(used)})\n\nvar ctx = context.Background()\n\n"
     program += f"func main() {{\nif err := run(); err != nil {{\npanic(err)\n}}\n}}\n\nfunc run() error {{\n{text}return nil\n}}\n"
@@ -116,13 +113,8 @@ def go(parts: list[Block]) -> list[str]:
 
 
 def rust(parts: list[Block]) -> list[str]:
-    body = []
-    for block in parts:
-        code = block.code
-        if not block.is_shared:
-            code = f"async {{\n{code}Ok::<(), Box<dyn std::error::Error>>(())\n}}\n.await?;\n"
-        body.append(code)
-    program = f"//! The code of a page.\n\n#[tokio::main]\nasync fn main() -> Result<(), Box<dyn std::error::Error>> {{\n{''.join(body)}Ok(())\n}}\n"
+    text = scoped(parts, "async {\n", "Ok::<(), Box<dyn std::error::Error>>(())\n}\n.await?;\n")
+    program = f"//! The code of a page.\n\n#[tokio::main]\nasync fn main() -> Result<(), Box<dyn std::error::Error>> {{\n{text}Ok(())\n}}\n"
     # An example of the package, so that its tests and the page share what they compile. The package's own folder stays as it is.
     RUST.mkdir(parents=True, exist_ok=True)
     for name in ("Cargo.toml", "Cargo.lock", "README.md", "src", "tests"):
