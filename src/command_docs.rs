@@ -57,12 +57,35 @@ const COST_OR_COSTS: Arg = Arg {
     ..COSTS
 };
 
-/// `RESERVE ttl [ID id]`
-const RESERVE: Arg = optional(
-    c"reserve",
-    Kind::Block(&[required(c"ttl", Kind::String), optional(c"id", Kind::String, Some(c"ID"))]),
-    Some(c"RESERVE"),
-);
+/// `UPTO`
+const UP_TO: Arg = Arg { optional: true, ..token(c"upto", c"UPTO") };
+
+/// `ttl [ID id]`
+const TTL: &[Arg] = &[required(c"ttl", Kind::String), optional(c"id", Kind::String, Some(c"ID"))];
+
+/// `RESERVE ttl [ID id] | LEASE ttl [ID id]`
+const RESERVE: Arg = Arg {
+    optional: true,
+    ..required(
+        c"keep",
+        Kind::OneOf(&[
+            after(c"reserve", Kind::Block(TTL), c"RESERVE"),
+            after(c"lease", Kind::Block(TTL), c"LEASE"),
+        ]),
+    )
+};
+
+/// `RESERVE ttl [ID id] | [UPTO] LEASE ttl [ID id]`
+const RESERVE_OR_UP_TO: Arg = Arg {
+    optional: true,
+    ..required(
+        c"keep",
+        Kind::OneOf(&[
+            after(c"reserve", Kind::Block(TTL), c"RESERVE"),
+            required(c"leased", Kind::Block(&[UP_TO, after(c"lease", Kind::Block(TTL), c"LEASE")])),
+        ]),
+    )
+};
 
 /// `WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]`
 const WAIT: Arg = optional(
@@ -136,7 +159,7 @@ pub(crate) const QUOTA: Docs = Docs {
     args: &[
         required(c"limits", Kind::OneOf(&[LIMITS, after(c"policy", Kind::String, c"POLICY")])),
         COSTS,
-        RESERVE,
+        RESERVE_OR_UP_TO,
         WAIT,
         REPLY,
     ],
@@ -213,7 +236,7 @@ pub(crate) const SLIDE: Docs = Docs {
     arity: -4,
     keys: Keys::First,
     key: RW | ACCESS | UPDATE,
-    args: &[required(c"limit", Kind::Integer), required(c"window", Kind::String), COST, WAIT],
+    args: &[required(c"limit", Kind::Integer), required(c"window", Kind::String), COST, UP_TO, WAIT],
 };
 
 pub(crate) const WINDOW: Docs = Docs {
@@ -228,6 +251,7 @@ pub(crate) const WINDOW: Docs = Docs {
         required(c"window", Kind::String),
         optional(c"offset", Kind::String, Some(c"OFFSET")),
         COST,
+        UP_TO,
         WAIT,
     ],
 };
@@ -244,6 +268,7 @@ pub(crate) const BUCKET: Docs = Docs {
         required(c"refill", Kind::Double),
         optional(c"period", Kind::String, None),
         COST,
+        UP_TO,
         WAIT,
     ],
 };

@@ -21,7 +21,7 @@ use crate::sys::context::Context;
 use crate::sys::reply::Reply;
 use crate::waiting::{self, Answer, Queues};
 
-/// `RL.FIRST numkeys key… POLICY name… [COST unit n]… [RESERVE ttl [ID id]] [WAIT …] [REPLY SHORT]`
+/// `RL.FIRST numkeys key… POLICY name… [COST unit n]… [RESERVE|LEASE ttl [ID id]] [WAIT …] [REPLY SHORT]`
 pub(crate) struct First;
 
 impl Handler for First {
@@ -43,7 +43,7 @@ impl FindsKeys for First {
 /// Runs a request that has just come.
 fn ask(context: &mut Context<'_>, args: Args<'_>, place: &mut Option<Reply<'_>>) -> Result<()> {
     let request = grammar::first(&args)?;
-    let Terms { costs, reserve, wait, is_short } = &request.terms;
+    let Terms { costs, reserve, wait, is_short, .. } = &request.terms;
     let wait = wait.unwrap_or_default();
     let finish = |host: &mut Server<'_>, asked: &[Asked<Server<'_>>], outcome: &Outcome, at| {
         count(host, asked, outcome, costs, &metrics::FIRST);

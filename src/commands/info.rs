@@ -53,7 +53,8 @@ fn info<'h>(host: &Server<'h>, name: Arg<'h>, value: &Value, reply: Reply<'_>) {
         Value::Limit(state) => (limit(reply, state, clock), 0),
         Value::Held(held) => (only_held(reply, held, clock), 0),
         Value::Quota(held) => {
-            let open = held.reservations().map_or(0, |reservations| reservations.open(held.now(clock)));
+            let open =
+                held.reservations().map_or(0, |reservations| reservations.open_of_both(held.now(clock)));
             (quota(reply, host, name, held), open)
         }
     };
@@ -135,7 +136,7 @@ fn quota<'r, 'h>(reply: Reply<'r>, host: &Server<'h>, name: Arg<'h>, held: &Quot
             by_limit.field(limit.name.as_bytes(), |place| parameters::limit(place, limit));
         }
     });
-    let verdict = decide::peek(held, &shape, &Demand { costs: &[], ttl: None }, clock);
+    let verdict = decide::peek(held, &shape, &Demand::NONE, clock);
     let is_told = held.outsides().is_some(); // then what remains tells nothing of what is used here
     map.field(b"used", |place| {
         let mut by_limit = place.map(limits);

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use rl_core::engine::limit::turn;
+use rl_core::engine::limit::{Granted, turn, up_to};
 use rl_core::engine::{Standing, Turn};
 use rl_core::fault::Result;
 use rl_core::grammar::cache::LimitCache;
@@ -72,6 +72,9 @@ fn ask<A: Algorithm + Into<Rule>>(
     request: &Request,
     place: &mut Option<Reply<'_>>,
 ) -> Result<()> {
+    if request.is_up_to {
+        return ask_up_to::<A>(context, args, request, place);
+    }
     let wait = request.wait.unwrap_or_default();
     match turn(&mut Server::new(context), key(args)?, request, Standing::Newcomer(wait.lane))? {
         Turn::Answer { reply: decision, .. } => {
@@ -89,6 +92,31 @@ fn ask<A: Algorithm + Into<Rule>>(
     }
 }
 
+/// Does what [`ask`] does for a request that takes as much of its cost as there is.
+#[cold]
+fn ask_up_to<A: Algorithm + Into<Rule>>(
+    context: &mut Context<'_>,
+    args: Args<'_>,
+    request: &Request,
+    place: &mut Option<Reply<'_>>,
+) -> Result<()> {
+    let wait = request.wait.unwrap_or_default();
+    match up_to(&mut Server::new(context), key(args)?, request, Standing::Newcomer(wait.lane))? {
+        Turn::Answer { reply: granted, .. } => {
+            count(context, args.get(1), Limit::<A>::COUNT, &granted.decision, granted.cost);
+            if let Some(place) = place.take() {
+                reply_granted(place, &granted);
+            }
+        }
+        Turn::Wait { claims, .. } => {
+            let Some(place) = place.take() else { return Ok(()) };
+            let queues = Queues { keys: 1..2, wait, is_any: false, claims, again: again::<A> };
+            waiting::join(context, place, args, queues)?;
+        }
+    }
+    Ok(())
+}
+
 /// Runs a request that waits.
 fn again<A: Algorithm + Into<Rule>>(
     context: &mut Context<'_>,
@@ -96,6 +124,16 @@ fn again<A: Algorithm + Into<Rule>>(
     standing: Standing,
 ) -> Turn<Answer> {
     let turn = Limit::<A>::read(&args).and_then(|request| {
+        if request.is_up_to {
+            return Ok(match up_to(&mut Server::new(context), key(args)?, &request, standing)? {
+                Turn::Wait { after, claims } => Turn::Wait { after, claims },
+                Turn::Answer { admitted, reply: granted, .. } => {
+                    count(context, args.get(1), Limit::<A>::COUNT, &granted.decision, granted.cost);
+                    let reply: Answer = Box::new(move |place| reply_granted(place, &granted));
+                    Turn::answer(admitted, reply)
+                }
+            });
+        }
         Ok(match turn(&mut Server::new(context), key(args)?, &request, standing)? {
             Turn::Wait { after, claims } => Turn::Wait { after, claims },
             Turn::Answer { admitted, reply: decision, .. } => {
@@ -132,9 +170,19 @@ pub(super) fn count(
 
 /// Sends the five integers: allowed, limit, remaining, retry_after_ms, reset_after_ms.
 pub(super) fn reply(reply: Reply<'_>, decision: &Decision) {
+    integers(reply, u64::from(decision.allowed), decision);
+}
+
+/// Sends the five integers, of which the first is how much is granted.
+fn reply_granted(reply: Reply<'_>, Granted { decision, cost }: &Granted) {
+    integers(reply, *cost, decision);
+}
+
+#[inline(always)]
+fn integers(reply: Reply<'_>, allowed: u64, decision: &Decision) {
     reply
         .array(5)
-        .integer(i64::from(decision.allowed))
+        .count(allowed)
         .count(decision.limit)
         .count(decision.remaining)
         .integer(decision.retry.reply())

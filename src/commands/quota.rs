@@ -14,10 +14,11 @@ use rl_core::grammar::top::Verdict;
 use rl_core::limit::decision::Retry;
 use rl_core::quota::costs::Costs;
 use rl_core::quota::decide::QuotaDecision;
+use rl_core::quota::name::Name;
 use rl_core::quota::shape::Shape;
 
 use super::answer::{come, key};
-use super::quota_reply::{Form, Names, reply, short};
+use super::quota_reply::{Form, Names, Rest, reply, short};
 use crate::command_docs as docs;
 use crate::host::Server;
 use crate::metrics::{self, Decisions};
@@ -29,9 +30,9 @@ use crate::sys::reply::Reply;
 use crate::waiting::{self, Answer, Queues};
 use crate::{keyspace_events, policies, top, uncounted};
 
-/// `RL.QUOTA key LIMIT… | POLICY name [COST unit n]… [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]] [REPLY SHORT]`
+/// `RL.QUOTA key LIMIT… | POLICY name [COST unit n]… [RESERVE ttl [ID id] | [UPTO] LEASE ttl [ID id]] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]] [REPLY SHORT]`
 pub(crate) struct One;
-/// `RL.MQUOTA numkeys key… POLICY name… [COST unit n]… [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]] [REPLY SHORT]`
+/// `RL.MQUOTA numkeys key… POLICY name… [COST unit n]… [RESERVE|LEASE ttl [ID id]] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]] [REPLY SHORT]`
 pub(crate) struct Many;
 
 static CACHE: MainThreadCell<QuotaCache> = MainThreadCell::new(QuotaCache::new());
@@ -230,12 +231,21 @@ pub(super) fn send(
     form: Form,
 ) {
     let Some(place) = place.take() else { return };
-    let (denied, id) = (outcome.denied(), reserve.map(|reserve| outcome.id(reserve)));
+    let (denied, granted) = (outcome.denied(), granted(asked, reserve));
+    let id = reserve.map(|reserve| outcome.id(reserve));
+    let rest = Rest { id, index: form.index, granted: granted.as_deref() };
     if form.is_short {
-        return short(place, denied, id, form.index);
+        return short(place, denied, rest);
     }
     let rows = asked.iter().map(|asked| (&*asked.shape, &asked.decision));
-    reply(place, rows, denied, form, id);
+    reply(place, rows, denied, form.names, rest);
+}
+
+/// What was granted of each unit, if the request takes as much as there is.
+#[inline]
+fn granted(asked: &[Asked<Server<'_>>], reserve: Option<Reserve<'_>>) -> Option<Vec<(Name, u64)>> {
+    let list = || asked.iter().flat_map(Asked::granted).map(|(unit, n)| (unit.clone(), n)).collect();
+    reserve.is_some_and(|reserve| reserve.is_up_to()).then(list)
 }
 
 /// Keeps the answer until the client can be sent it.
@@ -246,15 +256,17 @@ pub(super) fn keep(
     form: Form,
 ) -> Answer {
     let id: Option<Option<Box<[u8]>>> = reserve.map(|reserve| outcome.id(reserve).map(Into::into));
-    let denied = outcome.denied();
-    if form.is_short {
-        return Box::new(move |place| short(place, denied, id.as_ref().map(Option::as_deref), form.index));
-    }
+    let (denied, granted) = (outcome.denied(), granted(asked, reserve));
     let rows = asked.iter().map(|asked| (Arc::clone(&asked.shape), asked.decision.clone()));
-    let rows: Vec<(Arc<Shape>, QuotaDecision)> = rows.collect();
+    let rows: Vec<(Arc<Shape>, QuotaDecision)> = if form.is_short { Vec::new() } else { rows.collect() };
     Box::new(move |place| {
+        let id = id.as_ref().map(Option::as_deref);
+        let rest = Rest { id, index: form.index, granted: granted.as_deref() };
+        if form.is_short {
+            return short(place, denied, rest);
+        }
         let rows = rows.iter().map(|(shape, decision)| (&**shape, decision));
-        reply(place, rows, denied, form, id.as_ref().map(Option::as_deref));
+        reply(place, rows, denied, form.names, rest);
     })
 }
 

@@ -2,6 +2,7 @@
 
 use rl_core::limit::decision::{Decision, Retry};
 use rl_core::quota::decide::QuotaDecision;
+use rl_core::quota::name::Name;
 use rl_core::quota::shape::{Limit, Shape};
 use smallvec::SmallVec;
 
@@ -25,52 +26,68 @@ pub(super) struct Form {
     pub(super) index: Option<i64>,
 }
 
-/// Allowed, retry_after_ms, what blocks, a row for each limit; with `id` also that or nil; with an index also that. `denied`
-/// is when a request that is denied will be admitted.
+/// What a reply tells after its first elements, if it was asked for.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Rest<'a> {
+    /// The id of the reservation or the lease, or nil.
+    pub(super) id: Option<Option<&'a [u8]>>,
+    /// The index of the key that admits, or -1.
+    pub(super) index: Option<i64>,
+    /// What was granted of each unit.
+    pub(super) granted: Option<&'a [(Name, u64)]>,
+}
+
+/// Allowed, retry_after_ms, what blocks, a row for each limit, and the rest. `denied` is when a request that is denied will be
+/// admitted.
 #[inline(always)] // as `send`
 pub(super) fn reply<'a>(
     reply: Reply<'_>,
     answers: impl Iterator<Item = (&'a Shape, &'a QuotaDecision)> + Clone,
     denied: Option<Retry>,
-    form: Form,
-    id: Option<Option<&[u8]>>,
+    names: Names,
+    rest: Rest<'_>,
 ) {
-    let mut reply = reply.array(elements(4, id, form.index));
-    limits(&mut reply, answers, denied, form.names);
-    reservation(&mut reply, id);
-    if let Some(index) = form.index {
-        reply.integer(index);
-    }
+    let mut reply = reply.array(rest.added_to(4));
+    limits(&mut reply, answers, denied, names);
+    rest.send(&mut reply);
 }
 
-/// Allowed and retry_after_ms only; with `id` also that or nil; with an index also that.
+/// Allowed and retry_after_ms only, and the rest.
 #[inline(never)] // few ask for it
-pub(super) fn short(reply: Reply<'_>, denied: Option<Retry>, id: Option<Option<&[u8]>>, index: Option<i64>) {
-    let mut reply = reply.array(elements(2, id, index));
+pub(super) fn short(reply: Reply<'_>, denied: Option<Retry>, rest: Rest<'_>) {
+    let mut reply = reply.array(rest.added_to(2));
     reply.integer(i64::from(denied.is_none())).integer(denied.map_or(0, Retry::reply));
-    reservation(&mut reply, id);
-    if let Some(index) = index {
-        reply.integer(index);
+    rest.send(&mut reply);
+}
+
+impl Rest<'_> {
+    /// The number of elements of a reply that has `least` of them without the rest.
+    #[inline]
+    fn added_to(&self, least: usize) -> usize {
+        let added = [self.id.is_some(), self.index.is_some(), self.granted.is_some()];
+        added.into_iter().fold(least, |sum, added| sum.saturating_add(usize::from(added)))
     }
-}
 
-/// The number of elements of a reply that has `least` of them without an id and an index.
-#[inline]
-fn elements(least: usize, id: Option<Option<&[u8]>>, index: Option<i64>) -> usize {
-    least.saturating_add(usize::from(id.is_some())).saturating_add(usize::from(index.is_some()))
-}
-
-/// The id of the reservation or nil, if one was asked for.
-#[inline(always)] // as `send`
-fn reservation(reply: &mut Array<'_>, id: Option<Option<&[u8]>>) {
-    match id {
-        Some(Some(id)) => {
-            reply.text(id);
+    #[inline(always)] // as `send`
+    fn send(&self, reply: &mut Array<'_>) {
+        match self.id {
+            Some(Some(id)) => {
+                reply.text(id);
+            }
+            Some(None) => {
+                reply.element(|place| place.null());
+            }
+            None => {}
         }
-        Some(None) => {
-            reply.element(|place| place.null());
+        if let Some(index) = self.index {
+            reply.integer(index);
         }
-        None => {}
+        if let Some(granted) = self.granted {
+            let mut list = reply.list(granted.len().saturating_mul(2));
+            for (unit, n) in granted {
+                list.text(unit.as_bytes()).count(*n);
+            }
+        }
     }
 }
 

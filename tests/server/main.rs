@@ -40,6 +40,7 @@ mod hostile_bytes;
 mod keyspace;
 mod keyspace_events;
 mod languages;
+mod leases;
 mod many_waiters;
 mod memory;
 mod metrics;

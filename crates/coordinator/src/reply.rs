@@ -6,6 +6,7 @@ use rl_core::limit::decision::{Decision, Retry};
 use rl_core::memory;
 use rl_core::quota::decide::QuotaDecision;
 use rl_core::quota::limit::Limit;
+use rl_core::quota::name::Name;
 use rl_core::quota::shape::Shape;
 
 use crate::command::Verb;
@@ -42,6 +43,8 @@ pub(crate) struct Row {
     pub(crate) retry_after_ms: i64,
     /// The ms until the whole limit is available again.
     pub(crate) reset_after_ms: u64,
+    /// How much is granted, if the request takes as much as there is.
+    pub(crate) granted: Option<u64>,
 }
 
 /// The answer of a quota.
@@ -59,6 +62,8 @@ pub(crate) struct Quota {
     pub(crate) reservation: Option<Option<String>>,
     /// Set if the first of several keys was asked for: its index, or -1 if none admits.
     pub(crate) index: Option<i64>,
+    /// Set if the request takes as much as there is: how much is granted of each unit.
+    pub(crate) granted: Option<Vec<(String, u64)>>,
 }
 
 /// Why a command has no reply.
@@ -109,7 +114,7 @@ impl From<memory::Error> for Failure {
 impl From<&Decision> for Row {
     fn from(decision: &Decision) -> Self {
         let Decision { allowed, limit, remaining, retry, reset_after_ms, .. } = *decision;
-        Self { allowed, limit, remaining, retry_after_ms: retry.reply(), reset_after_ms }
+        Self { allowed, limit, remaining, retry_after_ms: retry.reply(), reset_after_ms, granted: None }
     }
 }
 
@@ -140,6 +145,9 @@ impl Reply {
     pub(crate) fn of(verb: Verb, reply: run::Reply) -> Self {
         match reply {
             run::Reply::Limit(decision) => Self::Limit(Row::from(&decision)),
+            run::Reply::Granted(decision, cost) => {
+                Self::Limit(Row { granted: Some(cost), ..Row::from(&decision) })
+            }
             run::Reply::Quota(quota) => {
                 let names = if verb == Verb::ManyQuotas { Names::WithPolicy } else { Names::Plain };
                 Self::of_quotas(&quota, names, None)
@@ -164,7 +172,12 @@ impl Reply {
         let keys = quota.keys.iter().map(|(shape, decision)| (&**shape, decision));
         let name = |id: &[u8]| String::from_utf8_lossy(id).into_owned();
         let reservation = quota.reservation.as_ref().map(|id| id.as_deref().map(name));
-        Self::quota(keys, names, reservation, index)
+        let granted = |(unit, n): &(Name, u64)| (name(unit.as_bytes()), *n);
+        let granted = quota.granted.as_ref().map(|all| all.iter().map(granted).collect());
+        match Self::quota(keys, names, reservation, index) {
+            Self::Quota(quota) => Self::Quota(Quota { granted, ..quota }),
+            other => other,
+        }
     }
 
     /// The answer of the limits of one or more quotas.
@@ -187,7 +200,7 @@ impl Reply {
         }
         let allowed = blocking.is_empty();
         let retry_after_ms = if allowed { 0 } else { retry.reply() };
-        Self::Quota(Quota { allowed, retry_after_ms, blocking, limits, reservation, index })
+        Self::Quota(Quota { allowed, retry_after_ms, blocking, limits, reservation, index, granted: None })
     }
 
     /// Whether a request was admitted; `None` if it did not ask for an admission.

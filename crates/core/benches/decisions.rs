@@ -94,7 +94,7 @@ fn quota(criterion: &mut Criterion) {
         bencher.iter(|| quota_request::quota(black_box(words.as_slice())).unwrap());
     });
     let costs = [1, 5, 5];
-    let demand = Demand { costs: &costs, ttl: None };
+    let demand = Demand { costs: &costs, ..Demand::NONE };
     criterion.bench_function("quota/admitted", |bencher| {
         let shape = three_limits("900000000");
         let (mut quota, mut count) = (Quota::new(Arc::clone(&shape)), 0);

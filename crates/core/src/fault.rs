@@ -56,19 +56,19 @@ faults! {
     /// The window or period is longer than `rl.max-window` allows.
     MaxWindow = c"ERR window or period is longer than rl.max-window allows";
     /// An argument of RL.SLIDE is not an option.
-    SlideSyntax = c"ERR syntax error, expected RL.SLIDE key limit window [COST n] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]]";
+    SlideSyntax = c"ERR syntax error, expected RL.SLIDE key limit window [COST n] [UPTO] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]]";
     /// An argument of RL.WINDOW is not an option.
-    WindowSyntax = c"ERR syntax error, expected RL.WINDOW key limit window [OFFSET duration] [COST n] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]]";
+    WindowSyntax = c"ERR syntax error, expected RL.WINDOW key limit window [OFFSET duration] [COST n] [UPTO] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]]";
     /// An argument of RL.BUCKET is not an option.
-    BucketSyntax = c"ERR syntax error, expected RL.BUCKET key capacity refill [period] [COST n] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]]";
+    BucketSyntax = c"ERR syntax error, expected RL.BUCKET key capacity refill [period] [COST n] [UPTO] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]]";
     /// An argument of RL.PEEK is not an option.
     PeekSyntax = c"ERR syntax error, expected RL.PEEK key [COST n] [COST unit n ...]";
     /// An argument of RL.QUOTA is neither a limit nor an option.
-    QuotaSyntax = c"ERR syntax error, expected RL.QUOTA key POLICY name | LIMIT name limit window|INFLIGHT [UNIT unit] [SLIDE | WINDOW [OFFSET duration] | BUCKET capacity] [SHADOW] ... [COST unit n ...] [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]] [REPLY SHORT]";
+    QuotaSyntax = c"ERR syntax error, expected RL.QUOTA key POLICY name | LIMIT name limit window|INFLIGHT [UNIT unit] [SLIDE | WINDOW [OFFSET duration] | BUCKET capacity] [SHADOW] ... [COST unit n ...] [RESERVE ttl [ID id] | [UPTO] LEASE ttl [ID id]] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]] [REPLY SHORT]";
     /// An argument of RL.FIRST is missing or unknown.
-    FirstSyntax = c"ERR syntax error, expected RL.FIRST numkeys key ... POLICY name ... [COST unit n ...] [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]] [REPLY SHORT], with one policy for each key";
+    FirstSyntax = c"ERR syntax error, expected RL.FIRST numkeys key ... POLICY name ... [COST unit n ...] [RESERVE|LEASE ttl [ID id]] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]] [REPLY SHORT], with one policy for each key";
     /// An argument of RL.MQUOTA is missing or unknown.
-    ManySyntax = c"ERR syntax error, expected RL.MQUOTA numkeys key ... POLICY name ... [COST unit n ...] [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]] [REPLY SHORT], with one policy for each key";
+    ManySyntax = c"ERR syntax error, expected RL.MQUOTA numkeys key ... POLICY name ... [COST unit n ...] [RESERVE|LEASE ttl [ID id]] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]] [REPLY SHORT], with one policy for each key";
     /// An argument of RL.SETTLE is not a cost.
     SettleSyntax = c"ERR syntax error, expected RL.SETTLE key id [COST unit n ...]";
     /// An argument of RL.HOLD is not expected.
@@ -131,6 +131,14 @@ faults! {
     IdElsewhere = c"ERR this id is open on some of these keys only, settle or cancel it there first";
     /// The key holds the largest number of open reservations.
     Reservations = c"ERR a key may hold 100000 open reservations";
+    /// The key holds the largest number of open leases.
+    Leases = c"ERR a key may hold 1024 open leases, and 100000 open reservations";
+    /// `UPTO` is given where nothing is leased.
+    UpToNeedsLease = c"ERR UPTO needs LEASE ttl";
+    /// `UPTO` is given to a request of several keys.
+    UpToOneKey = c"ERR UPTO works with one key only, use RL.QUOTA";
+    /// `UPTO` is given to a request of a flow.
+    UpToFlow = c"ERR UPTO does not go with FLOW, whose share is counted by what its requests ask for";
     /// The duration of `WAIT` is not in range.
     Wait = c"ERR wait must be a duration from 1ms to 3650d, such as 30, 250ms, 5m, 1h or 1d";
     /// The lane of `PRIORITY` is unknown.

@@ -63,6 +63,12 @@ impl At {
         if sum > FUTURE_MAX { Self(FUTURE_MAX) } else { Self(sum) }
     }
 
+    /// Returns the millisecond before.
+    #[must_use]
+    pub(crate) const fn before(self) -> Self {
+        Self(self.0.saturating_sub(1))
+    }
+
     /// Returns the time since `earlier`, or zero if that is later.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Span {

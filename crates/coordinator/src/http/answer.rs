@@ -43,6 +43,10 @@ pub(super) struct LimitAnswer {
     /// The ms until the whole limit is available again.
     #[schemars(range(max = MAX))]
     reset_after_ms: u64,
+    /// With `up_to`: how much is granted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "u64", range(max = MAX))]
+    granted: Option<u64>,
 }
 
 /// The answer of a quota.
@@ -57,13 +61,17 @@ pub(super) struct QuotaAnswer<'a> {
     /// The names of all limits that block.
     blocking: &'a [String],
     limits: Vec<QuotaLimitAnswer<'a>>,
-    /// If a reservation was asked for: its id, or null if the request is denied.
+    /// If a reservation or a lease was asked for: its id, or null if the request is denied.
     #[serde(skip_serializing_if = "Option::is_none")]
     reservation: Option<&'a Option<String>>,
     /// If the first of several keys was asked for: the index of the key that admits, or -1.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = -1, max = 15))]
     index: Option<i64>,
+    /// With `up_to`: how much is granted of each unit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "BTreeMap<String, u64>")]
+    granted: Option<BTreeMap<&'a str, u64>>,
 }
 
 /// What one limit of a quota answers.
@@ -157,14 +165,14 @@ pub(super) struct DegradedAnswer {
 
 impl From<&Row> for LimitAnswer {
     fn from(row: &Row) -> Self {
-        let Row { allowed, limit, remaining, retry_after_ms, reset_after_ms } = *row;
-        Self { allowed, limit, remaining, retry_after_ms, reset_after_ms }
+        let Row { allowed, limit, remaining, retry_after_ms, reset_after_ms, granted } = *row;
+        Self { allowed, limit, remaining, retry_after_ms, reset_after_ms, granted }
     }
 }
 
 impl<'a> From<&'a (String, Row)> for QuotaLimitAnswer<'a> {
     fn from((name, row): &'a (String, Row)) -> Self {
-        let Row { allowed, limit, remaining, retry_after_ms, reset_after_ms } = *row;
+        let Row { allowed, limit, remaining, retry_after_ms, reset_after_ms, .. } = *row;
         Self { name, allowed, limit, remaining, retry_after_ms, reset_after_ms }
     }
 }
@@ -180,11 +188,14 @@ pub(super) fn respond(backend: &Backend, command: &Command, answer: Answer) -> R
     let mut response = match &reply {
         Reply::Limit(row) => json(status, JSON, &LimitAnswer::from(row)),
         Reply::Quota(quota) => {
-            let Quota { allowed, retry_after_ms, blocking, limits, reservation, index } = quota;
+            let Quota { allowed, retry_after_ms, blocking, limits, reservation, index, granted } = quota;
             let limits = limits.iter().map(QuotaLimitAnswer::from).collect();
             let (allowed, retry_after_ms, reservation) = (*allowed, *retry_after_ms, reservation.as_ref());
+            let granted = granted.as_ref().map(|all| all.iter().map(|(unit, n)| (&**unit, *n)).collect());
             let index = *index;
-            json(status, JSON, &QuotaAnswer { allowed, retry_after_ms, blocking, limits, reservation, index })
+            let answer =
+                QuotaAnswer { allowed, retry_after_ms, blocking, limits, reservation, index, granted };
+            json(status, JSON, &answer)
         }
         Reply::Done(done) => json(status, JSON, &DoneAnswer { done: *done }),
         Reply::Remaining(remaining) => json(status, JSON, &RemainingAnswer { remaining: *remaining }),

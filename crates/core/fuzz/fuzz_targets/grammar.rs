@@ -34,7 +34,7 @@ fuzz_target!(|input: &[u8]| {
     if let Ok(effect) = read_text(input) {
         assert_eq!(old_text(&effect).unwrap().as_bytes(), input, "one effect has one text");
         let LimitEffect::Admit { rule, at, cost } = effect else { return };
-        decided(&Request { rule, cost, wait: None });
+        decided(&Request { rule, cost, is_up_to: false, wait: None });
         let (state, _) = effect.create().unwrap();
         assert_eq!(state.peek(0, at).at, at);
     }

@@ -161,7 +161,7 @@ fn limits(shape: &Arc<Shape>) {
 fn charged(shape: &Arc<Shape>, asked: &Costs<'_>) {
     let costs = asked.by_limit(shape);
     for clock in [At::MIN, At::MAX] {
-        let verdict = decide::decide(None, shape, &Demand { costs: &costs, ttl: None }, clock);
+        let verdict = decide::decide(None, shape, &Demand { costs: &costs, ..Demand::NONE }, clock);
         assert!(verdict.rows.iter().all(|row| row.remaining <= row.limit));
         if verdict.allowed() && costs.iter().any(|cost| *cost > 0) {
             let shape = Arc::clone(shape);

@@ -44,6 +44,15 @@ pub(super) enum QuotaImage<'a> {
         at: u64,
         expires: u64,
     },
+    /// An admission that is a lease.
+    Lease {
+        #[serde(borrow)]
+        shape: &'a [u8],
+        at: u64,
+        costs: Bounded<u64, LIMITS_MAX>,
+        #[serde(borrow)]
+        reserved: ReservedImage<'a>,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -57,16 +66,17 @@ impl<'a> QuotaImage<'a> {
     /// The image of an effect.
     pub(super) fn of(effect: &'a QuotaEffect<'_>) -> Self {
         match effect {
-            QuotaEffect::Admit(Admission { shape, at, costs, reserved }) => Self::Admit {
-                shape: shape.bytes(),
-                at: at.ms(),
-                costs: Bounded(costs.to_vec()),
-                reserved: reserved.as_ref().map(|reserved| ReservedImage {
-                    id: reserved.id,
-                    expires: reserved.expires.ms(),
-                    answers: Bounded(reserved.answers.to_vec()),
-                }),
-            },
+            QuotaEffect::Admit(Admission { shape, at, costs, reserved }) => {
+                let (shape, at, costs) = (shape.bytes(), at.ms(), Bounded(costs.to_vec()));
+                match reserved {
+                    Some(lease) if lease.is_lease => {
+                        Self::Lease { shape, at, costs, reserved: ReservedImage::of(lease) }
+                    }
+                    Some(_) | None => {
+                        Self::Admit { shape, at, costs, reserved: reserved.as_ref().map(ReservedImage::of) }
+                    }
+                }
+            }
             QuotaEffect::Settle { id, at, used } => {
                 Self::Settle { id, at: at.ms(), used: Bounded(used.iter().collect()) }
             }
@@ -78,24 +88,11 @@ impl<'a> QuotaImage<'a> {
     /// The effect; `None` if no decision has it. A key with the same limits lends its shape.
     pub(super) fn effect(self, known: Option<&Quota>) -> Option<QuotaEffect<'a>> {
         Some(match self {
-            QuotaImage::Admit { shape, at, costs: Bounded(costs), reserved } => {
-                let known = known.map(Quota::shape).filter(|known| known.bytes() == shape);
-                let shape = match known {
-                    Some(known) => Arc::clone(known),
-                    None => Shape::from_bytes(shape)?,
-                };
-                let limits = shape.limits().len();
-                let at = At::new(at)?;
-                let sound = costs.len() == limits && costs.iter().all(|cost| *cost <= COUNT_MAX);
-                let reserved = match reserved {
-                    Some(reserved) => Some(reserved.read(at, limits)?),
-                    None => None,
-                };
-                let empty = reserved.is_none() && costs.iter().all(|cost| *cost == 0);
-                if !sound || empty {
-                    return None;
-                }
-                QuotaEffect::Admit(Admission { shape, at, costs: PerLimit::from_vec(costs), reserved })
+            QuotaImage::Admit { shape, at, costs, reserved } => {
+                admission(known, (shape, at, costs), reserved, false)?
+            }
+            QuotaImage::Lease { shape, at, costs, reserved } => {
+                admission(known, (shape, at, costs), Some(reserved), true)?
             }
             QuotaImage::Settle { id, at, used } => {
                 let mut costs = Costs::default();
@@ -110,6 +107,30 @@ impl<'a> QuotaImage<'a> {
             }
         })
     }
+}
+
+/// Reads an admission. A key with the same limits lends its shape.
+fn admission<'a>(
+    known: Option<&Quota>,
+    (shape, at, Bounded(costs)): (&'a [u8], u64, Bounded<u64, LIMITS_MAX>),
+    reserved: Option<ReservedImage<'a>>,
+    is_lease: bool,
+) -> Option<QuotaEffect<'a>> {
+    let known = known.map(Quota::shape).filter(|known| known.bytes() == shape);
+    let shape = match known {
+        Some(known) => Arc::clone(known),
+        None => Shape::from_bytes(shape)?,
+    };
+    let limits = shape.limits().len();
+    let at = At::new(at)?;
+    let sound = costs.len() == limits && costs.iter().all(|cost| *cost <= COUNT_MAX);
+    let reserved = match reserved {
+        Some(reserved) => Some(reserved.read(at, limits, is_lease)?),
+        None => None,
+    };
+    let empty = reserved.is_none() && costs.iter().all(|cost| *cost == 0);
+    let admission = Admission { shape, at, costs: PerLimit::from_vec(costs), reserved };
+    (sound && !empty).then_some(QuotaEffect::Admit(admission))
 }
 
 /// About how many bytes an effect takes at most: a buffer that grows costs more than what is written.
@@ -144,12 +165,18 @@ fn decode<'a>(bytes: &'a [u8], held: Option<&Quota>) -> Option<QuotaEffect<'a>> 
 }
 
 impl<'a> ReservedImage<'a> {
-    fn read(self, at: At, limits: usize) -> Option<Reserved<'a>> {
+    fn of(reserved: &'a Reserved<'_>) -> Self {
+        let answers = Bounded(reserved.answers.to_vec());
+        Self { id: reserved.id, expires: reserved.expires.ms(), answers }
+    }
+
+    fn read(self, at: At, limits: usize, is_lease: bool) -> Option<Reserved<'a>> {
         let expires = future(self.expires).filter(|expires| *expires > at)?;
         let answers = self.answers.0;
         let sound =
             answers.len() == limits && answers.iter().all(|(a, b)| *a <= COUNT_MAX && *b <= COUNT_MAX);
-        sound.then_some(Reserved { id: checked(self.id)?, expires, answers: PerLimit::from_vec(answers) })
+        let (id, answers) = (checked(self.id)?, PerLimit::from_vec(answers));
+        sound.then_some(Reserved { id, expires, answers, is_lease })
     }
 }
 

@@ -58,8 +58,7 @@ pub fn first<'r, H: Host, R>(
     }
     let (retry, index) = soonest.unwrap_or((Retry::Never, 0));
     if standing.waits(wants_to_wait, || host.may_wait()) {
-        let ttl = reserve.map(|reserve| reserve.ttl);
-        let mut claims = quota::claims(&asked, ttl);
+        let mut claims = quota::claims(&asked, reserve);
         // It stands in no line of a key that never admits it.
         claims.retain(|(_, claim)| !matches!(claim, Claim::Quota(claim) if claim.is_never()));
         if !claims.is_empty() {

@@ -15,6 +15,7 @@ use crate::limit::effect::LimitEffect;
 use crate::limit::state::State;
 use crate::queue::{Claim, Lane};
 use crate::time::Span;
+use crate::value::Value;
 
 /// Decides on a request, and charges it if it is admitted. It may have to wait.
 ///
@@ -103,6 +104,58 @@ fn queue<H: Host>(
         }
         Standing::First | Standing::FirstAt(_) => None,
     }
+}
+
+/// What a request is granted that takes as much of its cost as there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Granted {
+    /// The decision. If nothing is granted, it says when 1 would be.
+    pub decision: Decision,
+    /// How much is granted.
+    pub cost: u64,
+}
+
+/// Does what [`turn`] does for a request that takes as much of its cost as there is.
+///
+/// It stands in line as a request of cost 1 does.
+///
+/// # Errors
+/// As [`turn`].
+#[cold]
+pub fn up_to<H: Host>(
+    host: &mut H,
+    name: H::Name,
+    request: &Request,
+    standing: Standing,
+) -> Result<Turn<Granted>, H::Error> {
+    let least = Request { cost: request.cost.min(1), ..*request };
+    let free = host.read(name, |host, value| free(host, name, value, &least, standing))??;
+    let most = Request { cost: request.cost.min(free).max(least.cost), ..*request };
+    Ok(turn(host, name, &most, standing)?
+        .map(|decision| Granted { decision, cost: if decision.allowed { most.cost } else { 0 } }))
+}
+
+/// How much a request may take that comes now; 0 if it would not be admitted.
+fn free<H: Host>(
+    host: &H,
+    name: H::Name,
+    value: Option<&Value>,
+    request: &Request,
+    standing: Standing,
+) -> Result<u64, Fault> {
+    let (held, clock) = (host::limit(value)?, host.clock());
+    let decide = |cost| match held {
+        Some(state) => state.decide(&request.rule, cost, clock),
+        None => Ok(State::decide_new(&request.rule, cost, clock)),
+    };
+    let decided = decide(request.cost)?;
+    let queued = if host.has_waiters() || matches!(standing, Standing::Leaving(_)) {
+        queue(host, name, held, request, standing, &decided)
+    } else {
+        None
+    };
+    let is_admitted = queued.map_or(decided.allowed, |queued| queued.allowed);
+    Ok(if is_admitted { decide(0)?.remaining } else { 0 })
 }
 
 /// Decides on a request of `CL.THROTTLE`. A quantity of 0 takes nothing and opens no key for writing.

@@ -11,9 +11,9 @@ use crate::grammar::outside::{Hold, Left, Lefts, Sync};
 use crate::limit::decision::wait_ms;
 use crate::limit::outside::Outside;
 use crate::limit::rule::Rule;
-use crate::limit::state::State;
 use crate::number::COUNT_MAX;
 use crate::quota::Quota;
+use crate::quota::lent::Leased;
 use crate::quota::limit::{Measure, PerLimit};
 use crate::quota::outsides::{NAMES_MAX, Names, Outsides};
 use crate::quota::shape::Shape;
@@ -75,7 +75,12 @@ pub fn sync<'w, H: Host>(host: &mut H, name: H::Name, sync: &Sync<'w>) -> Result
             let at = clock.max(state.at());
             let (rule, outside) = (state.rule(), state.outside().at(at));
             let news = News { left, at, since: sent(at, sync.age) };
-            (at, [news.of(b"", Some(state), &rule, outside)].into_iter().collect::<PerLimit<_>>())
+            (
+                at,
+                [news.of(b"", state.alone_remaining(&rule, at), &rule, outside)]
+                    .into_iter()
+                    .collect::<PerLimit<_>>(),
+            )
         }
         (Some(value), Lefts::Named(limits)) => {
             let quota = value.quota()?;
@@ -114,8 +119,16 @@ fn named<'w, H: Host>(
         };
         let known = quota.outsides().map_or(Outside::NONE, |outsides| outsides.limit(limit)).at(at);
         let state = quota.counted(&shape, index);
+        let lent = quota.lent(&shape, index);
+        let here = match &state {
+            _ if !lent.is_empty() => {
+                Leased::new(state.as_deref(), &rule, &lent).decide(0, at, None).remaining
+            }
+            Some(state) => state.alone_remaining(&rule, at),
+            None => rule.quota(),
+        };
         let news = News { left, at, since: sent(at, age) };
-        Ok(news.of(limit, state.as_deref(), &rule, known))
+        Ok(news.of(limit, here, &rule, known))
     });
     told.collect()
 }
@@ -143,11 +156,11 @@ struct News<'a> {
 }
 
 impl News<'_> {
-    /// Tells it to the limit `name`, which was told `before`.
-    fn of<'w>(&self, name: &'w [u8], state: Option<&State>, rule: &Rule, before: Outside) -> Change<'w> {
+    /// Tells it to the limit `name`, of which `here` remains here, and which was told `before`.
+    fn of<'w>(&self, name: &'w [u8], here: u64, rule: &Rule, before: Outside) -> Change<'w> {
         // Requests overtake each other. What an earlier one was told is no longer so.
         let is_old = self.since > At::MIN && self.since < before.since;
-        let told = if is_old { before.told(name) } else { self.elsewhere(name, state, rule, before) };
+        let told = if is_old { before.told(name) } else { self.elsewhere(name, here, rule, before) };
         let mut outside = before;
         told.apply(&mut outside);
         (told, before, outside.used(rule, self.at))
@@ -156,19 +169,12 @@ impl News<'_> {
     /// How much is used elsewhere, and until when.
     ///
     /// What is used of a bucket comes back no faster than the bucket refills there.
-    fn elsewhere<'w>(
-        &self,
-        limit: &'w [u8],
-        state: Option<&State>,
-        rule: &Rule,
-        mut told: Outside,
-    ) -> Elsewhere<'w> {
+    fn elsewhere<'w>(&self, limit: &'w [u8], here: u64, rule: &Rule, mut told: Outside) -> Elsewhere<'w> {
         let Self { left, at, since } = *self;
         let lowered = left.limit.map(|limit| lowered(limit, rule, at));
         (told.limit, told.limit_until) = lowered.unwrap_or((told.limit, told.limit_until));
         let lower = told.lower_rule(rule, at);
         let back = |used| lower.as_ref().unwrap_or(rule).regains(used).unwrap_or_default();
-        let here = state.map_or(rule.quota(), |state| state.alone_remaining(rule, at));
         let used = here.saturating_add_signed(left.remaining.saturating_neg()).min(COUNT_MAX);
         let reset = left.reset.unwrap_or_else(|| rule.window().unwrap_or_else(|| rule.longest()));
         let (used, until, since) = if used > 0 && reset > Span::default() {

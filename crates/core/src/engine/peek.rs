@@ -67,7 +67,7 @@ fn limit<H: Host>(host: &H, name: H::Name, state: &State, costs: &Costs<'_>, lan
     let (cost, clock) = (costs.of(REQUESTS), host.clock());
     let peeked = state.peek(cost, clock);
     let queued = (cost > 0 && host.has_waiters()).then(|| {
-        let request = Request { rule: state.rule(), cost, wait: None };
+        let request = Request { rule: state.rule(), cost, is_up_to: false, wait: None };
         let stands = Stands::Decided(peeked);
         let tell = |line: Line<'_, '_>| forecast::limit(Some(state), line, &request, &stands, clock);
         host.line(name, lane, tell)
@@ -80,9 +80,13 @@ fn quota<H: Host>(host: &H, name: H::Name, held: &Quota, costs: &Costs<'_>, lane
     let (shape, clock) = (in_force(host, name, held), host.clock());
     // If the quota counts reservations, the question is whether one more would be admitted.
     let (costs, ttl) = (costs.by_limit(&shape), Some(Span::from_ms(1)));
-    let peeked = decide::peek(held, &shape, &Demand { costs: &costs, ttl }, clock);
-    let claim =
-        QuotaClaim { shape: Arc::clone(&shape), costs, ttl: ttl.filter(|_| shape.counts_reservations()) };
+    let peeked = decide::peek(held, &shape, &Demand { costs: &costs, ttl, is_lease: false }, clock);
+    let claim = QuotaClaim {
+        shape: Arc::clone(&shape),
+        costs,
+        ttl: ttl.filter(|_| shape.counts_reservations()),
+        is_lease: false,
+    };
     let queued = (claim.takes() && host.has_waiters()).then(|| {
         let stands = Stands::Decided(peeked.clone());
         let tell = |line: Line<'_, '_>| forecast::quota(Some(held), line, &claim, stands, clock);

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 pub use super::asked::Asked;
-use super::asked::{ask, open};
+use super::asked::{ask, demand, open};
 use super::forecast::{self, Stands};
 use super::host::{self, Host, Line, MadeId};
 use super::turn::{Standing, Turn};
@@ -17,8 +17,10 @@ use crate::grammar::quota::KEYS_MAX;
 use crate::grammar::terms::Reserve;
 use crate::limit::decision::Retry;
 use crate::queue::{Claim, Claims};
-use crate::quota::decide::{self, Demand, QuotaDecision};
+use crate::quota::decide::{self, QuotaDecision};
 use crate::quota::effect::{Admission, QuotaEffect, Reserved};
+use crate::quota::leasing::lease_end;
+use crate::quota::limit::PerLimit;
 use crate::time::Span;
 
 /// What became of a request.
@@ -67,9 +69,10 @@ pub fn one<H: Host, R>(
     let Ask { limits, reserve, wait, is_short: _ } = ask;
     let (key, shape, costs, repeated) = open(host, name, limits, reserve)?;
     let is_open = repeated.is_some();
-    let mut asked = Asked { name, key, shape, costs, decision: QuotaDecision::default() };
+    let (decision, granted) = (QuotaDecision::default(), PerLimit::new());
+    let mut asked = Asked { name, key, shape, costs, decision, granted };
     if let Some(repeated) = repeated {
-        asked.decision = *repeated;
+        (asked.decision, asked.granted) = *repeated;
     }
     let asked = core::slice::from_mut(&mut asked);
     turn(host, asked, usize::from(is_open), reserve, wait.is_some(), standing, finish)
@@ -118,7 +121,7 @@ fn turn<H: Host, R>(
     if let Outcome::Denied(Retry::After(ms)) = outcome
         && standing.waits(wants_to_wait, || host.may_wait())
     {
-        let claims = claims(asked, reserve.map(|reserve| reserve.ttl));
+        let claims = claims(asked, reserve);
         return Ok(Turn::Wait { after: Span::from_ms(ms), claims });
     }
     let reply = finish(host, asked, &outcome);
@@ -144,19 +147,20 @@ pub(super) fn decide<H: Host>(
     standing: Standing,
 ) -> Result<Outcome, H::Error> {
     let clock = host.clock();
-    let ttl = reserve.map(|reserve| reserve.ttl);
+    let wanted = reserve.filter(Reserve::is_up_to).map(|_| least(asked));
     let mut allowed = true;
     for Asked { key, shape, costs, decision, .. } in asked.iter_mut() {
         let held = host::quota(host.value(key)?)?;
-        decide::allow(held, shape, ttl, clock)?;
-        decide::decide_into(decision, held, shape, &Demand { costs, ttl }, clock);
+        let demand = demand(costs, reserve);
+        decide::allow(held, shape, &demand, clock)?;
+        decide::decide_into(decision, held, shape, &demand, clock);
         allowed &= decision.allowed();
     }
     if host.has_waiters() || matches!(standing, Standing::Leaving(_)) {
-        match joins(host, asked, ttl, wants_to_wait, standing) {
+        match joins(host, asked, reserve, wants_to_wait, standing) {
             Some(true) => return Ok(Outcome::Denied(Retry::After(1))), // it waits, and is told nothing yet
             Some(false) => {}
-            None => allowed = queue(host, asked, ttl, standing)?,
+            None => allowed = queue(host, asked, reserve, standing)?,
         }
     }
     if !allowed {
@@ -170,16 +174,47 @@ pub(super) fn decide<H: Host>(
         }
         return Ok(Outcome::Denied(retry));
     }
+    if let Some(wanted) = wanted {
+        grant(host, asked, &wanted, reserve)?;
+    }
     let given = reserve.and_then(|reserve| reserve.id);
-    let made = if given.is_none() && ttl.is_some() { Some(host.make_id()?) } else { None };
+    let made = if given.is_none() && reserve.is_some() { Some(host.make_id()?) } else { None };
     let id = given.or(made.as_ref().map(<[u8; 32]>::as_slice));
     if asked.len() > 1 {
-        host.prepare(asked.iter().filter(|asked| asked.changes(ttl)).map(|asked| asked.name))?;
+        host.prepare(asked.iter().filter(|asked| asked.changes(reserve)).map(|asked| asked.name))?;
     }
     for asked in asked.iter_mut() {
-        charge(host, asked, ttl.zip(id))?;
+        charge(host, asked, reserve, id)?;
     }
     Ok(Outcome::Admitted(made))
+}
+
+/// Makes requests that take as much as there is ask for 1 of each unit. Returns what they ask for.
+#[cold]
+fn least<H: Host>(asked: &mut [Asked<H>]) -> Vec<PerLimit<u64>> {
+    let least = |asked: &mut Asked<H>| {
+        let least = asked.costs.iter().map(|cost| (*cost).min(1)).collect();
+        core::mem::replace(&mut asked.costs, least)
+    };
+    asked.iter_mut().map(least).collect()
+}
+
+/// Gives requests that take as much as there is, and that get at least 1, their share of what they ask for.
+#[cold]
+fn grant<H: Host>(
+    host: &H,
+    asked: &mut [Asked<H>],
+    wanted: &[PerLimit<u64>],
+    reserve: Option<Reserve<'_>>,
+) -> Result<(), H::Error> {
+    for (asked, wanted) in asked.iter_mut().zip(wanted) {
+        let held = host::quota(host.value(&asked.key)?)?;
+        asked.costs = decide::share(&asked.shape, wanted, &asked.decision);
+        let demand = demand(&asked.costs, reserve);
+        asked.decision = decide::decide(held, &asked.shape, &demand, host.clock());
+        asked.granted = asked.costs.clone();
+    }
+    Ok(())
 }
 
 /// Returns whether a request that has just come and would wait joins a line because others are ahead of it. Returns
@@ -188,7 +223,7 @@ pub(super) fn decide<H: Host>(
 fn joins<H: Host>(
     host: &H,
     asked: &[Asked<H>],
-    ttl: Option<Span>,
+    reserve: Option<Reserve<'_>>,
     wants_to_wait: bool,
     standing: Standing,
 ) -> Option<bool> {
@@ -198,7 +233,7 @@ fn joins<H: Host>(
         return None;
     }
     let queues = |asked: &Asked<H>| {
-        asked.claim(ttl).takes() && host.line(asked.name, lane, host::must_queue).unwrap_or(false)
+        asked.claim(reserve).takes() && host.line(asked.name, lane, host::must_queue).unwrap_or(false)
     };
     Some(asked.iter().any(queues))
 }
@@ -208,7 +243,7 @@ fn joins<H: Host>(
 fn queue<H: Host>(
     host: &H,
     asked: &mut [Asked<H>],
-    ttl: Option<Span>,
+    reserve: Option<Reserve<'_>>,
     standing: Standing,
 ) -> Result<bool, H::Error> {
     let admits = |asked: &[Asked<H>]| asked.iter().all(|asked| asked.decision.allowed());
@@ -220,7 +255,7 @@ fn queue<H: Host>(
     };
     let clock = host.clock();
     for asked in asked.iter_mut() {
-        let claim = asked.claim(ttl);
+        let claim = asked.claim(reserve);
         if !claim.takes() {
             continue;
         }
@@ -235,28 +270,31 @@ fn queue<H: Host>(
     Ok(admits(asked))
 }
 
-/// Books what one key has admitted, and keeps it as a reservation if it is one.
+/// Books what one key has admitted, and keeps it as a reservation or a lease if it is one.
 fn charge<H: Host>(
     host: &mut H,
     asked: &mut Asked<H>,
-    reserve: Option<(Span, &[u8])>,
+    reserve: Option<Reserve<'_>>,
+    id: Option<&[u8]>,
 ) -> Result<(), H::Error> {
-    if !asked.changes(reserve.map(|(ttl, _)| ttl)) {
+    if !asked.changes(reserve) {
         return Ok(());
     }
     let QuotaDecision { rows, at } = &asked.decision;
-    let reserved = reserve.map(|(ttl, id)| Reserved {
-        id,
-        expires: at.plus(ttl),
-        answers: rows.iter().map(|row| (row.remaining, row.reset_after_ms)).collect(),
-    });
     let (shape, costs) = (Arc::clone(&asked.shape), core::mem::take(&mut asked.costs));
+    let reserved = reserve.zip(id).map(|(reserve, id)| {
+        let answers = rows.iter().map(|row| (row.remaining, row.reset_after_ms)).collect();
+        let is_lease = reserve.is_lease();
+        let expires =
+            if is_lease { lease_end(&shape, &costs, *at, reserve.ttl) } else { at.plus(reserve.ttl) };
+        Reserved { id, expires, answers, is_lease }
+    });
     let effect = QuotaEffect::Admit(Admission { shape, at: *at, costs, reserved });
     host.commit(asked.name, &mut asked.key, &Effect::Quota(effect))
 }
 
 /// What a request that waits takes of each key.
-pub(super) fn claims<H: Host>(asked: &[Asked<H>], ttl: Option<Span>) -> Claims {
-    let claims = asked.iter().map(|asked| asked.claim(ttl)).enumerate();
+pub(super) fn claims<H: Host>(asked: &[Asked<H>], reserve: Option<Reserve<'_>>) -> Claims {
+    let claims = asked.iter().map(|asked| asked.claim(reserve)).enumerate();
     claims.filter(|(_, claim)| claim.takes()).map(|(key, claim)| (key, Claim::Quota(claim))).collect()
 }

@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 
 use super::first::first;
 use super::host::Host;
+use super::limit::Granted;
 use super::peek::{Peeked, peek};
 use super::quota::{Asked, Outcome};
 use super::refund::refund;
@@ -18,6 +19,7 @@ use crate::grammar::terms::Reserve;
 use crate::limit::decision::{Decision, Retry};
 use crate::quota::decide::QuotaDecision;
 use crate::quota::effect::QuotaEffect;
+use crate::quota::name::Name;
 use crate::quota::shape::Shape;
 
 /// What a request is answered.
@@ -26,6 +28,8 @@ use crate::quota::shape::Shape;
 pub enum Reply {
     /// What one limit says.
     Limit(Decision),
+    /// What one limit says to a request that takes as much as there is, and how much it is granted.
+    Granted(Decision, u64),
     /// What the limits of one or more quotas say.
     Quota(QuotaReply),
     /// What the limits of the first of several quotas say that admits, and its index. If none does it is `None`, and they are
@@ -46,6 +50,8 @@ pub enum Reply {
 /// What the limits of one or more quotas say.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QuotaReply {
+    /// What was granted of each unit, if the request takes as much as there is.
+    pub granted: Option<Vec<(Name, u64)>>,
     /// For each key its limits, and what they say.
     pub keys: SmallVec<[(Arc<Shape>, QuotaDecision); 1]>,
     /// The id of the reservation, if one was asked for and if there is one now.
@@ -68,7 +74,11 @@ impl QuotaReply {
     fn of<H: Host>(asked: &[Asked<H>], outcome: &Outcome, reserve: Option<Reserve<'_>>) -> Self {
         let keys = asked.iter().map(|asked| (Arc::clone(&asked.shape), asked.decision.clone()));
         let reservation = reserve.map(|reserve| outcome.id(reserve).map(Into::into));
-        Self { keys: keys.collect(), reservation }
+        let granted = reserve.is_some_and(|reserve| reserve.is_up_to()).then(|| {
+            let units = asked.iter().flat_map(Asked::granted);
+            units.map(|(unit, n)| (unit.clone(), n)).collect()
+        });
+        Self { keys: keys.collect(), reservation, granted }
     }
 }
 
@@ -84,6 +94,10 @@ pub fn run<H: Host>(
 ) -> Result<Turn<Reply>, H::Error> {
     let &[name, ..] = names else { return Err(Fault::Numkeys.into()) };
     let done = match request {
+        Request::Limit(request) if request.is_up_to => {
+            let turn = limit::up_to(host, name, request, standing)?;
+            return Ok(turn.map(|Granted { decision, cost }| Reply::Granted(decision, cost)));
+        }
         Request::Limit(request) => {
             let turn = limit::turn(host, name, request, standing)?;
             return Ok(turn.map(Reply::Limit));
@@ -117,7 +131,7 @@ pub fn run<H: Host>(
             Peeked::Limit(decision) => Reply::Limit(decision),
             Peeked::Quota(shape, decision) => {
                 let keys = core::iter::once((shape, *decision)).collect();
-                Reply::Quota(QuotaReply { keys, reservation: None })
+                Reply::Quota(QuotaReply { keys, reservation: None, granted: None })
             }
         },
         Request::Refund(cost) => Reply::Remaining(refund(host, name, *cost)?),

@@ -55,7 +55,7 @@ impl<'w> Ask<'w> {
     /// of them counts a unit that has a cost.
     pub fn read<W: Words + ?Sized>(words: &'w W) -> Result<Self> {
         let QuotaRequest { limits, terms } = quota::quota(words)?;
-        let Terms { costs, reserve, wait, is_short } = terms;
+        let Terms { costs, reserve, wait, is_short, .. } = terms;
         let limits = match limits {
             quota::Limits::Policy(name) => Limits::Policy { name, costs },
             quota::Limits::Spelled(drafts) => {

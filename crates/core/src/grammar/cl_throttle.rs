@@ -39,7 +39,7 @@ pub fn read<W: Words + ?Sized>(words: &W) -> Result<Request> {
     let (refill, period) =
         (Decimal { mantissa: count, scale: 0 }, Span::from_ms(seconds.saturating_mul(1_000)));
     let rule = BucketRule::new(max_burst.saturating_add(1), refill, period).ok_or(Fault::PeriodSeconds)?;
-    Ok(Request { rule: Rule::Bucket(rule), cost, wait: None })
+    Ok(Request { rule: Rule::Bucket(rule), cost, is_up_to: false, wait: None })
 }
 
 /// Parses an integer as redis-cell does: a sign and leading zeros are allowed.

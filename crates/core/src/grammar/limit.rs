@@ -1,9 +1,9 @@
 //! The grammar of the commands on one limit, read once into a [`Request`].
 //!
 //! ```text
-//! RL.SLIDE  key limit window                    [COST n] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]]
-//! RL.WINDOW key limit window [OFFSET duration]  [COST n] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]]
-//! RL.BUCKET key capacity refill [period]        [COST n] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]]
+//! RL.SLIDE  key limit window                    [COST n] [UPTO] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]]
+//! RL.WINDOW key limit window [OFFSET duration]  [COST n] [UPTO] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]]
+//! RL.BUCKET key capacity refill [period]        [COST n] [UPTO] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]]
 //! RL.PEEK   key [COST n]
 //! RL.REFUND key n
 //! ```
@@ -33,6 +33,8 @@ pub struct Request {
     pub rule: Rule,
     /// Its cost.
     pub cost: u64,
+    /// Whether it takes as much of its cost as there is.
+    pub is_up_to: bool,
     /// How it waits if it is not admitted at once, or `None` if it does not.
     pub wait: Option<Wait>,
 }
@@ -54,12 +56,15 @@ pub fn read<A: Algorithm + Into<Rule>, W: Words + ?Sized>(words: &W) -> Result<R
     let mut at = AFTER_KEY;
     let rule = A::read(words, &mut at)?;
     if words.count() <= at {
-        return Ok(Request { rule: rule.into(), cost: 1, wait: None });
+        return Ok(Request { rule: rule.into(), cost: 1, is_up_to: false, wait: None });
     }
     let own = A::OWN.filter(|own| !own.is_required);
-    let Options { cost, own, wait } = Options::read(words, at, own, true, A::SYNTAX)?;
+    let Options { cost, own, is_up_to, wait } = Options::read(words, at, own, true, A::SYNTAX)?;
+    if is_up_to && wait.is_some_and(|wait| wait.flow.is_some()) {
+        return Err(Fault::UpToFlow);
+    }
     let rule = own.map_or(rule, |value| rule.with_own(value));
-    Ok(Request { rule: rule.into(), cost, wait })
+    Ok(Request { rule: rule.into(), cost, is_up_to, wait })
 }
 
 /// Reads the command on one limit of whichever algorithm.
@@ -115,11 +120,12 @@ struct Options {
     cost: u64,
     /// The value of the algorithm's own option.
     own: Option<i64>,
+    is_up_to: bool,
     wait: Option<Wait>,
 }
 
 impl Options {
-    /// Reads the options from the word `at` on. Beside `COST` there may be `own`, and `WAIT` if `waits`.
+    /// Reads the options from the word `at` on. Beside `COST` there may be `own`, and `UPTO` and `WAIT` if `waits`.
     fn read<W: Words + ?Sized>(
         words: &W,
         mut at: usize,
@@ -127,9 +133,13 @@ impl Options {
         waits: bool,
         syntax: Fault,
     ) -> Result<Self> {
-        let (mut cost, mut value, mut wait) = (None, None, None);
+        let (mut cost, mut value, mut is_up_to, mut wait) = (None, None, false, None);
         while let Some(keyword) = words.word(at) {
             at = at.saturating_add(1);
+            if waits && keyword.eq_ignore_ascii_case(b"UPTO") && !is_up_to {
+                is_up_to = true;
+                continue;
+            }
             if words.word(at).is_none() {
                 return Err(syntax);
             }
@@ -143,6 +153,6 @@ impl Options {
                 return Err(syntax);
             }
         }
-        Ok(Self { cost: cost.unwrap_or(1), own: value, wait })
+        Ok(Self { cost: cost.unwrap_or(1), own: value, is_up_to, wait })
     }
 }

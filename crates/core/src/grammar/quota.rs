@@ -1,9 +1,9 @@
 //! The grammar of the quota commands.
 //!
 //! ```text
-//! RL.QUOTA  key LIMIT… | POLICY name    [COST unit n]… [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]] [REPLY SHORT]
-//! RL.MQUOTA numkeys key… POLICY name…   [COST unit n]… [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]] [REPLY SHORT]
-//! RL.FIRST  numkeys key… POLICY name…   [COST unit n]… [RESERVE ttl [ID id]] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]] [REPLY SHORT]
+//! RL.QUOTA  key LIMIT… | POLICY name    [COST unit n]… [RESERVE ttl [ID id] | [UPTO] LEASE ttl [ID id]] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]] [REPLY SHORT]
+//! RL.MQUOTA numkeys key… POLICY name…   [COST unit n]… [RESERVE|LEASE ttl [ID id]] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]] [REPLY SHORT]
+//! RL.FIRST  numkeys key… POLICY name…   [COST unit n]… [RESERVE|LEASE ttl [ID id]] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]] [REPLY SHORT]
 //! RL.SETTLE key id [COST unit n]…
 //! RL.CANCEL key id
 //! RL.RENEW  key id ttl
@@ -81,6 +81,7 @@ pub fn quota<W: Words + ?Sized>(words: &W) -> Result<QuotaRequest<'_>> {
             terms.read(words, keyword, &mut at, syntax)?;
         }
     }
+    terms.end(true)?;
     let limits = match policy {
         Some(name) => Limits::Policy(name),
         None if drafts.is_empty() => return Err(syntax),
@@ -132,6 +133,7 @@ fn read_many<W: Words + ?Sized>(words: &W, syntax: Fault) -> Result<ManyRequest<
     if policies.is_empty() {
         return Err(syntax);
     }
+    terms.end(false)?;
     Ok(ManyRequest { keys, policies, terms })
 }
 

@@ -5,7 +5,7 @@
 //! cost is for.
 
 use super::limit_clause::draft;
-use super::terms::{Reserve, Terms, Wanted};
+use super::terms::{Reserve, ReserveKind, Terms, Wanted};
 use super::words::{Words, id, is};
 use crate::fault::Fault;
 use crate::number;
@@ -37,8 +37,8 @@ pub(super) struct Template {
     costs: Box<[u64]>,
     /// For each cost in the request, a bit set of the limits that count its unit.
     limits_of: Box<[u16]>,
-    /// The time to live of the reservation, if the request reserves.
-    ttl: Option<Span>,
+    /// The reservation or the lease without its id, if the request makes one.
+    reserve: Option<(Span, ReserveKind)>,
     /// How to wait, if the request waits.
     wait: Option<Wait>,
     /// Whether the answer is short.
@@ -65,6 +65,7 @@ pub(super) fn learn<W: Words + ?Sized>(words: &W, shape: &Shape) -> Option<Templ
         rest = rest.saturating_add(1);
         terms.read(words, keyword, &mut rest, Fault::QuotaSyntax).ok()?; // a limit here is an error
     }
+    terms.end(true).ok()?;
     Builder::template(words, at, shape, &terms)
 }
 
@@ -100,7 +101,7 @@ pub(super) fn fill<'a, W: Words + ?Sized>(template: &Template, words: &'a W) -> 
             }
         }
     }
-    let reserve = template.ttl.map(|ttl| Reserve { ttl, id: given });
+    let reserve = template.reserve.map(|(ttl, kind)| Reserve { ttl, id: given, kind });
     Some(Wanted { costs, reserve, wait: template.wait, is_short: template.is_short })
 }
 
@@ -125,8 +126,12 @@ impl Builder {
         }
         let mut at = terms_at;
         while let Some(keyword) = words.word(at) {
-            let second = words.word(at.saturating_add(1))?;
             builder.keep(keyword)?;
+            if keyword.eq_ignore_ascii_case(b"UPTO") {
+                at = at.saturating_add(1);
+                continue;
+            }
+            let second = words.word(at.saturating_add(1))?;
             builder.keep(second)?;
             at = at.saturating_add(2);
             if keyword.eq_ignore_ascii_case(b"COST") {
@@ -149,7 +154,9 @@ impl Builder {
                         at = at.saturating_add(2);
                     }
                 }
-            } else if keyword.eq_ignore_ascii_case(b"RESERVE") && terms.reserve?.id.is_some() {
+            } else if terms.reserve.is_some_and(|reserve| reserve.id.is_some())
+                && (keyword.eq_ignore_ascii_case(b"RESERVE") || keyword.eq_ignore_ascii_case(b"LEASE"))
+            {
                 builder.keep(words.word(at)?)?; // the keyword ID
                 builder.words.push(ID);
                 at = at.saturating_add(2);
@@ -160,7 +167,7 @@ impl Builder {
             words: builder.words.into(),
             costs: Terms::default().costs.by_limit(shape).into_vec().into(),
             limits_of: builder.limits_of.into(),
-            ttl: terms.reserve.map(|reserve| reserve.ttl),
+            reserve: terms.reserve.map(|reserve| (reserve.ttl, reserve.kind)),
             wait: terms.wait,
             is_short: terms.is_short,
         })

@@ -1,4 +1,4 @@
-//! The parts that may follow the limits of a quota: `COST`, `RESERVE`, `WAIT` and `REPLY`.
+//! The parts that may follow the limits of a quota: `COST`, `RESERVE`, `UPTO`, `LEASE`, `WAIT` and `REPLY`.
 
 use super::wait;
 use super::words::{Words, id, is, next};
@@ -11,13 +11,40 @@ use crate::quota::name::Name;
 use crate::quota::shape::Shape;
 use crate::time::Span;
 
-/// The parameters of `RESERVE ttl [ID id]`.
+/// The parameters of `RESERVE ttl [ID id]`, or of `[UPTO] LEASE ttl [ID id]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reserve<'a> {
-    /// The time to live of the reservation.
+    /// The time to live of the reservation or the lease.
     pub ttl: Span,
     /// The id, if the caller gives one.
     pub id: Option<&'a [u8]>,
+    /// Which of both it is.
+    pub kind: ReserveKind,
+}
+
+/// What a request keeps open when it is admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReserveKind {
+    /// A reservation: it is charged at once.
+    Reservation,
+    /// A lease: it is charged when it ends.
+    Lease,
+    /// A lease of as much as there is.
+    LeaseUpTo,
+}
+
+impl Reserve<'_> {
+    /// Returns whether it is a lease.
+    #[must_use]
+    pub const fn is_lease(&self) -> bool {
+        matches!(self.kind, ReserveKind::Lease | ReserveKind::LeaseUpTo)
+    }
+
+    /// Returns whether it takes as much as there is.
+    #[must_use]
+    pub const fn is_up_to(&self) -> bool {
+        matches!(self.kind, ReserveKind::LeaseUpTo)
+    }
 }
 
 /// The terms of a request, applied to the limits of one shape.
@@ -44,13 +71,15 @@ pub struct Terms<'a> {
     pub wait: Option<Wait>,
     /// Whether the answer is to tell only whether the request is admitted, and when.
     pub is_short: bool,
+    /// Whether the word `UPTO` was read. [`Terms::end`] moves it into the lease.
+    pub is_up_to: bool,
 }
 
 impl<'a> Terms<'a> {
     /// Applies the terms to the limits of a shape.
     #[must_use]
     pub fn wanted(&self, shape: &Shape) -> Wanted<'a> {
-        let Self { costs, reserve, wait, is_short } = self;
+        let Self { costs, reserve, wait, is_short, .. } = self;
         Wanted { costs: costs.by_limit(shape), reserve: *reserve, wait: *wait, is_short: *is_short }
     }
 
@@ -72,9 +101,16 @@ impl<'a> Terms<'a> {
             self.is_short = next(words, at, syntax)?.eq_ignore_ascii_case(b"SHORT");
             return if self.is_short { Ok(()) } else { Err(syntax) };
         }
-        if !keyword.eq_ignore_ascii_case(b"RESERVE") || self.reserve.is_some() {
-            return Err(syntax);
+        if keyword.eq_ignore_ascii_case(b"UPTO") && !self.is_up_to {
+            self.is_up_to = true;
+            return Ok(());
         }
+        let kind = match keyword {
+            _ if self.reserve.is_some() => return Err(syntax),
+            _ if keyword.eq_ignore_ascii_case(b"RESERVE") => ReserveKind::Reservation,
+            _ if keyword.eq_ignore_ascii_case(b"LEASE") => ReserveKind::Lease,
+            _ => return Err(syntax),
+        };
         let ttl = number::duration(next(words, at, syntax)?, Fault::Ttl)?;
         let given = is(words, *at, b"ID");
         let id = if given {
@@ -83,8 +119,27 @@ impl<'a> Terms<'a> {
         } else {
             None
         };
-        self.reserve = Some(Reserve { ttl, id });
+        self.reserve = Some(Reserve { ttl, id, kind });
         Ok(())
+    }
+
+    /// Checks the parts together, after all words were read.
+    ///
+    /// # Errors
+    /// [`Fault::UpToNeedsLease`], [`Fault::UpToOneKey`] or [`Fault::UpToFlow`].
+    pub(super) fn end(&mut self, is_one_key: bool) -> Result<()> {
+        if !self.is_up_to {
+            return Ok(());
+        }
+        match &mut self.reserve {
+            _ if !is_one_key => Err(Fault::UpToOneKey),
+            _ if self.wait.is_some_and(|wait| wait.flow.is_some()) => Err(Fault::UpToFlow),
+            Some(reserve) if reserve.is_lease() => {
+                reserve.kind = ReserveKind::LeaseUpTo;
+                Ok(())
+            }
+            Some(_) | None => Err(Fault::UpToNeedsLease),
+        }
     }
 }
 

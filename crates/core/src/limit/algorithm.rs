@@ -54,6 +54,16 @@ pub trait Algorithm: Copy + PartialEq + 'static {
         (limit < self.quota()).then_some(self.with_quota(limit))
     }
 
+    /// Returns when a lease that is granted at `at` ends at the latest; `None` if only its ttl says so.
+    fn lease_ends(&self, at: At) -> Option<At>;
+
+    /// Returns the instant at which a lease that ends at `end` is charged.
+    fn lease_charged(&self, end: At) -> At;
+
+    /// Returns until when a lease counts that ends at `end` and is used up; `None` if that depends on what else is
+    /// charged.
+    fn lease_counts(&self, end: At) -> Option<At>;
+
     /// Returns whether cost ages alike under both rules, so that one state serves both.
     ///
     /// Such rules differ at most in their limit or capacity.
@@ -150,6 +160,9 @@ pub trait AlgorithmState: Sized {
     /// Returns what is used at `at` in the units of the rule, or `None` if used cost does not come back
     /// little by little. A refund must then not give back what has come back since the charge.
     fn missing(&self, at: At) -> Option<u128>;
+
+    /// Returns how long a charge counts for callers of other rules, whatever the rule in force says.
+    fn retained(&self) -> Span;
 
     /// Returns the instant from which a new key would decide alike, or `None` if it would now.
     fn empty_at(&self) -> Option<At>;

@@ -16,7 +16,7 @@ use super::checked;
 use super::counted::{Counted, Moment, Overlap};
 use super::decision::{Decision, Expiry, wait_ms};
 use super::meter::{Meter, Usage, amount, converted};
-use crate::time::At;
+use crate::time::{At, Span};
 
 /// A fixed window or a bucket as one key holds it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -132,6 +132,10 @@ impl<M: Meter> AlgorithmState for Counter<M> {
 
     fn missing(&self, at: At) -> Option<u128> {
         M::REFILLS.then(|| self.rule.aged(self.usage, self.rule.moment(at)))
+    }
+
+    fn retained(&self) -> Span {
+        Span::default() // what another rule counts, it knows by the instant of the charge
     }
 
     fn empty_at(&self) -> Option<At> {

@@ -11,7 +11,7 @@ use super::bucket::BucketRule;
 use super::slide::SlideRule;
 use super::window::WindowRule;
 use crate::fault::{Fault, Result};
-use crate::time::Span;
+use crate::time::{At, Span};
 
 /// The algorithm and the parameters of one limit.
 ///
@@ -166,6 +166,24 @@ impl Rule {
     #[must_use]
     pub(crate) fn lowered_to(self, limit: u64) -> Option<Self> {
         each_rule!(self, rule => rule.lowered_to(limit).map(Self::from))
+    }
+
+    /// See [`Algorithm::lease_ends`].
+    #[must_use]
+    pub(crate) fn lease_ends(&self, at: At) -> Option<At> {
+        each_rule!(self, rule => rule.lease_ends(at))
+    }
+
+    /// See [`Algorithm::lease_charged`].
+    #[must_use]
+    pub(crate) fn lease_charged(&self, end: At) -> At {
+        each_rule!(self, rule => rule.lease_charged(end))
+    }
+
+    /// See [`Algorithm::lease_counts`].
+    #[must_use]
+    pub(crate) fn lease_counts(&self, end: At) -> Option<At> {
+        each_rule!(self, rule => rule.lease_counts(end))
     }
 
     /// Returns the window or period; for a month its longest, 31 days.

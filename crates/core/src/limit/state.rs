@@ -9,7 +9,7 @@ use super::outside::Outside;
 use super::rule::Rule;
 use super::told::Told;
 use crate::fault::Result;
-use crate::time::At;
+use crate::time::{At, Span};
 
 pub use super::form::{Parts, Relocate};
 
@@ -248,6 +248,12 @@ impl State {
     pub fn excess_ms(&self, rule: &Rule, clock: At) -> u64 {
         let (Parts::Bucket(counter), Rule::Bucket(rule)) = (self.parts(), rule) else { return 0 };
         counter.excess_ms(rule, clock)
+    }
+
+    /// Returns how long a charge counts for callers of other rules, whatever the rule in force says.
+    #[must_use]
+    pub(crate) fn retained(&self) -> Span {
+        each_part!(self.parts(), part => part.retained())
     }
 
     /// Returns the instant from which a new key would decide alike, or `None` if it would now.

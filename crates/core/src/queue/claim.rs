@@ -38,8 +38,10 @@ pub struct QuotaClaim {
     pub shape: Arc<Shape>,
     /// The cost of each limit.
     pub costs: PerLimit<u64>,
-    /// The time to live of the reservation, if the request reserves.
+    /// The time to live of the reservation or the lease, if the request makes one.
     pub ttl: Option<Span>,
+    /// Whether that is a lease.
+    pub is_lease: bool,
 }
 
 impl QuotaClaim {
@@ -48,7 +50,7 @@ impl QuotaClaim {
     /// See [`Demand::takes`].
     #[must_use]
     pub fn takes(&self) -> bool {
-        Demand { costs: &self.costs, ttl: self.ttl }.takes()
+        Demand { costs: &self.costs, ttl: self.ttl, is_lease: self.is_lease }.takes()
     }
 
     /// Returns whether the limits never admit the claim, whoever comes.

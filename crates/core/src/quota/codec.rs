@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::bounds::{ID_MAX, RESERVATIONS_MAX, RETIRED_MAX};
+use super::bounds::{ID_MAX, LEASES_MAX, RESERVATIONS_MAX, RETIRED_MAX};
 use super::limit::{LIMITS_MAX, Limit, LimitImage, Measure};
 use super::merged::{Merged, MergedImage};
 use super::outsides::Outsides;
@@ -53,6 +53,10 @@ struct MoreImage<'a> {
 /// The merged limits. A quota without any has no bytes for them, as files had before there were some.
 type MergedImages<'a> = Bounded<MergedImage<'a>, RETIRED_MAX>;
 
+/// The places of the leases among the reservations, in order. A quota without any has no bytes for them. With some, the
+/// merged limits are written even if there are none.
+type LeasesImage = Bounded<u32, LEASES_MAX>;
+
 /// Slot number, `since`, and the levels: the number of reservations made, and the amount missing.
 type SlotImage = (u64, u64, Bounded<(u64, u128), LEVELS_MAX>);
 
@@ -69,15 +73,24 @@ struct ReservationImage<'a> {
 #[must_use]
 pub fn encode(quota: &Quota) -> Vec<u8> {
     let mut bytes = postcard::to_stdvec(&image_of(quota)).unwrap_or_default(); // writing to memory cannot fail
-    if let Some(merged) = merged_images(quota) {
-        bytes.extend(postcard::to_stdvec(&merged).unwrap_or_default());
-    }
+    bytes.extend(rest_of(quota));
     bytes
 }
 
-fn merged_images(quota: &Quota) -> Option<MergedImages<'_>> {
-    let merged = quota.more.as_deref().map_or(&[][..], |more| &more.merged);
-    (!merged.is_empty()).then(|| Bounded(merged.iter().map(MergedImage::of).collect()))
+/// Returns the bytes after the image: the merged limits, and which of the reservations are leases.
+fn rest_of(quota: &Quota) -> Vec<u8> {
+    let Some(more) = quota.more.as_deref() else { return Vec::new() };
+    let places = (0..).zip(more.reservations.iter());
+    let leases: Vec<u32> = places.filter(|(_, (_, held))| held.is_lease).map(|(place, _)| place).collect();
+    if more.merged.is_empty() && leases.is_empty() {
+        return Vec::new();
+    }
+    let merged: MergedImages<'_> = Bounded(more.merged.iter().map(MergedImage::of).collect());
+    let mut bytes = postcard::to_stdvec(&merged).unwrap_or_default();
+    if !leases.is_empty() {
+        bytes.extend(postcard::to_stdvec::<LeasesImage>(&Bounded(leases)).unwrap_or_default());
+    }
+    bytes
 }
 
 fn image_of(quota: &Quota) -> Image<'_> {
@@ -127,7 +140,8 @@ impl<'a> ReservationImage<'a> {
         let shares: Box<[Share]> = shares.collect::<Option<_>>()?;
         let sound = !shares.is_empty() && (1..=ID_MAX).contains(&self.id.len());
         let (at, expires) = (At::new(self.at)?, future(self.expires)?);
-        sound.then(|| (Arc::from(self.id), Reservation { at, expires, number: self.number, shares }))
+        let held = Reservation { at, expires, number: self.number, is_lease: false, shares };
+        sound.then(|| (Arc::from(self.id), held))
     }
 }
 
@@ -135,13 +149,13 @@ impl<'a> ReservationImage<'a> {
 #[must_use]
 pub fn decode(bytes: &[u8]) -> Option<Quota> {
     let (image, rest) = postcard::take_from_bytes::<Image<'_>>(bytes).ok()?;
-    let merged = read_merged(rest)?;
+    let (merged, leases) = read_rest(rest)?;
     let named = bytes.strip_suffix(rest)?;
     let shape = Shape::from_bytes(image.shape)?;
     let at = At::new(image.at)?;
     let more = match image.more {
-        Some(more) => Some(more.read(shape.limits().len(), at, merged)?),
-        None if merged.is_empty() => None,
+        Some(more) => Some(more.read(shape.limits().len(), at, merged, &leases)?),
+        None if merged.is_empty() && leases.is_empty() => None,
         None => return None,
     };
     let ends = future(image.ends)?;
@@ -167,28 +181,35 @@ pub fn decode(bytes: &[u8]) -> Option<Quota> {
     };
     let states = image.states.0.iter().zip(&rules).map(nested).collect::<Option<_>>()?;
     quota.states = states;
-    let written = codec::is_written(&image_of(&quota), named)
-        && merged_images(&quota).is_none_or(|merged| codec::is_written(&merged, rest));
+    let written = codec::is_written(&image_of(&quota), named) && rest_of(&quota) == rest;
     written.then_some(quota)
 }
 
-/// Reads the merged limits, which are the rest of a quota.
-fn read_merged(bytes: &[u8]) -> Option<Vec<Merged>> {
+/// Reads the rest of a quota: the merged limits, and the places of the leases.
+fn read_rest(bytes: &[u8]) -> Option<(Vec<Merged>, Vec<u32>)> {
     if bytes.is_empty() {
-        return Some(Vec::new());
+        return Some((Vec::new(), Vec::new()));
     }
     let (images, rest) = postcard::take_from_bytes::<MergedImages<'_>>(bytes).ok()?;
     let merged: Vec<Merged> = images.0.iter().map(MergedImage::read).collect::<Option<_>>()?;
-    (rest.is_empty() && !merged.is_empty()).then_some(merged)
+    if rest.is_empty() {
+        return (!merged.is_empty()).then_some((merged, Vec::new()));
+    }
+    let (leases, rest) = postcard::take_from_bytes::<LeasesImage>(rest).ok()?;
+    rest.is_empty().then_some((merged, leases.0))
 }
 
 impl MoreImage<'_> {
-    fn read(self, limits: usize, at: At, merged: Vec<Merged>) -> Option<More> {
+    fn read(self, limits: usize, at: At, merged: Vec<Merged>, leases: &[u32]) -> Option<More> {
         let retired = self.retired.0.iter().map(|limit| Limit::new(&limit.draft()?).ok());
         let retired: Vec<Limit> = retired.collect::<Option<_>>()?;
         let (made, latest) = (self.made, self.latest_slot);
-        let held: Vec<(Id, Reservation)> =
+        let mut held: Vec<(Id, Reservation)> =
             self.held.0.into_iter().map(|held| held.read(latest)).collect::<Option<_>>()?;
+        for place in leases {
+            let (_, lease) = held.get_mut(usize::try_from(*place).ok()?)?;
+            lease.is_lease = true;
+        }
         let slots = self.slots.0.into_iter().map(|(number, since, levels)| {
             let list = levels.0.into_iter().map(|(made, missing)| Level { made, missing }).collect();
             Some(Slot { number, since, took: 0, floor: RefundFloor::from_list(list, made)? })

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::Quota;
-use super::bounds::RESERVATIONS_MAX;
 use super::limit::{Draft, Limit, Measure, PerLimit};
 use super::reservation::{Reservation, Share};
 use super::shape::Shape;
@@ -17,11 +16,16 @@ use crate::time::{At, Span};
 pub struct Demand<'a> {
     /// The cost of each limit, as [`super::costs::Costs::by_limit`] returns it. A missing cost is 0.
     pub costs: &'a [u64],
-    /// The time to live of the reservation, if the request reserves.
+    /// The time to live of the reservation or the lease, if the request makes one.
     pub ttl: Option<Span>,
+    /// Whether that is a lease.
+    pub is_lease: bool,
 }
 
 impl Demand<'_> {
+    /// Nothing.
+    pub const NONE: Demand<'static> = Demand { costs: &[], ttl: None, is_lease: false };
+
     /// Returns whether the request takes anything. A reservation takes a slot of the key, even if none of these limits
     /// counts reservations: other requests may ask limits that do.
     #[must_use]
@@ -74,7 +78,7 @@ pub fn decide_into(
     demand: &Demand<'_>,
     clock: At,
 ) {
-    let view = View::new(held, shape, clock);
+    let view = View::new(held, shape, clock).lending(demand);
     verdict.at = view.now;
     let mut denied = false;
     for (index, limit) in shape.limits().iter().enumerate() {
@@ -113,45 +117,70 @@ pub fn peek(held: &Quota, shape: &Shape, demand: &Demand<'_>, clock: At) -> Quot
     verdict
 }
 
-/// Returns the limits that admitted `reservation`, and the answer that they gave.
+/// Returns the largest share of what is `wanted` that all limits admit, of each limit rounded down, but at least 1.
+///
+/// `decided` admits 1 of each limit of which anything is wanted.
+#[must_use]
+pub fn share(shape: &Shape, wanted: &[u64], decided: &QuotaDecision) -> PerLimit<u64> {
+    let (mut part, mut whole) = (1_u128, 1_u128);
+    let rows = shape.limits().iter().zip(&decided.rows).zip(wanted);
+    for ((_, row), wanted) in rows.filter(|((limit, _), wanted)| !limit.is_shadow && **wanted > 0) {
+        let (free, wanted) = (u128::from(row.remaining).saturating_add(1), u128::from(*wanted));
+        if free.saturating_mul(whole) < part.saturating_mul(wanted) {
+            (part, whole) = (free, wanted);
+        }
+    }
+    let of = |wanted: &u64| {
+        let share = u128::from(*wanted).saturating_mul(part).checked_div(whole).unwrap_or(0);
+        u64::try_from(share).unwrap_or(*wanted).max(1).min(*wanted)
+    };
+    wanted.iter().map(of).collect()
+}
+
+/// Returns the limits that admitted `reservation`, the answer that they gave, and what it took of each.
 ///
 /// It makes no difference what the request asks for now, or of which limits. A limit that the key no longer
 /// knows is left out. If the key knows none of them, the answer is the state of the limits in force.
 #[must_use]
-pub fn repeated(held: &Quota, reservation: &Reservation, clock: At) -> (Arc<Shape>, QuotaDecision) {
+pub fn repeated(
+    held: &Quota,
+    reservation: &Reservation,
+    clock: At,
+) -> (Arc<Shape>, QuotaDecision, PerLimit<u64>) {
     let known = |share: &'_ Share| {
         let position = held.reservations()?.slots().position(share.slot)?;
-        Some((held.limits().nth(position)?, (share.remaining, share.reset_after_ms)))
+        Some((held.limits().nth(position)?, (share.remaining, share.reset_after_ms), share.taken))
     };
     let answered: PerLimit<_> = reservation.shares.iter().filter_map(known).collect();
-    let drafts: PerLimit<Draft<'_>> = answered.iter().map(|(limit, _)| limit.draft()).collect();
+    let drafts: PerLimit<Draft<'_>> = answered.iter().map(|(limit, ..)| limit.draft()).collect();
     let shape = Shape::new(held.shape.policy(), &drafts);
     let answers = if shape.is_ok() { &*answered } else { &[] };
     let shape = shape.unwrap_or_else(|_| Arc::clone(&held.shape));
-    let mut verdict = decide(Some(held), &shape, &Demand { costs: &[], ttl: None }, clock);
+    let mut verdict = decide(Some(held), &shape, &Demand::NONE, clock);
     for (index, row) in verdict.rows.iter_mut().enumerate() {
         (row.allowed, row.retry) = (true, Retry::Now);
-        if let Some((_, answer)) = answers.get(index) {
+        if let Some((_, answer, _)) = answers.get(index) {
             (row.remaining, row.reset_after_ms) = *answer;
         }
     }
-    (shape, verdict)
+    let taken = answers.iter().map(|(.., taken)| *taken).collect();
+    (shape, verdict, taken)
 }
 
 /// Checks whether a quota can decide such a request at all.
 ///
 /// # Errors
-/// - [`Fault::NeedsReserve`]: a limit counts reservations and the request makes none
-/// - [`Fault::Reservations`]: the key holds as many reservations as it may
+/// - [`Fault::NeedsReserve`]: a limit counts reservations and the request makes none; a lease is not one
+/// - [`Fault::Reservations`], [`Fault::Leases`]: the key holds as many as it may
 #[inline]
-pub fn allow(held: Option<&Quota>, shape: &Shape, ttl: Option<Span>, clock: At) -> Result<()> {
-    if ttl.is_none() && shape.counts_reservations() {
+pub fn allow(held: Option<&Quota>, shape: &Shape, demand: &Demand<'_>, clock: At) -> Result<()> {
+    let &Demand { ttl, is_lease, .. } = demand;
+    if (ttl.is_none() || is_lease) && shape.counts_reservations() {
         return Err(Fault::NeedsReserve);
     }
     let Some(held) = held else { return Ok(()) };
-    let open = || held.reservations().map_or(0, |reservations| reservations.open(held.now(clock)));
-    if ttl.is_some() && open() >= RESERVATIONS_MAX {
-        return Err(Fault::Reservations);
+    if ttl.is_some() && held.reservations().is_some_and(|open| open.is_full(held.now(clock), is_lease)) {
+        return Err(if is_lease { Fault::Leases } else { Fault::Reservations });
     }
     Ok(())
 }

@@ -74,6 +74,8 @@ pub struct Reserved<'a> {
     pub expires: At,
     /// The answer of each limit, in the order of the shape: remaining, and ms to the reset.
     pub answers: PerLimit<(u64, u64)>,
+    /// Whether it is a lease: nothing is charged before it ends.
+    pub is_lease: bool,
 }
 
 impl QuotaEffect<'_> {
@@ -108,6 +110,7 @@ impl Quota {
     /// Charges an admitted request.
     pub(crate) fn take(&mut self, admission: &Admission<'_>) {
         let Admission { shape, at, costs, reserved } = admission;
+        let is_lease = reserved.as_ref().is_some_and(|reserved| reserved.is_lease);
         self.come_to(*at);
         let mut ends = self.ends;
         if Arc::ptr_eq(shape, &self.shape) {
@@ -118,7 +121,9 @@ impl Quota {
         }
         for (index, limit) in shape.limits().iter().enumerate() {
             let cost = costs.get(index).copied().unwrap_or(0);
-            if let (Measure::Rate(rule), Some(place)) = (&limit.measure, self.states.get_mut(index)) {
+            if let (Measure::Rate(rule), Some(place), false) =
+                (&limit.measure, self.states.get_mut(index), is_lease)
+            {
                 let reservations = self.more.as_deref_mut().map(|more| &mut more.reservations);
                 if cost > 0
                     && let Expiry::At(at) = charge(place, rule, index, cost, self.at, reservations)
@@ -127,12 +132,15 @@ impl Quota {
                 }
             }
         }
-        if self.more.is_some() {
+        if self.more.is_some() && !is_lease {
             ends = self.charge_along(costs, ends);
         }
         if let Some(reserved) = reserved {
             self.hold(reserved, costs);
             ends = ends.max(reserved.expires);
+        }
+        if self.more.is_some() {
+            ends = ends.max(self.leases_empty_at().unwrap_or(ends));
         }
         self.ends = ends;
         self.end();
@@ -173,7 +181,7 @@ impl Quota {
             reset_after_ms: *reset,
         };
         let shares = shares.map(share).collect();
-        reservations.insert(reserved.id, self.at, reserved.expires, shares);
+        reservations.insert(reserved.id, (self.at, reserved.expires), shares, reserved.is_lease);
     }
 
     /// Removes a reservation, and corrects its charges. `used` gets a unit and the charge, and returns what
@@ -182,6 +190,11 @@ impl Quota {
         self.begin(at);
         let Some(more) = self.more.as_deref_mut() else { return };
         let Some(held) = more.reservations.remove(id) else { return self.end() };
+        if held.is_lease {
+            self.charge_lease(&held, None, &used);
+            self.ends = self.empty_at().unwrap_or_else(|| self.ends.min(self.at.plus(self.rest())));
+            return self.end();
+        }
         more.settle_merged(&self.shape, &mut self.states, &held, &used, self.at);
         let limits = self.shape.limits().iter().chain(&more.retired);
         for ((index, limit), place) in limits.enumerate().zip(self.states.iter_mut()) {
@@ -214,6 +227,7 @@ impl Quota {
 
     fn renew(&mut self, id: &[u8], at: At, expires: At) {
         self.begin(at);
+        let expires = self.renewed_until(id, expires);
         if let Some(more) = self.more.as_deref_mut() {
             more.reservations.renew(id, expires);
         }
@@ -241,7 +255,11 @@ impl Quota {
     }
 
     fn come_to(&mut self, at: At) {
-        self.at = self.now(at);
+        let at = self.now(at);
+        if self.more.is_some() {
+            self.charge_ended_leases(at);
+        }
+        self.at = at;
         let Some(more) = self.more.as_deref_mut() else { return };
         more.reservations.prune(self.at);
         more.outsides.prune(self.at);

@@ -31,7 +31,7 @@ impl Quota {
 
     /// Returns the indices of the merged limits that must be kept at `now`.
     pub(super) fn staying_merged(&self, now: At) -> Vec<usize> {
-        let took = |index| self.reservations().is_some_and(|held| held.open(now) > 0 && held.took(index));
+        let took = |index| self.reservations().is_some_and(|held| held.any_open(now) && held.took(index));
         let counts = |index: usize| self.empty(index) > Some(now);
         self.merged().map(|(index, _)| index).filter(|index| counts(*index) || took(*index)).collect()
     }
@@ -126,7 +126,8 @@ impl More {
         used: &impl Fn(Option<&[u8]>, u64) -> u64,
         at: At,
     ) {
-        let excess = |unit: Option<&[u8]>, share: &Share| used(unit, share.taken).saturating_sub(share.taken);
+        let excess =
+            |unit: Option<&[u8]>, share: &Share| used(unit, share.taken).saturating_sub(held.charged(share));
         let limits = || shape.limits().iter().chain(&self.retired);
         let slots = self.reservations.slots();
         let first = limits().count();

@@ -14,7 +14,7 @@
 //! let shape = setting(words.as_slice())?.shape;
 //!
 //! // One request, and more tokens than the second limit ever admits.
-//! let demand = Demand { costs: &[1, 90_000], ttl: None };
+//! let demand = Demand { costs: &[1, 90_000], ..Demand::NONE };
 //! let decision = decide(None, &shape, &demand, At::from_ms(1_764_000_000_000));
 //! assert!(!decision.allowed());
 //! assert_eq!(decision.retry().reply(), -1);
@@ -29,7 +29,8 @@
 //!   [`flow_weights`]: the weights that a policy gives to flows, [`lends_policies`]: how a host lends them
 //! - [`decide`]: the decision, `view`: what each limit answers, [`effect`]: what an admission changes, [`codec`]: a
 //!   quota as bytes
-//! - [`reservation`]: one reservation, [`reservations`]: all of a key
+//! - [`reservation`]: one reservation or lease, [`reservations`]: all of a key; `lent`: what leases hold of a limit,
+//!   `leasing`: how leases are granted and charged
 //! - [`outsides`]: holds, and what is used elsewhere
 //! - `reshape`: changing the limits of a key, `merged`, `merging`: retired limits counted together, `slots`: the limits that
 //!   a reservation took part in, `refund_floor`: how much a bucket can still be given back
@@ -40,7 +41,9 @@ pub mod costs;
 pub mod decide;
 pub mod effect;
 pub mod flow_weights;
+pub(crate) mod leasing;
 pub mod lends_policies;
+pub(crate) mod lent;
 pub mod limit;
 mod merged;
 mod merging;
@@ -60,6 +63,7 @@ pub(crate) mod view;
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use self::lent::Leased;
 use self::limit::{Limit, Measure};
 use self::merged::Merged;
 use self::outsides::Outsides;
@@ -166,10 +170,11 @@ impl Quota {
                 let open = self.reservations().map_or(0, |held| held.open(self.now(clock)));
                 u64::try_from(open).unwrap_or(u64::MAX)
             }
-            _ => {
-                let used = |state: Cow<'_, State>| state.used_cost(self.now(clock)).min(COUNT_MAX);
-                self.counted(shape, index).map_or(0, used)
+            Some(Measure::Rate(rule)) => {
+                let (state, lent) = (self.counted(shape, index), self.lent(shape, index));
+                Leased::new(state.as_deref(), &rule, &lent).used(self.now(clock)).min(COUNT_MAX)
             }
+            None => 0,
         }
     }
 
@@ -179,7 +184,7 @@ impl Quota {
     pub fn empty_at(&self) -> Option<At> {
         let counted = self.states.iter().flatten().filter_map(State::empty_at).max();
         let told = self.outsides().map(Outsides::last);
-        counted.max(self.reservations().and_then(Reservations::end)).max(told)
+        counted.max(self.reservations().and_then(Reservations::end)).max(told).max(self.leases_empty_at())
     }
 
     /// Returns what the limits are told from outside, if it is anything.
@@ -195,11 +200,11 @@ impl Quota {
         }
     }
 
-    /// Copies the quota without its reservations. The copy counts the same.
+    /// Copies the quota without its reservations, but with its leases. The copy counts the same.
     pub(crate) fn without_reservations(&self) -> Self {
         let kept = |more: &More| {
             let (retired, merged) = (more.retired.clone(), more.merged.clone());
-            let (reservations, outsides) = (Reservations::default(), more.outsides.clone());
+            let (reservations, outsides) = (more.reservations.only_leases(), more.outsides.clone());
             Box::new(More { reservations, retired, merged, outsides })
         };
         let more = self.more.as_deref().map(kept);

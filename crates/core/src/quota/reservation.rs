@@ -1,4 +1,5 @@
-//! One reservation: the estimate that a caller is charged before it settles.
+//! One reservation: the estimate that a caller is charged before it settles. Or one lease, of which nothing is charged
+//! before it ends.
 
 use std::sync::Arc;
 
@@ -16,8 +17,18 @@ pub struct Reservation {
     pub expires: At,
     /// Its number among the reservations of its key, from 1.
     pub number: u64,
+    /// Whether it is a lease: its shares are not charged yet, but count as long as it is open.
+    pub is_lease: bool,
     /// What it took and what was answered, in the order of the limits that admitted it.
     pub shares: Box<[Share]>,
+}
+
+impl Reservation {
+    /// Returns what is charged of one of its shares while it is open.
+    #[must_use]
+    pub const fn charged(&self, share: &Share) -> u64 {
+        if self.is_lease { 0 } else { share.taken }
+    }
 }
 
 /// The part of a reservation in one limit.

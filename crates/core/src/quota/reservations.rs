@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use super::bounds::RESERVATIONS_MAX;
+use super::bounds::{LEASES_MAX, RESERVATIONS_MAX};
 use super::limit::Limit;
 use super::reservation::{Id, Reservation, Share};
 use super::slots::{Origin, Slots};
@@ -19,6 +19,8 @@ pub struct Reservations {
     by_id: BTreeMap<Id, Reservation>,
     /// Each reservation once, ordered by expiry.
     order: VecDeque<(At, Id)>,
+    /// Each lease once, ordered by its end.
+    leases: VecDeque<(At, Id)>,
     /// The number of reservations made since the key last had none.
     made: u64,
     slots: Slots,
@@ -53,22 +55,87 @@ impl Reservations {
         self.order.back().map(|(expires, _)| *expires)
     }
 
+    /// Returns the instant at which the last of them ends, be it a reservation or a lease.
+    #[must_use]
+    pub fn last(&self) -> Option<At> {
+        self.end().max(self.leases.back().map(|(end, _)| *end))
+    }
+
+    /// Returns the number of leases that are stored: those that are open, and those that have ended since the last
+    /// change.
+    #[must_use]
+    pub fn lease_count(&self) -> usize {
+        self.leases.len()
+    }
+
+    /// Iterates over the stored leases, the one that ends first first.
+    pub(crate) fn leases(&self) -> impl Iterator<Item = &Reservation> {
+        self.leases.iter().filter_map(|(_, id)| self.by_id.get(id))
+    }
+
+    /// Removes the first lease that has ended by `now`, and returns it.
+    pub(crate) fn take_ended_lease(&mut self, now: At) -> Option<Reservation> {
+        let (_, id) = self.leases.front().filter(|(end, _)| *end <= now)?;
+        let id = Arc::clone(id);
+        self.remove(&id)
+    }
+
+    /// Returns the number of reservations and leases that are open at `now`.
+    #[must_use]
+    pub fn open_of_both(&self, now: At) -> usize {
+        let ended = self.leases.partition_point(|(end, _)| *end <= now);
+        self.open(now).saturating_add(self.leases.len().saturating_sub(ended))
+    }
+
+    /// Returns whether anything may still be settled at `now`.
+    pub(crate) fn any_open(&self, now: At) -> bool {
+        self.open(now) > 0 || !self.leases.is_empty()
+    }
+
+    /// Returns whether there is no room for one more.
+    pub(crate) fn is_full(&self, now: At, for_lease: bool) -> bool {
+        self.open(now).saturating_add(self.leases.len()) >= RESERVATIONS_MAX
+            || (for_lease && self.leases.len() >= LEASES_MAX)
+    }
+
+    /// Copies the leases, without the reservations.
+    pub(crate) fn only_leases(&self) -> Self {
+        if self.leases.is_empty() {
+            return Self::default();
+        }
+        let mut copy = Self { made: self.made, slots: self.slots.without_counts(), ..Self::default() };
+        for (end, id) in &self.leases {
+            if let Some(held) = self.by_id.get(id) {
+                copy.join(id, held);
+                copy.leases.push_back((*end, Arc::clone(id)));
+                copy.by_id.insert(Arc::clone(id), held.clone());
+            }
+        }
+        copy
+    }
+
     /// Returns the reservation with that id, if it is open at `now`.
     #[must_use]
     pub fn get(&self, id: &[u8], now: At) -> Option<&Reservation> {
         self.by_id.get(id).filter(|held| held.expires > now)
     }
 
-    /// Adds a reservation and replaces an earlier one with the same id. Returns `false` if the key is full.
-    pub fn insert(&mut self, id: &[u8], at: At, expires: At, shares: Box<[Share]>) -> bool {
+    /// Adds a reservation or a lease, and replaces an earlier one with the same id. Returns `false` if the key is full.
+    pub fn insert(
+        &mut self,
+        id: &[u8],
+        (at, expires): (At, At),
+        shares: Box<[Share]>,
+        is_lease: bool,
+    ) -> bool {
         self.remove(id);
         if self.by_id.len() >= RESERVATIONS_MAX {
             return false;
         }
         let id: Id = id.into();
         self.made = self.made.saturating_add(1);
-        let held = Reservation { at, expires, number: self.made, shares };
-        self.enqueue(expires, Arc::clone(&id));
+        let held = Reservation { at, expires, number: self.made, is_lease, shares };
+        enqueue(self.order_of(is_lease), expires, Arc::clone(&id));
         self.join(&id, &held);
         self.by_id.insert(id, held);
         self.thin();
@@ -90,7 +157,7 @@ impl Reservations {
     /// Removes a reservation and returns it.
     pub fn remove(&mut self, id: &[u8]) -> Option<Reservation> {
         let (id, held) = self.by_id.remove_entry(id)?;
-        self.dequeue(held.expires, &id);
+        dequeue(self.order_of(held.is_lease), held.expires, &id);
         self.leave(&id, &held);
         Some(held)
     }
@@ -98,23 +165,16 @@ impl Reservations {
     /// Sets the instant at which a reservation expires.
     pub fn renew(&mut self, id: &[u8], expires: At) {
         let Some((id, held)) = self.by_id.get_key_value(id) else { return };
-        let (id, before) = (Arc::clone(id), held.expires);
-        self.dequeue(before, &id);
+        let (id, before, is_lease) = (Arc::clone(id), held.expires, held.is_lease);
+        dequeue(self.order_of(is_lease), before, &id);
         if let Some(held) = self.by_id.get_mut(&id) {
             held.expires = expires;
         }
-        self.enqueue(expires, id);
+        enqueue(self.order_of(is_lease), expires, id);
     }
 
-    fn enqueue(&mut self, expires: At, id: Id) {
-        let place = (expires, id);
-        let at = self.order.partition_point(|other| *other < place);
-        self.order.insert(at, place);
-    }
-
-    fn dequeue(&mut self, expires: At, id: &Id) {
-        let at = self.order.partition_point(|(at, other)| (*at, other) < (expires, id));
-        self.order.remove(at);
+    fn order_of(&mut self, is_lease: bool) -> &mut VecDeque<(At, Id)> {
+        if is_lease { &mut self.leases } else { &mut self.order }
     }
 
     /// Drops reservations that have expired at `now`. Their cost stays charged.
@@ -211,9 +271,17 @@ impl Reservations {
         if held.is_empty() || !sorted(&held) || !numbered {
             return None;
         }
-        let mut order: Vec<(At, Id)> = held.iter().map(|(id, held)| (held.expires, Arc::clone(id))).collect();
-        order.sort_unstable();
-        let mut read = Self { order: order.into(), made, slots, ..Self::default() };
+        let order = |is_lease: bool| {
+            let all = held.iter().filter(|(_, held)| held.is_lease == is_lease);
+            let mut order: Vec<(At, Id)> = all.map(|(id, held)| (held.expires, Arc::clone(id))).collect();
+            order.sort_unstable();
+            VecDeque::from(order)
+        };
+        let (order, leases) = (order(false), order(true));
+        if leases.len() > LEASES_MAX {
+            return None;
+        }
+        let mut read = Self { order, leases, made, slots, ..Self::default() };
         held.iter().for_each(|(id, held)| read.join(id, held));
         read.by_id = held.into_iter().collect();
         Some(read)
@@ -225,7 +293,19 @@ impl Reservations {
         // An id has two reference counts. A map node is about two thirds full.
         let ids = self.by_id.len().saturating_mul(16).saturating_add(self.id_bytes);
         let nodes = size_of::<(Id, Reservation)>().saturating_mul(self.by_id.len()).saturating_mul(3) / 2;
-        let order = size_of::<(At, Id)>().saturating_mul(self.order.capacity());
+        let places = self.order.capacity().saturating_add(self.leases.capacity());
+        let order = size_of::<(At, Id)>().saturating_mul(places);
         [shares, ids, nodes, order, self.slots.heap_bytes()].into_iter().fold(0, usize::saturating_add)
     }
+}
+
+fn enqueue(order: &mut VecDeque<(At, Id)>, expires: At, id: Id) {
+    let place = (expires, id);
+    let at = order.partition_point(|other| *other < place);
+    order.insert(at, place);
+}
+
+fn dequeue(order: &mut VecDeque<(At, Id)>, expires: At, id: &Id) {
+    let at = order.partition_point(|(at, other)| (*at, other) < (expires, id));
+    order.remove(at);
 }

@@ -38,7 +38,7 @@ impl Quota {
 
     /// Returns the indices of the known limits that must be kept beside those of `shape` at `now`.
     fn staying(&self, shape: &Shape, now: At) -> Vec<usize> {
-        let reserved = self.reservations().filter(|held| held.open(now) > 0);
+        let reserved = self.reservations().filter(|held| held.any_open(now));
         let mut staying: Vec<(usize, &Limit)> = Vec::new();
         for (index, (limit, state)) in self.limits().zip(&self.states).enumerate() {
             let in_flight = matches!(limit.measure, Measure::InFlight(_)); // has no state

@@ -50,6 +50,12 @@ impl Slots {
         &self.list
     }
 
+    /// Copies the rows of a key without any reservations, and without refund floors: a lease gives nothing back.
+    pub(crate) fn without_counts(&self) -> Self {
+        let row = |slot: &Slot| Slot { number: slot.number, since: slot.since, ..Slot::default() };
+        Self { list: self.list.iter().map(row).collect(), latest: self.latest }
+    }
+
     pub(crate) const fn latest(&self) -> u64 {
         self.latest
     }

@@ -1,6 +1,9 @@
 //! A quota as one request sees it: what each limit answers, with all that it is told from outside.
 
 use super::Quota;
+use super::decide::Demand;
+use super::leasing::lease_end;
+use super::lent::{Leased, Lent};
 use super::limit::{Limit, Measure};
 use super::outsides::Outsides;
 use super::reservations::Reservations;
@@ -20,7 +23,9 @@ pub(super) struct View<'a> {
     pub(super) now: At,
     /// What the limits are told from outside, if it is anything.
     outsides: Option<&'a Outsides>,
-    /// Whether limits are shadows or are told something from outside. Nearly always they are not.
+    /// When the lease ends that the request asks for, if it does.
+    lease: Option<At>,
+    /// Whether limits are shadows, are told something from outside, or have leases. Nearly always they do not.
     is_special: bool,
 }
 
@@ -29,8 +34,19 @@ impl<'a> View<'a> {
     pub(super) fn new(held: Option<&'a Quota>, shape: &'a Shape, clock: At) -> Self {
         let now = held.map_or(clock, |held| held.now(clock));
         let outsides = held.and_then(Quota::outsides);
-        let is_special = outsides.is_some() || shape.has_shadows();
-        Self { held, shape, clock, now, outsides, is_special }
+        let has_leases = held.is_some_and(Quota::has_leases);
+        let is_special = outsides.is_some() || has_leases || shape.has_shadows();
+        Self { held, shape, clock, now, outsides, lease: None, is_special }
+    }
+
+    /// Lends the request what it asks for, if it asks for a lease.
+    #[inline]
+    pub(super) fn lending(mut self, demand: &Demand<'_>) -> Self {
+        if let (true, Some(ttl)) = (demand.is_lease, demand.ttl) {
+            self.lease = Some(lease_end(self.shape, demand.costs, self.now, ttl));
+            self.is_special = true;
+        }
+        self
     }
 
     /// Decides a request for one limit.
@@ -52,7 +68,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Does what [`Self::row`] does where limits are shadows or are told something from outside.
+    /// Does what [`Self::row`] does where limits are shadows, are told something from outside, or have leases.
     #[cold]
     #[inline(never)]
     fn row_special(&self, index: usize, limit: &Limit, cost: u64, ttl: Option<Span>) -> Decision {
@@ -103,13 +119,9 @@ impl<'a> View<'a> {
             // The durations of a rate limit count from the instant of the quota until `count_from_clock`.
             Measure::Rate(rule) => {
                 let state = self.held.and_then(|held| held.counted(self.shape, index));
-                let decide = |cost| self.rate(index, rule, cost);
-                outside.decide(
-                    &RateAlone { state: state.as_deref(), rule },
-                    decide,
-                    cost,
-                    (self.now, self.now),
-                )
+                let lent = self.lent(index);
+                let alone = RateAlone { state: state.as_deref(), rule, lent: &lent };
+                outside.decide(&alone, |cost| self.rate(index, rule, cost), cost, (self.now, self.now))
             }
             Measure::InFlight(most) => {
                 let alone = InFlightAlone { view: self, most: *most, ttl };
@@ -173,9 +185,25 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Returns what is lent of the limit at `index`.
+    fn lent(&self, index: usize) -> Lent {
+        self.held.map_or_else(Lent::new, |held| held.lent(self.shape, index))
+    }
+
+    /// Decides a cost for a rate limit of which something is lent, or is asked to be.
+    #[cold]
+    #[inline(never)]
+    fn rate_leased(&self, index: usize, rule: &Rule, cost: u64) -> Decision {
+        let (state, lent) = (self.held.and_then(|held| held.counted(self.shape, index)), self.lent(index));
+        Leased::new(state.as_deref(), rule, &lent).decide(cost, self.now, self.lease)
+    }
+
     /// Decides a cost for a rate limit. All rate limits decide for the instant of the quota.
     #[inline(always)] // as `State::decide`
     fn rate(&self, index: usize, rule: &Rule, cost: u64) -> Decision {
+        if self.is_special && (self.lease.is_some() || self.held.is_some_and(Quota::has_leases)) {
+            return self.rate_leased(index, rule, cost);
+        }
         let Some(held) = self.held else { return State::decide_new(rule, cost, self.now) };
         if held.is_in_force(self.shape) {
             self.rate_of(held.state(index), rule, cost)
@@ -256,6 +284,8 @@ pub(crate) struct RateAlone<'a> {
     pub(crate) state: Option<&'a State>,
     /// The rule of the request.
     pub(crate) rule: &'a Rule,
+    /// What is lent of it.
+    pub(crate) lent: &'a [(At, u64)],
 }
 
 impl Inside for RateAlone<'_> {
@@ -264,7 +294,10 @@ impl Inside for RateAlone<'_> {
     }
 
     fn admits(&self, cost: u64, from: At, until: Option<At>) -> Option<At> {
-        let Self { state, rule } = self;
+        let Self { state, rule, lent } = *self;
+        if !lent.is_empty() {
+            return Leased::new(state, rule, lent).admits(cost, from, until);
+        }
         let Some(state) = state else { return State::admits_new(rule, cost, from, until) };
         state
             .admits(rule, cost, from, until)

@@ -71,7 +71,12 @@ pub(crate) fn any_quota_effect() -> impl Strategy<Value = QuotaEffect<'static>> 
                 _ => {
                     let answers = numbers.iter().zip(numbers.iter().rev()).take(limits);
                     let answers = answers.map(|(one, other)| (*one, *other)).collect();
-                    let reserved = Some(Reserved { id, expires: now.plus(span(later)), answers });
+                    let reserved = Some(Reserved {
+                        id,
+                        expires: now.plus(span(later)),
+                        answers,
+                        is_lease: kind % 2 == 1,
+                    });
                     let costs = numbers.iter().skip(1).take(limits).copied().collect();
                     QuotaEffect::Admit(Admission { shape, at: now, costs, reserved })
                 }

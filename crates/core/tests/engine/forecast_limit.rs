@@ -29,7 +29,7 @@ struct Waiter {
 }
 
 fn request(rule: Rule, cost: u64) -> Request {
-    Request { rule, cost, wait: None }
+    Request { rule, cost, is_up_to: false, wait: None }
 }
 
 fn waiter(rule: Rule, cost: u64) -> Waiter {

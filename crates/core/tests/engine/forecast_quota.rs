@@ -11,7 +11,7 @@ use rl_core::engine::run::run;
 use rl_core::engine::{Standing, Turn};
 use rl_core::grammar::ask::{Ask, Limits};
 use rl_core::grammar::request::Request;
-use rl_core::grammar::terms::Reserve;
+use rl_core::grammar::terms::{Reserve, ReserveKind};
 use rl_core::limit::decision::{Decision, Retry};
 use rl_core::memory::{Memory, Now, Room};
 use rl_core::number::COUNT_MAX;
@@ -52,7 +52,11 @@ fn admit(held: &mut Option<Quota>, claim: &QuotaClaim, caller: usize, clock: u64
     }
     let id = caller.to_be_bytes();
     let limits = Limits::Known { shape: Arc::clone(&claim.shape), costs: claim.costs.clone() };
-    let reserve = claim.ttl.map(|ttl| Reserve { ttl, id: Some(&id) });
+    let reserve = claim.ttl.map(|ttl| Reserve {
+        ttl,
+        id: Some(&id),
+        kind: if claim.is_lease { ReserveKind::Lease } else { ReserveKind::Reservation },
+    });
     let request = Request::Quota(Ask { limits, reserve, wait: None, is_short: false });
     let now = Now { wall: at(clock), steady: at(clock) };
     let turn = run(&mut memory.at(now), &[KEY], &request, Standing::First);
@@ -61,7 +65,12 @@ fn admit(held: &mut Option<Quota>, claim: &QuotaClaim, caller: usize, clock: u64
 }
 
 fn asked(held: Option<&Quota>, claim: &QuotaClaim, now: u64) -> QuotaDecision {
-    decide(held, &claim.shape, &Demand { costs: &claim.costs, ttl: claim.ttl }, at(now))
+    decide(
+        held,
+        &claim.shape,
+        &Demand { costs: &claim.costs, ttl: claim.ttl, is_lease: claim.is_lease },
+        at(now),
+    )
 }
 
 /// Returns when the last waiter is admitted if nothing is settled, or `None` if it never is.
@@ -95,7 +104,7 @@ fn check(held: &Option<Quota>, all: &[Waiter], clock: u64) -> Retry {
     let told = forecast::quota(held.as_ref(), before, last, Stands::Leaves, at(clock));
     let then = then(held.clone(), all, clock);
     let expected = then.map_or(Retry::Never, |then| Retry::After((then - clock).max(1)));
-    let standing = decide(held.as_ref(), &last.shape, &Demand { costs: &[], ttl: None }, at(clock));
+    let standing = decide(held.as_ref(), &last.shape, &Demand::NONE, at(clock));
     assert_eq!(told.at, standing.at);
     let takes = |index: usize| match last.shape.limits()[index].measure {
         Measure::Rate(_) => last.costs[index] > 0,
@@ -140,7 +149,12 @@ fn claim(shapes: &[Arc<Shape>], dice: u64, may_reserve: bool) -> QuotaClaim {
     let costs = shape.limits().iter().zip(0_u32..);
     let costs = costs.map(|(limit, nth)| cost(&limit.measure, dice.rotate_right(8 * nth))).collect();
     let reserves = shape.counts_reservations() || (may_reserve && dice >> 32 & 3 == 0);
-    QuotaClaim { shape: Arc::clone(shape), costs, ttl: reserves.then(|| span(1 + (dice >> 40) % 60)) }
+    QuotaClaim {
+        shape: Arc::clone(shape),
+        costs,
+        ttl: reserves.then(|| span(1 + (dice >> 40) % 60)),
+        is_lease: !shape.counts_reservations() && dice >> 34 & 1 == 0,
+    }
 }
 
 /// Makes waiters with long and short waits.
@@ -199,7 +213,12 @@ fn backs() -> impl Strategy<Value = u64> {
 fn a_slot_is_free_when_that_of_the_one_before_runs_out() {
     let shape = shape(&[Measure::InFlight(1), Measure::Rate(slide(100, 1_000))]);
     let claim = |ttl| {
-        let claim = QuotaClaim { shape: Arc::clone(&shape), costs: vec![0, 1].into(), ttl: Some(span(ttl)) };
+        let claim = QuotaClaim {
+            shape: Arc::clone(&shape),
+            costs: vec![0, 1].into(),
+            ttl: Some(span(ttl)),
+            is_lease: false,
+        };
         (claim, FOR_LONG)
     };
     let mut held = None;
@@ -215,8 +234,9 @@ fn a_slot_is_free_when_that_of_the_one_before_runs_out() {
 #[test]
 fn other_kinds_of_claims_take_nothing() {
     let shape = shape(&[Measure::Rate(slide(1, 1_000))]);
-    let last = QuotaClaim { shape, costs: vec![1].into(), ttl: None };
-    let request = rl_core::grammar::limit::Request { rule: slide(1, 9_000), cost: 1, wait: None };
+    let last = QuotaClaim { shape, costs: vec![1].into(), ttl: None, is_lease: false };
+    let request =
+        rl_core::grammar::limit::Request { rule: slide(1, 9_000), cost: 1, is_up_to: false, wait: None };
     let ahead = Ahead { claim: &Claim::Limit(request), time_left: span(1_000), is_lower: false };
     let told = forecast::quota(None, std::iter::once(ahead), &last, Stands::Leaves, at(TODAY));
     assert_eq!((told.retry(), told.rows[0].remaining), (Retry::After(1), 0));

@@ -17,6 +17,7 @@ mod forecast_limit;
 mod forecast_quota;
 mod full;
 mod histories;
+mod leases;
 mod limits;
 mod naive;
 mod node;

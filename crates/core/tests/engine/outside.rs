@@ -277,7 +277,7 @@ proptest! {
         let mut key = Key::new(rule, false);
         let clock = key.play(&history, &dice, begin, false);
         let Some(state) = &key.state else { return Ok(()) };
-        let request = |cost| Request { rule, cost, wait: None };
+        let request = |cost| Request { rule, cost, is_up_to: false, wait: None };
         let claims: Vec<Claim> = line.iter().map(|(cost, _)| Claim::Limit(request(*cost))).collect();
         let ahead = line.iter().zip(&claims);
         let ahead = ahead.map(|((_, ms), claim)| Ahead { claim, time_left: span(*ms), is_lower: false });

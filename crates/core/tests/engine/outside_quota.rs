@@ -236,7 +236,7 @@ _ => told.hold(Some(nth), ms, clock),
         }
         // One request was admitted before anything was told.
         let first = costs(dice[0].0);
-        let reserved = Some(Reserved { id: b"first", expires: at(clock + ttl), answers: first.iter().map(|_| (0, 0)).collect() });
+        let reserved = Some(Reserved { id: b"first", expires: at(clock + ttl), answers: first.iter().map(|_| (0, 0)).collect(), is_lease: false });
         let admission = Admission { shape: Arc::clone(&shape), at: at(clock), costs: first.iter().copied().collect(), reserved };
         let (mut value, _) = Effect::Quota(QuotaEffect::Admit(admission)).create().unwrap();
         limits.iter_mut().zip(&first).for_each(|(limit, cost)| if *cost > 0 || matches!(limit, Limit::Slots(..)) {
@@ -249,7 +249,7 @@ _ => told.hold(Some(nth), ms, clock),
         let line: Line = dice[1..].iter().map(|(dice, ms)| (costs(*dice), *ms)).collect();
         let own = costs(dice[0].0.rotate_left(13));
         let claim = |costs: &[u64]| QuotaClaim {
-            shape: Arc::clone(&shape), costs: costs.iter().copied().collect(), ttl: Some(span(ttl)),
+            shape: Arc::clone(&shape), costs: costs.iter().copied().collect(), ttl: Some(span(ttl)), is_lease: false,
         };
         let claims: Vec<Claim> = line.iter().map(|(costs, _)| Claim::Quota(claim(costs))).collect();
         let ahead = line.iter().zip(&claims);

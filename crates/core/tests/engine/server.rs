@@ -10,7 +10,7 @@ use rl_core::grammar::limit;
 use rl_core::grammar::outside::{Hold, Left, Lefts, Sync};
 use rl_core::grammar::quota::ManyRequest;
 use rl_core::grammar::request::Request;
-use rl_core::grammar::terms::{Reserve, Terms};
+use rl_core::grammar::terms::{Reserve, ReserveKind, Terms};
 use rl_core::limit::decision::Retry;
 use rl_core::memory::{DB, Now};
 use rl_core::queue::{Lane, Lines, Place, Ticket, Wait, Waiter};
@@ -156,14 +156,15 @@ impl Server {
         let keys: Vec<usize> = ask.keys.iter().map(|(key, _)| *key).collect();
         let names: Vec<&[u8]> = keys.iter().map(|key| KEYS[*key]).collect();
         let wait = ask.wait.map(|ms| Wait { time: span(ms), lane: Lane::ALL[ask.lane], flow: None });
-        let reserve = ask.ttl.map(|ttl| Reserve { ttl: span(ttl), id: Some(&id) });
+        let reserve =
+            ask.ttl.map(|ttl| Reserve { ttl: span(ttl), id: Some(&id), kind: ReserveKind::Reservation });
         let mut costs = Costs::default();
         for (key, taken) in ask.keys.iter().filter(|(key, _)| self.specs[*key].is_quota) {
             UNITS[*key].iter().zip(taken).for_each(|(unit, cost)| costs.add(unit, *cost).unwrap());
         }
         let request = match &self.specs[keys[0]].measures[..] {
             [Measure::Rate(rule)] if !self.specs[keys[0]].is_quota => {
-                Request::Limit(limit::Request { rule: *rule, cost: ask.keys[0].1[0], wait })
+                Request::Limit(limit::Request { rule: *rule, cost: ask.keys[0].1[0], is_up_to: false, wait })
             }
             measures if keys.len() == 1 && caller.is_multiple_of(2) => {
                 let shape = shape(keys[0], measures);
@@ -181,7 +182,7 @@ impl Server {
             }
             _ => {
                 let policies = keys.iter().map(|key| POLICIES[*key]).collect();
-                let terms = Terms { costs, reserve, wait, is_short: false };
+                let terms = Terms { costs, reserve, wait, is_short: false, is_up_to: false };
                 Request::ManyQuotas(ManyRequest { keys: 0..keys.len(), policies, terms })
             }
         };
@@ -237,7 +238,7 @@ const FIRST: Standing = Standing::First;
 /// Returns when the limits admit a request, according to its reply.
 fn retry(reply: &Reply) -> Retry {
     match reply {
-        Reply::Limit(decision) => decision.retry,
+        Reply::Limit(decision) | Reply::Granted(decision, _) => decision.retry,
         Reply::Quota(reply) | Reply::First(reply, _) => reply.retry(),
         Reply::Remaining(_) | Reply::Done(_) | Reply::Held(_) | Reply::Elsewhere(_) | Reply::Nothing => {
             panic!("no decision")

@@ -40,10 +40,10 @@ enum By {
 fn claims(keys: &[usize], cost: u64, by: By) -> Claims {
     let rule = Rule::Slide(SlideRule { limit: COST_MAX, window: Span::from_ms(1) });
     let claim = || match by {
-        By::Request => Claim::Limit(Request { rule, cost, wait: None }),
+        By::Request => Claim::Limit(Request { rule, cost, is_up_to: false, wait: None }),
         By::Policy => {
             let costs = [cost].into_iter().collect();
-            Claim::Quota(QuotaClaim { shape: shape(), costs, ttl: None })
+            Claim::Quota(QuotaClaim { shape: shape(), costs, ttl: None, is_lease: false })
         }
     };
     (0..keys.len()).map(|at| (at, claim())).collect()

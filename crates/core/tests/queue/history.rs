@@ -64,7 +64,7 @@ fn keys(chosen: &[usize]) -> Vec<Key> {
 /// Makes claims on these keys. The cost tells which waiter they belong to.
 pub(crate) fn claims(chosen: &[usize], ticket: u64) -> Claims {
     let rule = Rule::Slide(SlideRule { limit: 1, window: Span::from_ms(1) });
-    let claim = |at: &usize| (*at, Claim::Limit(Request { rule, cost: ticket, wait: None }));
+    let claim = |at: &usize| (*at, Claim::Limit(Request { rule, cost: ticket, is_up_to: false, wait: None }));
     chosen.iter().map(claim).collect()
 }
 

@@ -6,7 +6,7 @@ use rl_core::fault::Fault;
 use rl_core::quota::Quota;
 use rl_core::quota::bounds::RESERVATIONS_MAX;
 use rl_core::quota::costs::Costs;
-use rl_core::quota::decide;
+use rl_core::quota::decide::{self, Demand};
 use rl_core::quota::effect::{Admission, QuotaEffect as Change, Reserved};
 use rl_core::quota::shape::Shape;
 use rl_core::value::Value;
@@ -41,7 +41,7 @@ impl Full {
     fn reserve(&mut self) {
         let (id, expires) = (self.made.to_be_bytes(), at(TODAY + HOUR + self.made));
         let answers = [(1, 1), (1, 1)].into_iter().collect();
-        self.admit(Some(Reserved { id: &id, expires, answers }));
+        self.admit(Some(Reserved { id: &id, expires, answers, is_lease: false }));
         self.made += 1;
     }
 
@@ -55,7 +55,8 @@ impl Full {
     }
 
     fn allow(&self, ms: u64) -> Result<(), Fault> {
-        decide::allow(Some(&self.quota), &self.shape, Some(span(1)), at(TODAY + ms))
+        let demand = Demand { ttl: Some(span(1)), ..Demand::NONE };
+        decide::allow(Some(&self.quota), &self.shape, &demand, at(TODAY + ms))
     }
 
     fn is_read_as_it_is_written(&self) {

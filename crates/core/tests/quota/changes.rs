@@ -125,8 +125,12 @@ fn as_alone(played: &Played, shapes: &[Arc<Shape>]) {
                 let standing = expected.iter_mut().zip(without).filter(|(row, _)| row.allowed);
                 standing.for_each(|(row, without)| *row = without);
             }
-            let verdict =
-                decide::decide(key.quota(), shape, &Demand { costs: &[cost; 16], ttl: None }, at(*clock));
+            let verdict = decide::decide(
+                key.quota(),
+                shape,
+                &Demand { costs: &[cost; 16], ..Demand::NONE },
+                at(*clock),
+            );
             assert_eq!(verdict.rows.as_slice(), expected);
         }
     }

@@ -66,7 +66,8 @@ impl Odd {
                 let limits = 0..shape.limits().len();
                 let answers = limits.clone().map(|index| (number(index), number(index + 3))).collect();
                 let expires = expires.max(now.plus(span(1)));
-                let reserved = (kind >= 64).then_some(Reserved { id, expires, answers });
+                let reserved =
+                    (kind >= 64).then_some(Reserved { id, expires, answers, is_lease: kind >= 160 });
                 let costs = limits.map(|index| number(index + 1).max(u64::from(kind < 64))).collect();
                 Change::Admit(Admission { shape, at: now, costs, reserved })
             }

@@ -19,7 +19,7 @@ const LIMITS: &str = "LIMIT a 9 60 UNIT tokens LIMIT b 9 60 UNIT tokens WINDOW L
 fn admission(shape: &Arc<Shape>, ms: u64, costs: &[u64], id: Option<&'static [u8]>) -> Change<'static> {
     let now = at(TODAY + ms);
     let answers = costs.iter().map(|_| (9, 0)).collect();
-    let reserved = id.map(|id| Reserved { id, expires: now.plus(span(60_000)), answers });
+    let reserved = id.map(|id| Reserved { id, expires: now.plus(span(60_000)), answers, is_lease: false });
     let costs = costs.iter().copied().collect();
     Change::Admit(Admission { shape: Arc::clone(shape), at: now, costs, reserved })
 }

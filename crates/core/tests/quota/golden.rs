@@ -44,7 +44,12 @@ fn admit(shape: &Arc<Shape>, ms: u64, costs: &[u64]) -> Change<'static> {
 /// Makes the same admission with a reservation of `ttl` ms.
 fn reserve(shape: &Arc<Shape>, ms: u64, costs: &[u64], id: &'static [u8], ttl: u64) -> Change<'static> {
     let answers = costs.iter().map(|cost| (100 - cost, cost * 1_000)).collect();
-    admission(shape, ms, costs, Some(Reserved { id, expires: day(ms).plus(span(ttl)), answers }))
+    admission(
+        shape,
+        ms,
+        costs,
+        Some(Reserved { id, expires: day(ms).plus(span(ttl)), answers, is_lease: false }),
+    )
 }
 
 fn admission<'a>(shape: &Arc<Shape>, ms: u64, costs: &[u64], reserved: Option<Reserved<'a>>) -> Change<'a> {

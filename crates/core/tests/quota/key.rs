@@ -88,8 +88,8 @@ impl Key {
         let (before, clock) = (self.bytes(), at(clock));
         let ttl = ask.reserve.map(|(_, ttl)| span(ttl));
         let wanted = ask.costs.by_limit(shape);
-        let demand = Demand { costs: &wanted, ttl };
-        decide::allow(self.quota(), shape, ttl, clock)?;
+        let demand = Demand { costs: &wanted, ttl, is_lease: false };
+        decide::allow(self.quota(), shape, &demand, clock)?;
         let verdict = decide::decide(self.quota(), shape, &demand, clock);
         honest(self.quota(), shape, &demand, clock);
         assert_eq!(verdict.at.ms(), self.now(clock.ms()));
@@ -121,7 +121,8 @@ impl Key {
     pub(crate) fn repeated(&self, id: &[u8], clock: u64) -> (Arc<Shape>, QuotaDecision) {
         let (quota, clock) = (self.quota().unwrap(), at(clock));
         let reservation = quota.reservations().unwrap().get(id, quota.now(clock)).unwrap();
-        decide::repeated(quota, reservation, clock)
+        let (shape, decision, _) = decide::repeated(quota, reservation, clock);
+        (shape, decision)
     }
 
     fn charge(&mut self, shape: &Arc<Shape>, ask: &Ask<'_>, verdict: &QuotaDecision) {
@@ -130,6 +131,7 @@ impl Key {
             id,
             expires: verdict.at.plus(span(ttl)),
             answers: verdict.rows.iter().map(|row| (row.remaining, row.reset_after_ms)).collect(),
+            is_lease: false,
         });
         if reserved.is_some() || costs.iter().any(|cost| *cost > 0) {
             let shape = Arc::clone(shape);
@@ -207,7 +209,7 @@ impl Key {
         let quota = self.quota().unwrap();
         for later in [0, 1, 977, 1_000_003] {
             let Some(then) = At::new(self.expires.max(quota.now(At::MIN).ms()) + later) else { return };
-            let demand = Demand { costs: &[1; 16], ttl: Some(span(1)) };
+            let demand = Demand { costs: &[1; 16], ttl: Some(span(1)), is_lease: false };
             let asked = |held| decide::decide(held, quota.shape(), &demand, then);
             assert_eq!(asked(Some(quota)), asked(None), "expires too early");
         }
@@ -228,7 +230,7 @@ pub(crate) fn apply(value: &mut Option<Value>, change: &Change<'_>) -> Expiry {
 
 /// Decides a request that costs nothing, to see the state of the limits.
 pub(crate) fn standing(quota: Option<&Quota>, shape: &Shape, clock: At) -> QuotaDecision {
-    decide::decide(quota, shape, &Demand { costs: &[], ttl: None }, clock)
+    decide::decide(quota, shape, &Demand::NONE, clock)
 }
 
 /// Checks that a denied request is admitted after `retry_after` if only the clock moves, and not 1 ms

@@ -141,7 +141,9 @@ fn told(terms: &Terms<'_>) -> String {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     let mut told: Vec<String> =
         terms.costs.iter().map(|(unit, cost)| format!("{}={cost}", text(unit))).collect();
-    told.extend(terms.reserve.map(|Reserve { ttl, id }| format!("{ttl} {}", id.map_or("-".into(), text))));
+    told.extend(
+        terms.reserve.map(|Reserve { ttl, id, .. }| format!("{ttl} {}", id.map_or("-".into(), text))),
+    );
     told.join(" ")
 }
 

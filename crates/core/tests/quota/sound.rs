@@ -28,7 +28,7 @@ pub(crate) fn sound(value: &Value) {
     let quota = value.quota().unwrap();
     for clock in [At::MIN, quota.now(At::MIN), At::MAX] {
         for cost in [0, 1, COUNT_MAX] {
-            let demand = Demand { costs: &[cost; 16], ttl: (cost < 2).then_some(span(1)) };
+            let demand = Demand { costs: &[cost; 16], ttl: (cost < 2).then_some(span(1)), is_lease: false };
             let verdict = decide::peek(quota, quota.shape(), &demand, clock);
             assert!(verdict.at >= clock && verdict.at == quota.now(clock));
             assert!(verdict.rows.iter().all(|row| row.remaining <= row.limit));
@@ -48,7 +48,7 @@ pub(crate) fn takes_changes(mut value: Value) {
     let soon = last.plus(span(1)).min(At::MAX);
     for (shape, now) in [(&shape, last), (&other(&shape), soon), (&shape, soon), (&shape, At::MAX)] {
         let answers = shape.limits().iter().map(|_| (1, 1)).collect();
-        let reserved = Some(Reserved { id: b"new", expires: now.plus(span(9)), answers });
+        let reserved = Some(Reserved { id: b"new", expires: now.plus(span(9)), answers, is_lease: false });
         let costs = (1..).take(shape.limits().len()).collect();
         let admission = Admission { shape: Arc::clone(shape), at: now, costs, reserved };
         applied(&mut value, &Change::Admit(admission));
@@ -91,7 +91,7 @@ fn other(shape: &Shape) -> Arc<Shape> {
 fn repeated(quota: &Quota, id: &[u8]) {
     let now = quota.now(At::MIN);
     if let Some(reservation) = quota.reservations().and_then(|held| held.get(id, now)) {
-        let (shape, verdict) = decide::repeated(quota, reservation, now);
+        let (shape, verdict, _) = decide::repeated(quota, reservation, now);
         assert!(verdict.allowed() && verdict.rows.len() == shape.limits().len());
         assert!(verdict.rows.iter().all(|row| row.remaining.max(row.reset_after_ms) <= COUNT_MAX));
     }

@@ -40,7 +40,7 @@ fn a_sliding_window_reads() {
         ("5 1.5h CoSt 2", 5, 5_400_000, 2),
     ] {
         let rule = Rule::Slide(SlideRule { limit, window: span(window) });
-        assert_eq!(slide(text), Ok(Request { rule, cost, wait: None }), "{text}");
+        assert_eq!(slide(text), Ok(Request { rule, cost, is_up_to: false, wait: None }), "{text}");
     }
     for (text, fault) in [
         ("", Fault::Limit),
@@ -101,7 +101,12 @@ fn a_fixed_window_reads() {
     ] {
         assert_eq!(
             window(text),
-            Ok(Request { rule: Rule::Window(WindowRule { limit: 5, length, offset }), cost, wait: None }),
+            Ok(Request {
+                rule: Rule::Window(WindowRule { limit: 5, length, offset }),
+                cost,
+                is_up_to: false,
+                wait: None
+            }),
             "{text}"
         );
     }
@@ -138,7 +143,11 @@ fn a_bucket_reads() {
     ] {
         let rule =
             BucketRule::new(capacity, number::refill(refill.as_bytes()).unwrap(), span(period)).unwrap();
-        assert_eq!(bucket(text), Ok(Request { rule: Rule::Bucket(rule), cost, wait: None }), "{text}");
+        assert_eq!(
+            bucket(text),
+            Ok(Request { rule: Rule::Bucket(rule), cost, is_up_to: false, wait: None }),
+            "{text}"
+        );
     }
     for (text, fault) in [
         ("-1 1", Fault::Capacity),

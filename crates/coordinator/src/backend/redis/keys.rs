@@ -18,7 +18,7 @@ impl Redis {
         let mut peek = redis::cmd("RL.PEEK");
         peek.arg(key).arg("COST").arg(0);
         let algorithm = reply::algorithm(&self.ask(&info).await.ok()?)?;
-        let reply = reply::read(Verb::Peek, &self.ask(&peek).await.ok()?)?;
+        let reply = reply::read(Verb::Peek, false, &self.ask(&peek).await.ok()?)?;
         Some((algorithm, reply))
     }
 

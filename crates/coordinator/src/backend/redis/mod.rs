@@ -112,7 +112,7 @@ impl Redis {
 
     async fn at_once(&self, command: &Command, words: &Cmd) -> Result {
         let value = self.ask(words).await?;
-        reply::read(command.verb(), &value).ok_or(Failure::Strange)
+        reply::read(command.verb(), command.is_up_to(), &value).ok_or(Failure::Strange)
     }
 
     /// Asks on the shared connection.
@@ -245,7 +245,7 @@ impl Redis {
         match result {
             Ok(value) => {
                 self.idle().push(link); // bounded by the number of requests that wait at a time
-                reply::read(command.verb(), &value).ok_or(Failure::Strange)
+                reply::read(command.verb(), command.is_up_to(), &value).ok_or(Failure::Strange)
             }
             Err(error) => {
                 if reply::is_over(&error) {

@@ -8,9 +8,12 @@ use crate::command::Verb;
 use crate::flow_state::FlowState;
 use crate::reply::{Failure, Quota, Reply, Row};
 
-/// The reply to a command; `None` if the module never gives such a reply.
-pub(super) fn read(verb: Verb, value: &Value) -> Option<Reply> {
+/// The reply to a command; `None` if the module never gives such a reply. `is_up_to` is whether the command takes as much as
+/// there is.
+pub(super) fn read(verb: Verb, is_up_to: bool, value: &Value) -> Option<Reply> {
     match verb {
+        Verb::Limit(_) if is_up_to => granted_row(list(value)?).map(Reply::Limit),
+        Verb::Quota if is_up_to => granted(list(value)?).map(Reply::Quota),
         Verb::Limit(_) => row(list(value)?).map(Reply::Limit),
         Verb::Quota | Verb::ManyQuotas => quota(list(value)?).map(Reply::Quota),
         Verb::First => first(list(value)?).map(Reply::Quota),
@@ -125,6 +128,7 @@ fn row_of(allowed: bool, rest: &[Value]) -> Option<Row> {
         remaining: count(remaining)?,
         retry_after_ms: retry(retry_after)?,
         reset_after_ms: count(reset)?,
+        granted: None,
     })
 }
 
@@ -132,6 +136,24 @@ fn row_of(allowed: bool, rest: &[Value]) -> Option<Row> {
 fn first(all: &[Value]) -> Option<Quota> {
     let (index, all) = all.split_last()?;
     Some(Quota { index: Some(signed(index)?), ..quota(all)? })
+}
+
+/// The five integers of one limit, of which the first is how much is granted.
+fn granted_row(all: &[Value]) -> Option<Row> {
+    let [granted, rest @ ..] = all else { return None };
+    let granted = count(granted)?;
+    Some(Row { granted: Some(granted), ..row_of(granted > 0, rest)? })
+}
+
+/// What a quota answers, and what is granted of each unit.
+fn granted(all: &[Value]) -> Option<Quota> {
+    let (granted, all) = all.split_last()?;
+    let pair = |pair: &[Value]| match pair {
+        [unit, n] => Some((text(unit)?, count(n)?)),
+        _ => None,
+    };
+    let granted = list(granted)?.chunks(2).map(pair).collect::<Option<_>>()?;
+    Some(Quota { granted: Some(granted), ..quota(all)? })
 }
 
 /// A quota: allowed, retry_after_ms, the limits that block, a row for each limit, and maybe the reservation.
@@ -152,7 +174,15 @@ fn quota(all: &[Value]) -> Option<Quota> {
         _ => return None,
     };
     let retry_after_ms = retry(retry_after)?;
-    Some(Quota { allowed: flag(allowed)?, retry_after_ms, blocking, limits, reservation, index: None })
+    Some(Quota {
+        allowed: flag(allowed)?,
+        retry_after_ms,
+        blocking,
+        limits,
+        reservation,
+        index: None,
+        granted: None,
+    })
 }
 
 /// The failure that an error means. A server's text never reaches a client: only errors of known text are repeated.

@@ -158,6 +158,11 @@ fields! {
         "type": "boolean",
         "description": "Whether the limit only counts and says what it would do. It denies nobody."
     };
+    /// Whether as much is taken as there is.
+    UpTo as "UpTo" = {
+        "const": true,
+        "description": "Takes as much of the cost as there is, at least 1. The answer says how much."
+    };
     /// The costs of a quota.
     Costs as "Costs" = {
         "anyOf": [
@@ -271,6 +276,16 @@ impl ProfileName<'_> {
 impl Shadow<'_> {
     pub(super) fn read(self) -> Result<bool, Problem> {
         self.0.boolean().ok_or_else(|| Problem::request("shadow must be true or false"))
+    }
+}
+
+impl UpTo<'_> {
+    /// Checks that it is true.
+    pub(super) fn read(self) -> Result<(), Problem> {
+        match self.0.boolean() {
+            Some(true) => Ok(()),
+            Some(false) | None => Err(Problem::request("up_to must be true")),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::fields::{
-    Amount, Cost, Costs, Duration, Flow, Key, Lane, Offset, OnErrorField, Refill, Refunded, Weight,
+    Amount, Cost, Costs, Duration, Flow, Key, Lane, Offset, OnErrorField, Refill, Refunded, UpTo, Weight,
     WindowLength,
 };
 use super::json;
@@ -18,13 +18,15 @@ use crate::http::problem::Problem;
 /// `RL.SLIDE`
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, bound(deserialize = "'de: 'a"))]
-#[schemars(rename = "Slide", extend("dependentRequired" = { "priority": ["wait"], "flow": ["wait"], "weight": ["flow"] }))]
+#[schemars(rename = "Slide", extend("dependentRequired" = { "priority": ["wait"], "flow": ["wait"], "weight": ["flow"] }, "not" = { "required": ["up_to", "flow"] }))]
 struct SlideBody<'a> {
     key: Key<'a>,
     /// The most cost in any interval of the length of the window.
     limit: Amount<'a>,
     window: Duration<'a>,
     cost: Option<Cost<'a>>,
+    /// Whether it takes as much of the cost as there is.
+    up_to: Option<UpTo<'a>>,
     /// How long the request may wait until it is admitted.
     wait: Option<Duration<'a>>,
     priority: Option<Lane<'a>>,
@@ -36,7 +38,7 @@ struct SlideBody<'a> {
 /// `RL.WINDOW`
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, bound(deserialize = "'de: 'a"))]
-#[schemars(rename = "Window", extend("dependentRequired" = { "priority": ["wait"], "flow": ["wait"], "weight": ["flow"] }))]
+#[schemars(rename = "Window", extend("dependentRequired" = { "priority": ["wait"], "flow": ["wait"], "weight": ["flow"] }, "not" = { "required": ["up_to", "flow"] }))]
 struct WindowBody<'a> {
     key: Key<'a>,
     /// The most cost in one window.
@@ -44,6 +46,8 @@ struct WindowBody<'a> {
     window: WindowLength<'a>,
     offset: Option<Offset<'a>>,
     cost: Option<Cost<'a>>,
+    /// Whether it takes as much of the cost as there is.
+    up_to: Option<UpTo<'a>>,
     /// How long the request may wait until it is admitted.
     wait: Option<Duration<'a>>,
     priority: Option<Lane<'a>>,
@@ -55,7 +59,7 @@ struct WindowBody<'a> {
 /// `RL.BUCKET`
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, bound(deserialize = "'de: 'a"))]
-#[schemars(rename = "Bucket", extend("dependentRequired" = { "priority": ["wait"], "flow": ["wait"], "weight": ["flow"] }))]
+#[schemars(rename = "Bucket", extend("dependentRequired" = { "priority": ["wait"], "flow": ["wait"], "weight": ["flow"] }, "not" = { "required": ["up_to", "flow"] }))]
 struct BucketBody<'a> {
     key: Key<'a>,
     /// The tokens of a full bucket.
@@ -64,6 +68,8 @@ struct BucketBody<'a> {
     /// 1 second if it is not given.
     period: Option<Duration<'a>>,
     cost: Option<Cost<'a>>,
+    /// Whether it takes as much of the cost as there is.
+    up_to: Option<UpTo<'a>>,
     /// How long the request may wait until it is admitted.
     wait: Option<Duration<'a>>,
     priority: Option<Lane<'a>>,
@@ -130,18 +136,18 @@ pub(crate) fn about(kind: Kind) -> (&'static str, &'static str, Value) {
 
 impl<'a> SlideBody<'a> {
     fn words(self) -> Result<Words<'a>, Problem> {
-        let Self { key, limit, window, cost, wait, priority, flow, weight, on_error } = self;
+        let Self { key, limit, window, cost, up_to, wait, priority, flow, weight, on_error } = self;
         let mut words = Words::new(key)?;
         words.push(limit.0.number(Fault::Limit)?);
         words.push(window.0.duration(Fault::Window)?);
-        push_cost(&mut words, cost)?;
+        push_cost(&mut words, cost, up_to)?;
         words.waiting(&Waiting { wait, priority, flow, weight, on_error })
     }
 }
 
 impl<'a> WindowBody<'a> {
     fn words(self) -> Result<Words<'a>, Problem> {
-        let Self { key, limit, window, offset, cost, wait, priority, flow, weight, on_error } = self;
+        let Self { key, limit, window, offset, cost, up_to, wait, priority, flow, weight, on_error } = self;
         let mut words = Words::new(key)?;
         words.push(limit.0.number(Fault::Limit)?);
         words.push(window.0.duration(Fault::WindowOrMonth)?);
@@ -149,21 +155,22 @@ impl<'a> WindowBody<'a> {
             words.keyword("OFFSET");
             words.push(offset.0.duration(Fault::Offset)?);
         }
-        push_cost(&mut words, cost)?;
+        push_cost(&mut words, cost, up_to)?;
         words.waiting(&Waiting { wait, priority, flow, weight, on_error })
     }
 }
 
 impl<'a> BucketBody<'a> {
     fn words(self) -> Result<Words<'a>, Problem> {
-        let Self { key, capacity, refill, period, cost, wait, priority, flow, weight, on_error } = self;
+        let Self { key, capacity, refill, period, cost, up_to, wait, priority, flow, weight, on_error } =
+            self;
         let mut words = Words::new(key)?;
         words.push(capacity.0.number(Fault::Capacity)?);
         words.push(refill.0.number(Fault::Refill)?);
         if let Some(period) = period {
             words.push(period.0.duration(Fault::Period)?);
         }
-        push_cost(&mut words, cost)?;
+        push_cost(&mut words, cost, up_to)?;
         words.waiting(&Waiting { wait, priority, flow, weight, on_error })
     }
 }
@@ -184,10 +191,18 @@ impl<'a> RefundBody<'a> {
     }
 }
 
-fn push_cost<'a>(words: &mut Words<'a>, cost: Option<Cost<'a>>) -> Result<(), Problem> {
+fn push_cost<'a>(
+    words: &mut Words<'a>,
+    cost: Option<Cost<'a>>,
+    up_to: Option<UpTo<'a>>,
+) -> Result<(), Problem> {
     if let Some(cost) = cost {
         words.keyword("COST");
         words.push(cost.0.number(Fault::Cost)?);
+    }
+    if let Some(up_to) = up_to {
+        up_to.read()?;
+        words.keyword("UPTO");
     }
     Ok(())
 }

@@ -18,7 +18,11 @@ use crate::http::problem::Problem;
 #[serde(deny_unknown_fields, bound(deserialize = "'de: 'a"))]
 #[schemars(
     rename = "ManyQuotas",
-    extend("dependentRequired" = { "priority": ["wait"], "flow": ["wait"], "weight": ["flow"], "id": ["reserve"] })
+    extend("dependentRequired" = { "priority": ["wait"], "flow": ["wait"], "weight": ["flow"] }),
+    extend(
+        "not" = { "required": ["reserve", "lease"] },
+        "anyOf" = [{ "required": ["reserve"] }, { "required": ["lease"] }, { "not": { "required": ["id"] } }],
+    )
 )]
 pub(crate) struct ManyBody<'a> {
     /// No key may be there twice.
@@ -27,6 +31,9 @@ pub(crate) struct ManyBody<'a> {
     cost: Option<Costs<'a>>,
     /// How long the cost is reserved as an estimate, until it is settled. Needed if a limit counts reservations.
     reserve: Option<Duration<'a>>,
+    /// How long the cost is lent. It is charged when the lease ends: all of it, unless it is settled.
+    lease: Option<Duration<'a>>,
+    /// Of the reservation or the lease.
     id: Option<Id<'a>>,
     /// How long the request may wait until it is admitted.
     wait: Option<Duration<'a>>,
@@ -48,7 +55,7 @@ struct KeyBody<'a> {
 
 impl<'a> ManyBody<'a> {
     pub(super) fn words(self) -> Result<Words<'a>, Problem> {
-        let Self { keys, cost, reserve, id, wait, priority, flow, weight, on_error } = self;
+        let Self { keys, cost, reserve, lease, id, wait, priority, flow, weight, on_error } = self;
         let keys: Vec<KeyBody<'a>> = keys.objects("keys must be a list of objects", "a key")?;
         if !(1..=rl_core::grammar::quota::KEYS_MAX).contains(&keys.len()) {
             return Err(Problem::request("keys must have 1 to 16 elements"));
@@ -63,7 +70,7 @@ impl<'a> ManyBody<'a> {
             words.push(policy.0.name(Fault::PolicyName)?);
         }
         push_costs(&mut words, cost, REQUESTS)?;
-        push_reserve(&mut words, reserve, id)?;
+        push_reserve(&mut words, reserve, lease, id)?;
         words.waiting(&Waiting { wait, priority, flow, weight, on_error })
     }
 }

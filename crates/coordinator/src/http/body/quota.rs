@@ -4,7 +4,7 @@ use rl_core::fault::Fault;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::fields::{Costs, Duration, Flow, Id, Key, Lane, Name, OnErrorField, Weight};
+use super::fields::{Costs, Duration, Flow, Id, Key, Lane, Name, OnErrorField, UpTo, Weight};
 use super::json::{Raw, bytes};
 use super::quota_limit::LimitBody;
 use super::words::{Waiting, Words};
@@ -21,7 +21,9 @@ pub(super) const REQUESTS: Option<&str> = Some("requests");
 #[schemars(
     rename = "Quota",
     extend(
-        "dependentRequired" = { "priority": ["wait"], "flow": ["wait"], "weight": ["flow"], "id": ["reserve"] },
+        "dependentRequired" = { "priority": ["wait"], "flow": ["wait"], "weight": ["flow"], "up_to": ["lease"] },
+        "not" = { "anyOf": [{ "required": ["reserve", "lease"] }, { "required": ["up_to", "flow"] }] },
+        "anyOf" = [{ "required": ["reserve"] }, { "required": ["lease"] }, { "not": { "required": ["id"] } }],
         "oneOf" = [{ "required": ["policy"] }, { "required": ["limits"] }],
     )
 )]
@@ -35,6 +37,11 @@ pub(crate) struct QuotaBody<'a> {
     cost: Option<Costs<'a>>,
     /// How long the cost is reserved as an estimate, until it is settled. Needed if a limit counts reservations.
     reserve: Option<Duration<'a>>,
+    /// How long the cost is lent. It is charged when the lease ends: all of it, unless it is settled.
+    lease: Option<Duration<'a>>,
+    /// With a lease: whether the largest share of all costs is lent that fits.
+    up_to: Option<UpTo<'a>>,
+    /// Of the reservation or the lease.
     id: Option<Id<'a>>,
     /// How long the request may wait until it is admitted.
     wait: Option<Duration<'a>>,
@@ -75,7 +82,8 @@ pub(crate) struct RenewBody<'a> {
 
 impl<'a> QuotaBody<'a> {
     pub(super) fn words(self) -> Result<Words<'a>, Problem> {
-        let Self { key, policy, limits, cost, reserve, id, wait, priority, flow, weight, on_error } = self;
+        let Self { key, policy, limits, cost, reserve, lease, up_to, id, .. } = self;
+        let Self { wait, priority, flow, weight, on_error, .. } = self;
         let mut words = Words::new(key)?;
         match (policy, limits) {
             (Some(policy), None) => {
@@ -88,7 +96,11 @@ impl<'a> QuotaBody<'a> {
             }
         }
         push_costs(&mut words, cost, REQUESTS)?;
-        push_reserve(&mut words, reserve, id)?;
+        if let Some(up_to) = up_to {
+            up_to.read()?;
+            words.keyword("UPTO");
+        }
+        push_reserve(&mut words, reserve, lease, id)?;
         words.waiting(&Waiting { wait, priority, flow, weight, on_error })
     }
 }
@@ -119,19 +131,28 @@ impl<'a> RenewBody<'a> {
     }
 }
 
-/// Adds the reservation.
+/// Adds the reservation or the lease.
 pub(super) fn push_reserve<'a>(
     words: &mut Words<'a>,
     reserve: Option<Duration<'a>>,
+    lease: Option<Duration<'a>>,
     id: Option<Id<'a>>,
 ) -> Result<(), Problem> {
-    if let Some(reserve) = reserve {
-        words.keyword("RESERVE");
-        words.push(reserve.0.duration(Fault::Ttl)?);
+    let ttl = match (reserve, lease) {
+        (Some(_), Some(_)) => {
+            return Err(Problem::request("the body may have one of reserve and lease only"));
+        }
+        (Some(ttl), None) => Some(("RESERVE", ttl)),
+        (None, Some(ttl)) => Some(("LEASE", ttl)),
+        (None, None) => None,
+    };
+    if let Some((keyword, ttl)) = ttl {
+        words.keyword(keyword);
+        words.push(ttl.0.duration(Fault::Ttl)?);
     }
     if let Some(id) = id {
-        if reserve.is_none() {
-            return Err(Problem::request("id may stand with reserve only"));
+        if ttl.is_none() {
+            return Err(Problem::request("id may stand with reserve or lease only"));
         }
         words.keyword("ID");
         words.push(id.word()?);

@@ -11,8 +11,10 @@ use crate::limit::outside::{Inside as _, Outside};
 use crate::limit::rule::Rule;
 use crate::queue::claim::{Ahead, Claim, QuotaClaim};
 use crate::quota::Quota;
+use crate::quota::bounds::ID_MAX;
 use crate::quota::decide::{Demand, QuotaDecision, decide};
-use crate::quota::effect::Admission;
+use crate::quota::effect::{Admission, Reserved};
+use crate::quota::leasing::lease_end;
 use crate::quota::limit::{Limit, Measure};
 use crate::quota::outsides::Outsides;
 use crate::quota::reservations::Reservations;
@@ -49,7 +51,7 @@ pub fn quota<'a>(
         blocking.for_each(|row| row.retry = row.retry.max(retry));
         return decided;
     }
-    let mut verdict = decide(held, &claim.shape, &Demand { costs: &[], ttl: None }, clock);
+    let mut verdict = decide(held, &claim.shape, &Demand::NONE, clock);
     let limits = claim.shape.limits().iter().enumerate();
     let takes = |(index, limit): (usize, &Limit)| {
         limit.takes(claim.costs.get(index).copied().unwrap_or(0), claim.ttl) > 0
@@ -80,18 +82,23 @@ struct QuotaCourse<'a> {
     ends: SmallVec<[At; 8]>,
     /// The limits of the last claim.
     met: Option<Arc<Shape>>,
+    /// The number of leases that waiters were granted.
+    leases: u64,
     work: Work,
     clock: At,
 }
+
+/// The end of the id of a lease that a waiter will be granted. No caller can give an id of this length.
+const FORECAST_ID: &[u8] = &[0; ID_MAX];
 
 impl<'a> QuotaCourse<'a> {
     fn new(held: Option<&'a Quota>, claim: &QuotaClaim, clock: At) -> Self {
         let copy = held.map_or_else(|| Quota::new(Arc::clone(&claim.shape)), Quota::without_reservations);
         let reserved = held.and_then(Quota::reservations);
         let mut work = Work::default();
-        work.last(reserved.and_then(Reservations::end).unwrap_or(clock).since(clock));
+        work.last(reserved.and_then(Reservations::last).unwrap_or(clock).since(clock));
         work.last(copy.outsides().map_or(clock, Outsides::last).since(clock));
-        Self { copy, reserved, ends: SmallVec::new(), met: None, work, clock }
+        Self { copy, reserved, ends: SmallVec::new(), met: None, leases: 0, work, clock }
     }
 
     /// When one limit admits a cost, as [`Course::turn`].
@@ -99,8 +106,8 @@ impl<'a> QuotaCourse<'a> {
         let cost = claim.costs.get(index).copied().filter(|cost| *cost > 0);
         let (Some(cost), now) = (cost, self.copy.now(from)) else { return Some(from) };
         let until = until.map(|until| until.max(now)); // if the clock has stepped back, all is decided for `now`
-        let state = self.copy.counted(&claim.shape, index);
-        let alone = RateAlone { state: state.as_deref(), rule };
+        let (state, lent) = (self.copy.counted(&claim.shape, index), self.copy.lent(&claim.shape, index));
+        let alone = RateAlone { state: state.as_deref(), rule, lent: &lent };
         let then = match self.outside(claim, index) {
             None => alone.admits(cost, now, until),
             Some(outside) => outside.admits(&alone, cost, now, until),
@@ -174,6 +181,16 @@ impl Course for QuotaCourse<'_> {
             return; // its limits do not come into force either
         }
         let (shape, costs) = (Arc::clone(&claim.shape), claim.costs.clone());
+        if let (true, Some(ttl)) = (claim.is_lease, claim.ttl) {
+            let at = self.copy.now(at);
+            let expires = lease_end(&shape, &costs, at, ttl);
+            self.leases = self.leases.saturating_add(1);
+            let id = [&self.leases.to_be_bytes()[..], FORECAST_ID].concat();
+            let answers = costs.iter().map(|_| (0, 0)).collect();
+            let reserved = Some(Reserved { id: &id, expires, answers, is_lease: true });
+            self.copy.take(&Admission { shape, at, costs, reserved });
+            return;
+        }
         self.copy.take(&Admission { shape, at, costs, reserved: None });
         if let Some(ttl) = claim.ttl {
             let end = self.copy.now(at).plus(ttl);

@@ -7,7 +7,7 @@ use crate::limit::checked;
 use crate::limit::decimal_text::decimal_text;
 use crate::limit::meter::{Meter, amount};
 use crate::number::{self, Decimal, power_of_ten};
-use crate::time::Span;
+use crate::time::{At, Span};
 use crate::words::{Words, required};
 
 /// The parameters of `RL.BUCKET`.
@@ -116,6 +116,18 @@ impl Algorithm for BucketRule {
         let capacity = u128::from(self.capacity).checked_mul(lowered.into())?.checked_div(mantissa.into())?;
         let refill = Decimal { mantissa: lowered.max(1), scale };
         Some(Self { capacity: u64::try_from(capacity).ok()?, refill, ..self })
+    }
+
+    fn lease_ends(&self, _: At) -> Option<At> {
+        None
+    }
+
+    fn lease_charged(&self, end: At) -> At {
+        end
+    }
+
+    fn lease_counts(&self, _: At) -> Option<At> {
+        None
     }
 
     fn ages_alike(&self, other: &Self) -> bool {

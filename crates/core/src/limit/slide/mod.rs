@@ -145,6 +145,10 @@ impl AlgorithmState for Slide {
         None // each admission leaves all at once
     }
 
+    fn retained(&self) -> Span {
+        Self::retained(self)
+    }
+
     fn empty_at(&self) -> Option<At> {
         (self.log.entries() > 0).then(|| self.log.last_at().plus(self.retained()))
     }

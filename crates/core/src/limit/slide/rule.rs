@@ -5,7 +5,7 @@ use crate::limit::Kind;
 use crate::limit::algorithm::{Algorithm, Clause, Field, Fields, Parameter};
 use crate::limit::checked;
 use crate::number;
-use crate::time::Span;
+use crate::time::{At, Span};
 use crate::words::{Words, required};
 
 /// The parameters of `RL.SLIDE`.
@@ -55,6 +55,18 @@ impl Algorithm for SlideRule {
 
     fn regains(&self, _: u64) -> Option<Span> {
         None
+    }
+
+    fn lease_ends(&self, _: At) -> Option<At> {
+        None
+    }
+
+    fn lease_charged(&self, end: At) -> At {
+        end
+    }
+
+    fn lease_counts(&self, end: At) -> Option<At> {
+        Some(end.plus(self.window))
     }
 
     fn ages_alike(&self, other: &Self) -> bool {

@@ -4,8 +4,9 @@ use crate::fault::{Fault, Result};
 use crate::limit::Kind;
 use crate::limit::algorithm::{Algorithm, Clause, Field, Fields, Parameter};
 use crate::limit::checked;
+use crate::limit::meter::Meter as _;
 use crate::number;
-use crate::time::Span;
+use crate::time::{At, Span};
 use crate::words::{Words, required};
 
 /// The parameters of `RL.WINDOW`.
@@ -109,6 +110,20 @@ impl Algorithm for WindowRule {
 
     fn regains(&self, _: u64) -> Option<Span> {
         None
+    }
+
+    /// It ends with its window.
+    fn lease_ends(&self, at: At) -> Option<At> {
+        Some(self.gone(self.moment(at), 0))
+    }
+
+    /// What is used before the end of a window belongs to that window.
+    fn lease_charged(&self, end: At) -> At {
+        end.before()
+    }
+
+    fn lease_counts(&self, end: At) -> Option<At> {
+        self.lease_ends(self.lease_charged(end))
     }
 
     fn ages_alike(&self, other: &Self) -> bool {

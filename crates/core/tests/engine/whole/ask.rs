@@ -6,7 +6,7 @@ use rl_core::grammar::ask::{Ask as QuotaAsk, Limits as QuotaLimits};
 use rl_core::grammar::limit;
 use rl_core::grammar::quota::ManyRequest;
 use rl_core::grammar::request::Request;
-use rl_core::grammar::terms::{Reserve, Terms};
+use rl_core::grammar::terms::{Reserve, ReserveKind, Terms};
 use rl_core::limit::rule::Rule;
 use rl_core::queue::{Lane, Wait};
 use rl_core::quota::costs::Costs;
@@ -121,9 +121,12 @@ impl Ask {
     pub(crate) fn with<T>(&self, run: impl FnOnce(&[&[u8]], &Request<'_>) -> T) -> T {
         let names: Vec<&[u8]> = self.keys.iter().map(|key| KEYS[*key]).collect();
         let wait = self.wait.map(|ms| Wait { time: span(ms), lane: self.lane(), flow: None });
-        let reserve = self.ttl().map(|ttl| Reserve { ttl: span(ttl), id: self.id() });
+        let reserve =
+            self.ttl().map(|ttl| Reserve { ttl: span(ttl), id: self.id(), kind: ReserveKind::Reservation });
         let request = match &self.what {
-            What::Limit { rule, cost } => Request::Limit(limit::Request { rule: *rule, cost: *cost, wait }),
+            What::Limit { rule, cost } => {
+                Request::Limit(limit::Request { rule: *rule, cost: *cost, is_up_to: false, wait })
+            }
             What::Quota { limits, .. } => match &limits[..] {
                 [Limits::Known(shape)] => {
                     let (shape, costs) = (Arc::clone(shape), self.costs().by_limit(shape));
@@ -144,7 +147,8 @@ impl Ask {
                         Limits::Known(_) => panic!("several keys have policies"),
                     };
                     let policies = many.iter().map(name).collect();
-                    let terms = Terms { costs: self.costs(), reserve, wait, is_short: false };
+                    let terms =
+                        Terms { costs: self.costs(), reserve, wait, is_short: false, is_up_to: false };
                     Request::ManyQuotas(ManyRequest { keys: 0..names.len(), policies, terms })
                 }
             },

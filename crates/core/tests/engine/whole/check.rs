@@ -22,7 +22,7 @@ const NORMAL: usize = 2;
 /// Whether a request is admitted, by its answer.
 pub(super) fn admits(reply: &Reply) -> bool {
     match reply {
-        Reply::Limit(decision) => decision.allowed,
+        Reply::Limit(decision) | Reply::Granted(decision, _) => decision.allowed,
         Reply::Quota(reply) | Reply::First(reply, _) => reply.allowed(),
         Reply::Remaining(_) | Reply::Done(_) | Reply::Held(_) | Reply::Elsewhere(_) | Reply::Nothing => {
             panic!("no decision: {reply:?}")
@@ -38,7 +38,7 @@ pub(super) fn id(reply: &Reply) -> Option<Box<[u8]>> {
 
 fn rows(reply: &Reply) -> Vec<Vec<Decision>> {
     match reply {
-        Reply::Limit(decision) => vec![vec![*decision]],
+        Reply::Limit(decision) | Reply::Granted(decision, _) => vec![vec![*decision]],
         Reply::Quota(reply) | Reply::First(reply, _) => {
             reply.keys.iter().map(|(_, decision)| decision.rows.to_vec()).collect()
         }
@@ -160,6 +160,7 @@ fn names(reply: &Reply) -> Vec<Vec<Vec<u8>>> {
             reply.keys.iter().map(|(shape, _)| limit_names(shape)).collect()
         }
         Reply::Limit(_)
+        | Reply::Granted(..)
         | Reply::Remaining(_)
         | Reply::Done(_)
         | Reply::Held(_)
