@@ -21,7 +21,7 @@ use crate::sys::context::Context;
 use crate::sys::reply::Reply;
 use crate::waiting::{self, Answer, Queues};
 
-/// `RL.FIRST numkeys key… POLICY name… [COST unit n]… [RESERVE|LEASE ttl [ID id]] [WAIT …] [REPLY SHORT]`
+/// `RL.FIRST numkeys key… POLICY name… [COST unit n]… [RESERVE ttl [ID id] | LEASE ttl [ID id]] [WAIT …] [REPLY SHORT]`
 pub(crate) struct First;
 
 impl Handler for First {

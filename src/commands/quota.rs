@@ -32,7 +32,7 @@ use crate::{keyspace_events, policies, top, uncounted};
 
 /// `RL.QUOTA key LIMIT… | POLICY name [COST unit n]… [RESERVE ttl [ID id] | [UPTO] LEASE ttl [ID id]] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]] [REPLY SHORT]`
 pub(crate) struct One;
-/// `RL.MQUOTA numkeys key… POLICY name… [COST unit n]… [RESERVE|LEASE ttl [ID id]] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]] [REPLY SHORT]`
+/// `RL.MQUOTA numkeys key… POLICY name… [COST unit n]… [RESERVE ttl [ID id] | LEASE ttl [ID id]] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]] [REPLY SHORT]`
 pub(crate) struct Many;
 
 static CACHE: MainThreadCell<QuotaCache> = MainThreadCell::new(QuotaCache::new());

@@ -17,7 +17,7 @@ const COMMANDS: [Expected; 17] = [
         arity: -4,
         flags: &["blocking", "denyoom", "fast", "write"],
         key: &["RW", "access", "update"],
-        arguments: &["key", "limit", "window", "cost", "wait"],
+        arguments: &["key", "limit", "window", "cost", "upto", "wait"],
         call: "RL.SLIDE the:key 5 60 COST 2 WAIT 5 PRIORITY LOW",
     },
     Expected {
@@ -25,7 +25,7 @@ const COMMANDS: [Expected; 17] = [
         arity: -4,
         flags: &["blocking", "denyoom", "fast", "write"],
         key: &["RW", "access", "update"],
-        arguments: &["key", "limit", "window", "offset", "cost", "wait"],
+        arguments: &["key", "limit", "window", "offset", "cost", "upto", "wait"],
         call: "RL.WINDOW the:key 5 60 OFFSET 1 COST 2 WAIT 5 PRIORITY LOW",
     },
     Expected {
@@ -33,7 +33,7 @@ const COMMANDS: [Expected; 17] = [
         arity: -4,
         flags: &["blocking", "denyoom", "fast", "write"],
         key: &["RW", "access", "update"],
-        arguments: &["key", "capacity", "refill", "period", "cost", "wait"],
+        arguments: &["key", "capacity", "refill", "period", "cost", "upto", "wait"],
         call: "RL.BUCKET the:key 5 1 60 COST 2 WAIT 5 PRIORITY LOW",
     },
     Expected {
@@ -105,7 +105,7 @@ const COMMANDS: [Expected; 17] = [
         arity: -4,
         flags: &["blocking", "denyoom", "fast", "write"],
         key: &["RW", "access", "update"],
-        arguments: &["key", "limits", "cost", "reserve", "wait", "reply"],
+        arguments: &["key", "limits", "cost", "keep", "wait", "reply"],
         call: "RL.QUOTA the:key LIMIT a 5 60 COST unit 1 RESERVE 60 ID r WAIT 5 PRIORITY LOW",
     },
     Expected {
@@ -113,7 +113,7 @@ const COMMANDS: [Expected; 17] = [
         arity: -5,
         flags: &["blocking", "denyoom", "fast", "movablekeys", "write"],
         key: &["RW", "access", "update"],
-        arguments: &["numkeys", "key", "policies", "cost", "reserve", "wait", "reply"],
+        arguments: &["numkeys", "key", "policies", "cost", "keep", "wait", "reply"],
         call: "RL.MQUOTA 1 the:key POLICY p WAIT 5 PRIORITY LOW",
     },
     Expected {
@@ -121,7 +121,7 @@ const COMMANDS: [Expected; 17] = [
         arity: -5,
         flags: &["blocking", "denyoom", "fast", "movablekeys", "write"],
         key: &["RW", "access", "update"],
-        arguments: &["numkeys", "key", "policies", "cost", "reserve", "wait", "reply"],
+        arguments: &["numkeys", "key", "policies", "cost", "keep", "wait", "reply"],
         call: "RL.FIRST 1 the:key POLICY p WAIT 5 PRIORITY LOW",
     },
     Expected {
@@ -257,9 +257,10 @@ fn options_have_their_token() {
         ("rl.bucket", "cost", "COST"),
         ("rl.peek", "cost", "COST"),
         ("rl.quota", "cost", "COST"),
-        ("rl.quota", "reserve", "RESERVE"),
         ("rl.mquota", "cost", "COST"),
-        ("rl.mquota", "reserve", "RESERVE"),
+        ("rl.slide", "upto", "UPTO"),
+        ("rl.window", "upto", "UPTO"),
+        ("rl.bucket", "upto", "UPTO"),
         ("rl.slide", "wait", "WAIT"),
         ("rl.window", "wait", "WAIT"),
         ("rl.bucket", "wait", "WAIT"),

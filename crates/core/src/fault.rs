@@ -66,9 +66,9 @@ faults! {
     /// An argument of RL.QUOTA is neither a limit nor an option.
     QuotaSyntax = c"ERR syntax error, expected RL.QUOTA key POLICY name | LIMIT name limit window|INFLIGHT [UNIT unit] [SLIDE | WINDOW [OFFSET duration] | BUCKET capacity] [SHADOW] ... [COST unit n ...] [RESERVE ttl [ID id] | [UPTO] LEASE ttl [ID id]] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]] [REPLY SHORT]";
     /// An argument of RL.FIRST is missing or unknown.
-    FirstSyntax = c"ERR syntax error, expected RL.FIRST numkeys key ... POLICY name ... [COST unit n ...] [RESERVE|LEASE ttl [ID id]] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]] [REPLY SHORT], with one policy for each key";
+    FirstSyntax = c"ERR syntax error, expected RL.FIRST numkeys key ... POLICY name ... [COST unit n ...] [RESERVE ttl [ID id] | LEASE ttl [ID id]] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]] [REPLY SHORT], with one policy for each key";
     /// An argument of RL.MQUOTA is missing or unknown.
-    ManySyntax = c"ERR syntax error, expected RL.MQUOTA numkeys key ... POLICY name ... [COST unit n ...] [RESERVE|LEASE ttl [ID id]] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]] [REPLY SHORT], with one policy for each key";
+    ManySyntax = c"ERR syntax error, expected RL.MQUOTA numkeys key ... POLICY name ... [COST unit n ...] [RESERVE ttl [ID id] | LEASE ttl [ID id]] [WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]] [REPLY SHORT], with one policy for each key";
     /// An argument of RL.SETTLE is not a cost.
     SettleSyntax = c"ERR syntax error, expected RL.SETTLE key id [COST unit n ...]";
     /// An argument of RL.HOLD is not expected.

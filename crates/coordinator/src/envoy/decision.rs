@@ -152,7 +152,7 @@ pub(super) fn fault_status(fault: Fault) -> Status {
         | Fault::HoldsWindow
         | Fault::HoldsBucket
         | Fault::HoldsQuota => Status::failed_precondition(text),
-        Fault::Reservations => Status::resource_exhausted(text),
+        Fault::Reservations | Fault::Leases => Status::resource_exhausted(text),
         _ => Status::invalid_argument(text),
     }
 }

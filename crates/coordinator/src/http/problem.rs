@@ -79,7 +79,9 @@ impl From<Fault> for Problem {
             Fault::Policies | Fault::Overrides => {
                 Self::new(StatusCode::CONFLICT, "too_many_policies", detail(fault))
             }
-            Fault::Reservations => Self::new(StatusCode::CONFLICT, "key_is_full", detail(fault)),
+            Fault::Reservations | Fault::Leases => {
+                Self::new(StatusCode::CONFLICT, "key_is_full", detail(fault))
+            }
             Fault::NeedsReserve => Self::request("a quota with an inflight limit needs reserve"),
             Fault::PeekSyntax => Self::new(
                 StatusCode::CONFLICT,

@@ -140,11 +140,11 @@ fn errors_are_problems_in_the_same_words() {
             (slide(json!({"key": "k", "limit": 1})), "the body must have the field window"),
             (
                 slide(json!({"key": "k", "limit": 1, "window": 60, "offset": "1h"})),
-                "the body has an unknown field, expected key, limit, window, cost, wait, priority, flow, weight and on_error",
+                "the body has an unknown field, expected key, limit, window, cost, up_to, wait, priority, flow, weight and on_error",
             ),
             (
                 slide(json!(["key"])),
-                "the body must be a JSON object with key, limit, window, cost, wait, priority, flow, weight and on_error",
+                "the body must be a JSON object with key, limit, window, cost, up_to, wait, priority, flow, weight and on_error",
             ),
             (
                 ("window", json!({"key": "k", "limit": 1, "window": "2mo"})),

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use super::charge::charge;
 use super::costs::Costs;
 use super::limit::{Measure, PerLimit};
 use super::outsides::Outsides;
@@ -16,7 +17,6 @@ use super::slots::Slot;
 use super::{More, Quota};
 use crate::limit::algorithm::Amendment;
 use crate::limit::decision::Expiry;
-use crate::limit::rule::Rule;
 use crate::limit::state::State;
 use crate::time::{At, Span};
 
@@ -280,22 +280,4 @@ impl Quota {
             }
         }
     }
-}
-
-/// Charges `cost` to one limit and returns the new expiry of its state.
-pub(super) fn charge(
-    place: &mut Option<State>,
-    rule: &Rule,
-    index: usize,
-    cost: u64,
-    at: At,
-    reservations: Option<&mut Reservations>,
-) -> Expiry {
-    let state = place.get_or_insert_with(|| State::new(rule));
-    if let Some(reservations) = reservations
-        && let Some(missing) = state.missing(at)
-    {
-        reservations.note(index, missing);
-    }
-    state.charge(rule, cost, at).unwrap_or(Expiry::Same) // cannot fail: it has the rule's algorithm
 }

@@ -5,7 +5,7 @@
 //! of the key charges what has ended by then, each lease at its own end and in order, before anything else.
 
 use super::Quota;
-use super::effect::charge;
+use super::charge::charge;
 use super::lent::{Leased, Lent, lend};
 use super::limit::{Limit, Measure};
 use super::reservation::Reservation;
@@ -22,7 +22,7 @@ pub(crate) fn lease_end(shape: &Shape, costs: &[u64], at: At, ttl: Span) -> At {
 impl Quota {
     /// Returns whether leases are open, or have ended since the last change.
     pub(crate) fn has_leases(&self) -> bool {
-        self.more.as_deref().is_some_and(|more| more.reservations.lease_count() > 0)
+        self.more.as_deref().is_some_and(|more| more.reservations.has_leases())
     }
 
     /// Returns what is lent of the limit at `index` of `shape`.

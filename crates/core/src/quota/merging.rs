@@ -9,7 +9,7 @@
 //! A merged limit gives nothing back when a reservation is settled. Use beyond the estimate still counts.
 
 use super::bounds::RETIRED_MAX;
-use super::effect::charge;
+use super::charge::charge;
 use super::limit::{Limit, Measure};
 use super::merged::Merged;
 use super::name::Name;

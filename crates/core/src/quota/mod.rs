@@ -27,18 +27,21 @@
 //!
 //! - [`limit`]: one limit, [`shape`]: the limits of a quota, [`policies`]: shapes kept under a name,
 //!   [`flow_weights`]: the weights that a policy gives to flows, [`lends_policies`]: how a host lends them
-//! - [`decide`]: the decision, `view`: what each limit answers, [`effect`]: what an admission changes, [`codec`]: a
+//! - [`demand`]: what a request asks, [`decide`]: the decision, `view`: what each limit answers, [`effect`]: what an admission changes, [`codec`]: a
 //!   quota as bytes
-//! - [`reservation`]: one reservation or lease, [`reservations`]: all of a key; `lent`: what leases hold of a limit,
+//! - [`reservation`]: one reservation or lease, [`reservations`]: all of a key, `by_end`: in the order of their ends; `lent`: what leases hold of a limit,
 //!   `leasing`: how leases are granted and charged
 //! - [`outsides`]: holds, and what is used elsewhere
 //! - `reshape`: changing the limits of a key, `merged`, `merging`: retired limits counted together, `slots`: the limits that
 //!   a reservation took part in, `refund_floor`: how much a bucket can still be given back
 
 pub mod bounds;
+mod by_end;
+mod charge;
 pub mod codec;
 pub mod costs;
 pub mod decide;
+pub mod demand;
 pub mod effect;
 pub mod flow_weights;
 pub(crate) mod leasing;
@@ -52,6 +55,7 @@ pub mod outsides;
 pub mod policies;
 mod policies_codec;
 pub mod policy_entry;
+pub(crate) mod rate_alone;
 mod refund_floor;
 pub mod reservation;
 pub mod reservations;

@@ -4,10 +4,11 @@
 //! at an instant that is known from the start. So the clock alone tells how many are open. No timer is
 //! needed, and it makes no difference which caller has died or which server asks.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::bounds::{LEASES_MAX, RESERVATIONS_MAX};
+use super::by_end::ByEnd;
 use super::limit::Limit;
 use super::reservation::{Id, Reservation, Share};
 use super::slots::{Origin, Slots};
@@ -18,9 +19,9 @@ use crate::time::At;
 pub struct Reservations {
     by_id: BTreeMap<Id, Reservation>,
     /// Each reservation once, ordered by expiry.
-    order: VecDeque<(At, Id)>,
+    order: ByEnd,
     /// Each lease once, ordered by its end.
-    leases: VecDeque<(At, Id)>,
+    leases: ByEnd,
     /// The number of reservations made since the key last had none.
     made: u64,
     slots: Slots,
@@ -34,62 +35,54 @@ impl Reservations {
     /// Returns the number of reservations that are open at `now`.
     #[must_use]
     pub fn open(&self, now: At) -> usize {
-        self.order.len().saturating_sub(self.over(now))
-    }
-
-    /// Returns the number of reservations that have expired at `now` but are still stored.
-    fn over(&self, now: At) -> usize {
-        self.order.partition_point(|(expires, _)| *expires <= now)
+        self.order.open(now)
     }
 
     /// Returns the instant at which the first `count` of the reservations open at `now` have expired.
     #[must_use]
     pub fn frees(&self, count: usize, now: At) -> Option<At> {
-        let last = self.over(now).checked_add(count)?.checked_sub(1)?;
-        self.order.get(last).map(|(expires, _)| *expires)
+        self.order.end(self.order.ended(now).checked_add(count)?.checked_sub(1)?)
     }
 
     /// Returns the instant at which the last reservation expires.
     #[must_use]
     pub fn end(&self) -> Option<At> {
-        self.order.back().map(|(expires, _)| *expires)
+        self.order.last()
     }
 
     /// Returns the instant at which the last of them ends, be it a reservation or a lease.
     #[must_use]
     pub fn last(&self) -> Option<At> {
-        self.end().max(self.leases.back().map(|(end, _)| *end))
-    }
-
-    /// Returns the number of leases that are stored: those that are open, and those that have ended since the last
-    /// change.
-    #[must_use]
-    pub fn lease_count(&self) -> usize {
-        self.leases.len()
-    }
-
-    /// Iterates over the stored leases, the one that ends first first.
-    pub(crate) fn leases(&self) -> impl Iterator<Item = &Reservation> {
-        self.leases.iter().filter_map(|(_, id)| self.by_id.get(id))
-    }
-
-    /// Removes the first lease that has ended by `now`, and returns it.
-    pub(crate) fn take_ended_lease(&mut self, now: At) -> Option<Reservation> {
-        let (_, id) = self.leases.front().filter(|(end, _)| *end <= now)?;
-        let id = Arc::clone(id);
-        self.remove(&id)
+        self.order.last().max(self.leases.last())
     }
 
     /// Returns the number of reservations and leases that are open at `now`.
     #[must_use]
     pub fn open_of_both(&self, now: At) -> usize {
-        let ended = self.leases.partition_point(|(end, _)| *end <= now);
-        self.open(now).saturating_add(self.leases.len().saturating_sub(ended))
+        self.order.open(now).saturating_add(self.leases.open(now))
+    }
+
+    /// Returns whether any lease is stored: one that is open, or that has ended since the last change.
+    #[must_use]
+    pub fn has_leases(&self) -> bool {
+        !self.leases.is_empty()
+    }
+
+    /// Iterates over the stored leases, the one that ends first first.
+    pub(crate) fn leases(&self) -> impl Iterator<Item = &Reservation> {
+        self.leases.ids().filter_map(|id| self.by_id.get(id))
+    }
+
+    /// Removes the first lease that has ended by `now`, and returns it.
+    pub(crate) fn take_ended_lease(&mut self, now: At) -> Option<Reservation> {
+        let (id, held) = self.by_id.remove_entry(&self.leases.pop_ended(now)?)?;
+        self.leave(&id, &held);
+        Some(held)
     }
 
     /// Returns whether anything may still be settled at `now`.
     pub(crate) fn any_open(&self, now: At) -> bool {
-        self.open(now) > 0 || !self.leases.is_empty()
+        self.open(now) > 0 || self.has_leases()
     }
 
     /// Returns whether there is no room for one more.
@@ -103,11 +96,11 @@ impl Reservations {
         if self.leases.is_empty() {
             return Self::default();
         }
-        let mut copy = Self { made: self.made, slots: self.slots.without_counts(), ..Self::default() };
-        for (end, id) in &self.leases {
+        let (leases, slots) = (self.leases.clone(), self.slots.without_counts());
+        let mut copy = Self { leases, made: self.made, slots, ..Self::default() };
+        for id in self.leases.ids() {
             if let Some(held) = self.by_id.get(id) {
                 copy.join(id, held);
-                copy.leases.push_back((*end, Arc::clone(id)));
                 copy.by_id.insert(Arc::clone(id), held.clone());
             }
         }
@@ -135,7 +128,7 @@ impl Reservations {
         let id: Id = id.into();
         self.made = self.made.saturating_add(1);
         let held = Reservation { at, expires, number: self.made, is_lease, shares };
-        enqueue(self.order_of(is_lease), expires, Arc::clone(&id));
+        self.order_of(is_lease).insert(expires, Arc::clone(&id));
         self.join(&id, &held);
         self.by_id.insert(id, held);
         self.thin();
@@ -157,7 +150,7 @@ impl Reservations {
     /// Removes a reservation and returns it.
     pub fn remove(&mut self, id: &[u8]) -> Option<Reservation> {
         let (id, held) = self.by_id.remove_entry(id)?;
-        dequeue(self.order_of(held.is_lease), held.expires, &id);
+        self.order_of(held.is_lease).remove(held.expires, &id);
         self.leave(&id, &held);
         Some(held)
     }
@@ -166,22 +159,21 @@ impl Reservations {
     pub fn renew(&mut self, id: &[u8], expires: At) {
         let Some((id, held)) = self.by_id.get_key_value(id) else { return };
         let (id, before, is_lease) = (Arc::clone(id), held.expires, held.is_lease);
-        dequeue(self.order_of(is_lease), before, &id);
+        self.order_of(is_lease).remove(before, &id);
         if let Some(held) = self.by_id.get_mut(&id) {
             held.expires = expires;
         }
-        enqueue(self.order_of(is_lease), expires, id);
+        self.order_of(is_lease).insert(expires, id);
     }
 
-    fn order_of(&mut self, is_lease: bool) -> &mut VecDeque<(At, Id)> {
+    fn order_of(&mut self, is_lease: bool) -> &mut ByEnd {
         if is_lease { &mut self.leases } else { &mut self.order }
     }
 
     /// Drops reservations that have expired at `now`. Their cost stays charged.
     pub fn prune(&mut self, now: At) {
-        for _ in 0..self.over(now) {
-            let over = self.order.pop_front().and_then(|(_, id)| self.by_id.remove_entry(&id));
-            if let Some((id, held)) = over {
+        while let Some(id) = self.order.pop_ended(now) {
+            if let Some((id, held)) = self.by_id.remove_entry(&id) {
                 self.leave(&id, &held);
             }
         }
@@ -271,11 +263,9 @@ impl Reservations {
         if held.is_empty() || !sorted(&held) || !numbered {
             return None;
         }
-        let order = |is_lease: bool| {
+        let order = |is_lease: bool| -> ByEnd {
             let all = held.iter().filter(|(_, held)| held.is_lease == is_lease);
-            let mut order: Vec<(At, Id)> = all.map(|(id, held)| (held.expires, Arc::clone(id))).collect();
-            order.sort_unstable();
-            VecDeque::from(order)
+            all.map(|(id, held)| (held.expires, Arc::clone(id))).collect()
         };
         let (order, leases) = (order(false), order(true));
         if leases.len() > LEASES_MAX {
@@ -293,19 +283,7 @@ impl Reservations {
         // An id has two reference counts. A map node is about two thirds full.
         let ids = self.by_id.len().saturating_mul(16).saturating_add(self.id_bytes);
         let nodes = size_of::<(Id, Reservation)>().saturating_mul(self.by_id.len()).saturating_mul(3) / 2;
-        let places = self.order.capacity().saturating_add(self.leases.capacity());
-        let order = size_of::<(At, Id)>().saturating_mul(places);
+        let order = self.order.heap_bytes().saturating_add(self.leases.heap_bytes());
         [shares, ids, nodes, order, self.slots.heap_bytes()].into_iter().fold(0, usize::saturating_add)
     }
-}
-
-fn enqueue(order: &mut VecDeque<(At, Id)>, expires: At, id: Id) {
-    let place = (expires, id);
-    let at = order.partition_point(|other| *other < place);
-    order.insert(at, place);
-}
-
-fn dequeue(order: &mut VecDeque<(At, Id)>, expires: At, id: &Id) {
-    let at = order.partition_point(|(at, other)| (*at, other) < (expires, id));
-    order.remove(at);
 }

@@ -1,11 +1,12 @@
 //! A quota as one request sees it: what each limit answers, with all that it is told from outside.
 
 use super::Quota;
-use super::decide::Demand;
+use super::demand::Demand;
 use super::leasing::lease_end;
 use super::lent::{Leased, Lent};
 use super::limit::{Limit, Measure};
 use super::outsides::Outsides;
+use super::rate_alone::RateAlone;
 use super::reservations::Reservations;
 use super::shape::Shape;
 use crate::limit::decision::{Decision, Retry, wait_ms};
@@ -87,9 +88,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Does what [`Self::row`] does for a limit that denies nobody.
-    ///
-    /// The row says by its `retry` what the limit would do.
+    /// Does what [`Self::row`] does for a limit that denies nobody: it says by its `retry` what the limit would do.
     fn row_of_shadow(&self, index: usize, limit: &Limit, cost: u64, ttl: Option<Span>) -> Decision {
         let row = self.row_enforced(index, limit, cost, ttl);
         if row.allowed {
@@ -238,8 +237,7 @@ impl<'a> View<'a> {
         state.decide(rule, cost, self.now).unwrap_or_else(|_| State::decide_new(rule, cost, self.now))
     }
 
-    /// Does what [`Self::count_from_clock`] does for the row of one rate limit. Other limits count from the
-    /// clock anyway.
+    /// Does what [`Self::count_from_clock`] does for the row of one rate limit.
     #[cold]
     fn delay(&self, decision: &mut Decision) {
         let behind = self.now.since(self.clock).ms();
@@ -275,34 +273,6 @@ impl<'a> View<'a> {
         let last = held.end().filter(|_| open > 0).max(own);
         let reset_after_ms = last.map_or(0, |last| wait_ms(self.clock, last));
         Decision { allowed, limit, remaining, retry, reset_after_ms, at: self.now }
-    }
-}
-
-/// A rate limit of a quota without what it is told from outside.
-pub(crate) struct RateAlone<'a> {
-    /// What it has counted.
-    pub(crate) state: Option<&'a State>,
-    /// The rule of the request.
-    pub(crate) rule: &'a Rule,
-    /// What is lent of it.
-    pub(crate) lent: &'a [(At, u64)],
-}
-
-impl Inside for RateAlone<'_> {
-    fn rule(&self) -> Option<&Rule> {
-        Some(self.rule)
-    }
-
-    fn admits(&self, cost: u64, from: At, until: Option<At>) -> Option<At> {
-        let Self { state, rule, lent } = *self;
-        if !lent.is_empty() {
-            return Leased::new(state, rule, lent).admits(cost, from, until);
-        }
-        let Some(state) = state else { return State::admits_new(rule, cost, from, until) };
-        state
-            .admits(rule, cost, from, until)
-            .or_else(|_| state.under(rule).admits(rule, cost, from, until))
-            .unwrap_or_else(|_| State::admits_new(rule, cost, from, until))
     }
 }
 

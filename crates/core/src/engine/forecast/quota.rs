@@ -17,9 +17,9 @@ use crate::quota::effect::{Admission, Reserved};
 use crate::quota::leasing::lease_end;
 use crate::quota::limit::{Limit, Measure};
 use crate::quota::outsides::Outsides;
+use crate::quota::rate_alone::RateAlone;
 use crate::quota::reservations::Reservations;
 use crate::quota::shape::Shape;
-use crate::quota::view::RateAlone;
 use crate::time::At;
 
 /// What a request to a quota is told, beside the waiters of its line.
