@@ -108,34 +108,51 @@ fn window_end(rule: &Rule, now: u64) -> Option<u64> {
     Some((now / length.ms() + 1) * length.ms())
 }
 
-/// A key with the words of its limits.
+/// A key with the words of its limits: as they are, and with more of each. Requests ask for either.
 struct Key {
     node: Node<()>,
-    limits: String,
+    variants: [(String, Vec<Rule>); 2],
+    /// Which of them the last admission asked for.
+    in_force: usize,
+    asked: usize,
     model: Model,
     now: u64,
 }
 
+/// The words of limits.
+fn clauses(rules: &[Rule]) -> String {
+    let clause = |(rule, name): (&Rule, &str)| match rule {
+        Rule::Slide(SlideRule { limit, window }) => {
+            format!("LIMIT {name} {limit} {}ms UNIT {name} SLIDE", window.ms())
+        }
+        Rule::Window(WindowRule { limit, length: Length::Span(length), .. }) => {
+            format!("LIMIT {name} {limit} {}ms UNIT {name} WINDOW", length.ms())
+        }
+        Rule::Window(_) => panic!("no months here"),
+        Rule::Bucket(bucket) => format!(
+            "LIMIT {name} {} {}ms UNIT {name} BUCKET {}",
+            bucket.refill().mantissa,
+            bucket.period().ms(),
+            bucket.capacity()
+        ),
+    };
+    rules.iter().zip(NAMES).map(clause).collect::<Vec<_>>().join(" ")
+}
+
 impl Key {
     fn new(rules: Vec<Rule>) -> Self {
-        let clause = |(rule, name): (&Rule, &str)| match rule {
-            Rule::Slide(SlideRule { limit, window }) => {
-                format!("LIMIT {name} {limit} {}ms UNIT {name} SLIDE", window.ms())
-            }
-            Rule::Window(WindowRule { limit, length: Length::Span(length), .. }) => {
-                format!("LIMIT {name} {limit} {}ms UNIT {name} WINDOW", length.ms())
-            }
-            Rule::Window(_) => panic!("no months here"),
-            Rule::Bucket(bucket) => format!(
-                "LIMIT {name} {} {}ms UNIT {name} BUCKET {}",
-                bucket.refill().mantissa,
-                bucket.period().ms(),
-                bucket.capacity()
-            ),
-        };
-        let limits = rules.iter().zip(NAMES).map(clause).collect::<Vec<_>>().join(" ");
-        let model = Model { charges: rules.iter().map(|_| Vec::new()).collect(), rules, leases: Vec::new() };
-        Self { node: Node::new(Policies::new()), limits, model, now: TODAY }
+        let more: Vec<Rule> =
+            rules.iter().map(|rule| by_algorithm::with_limit(rule, rule.quota() + 3)).collect();
+        let variants = [(clauses(&rules), rules.clone()), (clauses(&more), more)];
+        let charges = rules.iter().map(|_| Vec::new()).collect();
+        let model = Model { charges, rules, leases: Vec::new() };
+        Self { node: Node::new(Policies::new()), variants, in_force: 0, asked: 0, model, now: TODAY }
+    }
+
+    /// Asks by one of the variants from now on.
+    fn ask(&mut self, variant: usize) {
+        self.asked = variant;
+        self.model.rules.clone_from(&self.variants[variant].1);
     }
 
     fn run(&mut self, command: Command, words: &str) -> Reply {
@@ -150,7 +167,7 @@ impl Key {
 
     fn quota(&mut self, costs: &[u64], terms: &str) -> QuotaReply {
         let units = costs.iter().zip(NAMES).map(|(cost, name)| format!(" COST {name} {cost}"));
-        let words = format!("RL.QUOTA q {}{}{terms}", self.limits, units.collect::<String>());
+        let words = format!("RL.QUOTA q {}{}{terms}", self.variants[self.asked].0, units.collect::<String>());
         let Reply::Quota(reply) = self.run(Command::Quota, &words) else { panic!("a quota answers") };
         reply
     }
@@ -180,6 +197,7 @@ impl Key {
         let reply = self.quota(costs, "");
         self.check(&reply, costs, None);
         if reply.allowed() && costs.iter().any(|cost| *cost > 0) {
+            self.in_force = self.asked;
             self.model.pass(self.now);
             self.model.charge(self.now, costs, false);
         }
@@ -202,6 +220,7 @@ impl Key {
         if !reply.allowed() {
             return None;
         }
+        self.in_force = self.asked;
         self.model.pass(self.now);
         self.model.leases.push(Lease { id: id.to_owned(), end, costs: wanted.clone() });
         // When nobody knows the algorithms, the shortest of ttl and resets is the end.
@@ -250,6 +269,7 @@ impl Key {
     }
 
     fn peek(&mut self) {
+        self.ask(self.in_force);
         match self.run(Command::Peek, "RL.PEEK q COST a 0") {
             Reply::Quota(reply) => {
                 for (index, row) in reply.keys[0].1.rows.iter().enumerate() {
@@ -294,6 +314,7 @@ proptest! {
         for (turn, (what, ms, cost, dice)) in steps.into_iter().enumerate() {
             key.now += ms;
             let costs: Vec<u64> = (0..key.model.rules.len()).map(|index| (cost + (dice >> index & 1)) % 13).collect();
+            key.ask((dice >> 40 & 1) as usize);
             let picked = ids.get(dice as usize % ids.len().max(1)).cloned();
             match (what, picked) {
                 (0 | 1, _) => key.request(&costs),

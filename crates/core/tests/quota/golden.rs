@@ -8,6 +8,7 @@ use std::sync::Arc;
 use rl_core::effect::Effect;
 use rl_core::effect::told::{Elsewhere, Told};
 use rl_core::number::COUNT_MAX;
+use rl_core::quota::Quota;
 use rl_core::quota::effect::{Admission, QuotaEffect as Change, Reserved};
 use rl_core::quota::flow_weights::FlowWeights;
 use rl_core::quota::outsides::Names;
@@ -127,6 +128,28 @@ fn shapes_are_these_bytes() {
         drop(shape);
         assert_eq!(hex(Shape::from_bytes(&unhex(golden)).unwrap().bytes()), golden, "read anew");
     }
+}
+
+/// A key with a reservation, a lease and merged limits of none, and the effect that granted the lease.
+const LEASED: &str = "";
+const LEASE: &str = "";
+
+#[test]
+fn leases_are_these_bytes() {
+    let three = limits(THREE);
+    let Change::Admit(mut granted) = reserve(&three, 5, &[2, 300, 4], b"lease", 9_000) else {
+        panic!("an admission")
+    };
+    granted.reserved.as_mut().unwrap().is_lease = true;
+    let mut quota = Quota::new(Arc::clone(&three));
+    reserve(&three, 0, &[1, 20, 3], b"kept", 60_000).apply(&mut quota);
+    Change::Admit(granted.clone()).apply(&mut quota);
+    let bytes = Value::Quota(Box::new(quota)).encode();
+    assert_eq!(hex(&bytes), LEASED);
+    assert_eq!(Value::decode(&unhex(LEASED)).unwrap().encode(), bytes, "read and written anew");
+    let effect = Effect::Quota(Change::Admit(granted));
+    assert_eq!(effect.encode(hex), LEASE);
+    assert_eq!(Effect::decode(&unhex(LEASE), None).unwrap(), effect);
 }
 
 #[test]
