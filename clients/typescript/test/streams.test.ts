@@ -55,7 +55,7 @@ async function read(send: typeof fetch, url: string, call: number, leave: number
   return { came: Buffer.concat(parts), first }
 }
 
-/** Returns what is charged: a stream that is left is settled at what has passed, and one that breaks off keeps its estimate of output. */
+/** Returns what is charged: a stream that is left is settled at what has passed, and one that breaks off before it says what was used keeps its estimate. */
 function expected(kind: Kind, came: Buffer, { input, output }: Counted): Record<string, number> {
   if (kind === 'json' || kind === 'stream') return { requests: 1, input, output, calls: 0 }
   const whole = came.toString().replaceAll('\r\n', '\n').split('\n\n').slice(0, -1)
@@ -63,7 +63,8 @@ function expected(kind: Kind, came: Buffer, { input, output }: Counted): Record<
   const texts = events.filter(({ type }) => type === 'content_block_delta').map(({ delta }) => delta.text ?? delta.partial_json)
   const isTold = events.some(({ type }) => type === 'message_start')
   const passed = Math.ceil(Buffer.byteLength(texts.join('')) / 4)
-  return { requests: 1, input: isTold ? input : ESTIMATED_INPUT, output: kind === 'broken' ? ESTIMATED_OUTPUT : passed, calls: 0 }
+  const isCounted = events.some(({ type }) => type === 'message_delta')
+  return { requests: 1, input: isTold ? input : ESTIMATED_INPUT, output: kind === 'broken' && !isCounted ? ESTIMATED_OUTPUT : passed, calls: 0 }
 }
 
 const p99 = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor(0.99 * values.length)]!
