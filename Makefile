@@ -2,7 +2,7 @@
 # The work of each target is in .ci/, one script for each task.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test test-matrix test-tcl test-pages test-coordinator test-clients test-cell-clients test-llm test-packages test-python test-typescript test-go test-rust bench bench-coordinator lab bench-guard lint fuzz chaos sanitize memcheck miri package test-package docker test-docker test-docker-coordinator test-kubernetes test-monitoring test-dashboard test-rls clean
+.PHONY: help setup build run test test-matrix test-tcl test-pages test-coordinator test-clients test-cell-clients test-llm test-packages test-packages-long test-five-lines test-walk test-python test-typescript test-go test-rust bench bench-coordinator lab bench-guard lint fuzz chaos sanitize memcheck miri package test-package docker test-docker test-docker-coordinator test-kubernetes test-monitoring test-dashboard test-rls clean
 SHELL := /bin/bash
 
 suffix := $(if $(filter Darwin,$(shell uname)),dylib,so)
@@ -50,6 +50,17 @@ test-llm: setup build ## run examples/llm with real SDKs against a provider whos
 test-packages: setup build ## run a sample of the client packages' tests, and the code on the pages, in under four minutes
 	cargo build -p rl-coordinator
 	@.ci/test-packages.sh
+
+test-packages-long: setup build ## send 1,000 random answers through the transports for Python and TypeScript, and kill 200 processes of each
+	cargo build -p rl-coordinator
+	RL_STREAM_CALLS=1000 RL_CRASH_PROCESSES=200 .ci/client-python.sh tests/test_streams.py tests/test_crash.py
+	RL_STREAM_CALLS=1000 RL_CRASH_PROCESSES=200 .ci/client-typescript.sh streams crash
+
+test-five-lines: setup build ## call the lab's provider with the five lines of the pages in clean projects, by 50 processes; a quarter of an hour
+	@.ci/test-five-lines.sh
+
+test-walk: ## type the first part of README.md into a clean Debian root, to a limited call and a limited route
+	@.ci/test-walk.sh
 
 test-python: setup build ## test clients/python: types, conformance, real servers and SDKs
 	cargo build -p rl-coordinator

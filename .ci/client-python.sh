@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the Python package needs, and runs all of its tests: types, conformance, real servers, SDKs, the wheel.
+# Installs what the Python package needs, and runs all of its tests: types, documentation, conformance, real servers, SDKs, the
+# wheel. The documentation is then in .cache/client-python/docs.
 #   REDIS_RL_MODULE    the module (default target/release/libredis_rl.so, built if it is missing)
 #   RL_COORDINATOR     rl-coordinator (default target/debug/rl-coordinator, built if it is missing)
 set -euo pipefail
@@ -28,4 +29,8 @@ python=$built/venv/bin/python
 cd clients/python
 "$python" -m mypy
 "$python" -m pyright --pythonpath "$python"
+# The documentation. A name that pdoc cannot resolve is an error.
+modules=$(sed -n 's/^_INTEGRATIONS = (\(.*\))/\1/p' src/redis_rl/__init__.py | tr -d '",' | sed 's/[^ ][^ ]*/redis_rl.&/g')
+# shellcheck disable=SC2086 # $modules is a list
+"$python" -W error::UserWarning -m pdoc --output-directory "$built/docs" redis_rl $modules
 exec "$python" -m pytest -q "$@"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Tests the TypeScript package: types, all tests on real servers and the lab's provider, and a clean install of what is published.
+# Arguments name tests: client-typescript.sh streams crash
 #   REDIS_RL_MODULE        the module (default target/release/libredis_rl.so)
 #   REDIS_RL_COORDINATOR   rl-coordinator (default target/debug/rl-coordinator)
 set -euo pipefail
@@ -26,4 +27,4 @@ cd clients/typescript
 export npm_config_cache=${npm_config_cache:-$PWD/../../.cache/npm}
 npm install --silent --no-audit --no-fund --no-package-lock
 npm run --silent build
-npm test --silent
+npm test --silent -- "$@"

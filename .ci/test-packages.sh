@@ -23,7 +23,7 @@ step Python
 venv=$PWD/.cache/packages/venv
 [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
 lab=$(grep '^aiohttp==' benches/lab/requirements.txt)
-"$venv/bin/pip" install -q --disable-pip-version-check pytest pytest-asyncio redis valkey anthropic httpx "$lab" -e clients/python
+"$venv/bin/pip" install -q --disable-pip-version-check pytest pytest-asyncio redis valkey anthropic fastapi httpx "$lab" -e clients/python
 (cd clients/python && "$venv/bin/python" -m pytest -q -o addopts=--import-mode=importlib -k 'not applications and not claude' \
   tests/test_conformance.py tests/test_reservation.py tests/test_examples.py)
 

@@ -28,10 +28,11 @@ import time
 ROOT = os.path.abspath(f"{os.path.dirname(__file__)}/../..")
 # A line that begins with one of these words is a shell line.
 PROGRAMS = "make docker pip python3 python redis-cli redis-server redis_exporter valkey-server valkey-cli cargo npm node go mvn java php ruby curl"
-PROGRAMS += " kubectl helm apt apt-get dpkg git cd export sudo systemctl sh bash rl-coordinator envoy"
+PROGRAMS += " kubectl helm uvicorn apt apt-get dpkg git cd export sudo systemctl sh bash rl-coordinator envoy"
 ENVOY = "crates/coordinator/tests/envoy/proxy.py"
 ELSEWHERE = {"docker": ".ci/test-docker.sh", "redis_exporter": "tests/monitoring/run.py", "envoy": ENVOY, "rl-coordinator": ENVOY}
 ELSEWHERE["curl -i -H 'x-user: ann' localhost:10000"] = ENVOY
+ELSEWHERE |= dict.fromkeys(("python3 -m venv venv", "uvicorn", "curl -i localhost:8000"), "tests/packages/walk.py")
 ELSEWHERE["docs/llm-quotas.md"] = "tests/llm/pages.py"  # all lines of the page
 COORDINATOR = "cargo run -p rl-coordinator"
 SERVERS = ("make run", "redis-server ")
@@ -174,7 +175,7 @@ CHECKED = {
     "python3 examples/python/limits.py": example,
     "make build": Shell.run,
     "pip install -r examples/python/requirements.txt": Shell.run,
-    'pip install "./clients/python[redis]"': Shell.run,
+    'pip install "./clients/python[redis]" anthropic fastapi uvicorn': Shell.run,
 }
 
 

@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-import signal
-import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any, Iterator
 
 import anthropic
@@ -18,7 +15,7 @@ import pytest
 import redis
 import redis_rl
 from redis_rl import Limit
-from servers import ROOT, Provider, Server, wait_until
+from servers import ROOT, Provider, Server
 
 sys.path.append(str(ROOT / "benches" / "lab"))
 import jobs
@@ -65,41 +62,6 @@ async def test_what_is_settled_is_what_the_provider_has_counted(server: Server, 
     assert info.reservations == 0
     await claude.close()
     await limiter.close()
-
-
-HOLDER = """
-import asyncio, sys, httpx2, redis_rl, anthropic
-async def main():
-    limiter = redis_rl.AsyncLimiter(sys.argv[1], policy="crash")
-    http = httpx2.AsyncClient(transport=redis_rl.httpx2.Transport(limiter, ttl=2))
-    claude = anthropic.AsyncAnthropic(http_client=http, api_key="k", base_url=sys.argv[2], max_retries=0)
-    async def call():
-        while True:
-            await claude.messages.create(model="claude-sonnet", max_tokens=99, messages=[{"role": "user", "content": "job %s: x" % sys.argv[3]}])
-    print("ready", flush=True)
-    await asyncio.gather(*(call() for _ in range(20)))
-asyncio.run(main())
-"""
-
-
-def test_slots_of_killed_processes_are_back_after_the_ttl(server: Server, provider: Provider, tmp_path: Path) -> None:
-    limiter, dice = redis_rl.Limiter(server.url), random.Random(5)
-    limiter.policy_set("crash", POLICY)
-    (tmp_path / "holder.py").write_text(HOLDER)
-    words = [sys.executable, str(tmp_path / "holder.py"), server.url, provider.url]
-    holders = [subprocess.Popen([*words, str(number)], stdout=subprocess.PIPE) for number in range(4)]
-    for holder in holders:
-        assert holder.stdout and holder.stdout.readline() == b"ready\n"
-    for holder in holders:
-        time.sleep(dice.random())
-        holder.send_signal(signal.SIGKILL)
-        holder.wait()
-    killed = time.monotonic()
-    info = limiter.info("crash")
-    assert info and info.reservations > 0
-    wait_until("all slots are back", lambda: (limiter.info("crash") or info).reservations == 0, 5)
-    assert time.monotonic() - killed < 2 + 1
-    limiter.close()
 
 
 def test_overhead_of_a_call(server: Server, key: str, capsys: Any) -> None:

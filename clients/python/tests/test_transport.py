@@ -356,3 +356,32 @@ async def test_policy_by_model(caller: Caller, server: Server, look: Any) -> Non
     assert (await free.post()).status_code == 200
     assert look.info("free") is None
     await free.close()
+
+
+@pytest.mark.parametrize("kind", ["threads", "asyncio"])
+async def test_a_server_that_hangs_does_not_hold_up_a_response(kind: str, provider: Provider, key: str) -> None:
+    """What headers say is passed on beside the response. Only its end waits for the server: the call settles there."""
+    with Server() as server:
+        setter = redis_rl.Limiter(server.url)
+        setter.policy_set("claude", POLICY)
+        setter.close()
+        made = Caller(kind, server.url, provider, key=key, timeout=2)
+        limits = {"anthropic_ratelimit_requests_limit": "1000", "anthropic_ratelimit_requests_remaining": "900"}
+
+        def freeze(handler: Any) -> None:
+            server.freeze()
+            answer(200, usage(), **limits)(handler)
+
+        provider.script = [answer(200, usage()), freeze]
+        await made.post()
+        begin, first = time.monotonic(), 0.0
+        if kind == "asyncio":
+            async with made.client.stream("POST", provider.url, json=BODY):
+                first = time.monotonic() - begin
+                server.thaw()
+        else:
+            with made.client.stream("POST", provider.url, json=BODY):
+                first = time.monotonic() - begin
+                server.thaw()
+        assert first < 1
+        await made.close()

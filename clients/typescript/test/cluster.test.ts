@@ -37,10 +37,30 @@ async function ask(limiter: Limiter, prefix: string): Promise<void> {
   }
 }
 
+/** Changes policies, and looks at each node for what it has. */
+async function changePolicies(limiter: Limiter, name: string): Promise<void> {
+  const looks = nodes.map(({ url }) => new Limiter(url))
+  const seen = (look: (one: Limiter) => Promise<unknown>) => Promise.all(looks.map(look))
+  const rpm = (limit: number) => [{ name: 'rpm', limit, window: '60s' as const }]
+  await limiter.setPolicy(name, rpm(5))
+  const limits = (await seen((one) => one.policy(name))) as { limit: number }[][]
+  assert.deepEqual(limits.map((policy) => policy?.[0]?.limit), [5, 5])
+  await limiter.setOverride(name, `${name}:big`, rpm(9))
+  assert.deepEqual(await seen((one) => one.overrides(name)), [[`${name}:big`], [`${name}:big`]])
+  // Each node decides by it: these keys are of both.
+  for (let at = 0; at < 20; at += 1) assert.equal((await limiter.quota(`${name}:${at}`, name)).limits['rpm']?.remaining, 4)
+  await limiter.deleteOverride(name, `${name}:big`)
+  assert.deepEqual(await seen((one) => one.overrides(name)), [[], []])
+  assert.equal(await limiter.deletePolicy(name), true)
+  assert.deepEqual(await seen((one) => one.policy(name)), [null, null])
+  await Promise.all(looks.map((one) => one.close()))
+}
+
 it('asks a cluster through node-redis', async () => {
   const cluster = createCluster({ rootNodes: nodes.map(({ url }) => ({ url })) })
   await cluster.connect()
   const limiter = new Limiter(cluster)
+  await changePolicies(limiter, 'p:node-redis')
   await ask(limiter, 'node-redis').finally(() => limiter.close())
   cluster.destroy()
 })
@@ -48,6 +68,7 @@ it('asks a cluster through node-redis', async () => {
 it('asks a cluster through ioredis', async () => {
   const cluster = new Cluster(nodes.map(({ url }) => url))
   const limiter = new Limiter(cluster)
+  await changePolicies(limiter, 'p:ioredis') // the client is still connecting
   await ask(limiter, 'ioredis').finally(() => limiter.close())
   cluster.disconnect()
 })

@@ -50,4 +50,4 @@ class RateLimiter(AbstractConcurrencyLimiter):
     def release(self) -> None:
         """Ends a request. Which one does not matter: all have the same costs."""
         if self._open:
-            in_background(self._open.popleft().__aexit__(None, None, None))
+            in_background(self._open.popleft().__aexit__, None, None, None)

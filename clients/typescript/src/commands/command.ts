@@ -39,6 +39,8 @@ export interface Command<Answer> {
   /** Makes the request to rl-coordinator; null if it has no such request. */
   http(): HttpRequest | null
   readonly waiting?: Waiting | undefined
+  /** Whether each primary of a cluster must get it, as for changes of policies. */
+  readonly everyPrimary?: boolean | undefined
   /** Reads the reply of a server. */
   read(reply: Reply): Answer
   /** Reads the body of rl-coordinator's answer. null: there is no such key or policy. */

@@ -36,6 +36,7 @@ export function setPolicy(name: string, limits: readonly Limit[]): Command<void>
   pushLimits(words, limits)
   return {
     words,
+    everyPrimary: true,
     http: () => ({ method: 'PUT', path: path(name), body: { limits: limitFields(limits) } }),
     read: () => undefined,
     readHttp: () => undefined
@@ -46,6 +47,7 @@ export function setPolicy(name: string, limits: readonly Limit[]): Command<void>
 export function deletePolicy(name: string): Command<boolean> {
   return {
     words: ['RL.POLICY', 'DEL', name],
+    everyPrimary: true,
     http: () => ({ method: 'DELETE', path: path(name) }),
     read: (reply) => integer(reply) === 1,
     readHttp: (body) => body?.done === true
@@ -78,6 +80,7 @@ export function setOverride(name: string, key: Key, limits: readonly Limit[]): C
 export function deleteOverride(name: string, key: Key): Command<void> {
   return {
     words: ['RL.POLICY', 'OVERRIDE', name, key, 'NONE'],
+    everyPrimary: true,
     http: () => ({ method: 'DELETE', path: pathOf(name, key) }),
     read: () => undefined,
     readHttp: () => undefined

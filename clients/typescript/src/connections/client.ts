@@ -9,6 +9,8 @@ import type { Bounds } from './connection.js'
 export interface Client {
   /** Sends a command on a connection that is shared with others. */
   send(words: readonly Word[], bounds: Bounds): Promise<Reply>
+  /** Sends a command to each primary of a cluster, and resolves to one of the replies. Absent: there is one server. */
+  sendToPrimaries?(words: readonly Word[], bounds: Bounds): Promise<Reply>
   /** Returns a connection for one request at a time, as a request that waits blocks its connection. */
   dedicated(): Dedicated
   close(): void

@@ -45,9 +45,17 @@ export class IoRedisClient implements Client {
     return bounded(sent, bounds, () => (isWanted.value = false))
   }
 
+  async sendToPrimaries(words: readonly Word[], bounds: Bounds): Promise<Reply> {
+    const cluster = this.#client
+    if (!isCluster(cluster)) return this.send(words, bounds)
+    if (cluster.status !== 'ready') await bounded(ready(cluster), bounds)
+    const primaries = cluster.nodes('master').map((primary) => new IoRedisClient(primary))
+    if (primaries.length === 0) throw new Unavailable('down', 'the client knows no primary of the cluster')
+    return (await Promise.all(primaries.map((primary) => primary.send(words, bounds))))[0]!
+  }
+
   dedicated(): Dedicated {
-    const isCluster = 'nodes' in this.#client
-    const client: IoRedis = isCluster
+    const client: IoRedis = isCluster(this.#client)
       ? this.#client.duplicate([], { lazyConnect: true, clusterRetryStrategy: null, redisOptions: FOR_WAITING })
       : this.#client.duplicate(FOR_WAITING)
     client.on('error', () => {}) // a lost connection rejects the command, too
@@ -62,6 +70,10 @@ export class IoRedisClient implements Client {
   }
 
   close(): void {} // the client is the caller's
+}
+
+function isCluster(client: IoRedis): client is IoRedis & { nodes(role: 'master'): IoRedis[] } {
+  return 'nodes' in client
 }
 
 async function send(client: IoRedis, words: readonly Word[]): Promise<Reply> {

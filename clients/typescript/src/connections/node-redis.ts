@@ -1,6 +1,7 @@
 /** A client or a cluster of node-redis (the package `redis`). */
 
 import type { Word } from '../commands/command.js'
+import { Unavailable } from '../errors.js'
 import type { Reply } from '../reply.js'
 import { bounded, firstKey, type Client, type Dedicated } from './client.js'
 import type { Bounds } from './connection.js'
@@ -14,6 +15,12 @@ export interface NodeRedis {
   destroy(): unknown
   on(event: string, listener: (...args: any[]) => void): unknown
   readonly isOpen: boolean
+}
+
+/** What is used of a cluster of node-redis besides. */
+interface Cluster {
+  readonly masters: readonly unknown[]
+  nodeClient(node: unknown): Promise<NodeRedis> | NodeRedis
 }
 
 /** Options of connections on which requests wait. No timeout of the client may end a wait. */
@@ -30,6 +37,16 @@ export class NodeRedisClient implements Client {
     // The controller removes the command from the client's queue if it is not sent yet.
     const giveUp = new AbortController()
     return bounded(send(this.#client, words, giveUp.signal), bounds, () => giveUp.abort())
+  }
+
+  async sendToPrimaries(words: readonly Word[], bounds: Bounds): Promise<Reply> {
+    const cluster = this.#client
+    if (!isCluster(cluster)) return this.send(words, bounds)
+    const { masters, nodeClient } = cluster as unknown as Cluster
+    if (masters.length === 0) throw new Unavailable('down', 'the client knows no primary of the cluster')
+    const clients = masters.map(async (primary) => new NodeRedisClient(await nodeClient.call(cluster, primary)))
+    const replies = clients.map(async (client) => (await bounded(client, bounds)).send(words, bounds))
+    return (await Promise.all(replies))[0]!
   }
 
   dedicated(): Dedicated {

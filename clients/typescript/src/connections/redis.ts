@@ -1,6 +1,7 @@
 /** A server with the module, through any client. */
 
 import type { Command } from '../commands/command.js'
+import type { Reply } from '../reply.js'
 import type { Client } from './client.js'
 import type { Bounds, Connection } from './connection.js'
 import { WaitLines } from './wait-lines.js'
@@ -15,9 +16,14 @@ export class RedisConnection implements Connection {
   }
 
   async call<Answer>(command: Command<Answer>, bounds: Bounds): Promise<Answer> {
-    const { words, waiting } = command
-    const reply = waiting ? this.#lines.send(command, waiting, bounds) : this.#client.send(words, bounds)
-    return command.read(await reply)
+    return command.read(await this.#send(command, bounds))
+  }
+
+  #send<Answer>(command: Command<Answer>, bounds: Bounds): Promise<Reply> {
+    const { words, waiting, everyPrimary } = command
+    if (waiting) return this.#lines.send(command, waiting, bounds)
+    if (everyPrimary && this.#client.sendToPrimaries) return this.#client.sendToPrimaries(words, bounds)
+    return this.#client.send(words, bounds)
   }
 
   close(): void {

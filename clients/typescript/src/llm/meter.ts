@@ -1,6 +1,7 @@
 /** Reads what a call uses while its answer passes. */
 
 import type { Profile } from '../profiles/profile.js'
+import { byteLength } from './request.js'
 import { SseReader } from './sse.js'
 import { merged, usageOfBody, usageOfEvent, usageOfHeaders, type Usage } from './usage.js'
 
@@ -45,7 +46,7 @@ class StreamMeter implements Meter {
       const event = parse(data)
       if (typeof event !== 'object' || event === null) continue
       this.#usage = merged(this.#usage, usageOfEvent(this.#profile, name, event))
-      this.#outputBytes += outputLength(event)
+      this.#outputBytes += outputBytes(event)
     }
   }
 
@@ -89,17 +90,17 @@ class JsonMeter implements Meter {
   }
 }
 
-/** The number of characters of output in an event: those of `delta`, `choices` and `candidates`. */
-function outputLength(event: object): number {
+/** The bytes of output in an event: those of `delta`, `choices` and `candidates`. */
+function outputBytes(event: object): number {
   const { delta, choices, candidates } = event as Record<string, unknown>
-  return textLength(typeof delta === 'string' ? { delta } : delta) + textLength(choices) + textLength(candidates)
+  return textBytes(typeof delta === 'string' ? { delta } : delta) + textBytes(choices) + textBytes(candidates)
 }
 
-function textLength(value: unknown): number {
+function textBytes(value: unknown): number {
   if (typeof value !== 'object' || value === null) return 0
   return Object.entries(value).reduce((sum, [field, part]) => {
-    if (typeof part === 'string') return sum + (OUTPUT.has(field) ? part.length : 0)
-    return sum + textLength(part)
+    if (typeof part === 'string') return sum + (OUTPUT.has(field) ? byteLength(part) : 0)
+    return sum + textBytes(part)
   }, 0)
 }
 

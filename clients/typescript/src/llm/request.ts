@@ -82,7 +82,8 @@ function textBytes(value: unknown): number {
   }, 0)
 }
 
-function byteLength(text: string): number {
+/** Returns the bytes of a text in UTF-8. */
+export function byteLength(text: string): number {
   // Most text is ASCII, whose length is its number of bytes.
   return /^[\x00-\x7f]*$/.test(text) ? text.length : new TextEncoder().encode(text).length
 }

@@ -5,7 +5,8 @@ import { join } from 'node:path'
 
 import { freePort, ROOT, type Program } from './servers.js'
 
-const PYTHON = process.env['REDIS_RL_LAB_PYTHON'] ?? join(ROOT, '.cache/clients/lab/bin/python')
+/** The Python that has what the lab needs. */
+export const PYTHON = process.env['REDIS_RL_LAB_PYTHON'] ?? join(ROOT, '.cache/clients/lab/bin/python')
 
 /** A limit of the provider: its kind, the limit a minute, and for a bucket its capacity. */
 export type Meter = readonly ['bucket' | 'sliding' | 'fixed', number, number?]

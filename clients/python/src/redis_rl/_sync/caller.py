@@ -103,7 +103,7 @@ class Caller:
             # Before this request stands in line again, the key must be held.
             upstream.tell(headers, limits, sent, refused, body_ms)
         else:
-            in_background(upstream.tell(headers, limits, sent, refused))
+            in_background(upstream.tell, headers, limits, sent, refused)
 
     def _passing(self, response: Any, reservation: Reservation, plan: Plan, typical: Typical) -> Any:
         """Returns the response, whose bytes are read while they pass."""
