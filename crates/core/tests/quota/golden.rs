@@ -130,19 +130,21 @@ fn shapes_are_these_bytes() {
     }
 }
 
-/// A key with a reservation, a lease and merged limits of none, and the effect that granted the lease.
+/// A key with a reservation and a lease, and the effect that granted the lease.
 const LEASED: &str = "104100030372706d08726571756573747300f403e0d4030374706406746f6b656e7301\
     80897a80b89929ffcfbb1b05627572737406746f6b656e730232f40300e0d40385d0dfb4ab338088f9ddab330315\
     00f403e0d4030080d0dfb4ab3380d0dfb4ab330100140180897a80b89929ffcfbb1b80d0dfb4ab331400120232f4\
     0300e0d40380d0dfb4ab33a0fe0a0001000202046b65707480d0dfb4ab33e0a4e3b4ab330103010163e807021450\
-    a09c01030361b817056c6561736585d0dfb4ab33ad96e0b4ab330203010262d00f02ac02b8feffffffffffffff01\
-    e0a712030460a01f0303010000020000030000000101";
-const LEASE: &str = "";
+    a09c01030361b817056c6561736585d0dfb4ab33ad96e0b4ab330203010262d00f021e46b0ea01030460a01f0303\
+    010000020000030000000101";
+const LEASE: &str = "01044100030372706d08726571756573747300f403e0d4030374706406746f6b656e73\
+    0180897a80b89929ffcfbb1b05627572737406746f6b656e730232f40300e0d40385d0dfb4ab3303021e04056c65\
+    617365ad96e0b4ab330362d00f46b0ea0160a01f";
 
 #[test]
 fn leases_are_these_bytes() {
     let three = limits(THREE);
-    let Change::Admit(mut granted) = reserve(&three, 5, &[2, 300, 4], b"lease", 9_000) else {
+    let Change::Admit(mut granted) = reserve(&three, 5, &[2, 30, 4], b"lease", 9_000) else {
         panic!("an admission")
     };
     granted.reserved.as_mut().unwrap().is_lease = true;
