@@ -267,10 +267,23 @@ def blpop_of_many_keys(server):
     return load
 
 
+def delete_zset(server):
+    """DEL of a sorted set with 100,000 members: what the server itself takes."""
+    for batch in range(1_000):
+        server.ask("ZADD", "k", *[word for number in range(100) for word in (number, f"member-{batch}-{number}")])
+
+    def load():
+        server.ask("DEL", "k")
+        time.sleep(0.2)
+
+    return load
+
+
 SCENARIOS = {
     "blpop-time-out": blpop_time_out,
     "blpop-served": blpop_served,
     "blpop-of-many-keys": blpop_of_many_keys,
+    "delete-zset": delete_zset,
     "join-and-time-out": join_and_time_out,
     "many-quotas": many_quotas,
     "policy-admits-none": policy_admits_none,
