@@ -146,6 +146,7 @@ pub fn admission<'a>(
         id: id.as_bytes(),
         expires: at.plus(Span::from_ms(ttl)),
         answers,
+        is_lease: false,
     });
     let shape = Shape::new(None, limits).unwrap();
     Change::Admit(Admission { shape, at, costs: costs.iter().copied().collect(), reserved })
