@@ -11,70 +11,32 @@
 The waits are measured in this program, which shares the machine with the server. It needs Python's standard library only.
 """
 
-import argparse
 import heapq
-import os
+import math
 import random
-import resource
 import select
-import shlex
-import socket
-import subprocess
 import sys
-import tempfile
 import time
+
+from server import Server, allow_many_connections, encode, parser
 
 RATE = 200
 TENANTS = 100
 FLOOD = 5_000
+MORE = "--maxclients 20000"
 LINE = "{:<66} {:>9} {:>16}"
 
 
-def encode(line):
-    words = line.encode().split(b" ")
-    return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words)
-
-
-class Server:
-    """A server with the module, for one scenario."""
-
-    def __init__(self, options):
-        self.folder = tempfile.TemporaryDirectory()
-        self.path = os.path.join(self.folder.name, "socket")
-        command = f"{options.server} --port 0 --unixsocket {self.path} --dir {self.folder.name} --loglevel warning"
-        command += f" --maxclients 20000 --loadmodule {os.path.abspath(options.module)}"
-        self.process = subprocess.Popen([*shlex.split(command), "--save", ""], stdout=subprocess.DEVNULL)
-        while not os.path.exists(self.path):
-            if self.process.poll() is not None:
-                sys.exit(f"the server did not start: {command}")
-            time.sleep(0.05)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
-        self.folder.cleanup()
-
-    def connect(self):
-        client = socket.socket(socket.AF_UNIX)
-        while True:
-            try:
-                client.connect(self.path)
-                return client
-            except (BlockingIOError, ConnectionRefusedError):
-                time.sleep(0.001)
-
-
 class Flow:
-    """The requests of one flow: how many were admitted, and how long each has waited, in seconds."""
+    """The requests of one flow or lane: when each was admitted, and how long it has waited, in seconds."""
 
-    def __init__(self, name):
+    def __init__(self, name, place="FLOW"):
         # A bucket of one token has no burst, so that what is admitted is spread evenly over each second.
-        self.request = encode(f"RL.QUOTA k POLICY p COST requests 1 WAIT 1h FLOW {name} REPLY SHORT")
+        self.request = encode(f"RL.QUOTA k POLICY p COST requests 1 WAIT 1h {place} {name} REPLY SHORT".split())
+        self.admitted = []
         self.waits = []
         self.idle = []
+        self.stops = math.inf  # the instant from which an admitted request is not sent anew
 
 
 class Run:
@@ -84,9 +46,7 @@ class Run:
         self.server = server
         self.poll = select.epoll()
         self.open = {}
-        control = server.connect()
-        control.sendall(encode(f"RL.POLICY SET p LIMIT rps {RATE} 1 BUCKET 1{policy}"))
-        assert control.recv(100) == b"+OK\r\n"
+        assert server.ask(*f"RL.POLICY SET p LIMIT rps {RATE} 1 BUCKET 1{policy}".split()) == b"OK"
 
     def ask(self, flow, again=False):
         """Sends a request of a flow. `again`: when it is admitted, it is sent anew."""
@@ -102,9 +62,11 @@ class Run:
             client, flow, since, again = self.open[number]
             reply = client.recv(1_000)
             assert reply.startswith(b"*2\r\n:1\r\n"), reply
-            flow.waits.append(time.monotonic() - since)
+            now = time.monotonic()
+            flow.admitted.append(now)
+            flow.waits.append(now - since)
             flow.idle.append(client)
-            if again:
+            if again and now < flow.stops:
                 self.ask(flow, True)
 
     def keep(self, seconds, arrivals=()):
@@ -131,7 +93,7 @@ def backlogged(run, flows, waiters):
 def quiet_tenants(options, flood):
     """Returns the waits of the quiet tenants, sorted."""
     chance = random.Random(7)  # the same instants with and without the flood
-    with Server(options) as server:
+    with Server(options, MORE, peers=False) as server:
         run = Run(server, "")
         tenants = [Flow(f"tenant-{number}") for number in range(TENANTS)]
         if flood:
@@ -151,7 +113,7 @@ def quiet_tenants(options, flood):
 
 def shares(options, names, policy):
     """Returns how many requests of each flow are admitted while all of them wait."""
-    with Server(options) as server:
+    with Server(options, MORE, peers=False) as server:
         run = Run(server, policy)
         flows = [Flow(name) for name in names]
         backlogged(run, flows, 100)
@@ -160,13 +122,10 @@ def shares(options, names, policy):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--seconds", type=float, default=30)
-    parser.add_argument("--server", default=os.environ.get("REDIS_RL_SERVER", "redis-server"))
-    parser.add_argument("--module", default=os.environ.get("REDIS_RL_MODULE", "target/release/libredis_rl.so"))
-    options = parser.parse_args()
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    own = parser(__doc__)
+    own.add_argument("--seconds", type=float, default=30)
+    options = own.parse_args()
+    allow_many_connections()
     missed = []
 
     def show(what, value, target="", good=True):

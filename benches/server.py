@@ -4,6 +4,7 @@ import argparse
 import itertools
 import json
 import os
+import resource
 import shlex
 import socket
 import subprocess
@@ -33,8 +34,14 @@ def fill_in(line, key):
     return [shlex.split(part) for part in line.split("; ")]
 
 
+def allow_many_connections():
+    """Raises the number of files that this process and its servers may open as far as the system allows."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 def encode(words):
-    words = [word if isinstance(word, bytes) else word.encode() for word in words]
+    words = [word if isinstance(word, bytes) else str(word).encode() for word in words]
     return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words)
 
 
@@ -86,6 +93,17 @@ class Server:
                 time.sleep(0.05)
         while self.info().get("loading") != "0":
             time.sleep(0.05)
+
+    def connect(self):
+        """Opens a connection without a reader of replies. It waits while too many connections are being opened."""
+        while True:
+            client = socket.socket(socket.AF_UNIX)
+            try:
+                client.connect(self.path)
+                return client
+            except (BlockingIOError, ConnectionRefusedError):
+                client.close()
+                time.sleep(0.001)
 
     def prepare(self):
         """Sets the policies and loads the scripts that the commands need."""

@@ -18,8 +18,9 @@ use crate::sys::main_thread::MainThread;
 use crate::sys::owned_string::OwnedString;
 use crate::sys::write_refusal::WriteRefusal;
 
-/// How long waiters are served before other clients have the server for a moment. The last of them may take longer.
-const SLICE: Duration = Duration::from_millis(2);
+/// How long waiters are served before other clients have the server for a moment. The last of them may take longer. The
+/// server then takes up to twice as long to write the answers of a slice.
+const SLICE: Duration = Duration::from_millis(1);
 
 /// How soon to ask again whether anything may be written.
 const AGAIN: Span = Span::from_ms(10);

@@ -9,6 +9,7 @@
 mod callers;
 mod disconnects;
 mod disturbances;
+mod first_of_three;
 mod record;
 mod requests;
 mod stage;

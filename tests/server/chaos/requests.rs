@@ -28,6 +28,8 @@ enum Kind {
     Limit(i64),
     /// The id of the request's reservation, if it makes one.
     Quota(Option<String>),
+    /// The same, of the first of two keys.
+    First(Option<String>),
 }
 
 /// The outcome of a request.
@@ -66,8 +68,17 @@ impl Request {
                 );
                 allowed == 1
             }
-            Kind::Quota(id) => {
-                let answer = Answer::of(reply);
+            Kind::Quota(id) | Kind::First(id) => {
+                let answer = match &self.kind {
+                    Kind::First(_) => {
+                        let (index, rest) = reply.list().split_last().unwrap();
+                        let is_admitted = reply.list()[0].int() == 1;
+                        let indexes = if is_admitted { 0..=1 } else { -1..=-1 };
+                        assert!(indexes.contains(&index.int()), "{}: {reply:?}", self.line);
+                        Answer::of(&Value::Array(rest.to_vec()))
+                    }
+                    Kind::Limit(_) | Kind::Quota(_) => Answer::of(reply),
+                };
                 assert_eq!(answer.allowed, answer.blocking.is_empty(), "{}: {reply:?}", self.line);
                 assert_eq!(answer.allowed, answer.retry_after == 0, "{}: {reply:?}", self.line);
                 let told = answer.id.map(|told| told.map(|told| String::from_utf8(told).unwrap()));
@@ -86,7 +97,7 @@ pub fn any(random: &mut Random, id: &str) -> Request {
     let window = random.pick(&["30ms", "80ms", "200ms", "700ms", "1d"]);
     let reserve = if random.one_in(2) { format!(" RESERVE {window} ID {id}") } else { String::new() };
     let of_quota = Kind::Quota(Some(id.to_owned()).filter(|_| !reserve.is_empty()));
-    let (line, kind) = match random.below(10) {
+    let (line, kind) = match random.below(12) {
         0..=2 => (format!("RL.SLIDE s{number} {limit} {window} COST {cost}"), Kind::Limit(limit)),
         3 => (format!("RL.WINDOW w{number} {limit} {window} COST {cost}"), Kind::Limit(limit)),
         4..=5 => (format!("RL.BUCKET b{number} {limit} 5 COST {cost}"), Kind::Limit(limit)),
@@ -101,6 +112,11 @@ pub fn any(random: &mut Random, id: &str) -> Request {
         }
         8 => {
             (format!("RL.QUOTA q{number} POLICY p{} COST tokens {cost}{reserve}", random.below(3)), of_quota)
+        }
+        9..=10 => {
+            let (other, one, two) = (random.below(6), random.below(3), random.below(3));
+            let line = format!("RL.FIRST 2 q{number} r{other} POLICY p{one} p{two}{reserve}");
+            (line, Kind::First(Some(id.to_owned()).filter(|_| !reserve.is_empty())))
         }
         _ => {
             let (other, one, two) = (random.below(6), random.below(3), random.below(3));
@@ -134,6 +150,12 @@ fn waiting(random: &mut Random, mut line: String, kind: Kind) -> Request {
         line += &format!(" WAIT {wait}ms");
         if random.one_in(2) {
             line += &format!(" PRIORITY {}", random.pick(&["CRITICAL", "HIGH", "NORMAL", "LOW"]));
+        }
+        if random.one_in(2) {
+            line += &format!(" FLOW {}", random.pick(&["one", "two", "three"]));
+            if random.one_in(2) {
+                line += &format!(" WEIGHT {}", random.pick(&["1", "3", "10"]));
+            }
         }
     }
     Request { line, wait, kind }

@@ -33,15 +33,23 @@ impl Moved {
     }
 }
 
-/// How late an answer may be. On an idle machine it is a millisecond or two.
-const LATE: Duration = Duration::from_millis(400);
+/// How late an answer may be, measured on the server's side of a busy machine. On an idle machine it is a millisecond or two;
+/// `REDIS_RL_CLOCK_SLACK_MS=20` holds it to that.
+fn late() -> Duration {
+    let ms = std::env::var("REDIS_RL_CLOCK_SLACK_MS").ok().and_then(|ms| ms.parse().ok());
+    Duration::from_millis(ms.unwrap_or(400))
+}
 
-/// Waits for each of the answers, with the time that it took.
-fn answers(conns: Vec<(Conn, Duration)>, began: Instant) -> Vec<(i64, Duration, Duration)> {
-    let threads = conns.into_iter().map(|(mut conn, wait)| {
+const WAITERS: u64 = 200;
+
+/// Waits for each of the answers, with the time that it took. A second answer to a request would be read instead of the PONG.
+fn answers(conns: Vec<(Conn, Duration, Instant)>) -> Vec<(i64, Duration, Duration)> {
+    let threads = conns.into_iter().map(|(mut conn, wait, sent)| {
         thread::spawn(move || {
             let reply = conn.receive();
-            (reply.list()[0].int(), wait, began.elapsed())
+            let took = sent.elapsed();
+            assert_eq!(conn.ask("PING").text(), "PONG", "after {reply:?}");
+            (reply.list()[0].int(), wait, took)
         })
     });
     threads.collect::<Vec<_>>().into_iter().map(|thread| thread.join().unwrap()).collect()
@@ -51,35 +59,45 @@ fn waiters_are_answered_in_time(seconds: i64) {
     let moved = Moved::start();
     let mut conn = moved.server.connect();
     for setup in [
+        "RL.POLICY SET p LIMIT a 1 1d LIMIT m 5 1mo WINDOW",
         "RL.SLIDE s 1 1d",
+        "RL.WINDOW w 1 1mo",
         "RL.BUCKET b 1 1 1d",
-        "RL.QUOTA q LIMIT a 1 1d LIMIT f 1 INFLIGHT RESERVE 1d",
-        "RL.SLIDE free 5 1d COST 5",
+        "RL.QUOTA q LIMIT a 1 1d LIMIT f 1 INFLIGHT RESERVE 1d ID first",
+        "RL.QUOTA p POLICY p",
     ] {
-        assert_eq!(conn.ask(setup).list()[0].int(), 1, "{setup}");
+        assert!(!conn.ask(setup).is_error(), "{setup}");
     }
-    let (began, mut conns) = (Instant::now(), Vec::new());
-    for nth in 0..60_u64 {
-        let wait = Duration::from_millis(600 + nth % 20 * 20);
-        let line = match nth % 3 {
-            0 => "RL.SLIDE s 1 1d",
-            1 => "RL.BUCKET b 1 1 1d",
-            _ => "RL.QUOTA q LIMIT a 1 1d LIMIT f 1 INFLIGHT RESERVE 1d",
+    let mut conns = Vec::new();
+    for nth in 0..WAITERS {
+        let wait = Duration::from_millis(900 + nth % 40 * 10);
+        let line = match nth % 6 {
+            0 => "RL.SLIDE s 1 1d".to_owned(),
+            1 => "RL.WINDOW w 1 1mo".to_owned(),
+            2 => "RL.BUCKET b 1 1 1d".to_owned(),
+            3 => format!("RL.QUOTA q LIMIT a 1 1d LIMIT f 1 INFLIGHT RESERVE 1d ID {nth}"),
+            4 => "RL.MQUOTA 2 p q POLICY p p".to_owned(),
+            _ => "RL.QUOTA p POLICY p".to_owned(),
         };
+        let sent = Instant::now();
         let mut conn = moved.server.connect();
         conn.send(&words(&format!("{line} WAIT {}ms", wait.as_millis())));
         conn.flush().unwrap();
-        conns.push((conn, wait));
+        conns.push((conn, wait, sent));
     }
-    wait_until("all wait", || conn.info("rl_waiting_normal").as_deref() == Some("60"));
+    wait_until("all wait", || conn.info("rl_waiting_normal").as_deref() == Some("200"));
     moved.by_seconds(seconds);
-    for (allowed, wait, took) in answers(conns, began) {
-        // A step forward of a day may admit one for each limit: what was used has aged, by this clock.
-        assert!(allowed == 0 || seconds >= 86_400, "a step of {seconds} s admits");
+    let (mut admitted, mut latest) = (0, Duration::ZERO);
+    for (allowed, wait, took) in answers(conns) {
+        admitted += allowed;
         let counted = took + Duration::from_millis(1); // the server counts whole milliseconds
         assert!(allowed == 1 || counted >= wait, "answered {:?} too soon", wait - took);
-        assert!(took < wait + LATE, "{:?} late after a step of {seconds} s", took.saturating_sub(wait));
+        latest = latest.max(took.saturating_sub(wait));
     }
+    eprintln!("a step of {seconds} s: {admitted} admitted, the latest answer {latest:?} late");
+    assert!(latest < late(), "{latest:?} late after a step of {seconds} s");
+    // A step forward of a day may admit one for each limit of a day: what was used has aged, by this clock.
+    assert!(admitted <= if seconds >= 86_400 { 5 } else { 0 }, "a step of {seconds} s admits {admitted}");
     assert_eq!(conn.info("rl_waiting_normal").as_deref(), Some("0"));
     moved.server.assert_alive();
 }

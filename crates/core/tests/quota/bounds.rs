@@ -100,3 +100,25 @@ fn a_key_that_remembers_as_many_levels_as_it_may_is_written_and_read() {
     full.is_read_as_it_is_written();
     assert_eq!(full.open(), RESERVATIONS_MAX);
 }
+
+#[test]
+#[cfg_attr(miri, ignore = "100,000 of anything are too many for it")]
+fn reservations_that_end_together_are_dropped_over_several_changes_and_count_no_more() {
+    let mut full = Full::new();
+    let later = at(TODAY + 2 * HOUR);
+    let mut changes = 0;
+    let mut left = RESERVATIONS_MAX;
+    while left > 0 {
+        let (shape, costs) = (Arc::clone(&full.shape), [1, 0].into_iter().collect());
+        Change::Admit(Admission { shape, at: later, costs, reserved: None }).apply(&mut full.quota);
+        let stored = full.quota.reservations().map_or(0, |stored| stored.iter().len());
+        assert!(stored < left && left - stored <= 4_096, "{left} before, {stored} after a change");
+        assert_eq!(full.quota.reservations().map_or(0, |stored| stored.open(later)), 0);
+        assert_eq!(full.allow(2 * HOUR), Ok(()), "what is over takes no room");
+        (changes, left) = (changes + 1, stored);
+        if changes % 8 == 1 {
+            full.is_read_as_it_is_written();
+        }
+    }
+    assert_eq!(changes, RESERVATIONS_MAX.div_ceil(4_096));
+}
