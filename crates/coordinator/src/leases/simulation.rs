@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use rl_core::engine::Standing;
 use rl_core::engine::host::MadeId;
 use rl_core::engine::run::run;
+use rl_core::engine::{Standing, Turn};
 use rl_core::memory::{Memory, Now, Room};
 use rl_core::queue::Lane;
 use rl_core::time::{At, Span};
@@ -146,7 +146,7 @@ impl World {
         let reply = command.with_request(|request| {
             run(&mut self.memory.at(now), &[b"key"], request, Standing::Newcomer(Lane::Normal))
         });
-        let rl_core::engine::turn::Turn::Done(reply) = reply.unwrap() else { panic!("nothing waits") };
+        let Turn::Answer { reply, .. } = reply.unwrap() else { panic!("nothing waits") };
         Reply::of(command.verb(), reply)
     }
 
@@ -330,7 +330,7 @@ const SCENE: Scene = Scene {
 
 #[test]
 fn no_window_is_over_its_limit() {
-    for seed in 1..=6 {
+    for seed in 1..=4 {
         for algorithm in ["SLIDE", "WINDOW", "BUCKET 500"] {
             for (tenths, crashes) in [(8, false), (13, false), (13, true)] {
                 let latency_ms = if seed % 2 == 0 { 80 } else { 5 };
@@ -338,7 +338,7 @@ fn no_window_is_over_its_limit() {
                     limit: 2_000,
                     window_ms: 2_000 + 1_000 * (seed % 3),
                     algorithm,
-                    demand: 2_000 * tenths * 100_000 / (2 + seed % 3),
+                    demand: 2_000 * tenths * 100 / (2 + seed % 3),
                     ms: 20_000,
                     ttl_ms: 100 + 150 * seed,
                     latency_ms,
@@ -356,26 +356,23 @@ fn no_window_is_over_its_limit() {
 fn figures(rate: u64) {
     let limit = rate * 60;
     let world = World::new(Scene { limit, demand: rate * 800, ms: 30_000, ..SCENE }).run();
-    let commands = world.commands * 1_000_000 / world.asked;
+    // Their number follows the ttl and not the rate.
+    let commands = world.commands / 30;
     let admitted = world.admitted() * 10_000 / world.asked;
-    println!(
-        "{rate}/s, demand 0.8: {commands} commands per million decisions, {admitted} of 10,000 admitted"
-    );
-    assert!(admitted >= 9_900 && commands <= 2_000 * (50_000 / rate).max(1), "{admitted} {commands}");
-    let world = World::new(Scene { limit, demand: rate * 1_300, ms: 190_000, ..SCENE }).run();
-    let commands = world.commands * 1_000_000 / world.asked;
-    let admitted: u64 = world.log[65_000..185_000].iter().sum();
-    let used = admitted * 1_000 / (2 * limit);
+    println!("{rate}/s, demand 0.8: {commands} commands/s, {admitted} of 10,000 admitted");
+    assert!(admitted >= 9_900 && commands <= 4 * HOLDERS as u64, "{admitted} {commands}");
+    let world = World::new(Scene { limit, demand: rate * 1_300, ms: 130_000, ..SCENE }).run();
+    let commands = world.commands / 130;
+    let admitted: u64 = world.log[65_000..125_000].iter().sum();
+    let used = admitted * 1_000 / limit;
     let unfair = world.unfairness(6);
-    println!(
-        "{rate}/s, demand 1.3: {commands} commands per million decisions, {used} of 1,000 of the limit, {unfair} of 1,000 apart"
-    );
+    println!("{rate}/s, demand 1.3: {commands} commands/s, {used} of 1,000 used, {unfair} of 1,000 apart");
     assert!(used >= 950 && unfair <= 100, "{used} {unfair}");
 }
 
 #[test]
 fn most_of_the_limit_is_used_with_few_commands() {
-    figures(10_000);
+    figures(4_000);
 }
 
 /// The same at full scale: some minutes, in a release build.
