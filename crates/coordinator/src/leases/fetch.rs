@@ -92,7 +92,8 @@ impl<G> Entry<G> {
         let wanted = units.iter().map(|(unit, waiting)| {
             let need = self.demand.within(now, unit, ttl);
             let need = need.saturating_add(need / 8);
-            let share = self.free.get(unit).unwrap_or(0) / terms.holders.saturating_mul(2).max(2);
+            let parts = terms.holders.saturating_mul(2);
+            let share = self.free.get(unit).and_then(|free| free.checked_div(parts)).unwrap_or(0);
             (unit, need.min(share).max(waiting))
         });
         Permits::of(wanted)

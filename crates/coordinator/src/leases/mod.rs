@@ -23,6 +23,8 @@ mod fetch;
 mod identity;
 mod permits;
 #[cfg(test)]
+mod scenes;
+#[cfg(test)]
 mod simulation;
 
 use rl_core::time::Span;

@@ -1,6 +1,14 @@
 //! Sixteen books beside the real engine, in virtual time: latencies, clocks that drift, and holders that crash.
 //!
 //! Every decision is logged in the millisecond in which it is made, and no window of the log may be over its limit.
+//!
+//! Over 300 lines: a world of holders, messages and a server has no part that is used alone.
+
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_wrap,
+    reason = "an overflow panics in a test, and so the test has failed, as it should"
+)]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,7 +25,7 @@ use super::{Book, Decision, Identity, Outcome, Settlement, Terms, Work, wish, wo
 use crate::command::{Command, Verb};
 use crate::reply::{Quota, Reply};
 
-const HOLDERS: usize = 16;
+pub(super) const HOLDERS: usize = 16;
 /// When the server's clock begins: at the start of a minute, so at the start of a fixed window.
 const BEGIN: i64 = 1_764_000_000_000;
 
@@ -54,20 +62,20 @@ struct Holder {
 }
 
 #[derive(Clone, Copy)]
-struct Scene {
-    limit: u64,
-    window_ms: u64,
-    algorithm: &'static str,
+pub(super) struct Scene {
+    pub(super) limit: u64,
+    pub(super) window_ms: u64,
+    pub(super) algorithm: &'static str,
     /// Requests in 1000 seconds, of all holders.
-    demand: u64,
-    ms: u64,
-    ttl_ms: u64,
-    latency_ms: u64,
-    crashes: bool,
-    seed: u64,
+    pub(super) demand: u64,
+    pub(super) ms: u64,
+    pub(super) ttl_ms: u64,
+    pub(super) latency_ms: u64,
+    pub(super) crashes: bool,
+    pub(super) seed: u64,
 }
 
-struct World {
+pub(super) struct World {
     scene: Scene,
     now: u64,
     random: Random,
@@ -77,9 +85,9 @@ struct World {
     sequence: u64,
     request: Command,
     /// What was admitted in each ms.
-    log: Vec<u64>,
-    commands: u64,
-    asked: u64,
+    pub(super) log: Vec<u64>,
+    pub(super) commands: u64,
+    pub(super) asked: u64,
 }
 
 fn make_id() -> Option<MadeId> {
@@ -92,7 +100,7 @@ fn command(verb: Verb, words: &[&[u8]]) -> Command {
 }
 
 impl World {
-    fn new(scene: Scene) -> Self {
+    pub(super) fn new(scene: Scene) -> Self {
         let room = Arc::new(Room::new(10));
         let mut random = Random(scene.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
         let terms = Terms { ttl: Span::from_ms(scene.ttl_ms), holders: HOLDERS as u64, keys: 10 };
@@ -244,7 +252,7 @@ impl World {
         }
     }
 
-    fn run(mut self) -> Self {
+    pub(super) fn run(mut self) -> Self {
         while self.now < self.scene.ms {
             while let Some(entry) = self.messages.first_entry().filter(|entry| entry.key().0 <= self.now) {
                 let (at, life, message) = entry.remove();
@@ -264,7 +272,7 @@ impl World {
                     self.asked += 1;
                     self.decide(at, 0);
                 }
-                if self.now % 5 == 0 {
+                if self.now.is_multiple_of(5) {
                     let clock = self.clock(at);
                     self.holders[at].book.tick(clock);
                     self.work(at);
@@ -276,7 +284,7 @@ impl World {
         self
     }
 
-    fn admitted(&self) -> u64 {
+    pub(super) fn admitted(&self) -> u64 {
         self.log.iter().sum()
     }
 
@@ -304,7 +312,7 @@ impl World {
     }
 
     /// The largest difference of two holders in ten seconds, in thousandths of their mean.
-    fn unfairness(&self, from: usize) -> u64 {
+    pub(super) fn unfairness(&self, from: usize) -> u64 {
         let blocks = usize::try_from(self.scene.ms / 10_000).unwrap();
         let worst = (from..blocks).map(|block| {
             let all: Vec<u64> = self.holders.iter().map(|holder| holder.admitted[block]).collect();
@@ -314,70 +322,4 @@ impl World {
         });
         worst.max().unwrap_or(0)
     }
-}
-
-const SCENE: Scene = Scene {
-    limit: 0,
-    window_ms: 60_000,
-    algorithm: "SLIDE",
-    demand: 0,
-    ms: 0,
-    ttl_ms: 1_000,
-    latency_ms: 4,
-    crashes: false,
-    seed: 1,
-};
-
-#[test]
-fn no_window_is_over_its_limit() {
-    for seed in 1..=4 {
-        for algorithm in ["SLIDE", "WINDOW", "BUCKET 500"] {
-            for (tenths, crashes) in [(8, false), (13, false), (13, true)] {
-                let latency_ms = if seed % 2 == 0 { 80 } else { 5 };
-                let scene = Scene {
-                    limit: 2_000,
-                    window_ms: 2_000 + 1_000 * (seed % 3),
-                    algorithm,
-                    demand: 2_000 * tenths * 100 / (2 + seed % 3),
-                    ms: 20_000,
-                    ttl_ms: 100 + 150 * seed,
-                    latency_ms,
-                    crashes,
-                    seed: seed * 100 + tenths,
-                };
-                let world = World::new(scene).run();
-                assert!(world.admitted() > scene.limit, "it was tried");
-            }
-        }
-    }
-}
-
-/// Both demands at this limit per second. Prints and checks the figures.
-fn figures(rate: u64) {
-    let limit = rate * 60;
-    let world = World::new(Scene { limit, demand: rate * 800, ms: 30_000, ..SCENE }).run();
-    // Their number follows the ttl and not the rate.
-    let commands = world.commands / 30;
-    let admitted = world.admitted() * 10_000 / world.asked;
-    println!("{rate}/s, demand 0.8: {commands} commands/s, {admitted} of 10,000 admitted");
-    assert!(admitted >= 9_900 && commands <= 4 * HOLDERS as u64, "{admitted} {commands}");
-    let world = World::new(Scene { limit, demand: rate * 1_300, ms: 130_000, ..SCENE }).run();
-    let commands = world.commands / 130;
-    let admitted: u64 = world.log[65_000..125_000].iter().sum();
-    let used = admitted * 1_000 / limit;
-    let unfair = world.unfairness(6);
-    println!("{rate}/s, demand 1.3: {commands} commands/s, {used} of 1,000 used, {unfair} of 1,000 apart");
-    assert!(used >= 950 && unfair <= 100, "{used} {unfair}");
-}
-
-#[test]
-fn most_of_the_limit_is_used_with_few_commands() {
-    figures(4_000);
-}
-
-/// The same at full scale: some minutes, in a release build.
-#[test]
-#[ignore = "takes minutes"]
-fn the_same_at_a_million_a_second() {
-    figures(1_000_000);
 }

@@ -154,11 +154,7 @@ impl Metrics {
             up: added(add, "backend_up", "Whether the back end decides requests"),
             connections: added(add, "connections", "Open connections"),
             watchers: added(add, "watchers", "Streams of /v1/watch"),
-            saved: added(
-                add,
-                "snapshot_timestamp_ms",
-                "When the last snapshot was written, in ms since 1970",
-            ),
+            saved: added(add, "snapshot_timestamp_ms", "The time of the last snapshot, in ms since 1970"),
             save_errors: added(add, "snapshot_errors", "Snapshots that could not be written"),
             reloads: added(add, "reloads", "How often the configuration was read again"),
             reload_errors: added(

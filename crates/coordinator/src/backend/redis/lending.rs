@@ -216,13 +216,9 @@ impl Redis {
         let shape = self.policy_of(lending, identity).await;
         let sent = now();
         let order = lending.with_book(key(identity), |book| book.order(sent, identity, number, shape));
-        let order = match order {
-            Some(Ok(order)) => order,
-            Some(Err(gate)) => {
-                gate.iter().for_each(|gate| gate.0.close());
-                return;
-            }
-            None => return,
+        let order = match order.unwrap_or(Err(None)) {
+            Ok(order) => order,
+            Err(gate) => return gate.iter().for_each(|gate| gate.0.close()),
         };
         let mut command = Cmd::new();
         command.arg(Verb::Quota.command());
