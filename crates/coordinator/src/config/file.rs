@@ -10,7 +10,7 @@ use super::args::LogFormat;
 use super::bounds::Bounds;
 use super::duration::ConfigDuration;
 use super::envoy::EnvoySettings;
-use super::lease::LeaseKeys;
+use super::lease_keys::LeaseKeys;
 use super::token::TokenSection;
 use crate::on_error::OnError;
 

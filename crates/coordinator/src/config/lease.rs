@@ -2,28 +2,16 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, de};
-
 use super::args::Args;
 use super::duration::ConfigDuration;
 use super::file::File;
-use super::{Result, Wrong};
+use super::lease_keys::LeaseKeys;
+use super::wrong::Wrong;
 
 /// The shortest and the longest `lease_ttl`.
 const TTL: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(3_600)];
 /// The largest `lease_holders`.
 const HOLDERS_MAX: u64 = 100_000;
-
-/// The keys that are leased.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum LeaseKeys {
-    /// None.
-    Off,
-    /// All.
-    All,
-    /// Those that begin with one of these.
-    Prefixes(Vec<String>),
-}
 
 /// How keys are leased.
 #[derive(Clone, Debug)]
@@ -36,54 +24,9 @@ pub(crate) struct LeaseSettings {
     pub(crate) holders: u64,
 }
 
-impl LeaseKeys {
-    fn parse(text: &str) -> Self {
-        match text {
-            "on" => Self::All,
-            "off" => Self::Off,
-            prefixes => Self::Prefixes(prefixes.split(',').map(str::to_owned).collect()),
-        }
-    }
-
-    /// The prefixes; `None` if no key is leased.
-    fn prefixes(self) -> Option<Vec<String>> {
-        match self {
-            Self::Off => None,
-            Self::All => Some(vec![String::new()]),
-            Self::Prefixes(prefixes) => Some(prefixes),
-        }
-    }
-
-    /// Whether some prefix is missing or empty.
-    fn is_wrong(&self) -> bool {
-        match self {
-            Self::Off | Self::All => false,
-            Self::Prefixes(prefixes) => prefixes.is_empty() || prefixes.iter().any(String::is_empty),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for LeaseKeys {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Written {
-            Word(String),
-            Prefixes(Vec<String>),
-        }
-        match Written::deserialize(deserializer) {
-            Ok(Written::Word(word)) if matches!(&*word, "on" | "off") => Ok(Self::parse(&word)),
-            Ok(Written::Prefixes(prefixes)) => Ok(Self::Prefixes(prefixes)),
-            Ok(Written::Word(_)) | Err(_) => {
-                Err(de::Error::custom("expected \"on\", \"off\" or a list of prefixes such as [\"api:\"]"))
-            }
-        }
-    }
-}
-
 impl LeaseSettings {
     /// Reads them; `None` if no key is leased.
-    pub(super) fn read(args: &Args, file: &File) -> Result<Option<Self>> {
+    pub(super) fn read(args: &Args, file: &File) -> Result<Option<Self>, Wrong> {
         let keys = args.lease.as_deref().map(LeaseKeys::parse).or_else(|| file.lease.clone());
         let keys = keys.unwrap_or(LeaseKeys::Off);
         if keys.is_wrong() {

@@ -5,7 +5,7 @@
 //! | `args.rs` | the command line |
 //! | `file.rs` | the TOML file and its smaller sections |
 //! | `bounds.rs`, `envoy.rs`, `token.rs` | the sections `[bounds]`, `[envoy]` and `[[token]]` |
-//! | `lease.rs` | which keys are leased, and how |
+//! | `lease.rs`, `lease_keys.rs` | which keys are leased, and how |
 //! | `check.rs` | settings that would be useless or unsafe |
 //! | `duration.rs` | durations, spelled as in commands |
 //! | `wrong.rs` | a mistake, with its line and field |
@@ -17,6 +17,7 @@ mod duration;
 mod envoy;
 mod file;
 mod lease;
+mod lease_keys;
 mod token;
 mod wrong;
 

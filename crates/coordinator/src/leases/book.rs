@@ -6,11 +6,11 @@ use std::sync::Arc;
 use rl_core::quota::shape::Shape;
 use rl_core::time::{At, Span};
 
-use super::Terms;
 use super::entry::{Entry, Fetching};
 use super::fetch::{Order, Outcome};
 use super::identity::{Identity, Wish, words};
 use super::permits::{Costs, Permits};
+use super::terms::{Settlement, Terms};
 use crate::reply::Quota;
 
 /// How often a request waits for a lease before it is sent to the server.
@@ -27,17 +27,6 @@ pub(crate) enum Decision<G> {
     Plain(Vec<Settlement>),
     /// Wait until this opens, and ask again.
     Wait(G),
-}
-
-/// What was used of a lease that is over.
-#[derive(Clone, Debug)]
-pub(crate) struct Settlement {
-    /// The key and its limits.
-    pub(crate) identity: Arc<Identity>,
-    /// The id of the lease.
-    pub(crate) id: String,
-    /// What was used of each unit that was granted.
-    pub(crate) used: Permits,
 }
 
 /// What the server must be asked or told.

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use rl_core::quota::shape::Shape;
 use rl_core::time::{At, Span};
 
-use super::book::Settlement;
 use super::demand::Demand;
 use super::identity::Identity;
 use super::permits::{Costs, Permits};
+use super::terms::Settlement;
 use crate::reply::{Quota, Row};
 
 /// An open lease.

@@ -4,10 +4,9 @@ use rl_core::limit::Kind;
 use rl_core::quota::shape::{Limit, Measure};
 use rl_core::time::{At, Span};
 
-use super::book::Settlement;
 use super::entry::{Denial, Entry, Fetching, Lease};
 use super::permits::{Costs, Permits};
-use super::{Terms, margin};
+use super::terms::{Settlement, Terms, margin};
 use crate::reply::Quota;
 
 /// A key is leased if this many times a request's cost is asked for within a ttl. Below that, leases save nothing.

@@ -5,6 +5,7 @@
 //! | `book.rs` | all keys: decides, and says what the server must be asked |
 //! | `entry.rs` | one key: its leases, its last reply, its denial |
 //! | `fetch.rs` | how much is asked for, and what a reply means |
+//! | `terms.rs` | how leases are taken, and how one is settled |
 //! | `permits.rs` | amounts by unit |
 //! | `demand.rs` | how much of each unit was asked for lately |
 //! | `identity.rs` | a request without its costs, which is what a lease is for |
@@ -13,7 +14,7 @@
 //! drives it.
 //!
 //! A use of a lease is safe if it lies between the grant and the settlement, or the end of the ttl at the server. So a lease
-//! is used until `sent + ttl`, where `sent` is when the request for it was sent, less [`margin`]. What was used is told in
+//! is used until `sent + ttl`, where `sent` is when the request for it was sent, less a margin. What was used is told in
 //! one settlement, after which the lease is used no more. If that is lost, the server charges the whole lease.
 
 mod book;
@@ -26,26 +27,9 @@ mod permits;
 mod scenes;
 #[cfg(test)]
 mod simulation;
+mod terms;
 
-use rl_core::time::Span;
-
-pub(crate) use self::book::{Book, Decision, Settlement, Work};
+pub(crate) use self::book::{Book, Decision, Work};
 pub(crate) use self::fetch::Outcome;
 pub(crate) use self::identity::{Identity, Wish, wish, words};
-
-/// How leases are taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Terms {
-    /// The longest time of a lease.
-    pub(crate) ttl: Span,
-    /// How many processes lease the same keys.
-    pub(crate) holders: u64,
-    /// The most keys of a book.
-    pub(crate) keys: usize,
-}
-
-/// What a lease is ended earlier by: clocks may drift by 1 % apart, and the server counts whole milliseconds.
-const fn margin(lifetime: Span) -> Span {
-    let part = lifetime.ms().div_ceil(50);
-    Span::from_ms(if part < 2 { 2 } else { part })
-}
+pub(crate) use self::terms::{Settlement, Terms};

@@ -5,8 +5,6 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
-use super::added;
-
 /// The label of the counts of leases.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OutcomeLabel {
@@ -47,7 +45,11 @@ pub(crate) struct LeaseMetrics {
 impl LeaseMetrics {
     /// All counts are 0.
     pub(super) fn new(registry: &mut Registry) -> Self {
-        let mut family = |name, help| -> Family<OutcomeLabel, Counter> { added(registry, name, help) };
+        let mut family = |name, help: &str| {
+            let family = Family::<OutcomeLabel, Counter>::default();
+            registry.register(name, help, family.clone());
+            family
+        };
         let decisions = family("lease_decisions", "Requests that leases have decided here, by outcome");
         let fetches = family("lease_fetches", "Requests to the server for a lease, by outcome");
         let settlements = family("lease_settlements", "Leases that were settled, by outcome");

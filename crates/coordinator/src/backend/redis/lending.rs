@@ -2,121 +2,28 @@
 //!
 //! Requests for leases and settlements are sent by tasks of their own, so that a client that leaves loses none of them.
 
-use std::collections::HashMap;
-use std::hash::BuildHasher as _;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use redis::Cmd;
 use rl_core::quota::shape::Shape;
 use rl_core::time::{At, Span};
-use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
+use super::lease_books::Lending;
 use super::{Redis, reply};
 use crate::clock::Now;
 use crate::command::{Command, Verb};
-use crate::config::LeaseSettings;
-use crate::leases::{Book, Decision, Identity, Outcome, Settlement, Terms, Wish, Work, wish, words};
-use crate::metrics::{LeaseFetch, LeaseMetrics, LeaseSettlement};
+use crate::leases::{Book, Decision, Identity, Outcome, Settlement, Wish, Work, wish, words};
+use crate::metrics::{LeaseFetch, LeaseSettlement};
 use crate::reply::{Failure, Reply, Result};
 
-/// Books, so that requests for several keys rarely wait for each other.
-const SHARDS: usize = 16;
-/// The most keys that are leased or looked at. Requests for further keys are sent to the server.
-const KEYS_MAX: usize = 100_000;
 /// How often leases are looked at that have ended. It is less than what they are ended earlier by.
 const TICK: Duration = Duration::from_millis(5);
 /// For how long a policy's limits are known.
 const POLICY: Span = Span::from_ms(10_000);
 /// How long a key is not leased after the server has not understood.
 const STRANGE: Span = Span::from_ms(10_000);
-
-/// What requests wait for: it is closed when they may go on.
-#[derive(Clone, Debug)]
-struct Gate(Arc<Semaphore>);
-
-impl Default for Gate {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(0)))
-    }
-}
-
-/// The limits of policies by name, and when they were read.
-type Policies = HashMap<Vec<u8>, (At, Option<Arc<Shape>>)>;
-
-/// The leases of this process.
-pub(super) struct Lending {
-    prefixes: Vec<String>,
-    ttl: Span,
-    hasher: foldhash::fast::RandomState,
-    books: Vec<Mutex<Book<Gate>>>,
-    policies: Mutex<Policies>,
-    work: mpsc::UnboundedSender<Work>,
-    /// Taken when the program starts to serve.
-    worker: Mutex<Option<mpsc::UnboundedReceiver<Work>>>,
-    metrics: LeaseMetrics,
-    /// Work that is not done yet.
-    open: std::sync::atomic::AtomicUsize,
-    done: Notify,
-}
-
-impl Lending {
-    /// No leases yet.
-    pub(super) fn new(settings: &LeaseSettings, metrics: LeaseMetrics) -> Self {
-        let (work, worker) = mpsc::unbounded_channel();
-        let terms = Terms { ttl: settings.ttl.span(), holders: settings.holders, keys: KEYS_MAX / SHARDS };
-        Self {
-            prefixes: settings.prefixes.clone(),
-            ttl: terms.ttl,
-            hasher: foldhash::fast::RandomState::default(),
-            books: (0..SHARDS).map(|_| Mutex::new(Book::new(terms))).collect(),
-            policies: Mutex::default(),
-            work,
-            worker: Mutex::new(Some(worker)),
-            metrics,
-            open: std::sync::atomic::AtomicUsize::new(0),
-            done: Notify::new(),
-        }
-    }
-
-    fn is_leased(&self, key: &[u8]) -> bool {
-        self.prefixes.iter().any(|prefix| key.starts_with(prefix.as_bytes()))
-    }
-
-    /// Uses the book of a key, and sends on what it wants done.
-    fn with_book<T>(&self, key: &[u8], look: impl FnOnce(&mut Book<Gate>) -> T) -> Option<T> {
-        let shards = u64::try_from(SHARDS).unwrap_or(1);
-        let at = usize::try_from(self.hasher.hash_one(key).checked_rem(shards)?).ok()?;
-        self.books.get(at).map(|book| self.use_book(book, look))
-    }
-
-    fn use_book<T>(&self, book: &Mutex<Book<Gate>>, look: impl FnOnce(&mut Book<Gate>) -> T) -> T {
-        let mut book = book.lock().unwrap_or_else(PoisonError::into_inner);
-        let done = look(&mut book);
-        for work in book.take_work() {
-            self.send(work);
-        }
-        done
-    }
-
-    fn send(&self, work: Work) {
-        self.open.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-        if self.work.send(work).is_err() {
-            self.finish();
-        }
-    }
-
-    fn finish(&self) {
-        if self.open.fetch_sub(1, std::sync::atomic::Ordering::SeqCst) == 1 {
-            self.done.notify_waiters();
-        }
-    }
-
-    fn policies(&self) -> MutexGuard<'_, Policies> {
-        self.policies.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 fn now() -> At {
     Now::read().steady

@@ -9,6 +9,7 @@
 //! While the server is down, one request tries to connect every 250 ms. The others fail at once.
 
 mod keys;
+mod lease_books;
 mod lending;
 mod policies;
 mod ready;
@@ -26,7 +27,7 @@ use rl_core::fault::Fault;
 use rl_core::queue::{Lane, Wait};
 use tokio::sync::{Semaphore, watch};
 
-use self::lending::Lending;
+use self::lease_books::Lending;
 use self::source::{Link, Source, Use};
 use crate::clock;
 use crate::command::{Command, Verb};
