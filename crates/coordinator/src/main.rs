@@ -12,6 +12,7 @@
 //! | `live.rs`, `reload.rs` | the settings in force, and how SIGHUP replaces them |
 //! | `app.rs` | asks the back end and counts requests, for both interfaces |
 //! | `command.rs`, `reply.rs` | a request and its reply, for both interfaces and both back ends |
+//! | `leases/` | decides requests out of leases of a Redis server, in this process |
 //! | `backend/` | the back ends: limits in this process, or in a Redis server |
 //! | `waiter_limits.rs`, `top_keys.rs`, `metrics.rs` | counts of waiters, keys and requests |
 //! | `snapshot.rs` | the limits on disk |
@@ -31,6 +32,7 @@ mod envoy;
 mod flow_state;
 mod hex;
 mod http;
+mod leases;
 mod live;
 mod metrics;
 mod on_error;

@@ -9,12 +9,12 @@ use crate::live::Settings;
 
 /// The settings that are read only when the program starts, as text for comparison.
 #[derive(Debug)]
-pub(crate) struct Fixed([(&'static str, String); 12]);
+pub(crate) struct Fixed([(&'static str, String); 13]);
 
 impl Fixed {
     /// These settings of a configuration.
     pub(crate) fn of(config: &Config) -> Self {
-        let Config { listen, threads, log, aging, snapshot, redis, bounds, envoy, .. } = config;
+        let Config { listen, threads, log, aging, snapshot, redis, lease, bounds, envoy, .. } = config;
         let snapshot = snapshot.as_ref();
         Self([
             ("listen", format!("{listen:?}")),
@@ -24,6 +24,7 @@ impl Fixed {
             ("snapshot.path", format!("{:?}", snapshot.map(|snapshot| &snapshot.path))),
             ("snapshot.interval", format!("{:?}", snapshot.map(|snapshot| snapshot.interval))),
             ("redis", format!("{redis:?}")),
+            ("lease", format!("{lease:?}")),
             ("bounds.bodies_bytes", bounds.bodies_bytes.to_string()),
             ("bounds.connections", bounds.connections.to_string()),
             ("bounds.waiters", bounds.waiters.to_string()),

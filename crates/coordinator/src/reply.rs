@@ -64,6 +64,8 @@ pub(crate) struct Quota {
     pub(crate) index: Option<i64>,
     /// Set if the request takes as much as there is: how much is granted of each unit.
     pub(crate) granted: Option<Vec<(String, u64)>>,
+    /// Whether this process has decided it by itself, out of a lease.
+    pub(crate) is_leased: bool,
 }
 
 /// Why a command has no reply.
@@ -200,7 +202,16 @@ impl Reply {
         }
         let allowed = blocking.is_empty();
         let retry_after_ms = if allowed { 0 } else { retry.reply() };
-        Self::Quota(Quota { allowed, retry_after_ms, blocking, limits, reservation, index, granted: None })
+        Self::Quota(Quota {
+            allowed,
+            retry_after_ms,
+            blocking,
+            limits,
+            reservation,
+            index,
+            granted: None,
+            is_leased: false,
+        })
     }
 
     /// Whether a request was admitted; `None` if it did not ask for an admission.

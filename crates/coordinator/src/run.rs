@@ -84,7 +84,14 @@ async fn serve(
     let metrics = Arc::new(Metrics::new());
     let (end, ending) = watch::channel(false);
     let (backend, limits) = match &config.redis {
-        Some(redis) => (Backend::Redis(Box::new(Redis::new(redis, Arc::clone(&waiter_limits))?)), None),
+        Some(redis) => {
+            let redis = Redis::new(redis, Arc::clone(&waiter_limits))?;
+            let redis = match &config.lease {
+                Some(lease) => redis.lease(lease, metrics.leases.clone()),
+                None => redis,
+            };
+            (Backend::Redis(Arc::new(redis)), None)
+        }
         None => {
             let key_bounds = KeyBounds::new(bounds.keys, &config.tokens);
             let settings = backend::Settings { max_keys: bounds.keys, key_bounds, aging, policies };
@@ -158,6 +165,7 @@ async fn serve(
     if timeout(most, underway.none()).await.is_err() {
         tracing::warn!("cut the requests that did not end in time");
     }
+    app.backend.end_leases(most.min(LINGER)).await;
     if let (Some(saver), Some((limits, SnapshotSettings { path, .. }))) = (saver, saved) {
         let _ = saver.await; // it finishes what it writes before the last snapshot starts
         limits.seal(); // requests that were cut, or have just come, may still ask

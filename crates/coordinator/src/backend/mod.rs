@@ -8,6 +8,7 @@ mod redis;
 mod shard;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 pub(crate) use self::embedded::{Embedded, Settings};
 pub(crate) use self::key_bounds::KeyBounds;
@@ -25,7 +26,7 @@ pub(crate) enum Backend {
     /// Limits in this process.
     Embedded(Arc<Embedded>),
     /// Limits in a Redis or Valkey server with the module.
-    Redis(Box<Redis>),
+    Redis(Arc<Redis>),
 }
 
 impl Backend {
@@ -33,7 +34,7 @@ impl Backend {
     pub(crate) fn start(&self) {
         match self {
             Self::Embedded(embedded) => embedded.start(),
-            Self::Redis(_) => {}
+            Self::Redis(redis) => redis.start(),
         }
     }
 
@@ -52,7 +53,11 @@ impl Backend {
     pub(crate) async fn delete(&self, key: &[u8]) -> Result<bool, Failure> {
         match self {
             Self::Embedded(embedded) => embedded.delete(key),
-            Self::Redis(redis) => redis.delete(key).await,
+            Self::Redis(redis) => {
+                let deleted = redis.delete(key).await;
+                redis.release(key).await; // its leases are of the key that is gone
+                deleted
+            }
         }
     }
 
@@ -166,6 +171,14 @@ impl Backend {
         match self {
             Self::Embedded(embedded) => embedded.close(),
             Self::Redis(redis) => redis.close(),
+        }
+    }
+
+    /// Settles all leases, within this time. From now on there are none.
+    pub(crate) async fn end_leases(&self, most: Duration) {
+        match self {
+            Self::Embedded(_) => {}
+            Self::Redis(redis) => redis.end_leases(most).await,
         }
     }
 }

@@ -22,6 +22,9 @@ Examples:
       asks a Redis or Valkey server with the module; also rediss:// (TLS),
       redis-cluster://node1,node2 and redis-sentinel://sentinel1,sentinel2/master-name
 
+  rl-coordinator --redis redis://10.0.0.5:6379 --lease on
+      a sidecar, which decides most requests by itself: see docs/coordinator.md
+
   printf %s \"$TOKEN\" | sha256sum    # for the file: [[token]] name = \"ci\", sha256 = \"...\"
   rl-coordinator --config rl-coordinator.toml --listen 0.0.0.0:8765
       serves other machines, which need a token or a certificate
@@ -45,6 +48,9 @@ pub(crate) struct Args {
     /// Asks this Redis server instead of keeping the limits in memory.
     #[arg(long, value_name = "URL")]
     pub(crate) redis: Option<String>,
+    /// Leases permits from the Redis server and decides by itself: on, off, or prefixes of keys [default: off].
+    #[arg(long, value_name = "on|off|PREFIX,…")]
+    pub(crate) lease: Option<String>,
     /// A file of policies, in the module's format.
     #[arg(long, value_name = "FILE")]
     pub(crate) policies: Option<PathBuf>,

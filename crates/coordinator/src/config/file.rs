@@ -10,6 +10,7 @@ use super::args::LogFormat;
 use super::bounds::Bounds;
 use super::duration::ConfigDuration;
 use super::envoy::EnvoySettings;
+use super::lease_keys::LeaseKeys;
 use super::token::TokenSection;
 use crate::on_error::OnError;
 
@@ -28,6 +29,9 @@ pub(super) struct File {
     pub(super) allow: AllowSection,
     pub(super) snapshot: SnapshotSection,
     pub(super) redis: Option<RedisSettings>,
+    pub(super) lease: Option<LeaseKeys>,
+    pub(super) lease_ttl: Option<ConfigDuration>,
+    pub(super) lease_holders: Option<u64>,
     pub(super) bounds: Bounds,
     pub(super) tls: Option<TlsSettings>,
     pub(super) token: Vec<TokenSection>,

@@ -5,6 +5,7 @@
 //! | `args.rs` | the command line |
 //! | `file.rs` | the TOML file and its smaller sections |
 //! | `bounds.rs`, `envoy.rs`, `token.rs` | the sections `[bounds]`, `[envoy]` and `[[token]]` |
+//! | `lease.rs`, `lease_keys.rs` | which keys are leased, and how |
 //! | `check.rs` | settings that would be useless or unsafe |
 //! | `duration.rs` | durations, spelled as in commands |
 //! | `wrong.rs` | a mistake, with its line and field |
@@ -15,6 +16,8 @@ mod check;
 mod duration;
 mod envoy;
 mod file;
+mod lease;
+mod lease_keys;
 mod token;
 mod wrong;
 
@@ -36,6 +39,7 @@ use self::duration::ConfigDuration;
 pub(crate) use self::envoy::{EnvoySettings, RuleSettings};
 use self::file::{AllowSection, File};
 pub(crate) use self::file::{RedisSettings, TlsSettings};
+pub(crate) use self::lease::LeaseSettings;
 use self::token::TokenSection;
 pub(crate) use self::wrong::Wrong;
 use crate::auth::Token;
@@ -58,6 +62,7 @@ pub(crate) struct Config {
     pub(crate) allow: Arc<Command>,
     pub(crate) snapshot: Option<SnapshotSettings>,
     pub(crate) redis: Option<RedisSettings>,
+    pub(crate) lease: Option<LeaseSettings>,
     pub(crate) bounds: Bounds,
     pub(crate) tls: Option<TlsSettings>,
     pub(crate) tokens: Vec<Token>,
@@ -107,6 +112,7 @@ impl Config {
     }
 
     fn new(args: &Args, file: File) -> Result<Self> {
+        let lease = LeaseSettings::read(args, &file)?;
         let redis = match (args.redis.clone(), file.redis) {
             (Some(url), Some(file)) => Some(RedisSettings { url, ..file }),
             (Some(url), None) => Some(RedisSettings::at(url)),
@@ -162,6 +168,7 @@ impl Config {
             allow,
             snapshot: path.map(|path| SnapshotSettings { path, interval }),
             redis,
+            lease,
             bounds: file.bounds,
             tls: file.tls,
             tokens,

@@ -72,6 +72,10 @@ pub(super) struct QuotaAnswer<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "BTreeMap<String, u64>")]
     granted: Option<BTreeMap<&'a str, u64>>,
+    /// True if rl-coordinator has decided it out of a lease, without asking its server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "bool", extend("const" = true))]
+    lease: Option<bool>,
 }
 
 /// What one limit of a quota answers.
@@ -188,13 +192,14 @@ pub(super) fn respond(backend: &Backend, command: &Command, answer: Answer) -> R
     let mut response = match &reply {
         Reply::Limit(row) => json(status, JSON, &LimitAnswer::from(row)),
         Reply::Quota(quota) => {
-            let Quota { allowed, retry_after_ms, blocking, limits, reservation, index, granted } = quota;
+            let Quota { allowed, retry_after_ms, blocking, limits, reservation, index, granted, is_leased } =
+                quota;
             let limits = limits.iter().map(QuotaLimitAnswer::from).collect();
             let (allowed, retry_after_ms, reservation) = (*allowed, *retry_after_ms, reservation.as_ref());
             let granted = granted.as_ref().map(|all| all.iter().map(|(unit, n)| (&**unit, *n)).collect());
-            let index = *index;
+            let (index, lease) = (*index, is_leased.then_some(true));
             let answer =
-                QuotaAnswer { allowed, retry_after_ms, blocking, limits, reservation, index, granted };
+                QuotaAnswer { allowed, retry_after_ms, blocking, limits, reservation, index, granted, lease };
             json(status, JSON, &answer)
         }
         Reply::Done(done) => json(status, JSON, &DoneAnswer { done: *done }),

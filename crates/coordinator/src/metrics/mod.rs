@@ -1,5 +1,6 @@
 //! Counts for Prometheus.
 
+mod leases;
 mod outcome;
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -13,6 +14,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Metric, Registry};
 
+pub(crate) use self::leases::{LeaseFetch, LeaseMetrics, LeaseSettlement};
 pub(crate) use self::outcome::{DescriptorOutcome, Outcome};
 use crate::clock;
 use crate::command::Verb;
@@ -78,6 +80,7 @@ pub(crate) struct Metrics {
     save_errors: Counter,
     reloads: Counter,
     reload_errors: Counter,
+    pub(crate) leases: LeaseMetrics,
     /// Admitted, denied, and neither.
     totals: [AtomicU64; 3],
 }
@@ -151,11 +154,7 @@ impl Metrics {
             up: added(add, "backend_up", "Whether the back end decides requests"),
             connections: added(add, "connections", "Open connections"),
             watchers: added(add, "watchers", "Streams of /v1/watch"),
-            saved: added(
-                add,
-                "snapshot_timestamp_ms",
-                "When the last snapshot was written, in ms since 1970",
-            ),
+            saved: added(add, "snapshot_timestamp_ms", "The time of the last snapshot, in ms since 1970"),
             save_errors: added(add, "snapshot_errors", "Snapshots that could not be written"),
             reloads: added(add, "reloads", "How often the configuration was read again"),
             reload_errors: added(
@@ -163,6 +162,7 @@ impl Metrics {
                 "reload_errors",
                 "How often the old configuration stayed in force because of a mistake in the new one",
             ),
+            leases: LeaseMetrics::new(add),
             totals: Default::default(),
             registry,
         }

@@ -25,6 +25,7 @@ mod envoy;
 mod golden;
 mod hostile;
 mod keys;
+mod leases;
 mod lent;
 mod oracle;
 mod overrides;

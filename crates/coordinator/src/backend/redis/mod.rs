@@ -9,6 +9,8 @@
 //! While the server is down, one request tries to connect every 250 ms. The others fail at once.
 
 mod keys;
+mod lease_books;
+mod lending;
 mod policies;
 mod ready;
 mod reply;
@@ -25,10 +27,12 @@ use rl_core::fault::Fault;
 use rl_core::queue::{Lane, Wait};
 use tokio::sync::{Semaphore, watch};
 
+use self::lease_books::Lending;
 use self::source::{Link, Source, Use};
 use crate::clock;
-use crate::command::Command;
-use crate::config::RedisSettings;
+use crate::command::{Command, Verb};
+use crate::config::{LeaseSettings, RedisSettings};
+use crate::metrics::LeaseMetrics;
 use crate::reply::{Failure, Result};
 use crate::waiter_limits::WaiterLimits;
 
@@ -47,6 +51,8 @@ pub(crate) struct Redis {
     places: Semaphore,
     waiter_limits: Arc<WaiterLimits>,
     is_up: AtomicBool,
+    /// Set if keys are leased.
+    lending: Option<Lending>,
     ending: watch::Sender<bool>,
 }
 
@@ -81,12 +87,32 @@ impl Redis {
             places: Semaphore::new(config.wait_connections),
             waiter_limits,
             is_up: AtomicBool::new(true),
+            lending: None,
             ending: watch::Sender::new(false),
         })
     }
 
-    /// Runs a command.
+    /// Leases keys ahead of requests.
+    pub(crate) fn lease(self, settings: &LeaseSettings, metrics: LeaseMetrics) -> Self {
+        Self { lending: Some(Lending::new(settings, metrics)), ..self }
+    }
+
+    /// Runs a command, out of a lease if there is one.
     pub(crate) async fn run(&self, command: &Command) -> Result {
+        let Some(lending) = &self.lending else { return self.run_here(command).await };
+        if let Some(reply) = self.lend(lending, command).await {
+            return Ok(reply);
+        }
+        if matches!(command.verb(), Verb::Hold | Verb::Sync) {
+            self.release(command.key()).await; // what is lent would not be held
+        }
+        let result = self.run_here(command).await;
+        Self::note_reply(lending, command, &result);
+        result
+    }
+
+    /// Runs a command at the server.
+    async fn run_here(&self, command: &Command) -> Result {
         let now = words(command.words_at_once());
         let Some(wait) = command.wait() else { return self.at_once(command, &now).await };
         if wait.lane != Lane::Low {

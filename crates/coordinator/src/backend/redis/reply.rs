@@ -182,6 +182,7 @@ fn quota(all: &[Value]) -> Option<Quota> {
         reservation,
         index: None,
         granted: None,
+        is_leased: false,
     })
 }
 
