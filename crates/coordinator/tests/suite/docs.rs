@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::common::Coordinator;
 
-/// The shell lines of a page, in order.
+/// The shell lines of a page that ask rl-coordinator, in order.
 fn typed(page: &str) -> Vec<String> {
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(page)).unwrap();
     let mut lines: Vec<String> = Vec::new();
@@ -14,7 +14,8 @@ fn typed(page: &str) -> Vec<String> {
         match lines.last_mut() {
             // A command continues until its quotes are closed.
             Some(last) if last.matches('\'').count() % 2 == 1 => *last += line,
-            _ if line.starts_with("curl ") || line.starts_with("json=") => lines.push(line.to_owned()),
+            _ if line.starts_with("json=") => lines.push(line.to_owned()),
+            _ if line.starts_with("curl ") && line.contains(":8765/") => lines.push(line.to_owned()),
             _ => {}
         }
     }
