@@ -63,29 +63,18 @@ const UP_TO: Arg = Arg { optional: true, ..token(c"upto", c"UPTO") };
 /// `ttl [ID id]`
 const TTL: &[Arg] = &[required(c"ttl", Kind::String), optional(c"id", Kind::String, Some(c"ID"))];
 
-/// `RESERVE ttl [ID id] | LEASE ttl [ID id]`
-const RESERVE: Arg = Arg {
-    optional: true,
-    ..required(
-        c"keep",
-        Kind::OneOf(&[
-            after(c"reserve", Kind::Block(TTL), c"RESERVE"),
-            after(c"lease", Kind::Block(TTL), c"LEASE"),
-        ]),
-    )
-};
+/// `RESERVE ttl [ID id]`
+const RESERVE: Arg = after(c"reserve", Kind::Block(TTL), c"RESERVE");
 
-/// `RESERVE ttl [ID id] | [UPTO] LEASE ttl [ID id]`
-const RESERVE_OR_UP_TO: Arg = Arg {
-    optional: true,
-    ..required(
-        c"keep",
-        Kind::OneOf(&[
-            after(c"reserve", Kind::Block(TTL), c"RESERVE"),
-            required(c"leased", Kind::Block(&[UP_TO, after(c"lease", Kind::Block(TTL), c"LEASE")])),
-        ]),
-    )
-};
+/// `LEASE ttl [ID id]`
+const LEASE: Arg = after(c"lease", Kind::Block(TTL), c"LEASE");
+
+/// `RESERVE … | LEASE …`
+const KEEP: Arg = optional(c"keep", Kind::OneOf(&[RESERVE, LEASE]), None);
+
+/// `RESERVE … | [UPTO] LEASE …`
+const KEEP_OR_UP_TO: Arg =
+    optional(c"keep", Kind::OneOf(&[RESERVE, required(c"leased", Kind::Block(&[UP_TO, LEASE]))]), None);
 
 /// `WAIT duration [PRIORITY lane] [FLOW id [WEIGHT w]]`
 const WAIT: Arg = optional(
@@ -159,7 +148,7 @@ pub(crate) const QUOTA: Docs = Docs {
     args: &[
         required(c"limits", Kind::OneOf(&[LIMITS, after(c"policy", Kind::String, c"POLICY")])),
         COSTS,
-        RESERVE_OR_UP_TO,
+        KEEP_OR_UP_TO,
         WAIT,
         REPLY,
     ],
@@ -173,7 +162,7 @@ const MANY: &[Arg] = &[
         c"POLICY",
     ),
     COSTS,
-    RESERVE,
+    KEEP,
     WAIT,
     REPLY,
 ];

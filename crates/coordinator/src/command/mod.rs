@@ -189,19 +189,7 @@ impl Command {
 
     /// Whether it takes as much of its cost as there is.
     pub(crate) fn is_up_to(&self) -> bool {
-        self.with_request(|request| match request {
-            Request::Limit(request) => request.is_up_to,
-            Request::Quota(ask) => ask.reserve.is_some_and(|reserve| reserve.is_up_to()),
-            Request::ManyQuotas(_)
-            | Request::First(_)
-            | Request::Peek(_)
-            | Request::Refund(_)
-            | Request::Settle { .. }
-            | Request::Cancel { .. }
-            | Request::Renew { .. }
-            | Request::Hold(_)
-            | Request::Sync(_) => false,
-        })
+        self.with_request(|request| request.is_up_to())
     }
 
     /// Lends the meaning of its words.

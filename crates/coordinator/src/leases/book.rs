@@ -29,6 +29,16 @@ pub(crate) enum Decision<G> {
     Wait(G),
 }
 
+/// What a request does next.
+enum Step {
+    /// It is answered this.
+    Local(Quota),
+    /// It waits for a lease.
+    Wait,
+    /// It is sent to the server.
+    Plain,
+}
+
 /// What the server must be asked or told.
 #[derive(Debug)]
 pub(crate) enum Work {
@@ -85,60 +95,60 @@ impl<G: Clone + Default> Book<G> {
             entry.demand.note(now, costs);
         }
         let mut settled = Vec::new();
-        let decision = Self::decide_one(entry, &self.terms, now, costs, round, &mut settled);
-        let starts = match &decision {
-            Decision::Local(quota) => quota.allowed && entry.is_next_due(costs, &self.terms, now),
-            Decision::Wait(_) => entry.fetching.is_none(),
-            Decision::Plain(_) => false,
+        let step = Self::step(entry, &self.terms, now, costs, round, &mut settled);
+        let fetches = match &step {
+            Step::Local(quota) => quota.allowed && entry.is_next_due(costs, &self.terms, now),
+            Step::Wait => entry.fetching.is_none(),
+            Step::Plain => false,
         };
-        let decision = match decision {
-            // What the request leaves of the leases must not stand in its way.
-            Decision::Plain(_) => Decision::Plain(std::mem::take(&mut settled)),
-            Decision::Wait(gate) => {
-                costs.iter().for_each(|(unit, cost)| entry.waiting.add(unit, *cost));
-                Decision::Wait(entry.fetching.as_ref().map_or(gate, |fetching| fetching.gate.clone()))
-            }
-            Decision::Local(quota) => Decision::Local(quota),
-        };
-        if starts {
+        if fetches {
             self.number = self.number.saturating_add(1);
-            let gate = if let Decision::Wait(gate) = &decision { gate.clone() } else { G::default() };
-            let (asked, number) = (Permits::default(), self.number);
+            let (number, asked, gate) = (self.number, Permits::default(), G::default());
             entry.fetching = Some(Fetching { number, asked, ttl: self.terms.ttl, gate });
             self.work.push(Work::Fetch(Arc::clone(&entry.identity), number));
         }
+        let decision = match (step, &entry.fetching) {
+            (Step::Local(quota), _) => Decision::Local(quota),
+            (Step::Wait, Some(fetching)) => {
+                costs.iter().for_each(|(unit, cost)| entry.waiting.add(unit, *cost));
+                Decision::Wait(fetching.gate.clone())
+            }
+            // What the request leaves of the leases must not stand in its way.
+            (Step::Wait, None) | (Step::Plain, _) => return Decision::Plain(settled),
+        };
         self.work.extend(settled.into_iter().map(Work::Settle));
         decision
     }
 
-    fn decide_one(
+    /// What a request does next.
+    fn step(
         entry: &mut Entry<G>,
         terms: &Terms,
         now: At,
         costs: &Costs<'_>,
         round: u32,
         settled: &mut Vec<Settlement>,
-    ) -> Decision<G> {
+    ) -> Step {
         entry.expire(now, settled);
         if entry.take(costs, settled) {
-            return Decision::Local(entry.admitted(now));
+            return Step::Local(entry.admitted(now));
         }
         if entry.fetching.is_some() && round < ROUNDS {
-            return Decision::Wait(G::default());
+            return Step::Wait;
         }
         if entry.denies(costs, now) {
-            return Decision::Local(entry.denied(now));
+            return Step::Local(entry.denied(now));
         }
         if entry.fetching.is_none() && round < ROUNDS && entry.is_worth(costs, terms, now) {
             if entry.next.is_some() {
                 entry.release(settled); // neither of both has enough
             }
-            return Decision::Wait(G::default());
+            return Step::Wait;
         }
         if entry.is_short(costs) {
             entry.release(settled);
         }
-        Decision::Plain(Vec::new())
+        Step::Plain
     }
 
     /// Takes over the server's answer to a request that was sent without a lease.

@@ -75,12 +75,8 @@ pub fn sync<'w, H: Host>(host: &mut H, name: H::Name, sync: &Sync<'w>) -> Result
             let at = clock.max(state.at());
             let (rule, outside) = (state.rule(), state.outside().at(at));
             let news = News { left, at, since: sent(at, sync.age) };
-            (
-                at,
-                [news.of(b"", state.alone_remaining(&rule, at), &rule, outside)]
-                    .into_iter()
-                    .collect::<PerLimit<_>>(),
-            )
+            let here = state.alone_remaining(&rule, at);
+            (at, [news.of(b"", here, &rule, outside)].into_iter().collect::<PerLimit<_>>())
         }
         (Some(value), Lefts::Named(limits)) => {
             let quota = value.quota()?;

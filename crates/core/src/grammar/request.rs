@@ -106,6 +106,24 @@ impl<'w> Request<'w> {
         })
     }
 
+    /// Returns whether the request takes as much of its cost as there is.
+    #[must_use]
+    pub fn is_up_to(&self) -> bool {
+        match self {
+            Self::Limit(request) => request.is_up_to,
+            Self::Quota(ask) => ask.reserve.is_some_and(|reserve| reserve.is_up_to()),
+            Self::ManyQuotas(_)
+            | Self::First(_)
+            | Self::Peek(_)
+            | Self::Refund(_)
+            | Self::Settle { .. }
+            | Self::Cancel { .. }
+            | Self::Renew { .. }
+            | Self::Hold(_)
+            | Self::Sync(_) => false,
+        }
+    }
+
     /// Returns how to wait if the request is not admitted at once. `None` if it must not wait.
     #[must_use]
     pub fn wait(&self) -> Option<Wait> {

@@ -111,6 +111,7 @@ impl Quota {
     pub(crate) fn take(&mut self, admission: &Admission<'_>) {
         let Admission { shape, at, costs, reserved } = admission;
         let is_lease = reserved.as_ref().is_some_and(|reserved| reserved.is_lease);
+        let charged = if is_lease { &[][..] } else { costs };
         self.come_to(*at);
         let mut ends = self.ends;
         if Arc::ptr_eq(shape, &self.shape) {
@@ -120,10 +121,8 @@ impl Quota {
             ends = self.empty_at().unwrap_or(ends);
         }
         for (index, limit) in shape.limits().iter().enumerate() {
-            let cost = costs.get(index).copied().unwrap_or(0);
-            if let (Measure::Rate(rule), Some(place), false) =
-                (&limit.measure, self.states.get_mut(index), is_lease)
-            {
+            let cost = charged.get(index).copied().unwrap_or(0);
+            if let (Measure::Rate(rule), Some(place)) = (&limit.measure, self.states.get_mut(index)) {
                 let reservations = self.more.as_deref_mut().map(|more| &mut more.reservations);
                 if cost > 0
                     && let Expiry::At(at) = charge(place, rule, index, cost, self.at, reservations)
@@ -132,8 +131,8 @@ impl Quota {
                 }
             }
         }
-        if self.more.is_some() && !is_lease {
-            ends = self.charge_along(costs, ends);
+        if self.more.is_some() {
+            ends = self.charge_along(charged, ends);
         }
         if let Some(reserved) = reserved {
             self.hold(reserved, costs);
