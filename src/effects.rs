@@ -41,7 +41,7 @@ pub(crate) fn apply(
             None => return Ok(()),
         },
     };
-    if let Expiry::At(at) = expiry {
+    if let Expiry::Moved { to: at, .. } = expiry {
         key.expire_at(context, at)?;
     }
     context.signal_modified(name);

@@ -17,6 +17,7 @@ use common::{TODAY, at, cases, sound, span};
 use proptest::prelude::*;
 use rl_core::limit::bucket::BucketRule;
 use rl_core::limit::codec::{self, VERSION};
+use rl_core::limit::decision::Expiry;
 use rl_core::limit::effect::LimitEffect;
 use rl_core::limit::state::State;
 use rl_core::number;
@@ -72,7 +73,12 @@ proptest! {
         prop_assert!(again == state);
         prop_assert_eq!(codec::encode(&again), bytes);
         let effect = LimitEffect::Admit { rule: state.rule(), at: at(ms), cost };
-        prop_assert_eq!(effect.apply(&mut again), effect.apply(&mut state));
+        match (effect.apply(&mut again), effect.apply(&mut state)) {
+            // One that was read does not know which expiry its key has.
+            (Ok(Expiry::Moved { .. }), Ok(Expiry::Same)) => {}
+            (Ok(Expiry::Moved { to, .. }), Ok(Expiry::Moved { to: too, .. })) => prop_assert_eq!(to, too),
+            (one, other) => prop_assert_eq!(one, other),
+        }
         prop_assert_eq!(codec::encode(&again), codec::encode(&state));
         takes_requests(again);
     }

@@ -27,9 +27,9 @@ use rl_core::limit::state::{Parts, State};
 use rl_core::number::COUNT_MAX;
 use rl_core::time::{At, Span};
 
-fn log_of(state: &State) -> &Log {
+fn log_of(state: &State) -> Log {
     let Parts::Slide(slide) = state.parts() else { panic!("another algorithm") };
-    &slide.log
+    slide.log.clone()
 }
 
 /// All admissions of one key, with the sum before each. Any interval then takes two look-ups.

@@ -93,7 +93,7 @@ impl Told<'_> {
                 outsides.prune(self.at());
                 let (held_until, rest) = (outsides.last(), self.at().plus(Outside::REST));
                 **held = Held::new(outsides);
-                Ok(Expiry::At(held_until.max(rest)))
+                Ok(Expiry::at(held_until.max(rest)))
             }
         }
     }
@@ -105,7 +105,7 @@ impl Told<'_> {
         self.change(&mut outsides);
         outsides.prune(*at);
         let end = outsides.last();
-        (!outsides.is_none()).then(|| (Value::Held(Box::new(Held::new(outsides))), Expiry::At(end)))
+        (!outsides.is_none()).then(|| (Value::Held(Box::new(Held::new(outsides))), Expiry::at(end)))
     }
 
     fn change(&self, outsides: &mut Outsides) {

@@ -142,7 +142,8 @@ pub trait AlgorithmState: Sized {
     /// before the request.
     fn peek(&self, cost: u64, clock: At) -> Decision;
 
-    /// Charges `cost` (at least 1) at `at` under `rule`, whether or not it fits.
+    /// Charges `cost` (at least 1) at `at` under `rule`, whether or not it fits. The key is then given the expiry that this
+    /// returns.
     fn charge(&mut self, rule: &Self::Rule, cost: u64, at: At) -> Expiry;
 
     /// Gives `cost` back at `at`, at most what is used.

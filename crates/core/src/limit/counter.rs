@@ -82,7 +82,7 @@ impl<M: Meter> AlgorithmState for Counter<M> {
         let usage = charged(rule, rule.aged(self.usage, now), cost, at);
         let same = rule.goes_together(self.usage, now);
         (self.rule, self.usage) = (*rule, usage);
-        if same { Expiry::Same } else { Expiry::At(rule.gone(now, usage.amount)) }
+        if same { Expiry::Same } else { Expiry::at(rule.gone(now, usage.amount)) }
     }
 
     fn refund(&mut self, cost: u64, at: At) -> Expiry {

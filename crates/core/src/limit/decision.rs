@@ -37,8 +37,13 @@ pub struct Decision {
 pub enum Expiry {
     /// When it did before the change.
     Same,
-    /// At this instant.
-    At(At),
+    /// At another instant.
+    Moved {
+        /// When a key expires that has the expiry of before the change; [`At::MIN`] if it may have any other.
+        from: At,
+        /// When it expires from now on.
+        to: At,
+    },
 }
 
 impl Expiry {
@@ -46,14 +51,30 @@ impl Expiry {
     ///
     /// A key that counts nothing any more keeps the expiry that it has.
     pub(crate) fn moved(before: Option<At>, after: Option<At>) -> Self {
-        after.filter(|_| after != before).map_or(Self::Same, Self::At)
+        after.filter(|_| after != before).map_or(Self::Same, Self::at)
+    }
+
+    /// Returns the expiry `to`, whatever it was before.
+    pub(crate) const fn at(to: At) -> Self {
+        Self::Moved { from: At::MIN, to }
+    }
+
+    /// Returns the same expiry of a key that has had `from` if `is_timed`.
+    pub(crate) fn after(self, from: Option<At>, is_timed: bool) -> Self {
+        match (self, from) {
+            (Self::Moved { to, .. }, Some(from)) if is_timed => Self::Moved { from, to },
+            _ => self,
+        }
     }
 
     /// Returns the expiry of a key that lives on for a while after it holds nothing. See [`lives_until`].
     pub(crate) fn lives_on(self, window: Span) -> Self {
         match self {
             Self::Same => Self::Same,
-            Self::At(end) => Self::At(lives_until(end, window)),
+            Self::Moved { from, to } => {
+                let (to, was) = (lives_until(to, window), lives_until(from, window));
+                if from > At::MIN && was == to { Self::Same } else { Self::at(to) }
+            }
         }
     }
 }

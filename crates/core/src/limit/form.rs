@@ -1,7 +1,11 @@
 //! How the states of all algorithms fit into sixteen bytes.
 //!
-//! A counter that fits is stored in place, without an allocation. A log, and the rare counter that does
-//! not fit, are stored on the heap. Each state has one form only.
+//! A counter that fits is stored in place, without an allocation, and so is a sliding window with one admission. A few
+//! admissions take a small allocation, a log and the rare counter that does not fit take larger ones.
+//!
+//! Over 300 lines: each question to a state, once for each form.
+
+use std::borrow::Cow;
 
 use super::algorithm::{Algorithm, AlgorithmState, Amendment};
 use super::bucket::BucketRule;
@@ -9,6 +13,7 @@ use super::compact::Compact;
 use super::counter::Counter;
 use super::decision::{Decision, Expiry};
 use super::rule::{Rule, each_rule};
+use super::slide::few::{FEW_AGAIN, Few, One, Small as _};
 use super::slide::{Slide, SlideRule};
 use super::window::WindowRule;
 use crate::fault::Result;
@@ -18,6 +23,8 @@ use crate::time::At;
 #[derive(Clone, Debug)]
 pub(crate) enum Form {
     Slide(Box<Slide>),
+    OneSlide(One),
+    FewSlide(Box<Few>),
     Window(Compact<WindowRule>),
     WideWindow(Box<Counter<WindowRule>>),
     Bucket(Compact<BucketRule>),
@@ -46,7 +53,7 @@ impl HasState for BucketRule {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Parts<'a> {
     /// A sliding window.
-    Slide(&'a Slide),
+    Slide(Cow<'a, Slide>),
     /// A fixed window.
     Window(Counter<WindowRule>),
     /// A token bucket.
@@ -57,7 +64,10 @@ pub enum Parts<'a> {
 macro_rules! each_part {
     ($parts:expr, $part:ident => $result:expr) => {
         match $parts {
-            $crate::limit::form::Parts::Slide($part) => $result,
+            $crate::limit::form::Parts::Slide(ref slide) => {
+                let $part: &$crate::limit::slide::Slide = slide;
+                $result
+            }
             $crate::limit::form::Parts::Window(ref $part) => $result,
             $crate::limit::form::Parts::Bucket(ref $part) => $result,
         }
@@ -71,6 +81,8 @@ macro_rules! change_part {
     ($form:expr, $part:ident => $result:expr) => {
         match $form {
             Form::Slide(ref mut $part) => $result,
+            Form::OneSlide(ref one) => change_part!($form, one.slide(), $part => $result),
+            Form::FewSlide(ref few) => change_part!($form, few.slide(), $part => $result),
             Form::Window(ref compact) => change_part!($form, compact.unpack(), $part => $result),
             Form::WideWindow(ref wide) => change_part!($form, **wide, $part => $result),
             Form::Bucket(ref compact) => change_part!($form, compact.unpack(), $part => $result),
@@ -108,11 +120,12 @@ impl Form {
     pub(super) fn decide(&self, rule: &Rule, cost: u64, clock: At) -> Result<Decision> {
         // The usual forms first.
         match rule {
-            Rule::Slide(rule) => {
-                if let Self::Slide(slide) = self {
-                    return Ok(slide.decide(rule, cost, clock));
-                }
-            }
+            Rule::Slide(rule) => match self {
+                Self::Slide(slide) => return Ok(slide.decide(rule, cost, clock)),
+                Self::FewSlide(few) => return Ok(few.decide(rule, cost, clock)),
+                Self::OneSlide(one) => return Ok(one.decide(rule, cost, clock)),
+                Self::Window(_) | Self::WideWindow(_) | Self::Bucket(_) | Self::WideBucket(_) => {}
+            },
             Rule::Window(rule) => {
                 if let Self::Window(compact) = self {
                     return Ok(compact.unpack_for(rule).decide(rule, cost, clock));
@@ -134,8 +147,24 @@ impl Form {
         each_part!(self.parts(), part => Ok(part.decide(rule.try_into()?, cost, clock)))
     }
 
+    /// Stores a log that has become short as few admissions, if they fit.
+    #[cold]
+    #[inline(never)]
+    fn shrink(&mut self) {
+        if let Self::Slide(slide) = self
+            && let Some(small) = small(slide)
+        {
+            *self = small;
+        }
+    }
+
     /// See [`AlgorithmState::admits`].
     pub(super) fn admits(&self, rule: &Rule, cost: u64, from: At, until: Option<At>) -> Result<Option<At>> {
+        match (self, rule) {
+            (Self::OneSlide(one), Rule::Slide(rule)) => return Ok(one.admits(rule, cost, from, until)),
+            (Self::FewSlide(few), Rule::Slide(rule)) => return Ok(few.admits(rule, cost, from, until)),
+            _ => {} // the others as they are
+        }
         each_part!(self.parts(), part => Ok(part.admits(rule.try_into()?, cost, from, until)))
     }
 
@@ -149,8 +178,20 @@ impl Form {
         // The usual forms first.
         match rule {
             Rule::Slide(rule) => {
-                if let Self::Slide(slide) = self {
-                    return Ok(slide.charge(rule, cost, at));
+                let charged = match self {
+                    Self::Slide(slide) => {
+                        let expiry = slide.charge(rule, cost, at);
+                        if slide.log.entries() <= FEW_AGAIN {
+                            self.shrink();
+                        }
+                        return Ok(expiry);
+                    }
+                    Self::FewSlide(few) => few.charge(rule, cost, at),
+                    Self::OneSlide(one) => one.charge(rule, cost, at),
+                    Self::Window(_) | Self::WideWindow(_) | Self::Bucket(_) | Self::WideBucket(_) => None,
+                };
+                if let Some(expiry) = charged {
+                    return Ok(expiry);
                 }
             }
             Rule::Window(rule) => {
@@ -201,7 +242,9 @@ impl Form {
 
     pub(super) fn parts(&self) -> Parts<'_> {
         match self {
-            Self::Slide(slide) => Parts::Slide(slide),
+            Self::Slide(slide) => Parts::Slide(Cow::Borrowed(slide)),
+            Self::OneSlide(one) => Parts::Slide(Cow::Owned(one.slide())),
+            Self::FewSlide(few) => Parts::Slide(Cow::Owned(few.slide())),
             Self::Window(compact) => Parts::Window(compact.unpack()),
             Self::WideWindow(wide) => Parts::Window(**wide),
             Self::Bucket(compact) => Parts::Bucket(compact.unpack()),
@@ -209,10 +252,21 @@ impl Form {
         }
     }
 
+    /// Notes whether the key has the expiry that the last change has returned.
+    pub(super) fn set_timed(&mut self, is_timed: bool) {
+        match self {
+            Self::Slide(slide) => slide.is_timed = is_timed,
+            Self::FewSlide(few) => few.set_timed(is_timed),
+            Self::OneSlide(one) => one.set_timed(is_timed),
+            Self::Window(_) | Self::WideWindow(_) | Self::Bucket(_) | Self::WideBucket(_) => {}
+        }
+    }
+
     /// Returns the number of entries in its log.
     pub(super) fn entries(&self) -> usize {
         match self {
             Self::Slide(slide) => usize::try_from(slide.log.entries()).unwrap_or(usize::MAX),
+            Self::FewSlide(_) | Self::OneSlide(_) => 0, // too few to matter
             Self::Window(_) | Self::WideWindow(_) | Self::Bucket(_) | Self::WideBucket(_) => 0,
         }
     }
@@ -223,7 +277,8 @@ impl Form {
                 let longer = slide.longer.as_ref().map_or(0, |longer| size_of_val(&**longer));
                 size_of::<Slide>().saturating_add(slide.log.heap_bytes()).saturating_add(longer)
             }
-            Self::Window(_) | Self::Bucket(_) => 0,
+            Self::FewSlide(few) => size_of_val(&**few),
+            Self::OneSlide(_) | Self::Window(_) | Self::Bucket(_) => 0,
             Self::WideWindow(wide) => size_of_val(&**wide),
             Self::WideBucket(wide) => size_of_val(&**wide),
         }
@@ -232,8 +287,8 @@ impl Form {
     pub(super) fn allocations(&self) -> usize {
         match self {
             Self::Slide(slide) => 2_usize.saturating_add(usize::from(slide.longer.is_some())),
-            Self::Window(_) | Self::Bucket(_) => 0,
-            Self::WideWindow(_) | Self::WideBucket(_) => 1,
+            Self::OneSlide(_) | Self::Window(_) | Self::Bucket(_) => 0,
+            Self::FewSlide(_) | Self::WideWindow(_) | Self::WideBucket(_) => 1,
         }
     }
 
@@ -246,7 +301,8 @@ impl Form {
                 }
                 mover.buffer(slide.log.buffer_mut());
             }
-            Self::Window(_) | Self::Bucket(_) => {}
+            Self::FewSlide(few) => mover.boxed(few),
+            Self::OneSlide(_) | Self::Window(_) | Self::Bucket(_) => {}
             Self::WideWindow(wide) => mover.boxed(wide),
             Self::WideBucket(wide) => mover.boxed(wide),
         }
@@ -259,9 +315,14 @@ fn unused<A: HasState>(rule: &A) -> A::State {
     A::State::new(*rule)
 }
 
+/// Returns a slide in as little as it takes, or `None` if it needs a log.
+fn small(slide: &Slide) -> Option<Form> {
+    One::new(slide).map(Form::OneSlide).or_else(|| Few::new(slide).map(|few| Form::FewSlide(Box::new(few))))
+}
+
 impl From<Slide> for Form {
     fn from(slide: Slide) -> Self {
-        Self::Slide(Box::new(slide))
+        small(&slide).unwrap_or_else(|| Self::Slide(Box::new(slide)))
     }
 }
 

@@ -74,7 +74,7 @@ impl State {
     pub(crate) fn raise(&mut self, merged: &Self) {
         let history = History::of(merged);
         let form: Form = match self.parts() {
-            Parts::Slide(slide) => raised_slide(slide.clone(), &history).into(),
+            Parts::Slide(slide) => raised_slide(slide.into_owned(), &history).into(),
             Parts::Window(window) => raised(window, |rule| history.usage(rule)).into(),
             Parts::Bucket(bucket) => match merged.parts() {
                 Parts::Bucket(merged) => {
@@ -168,7 +168,7 @@ fn raised_slide(slide: Slide, by: &History) -> Slide {
         longer
     };
     let own = History { entries: slide.log.iter().collect(), span: slide.retained(), at };
-    let mut raised = Slide { rule, longer, at, log: own.merged(by).log() };
+    let mut raised = Slide { rule, longer, at, log: own.merged(by).log(), is_timed: false };
     raised.bound();
     raised
 }

@@ -169,7 +169,8 @@ impl State {
             }
         }
         self.forget(at);
-        Expiry::At(self.empty_at().filter(|end| *end > at).unwrap_or_else(|| at.plus(Outside::REST)))
+        self.form_mut().into_iter().for_each(|form| form.set_timed(false));
+        Expiry::at(self.empty_at().filter(|end| *end > at).unwrap_or_else(|| at.plus(Outside::REST)))
     }
 
     /// Returns the same state, told `outside`.
@@ -279,6 +280,13 @@ impl State {
         match &self.0 {
             Stored::Alone(form) => Some(form),
             Stored::Told(told) => told.form.as_ref(),
+        }
+    }
+
+    fn form_mut(&mut self) -> Option<&mut Form> {
+        match &mut self.0 {
+            Stored::Alone(form) => Some(form),
+            Stored::Told(told) => told.form.as_mut(),
         }
     }
 

@@ -75,7 +75,7 @@ impl Told {
     fn expiry(&self, alone: Expiry) -> Expiry {
         match alone {
             Expiry::Same => Expiry::Same,
-            Expiry::At(at) => Expiry::At(at.max(self.outside.last())),
+            Expiry::Moved { to, .. } => Expiry::at(to.max(self.outside.last())),
         }
     }
 

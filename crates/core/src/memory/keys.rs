@@ -59,7 +59,7 @@ impl Keys {
     pub fn change(&mut self, key: &[u8], effect: &Effect<'_>, clock: At) -> Result<bool> {
         if let Some(entry) = self.entries.get_mut(key) {
             if !entry.is_over(clock) {
-                if let Expiry::At(at) = effect.apply(&mut entry.value)? {
+                if let Expiry::Moved { to: at, .. } = effect.apply(&mut entry.value)? {
                     entry.expires = at;
                 }
                 return Ok(true);
@@ -160,7 +160,7 @@ impl Keys {
 /// When a new key expires. The effect that makes a key always tells.
 fn at(expiry: Expiry) -> At {
     match expiry {
-        Expiry::At(at) => at,
+        Expiry::Moved { to, .. } => to,
         Expiry::Same => At::MIN,
     }
 }

@@ -92,7 +92,7 @@ impl QuotaEffect<'_> {
             Self::Cancel { id, at } => quota.settle(id, *at, |_, _| 0),
             Self::Renew { id, at, expires } => quota.renew(id, *at, *expires),
         }
-        if quota.ends == before { Expiry::Same } else { Expiry::At(quota.ends) }
+        if quota.ends == before { Expiry::Same } else { Expiry::at(quota.ends) }
     }
 
     /// Applies the effect to a key that does not exist. Returns the new quota and its expiry, or `None` if
@@ -125,7 +125,8 @@ impl Quota {
             if let (Measure::Rate(rule), Some(place)) = (&limit.measure, self.states.get_mut(index)) {
                 let reservations = self.more.as_deref_mut().map(|more| &mut more.reservations);
                 if cost > 0
-                    && let Expiry::At(at) = charge(place, rule, index, cost, self.at, reservations)
+                    && let Expiry::Moved { to: at, .. } =
+                        charge(place, rule, index, cost, self.at, reservations)
                 {
                     ends = ends.max(at);
                 }
@@ -155,7 +156,7 @@ impl Quota {
             let more = self.more.as_deref_mut().filter(|_| index < named);
             let reservations = more.map(|more| &mut more.reservations);
             if let Some(place) = self.states.get_mut(index).filter(|state| cost > 0 && state.is_some())
-                && let Expiry::At(at) = charge(place, &rule, index, cost, self.at, reservations)
+                && let Expiry::Moved { to: at, .. } = charge(place, &rule, index, cost, self.at, reservations)
             {
                 ends = ends.max(at);
             }
@@ -243,7 +244,7 @@ impl Quota {
         more.outsides.prune(self.at);
         self.ends = self.empty_at().unwrap_or_else(|| self.ends.min(self.at.plus(self.rest())));
         self.end();
-        if self.ends == before { Expiry::Same } else { Expiry::At(self.ends) }
+        if self.ends == before { Expiry::Same } else { Expiry::at(self.ends) }
     }
 
     /// Moves the quota to the instant of an effect, and drops what has expired by then. Time never goes back

@@ -159,7 +159,20 @@ impl Key {
         }
     }
 
+    /// Restarts from a file of an older build, in which a key does not live on.
+    fn reload(&mut self) {
+        if let Some(state) = &self.state
+            && let Some(empty) = state.empty_at()
+        {
+            self.expires = empty.ms();
+            self.state = codec::decode(&codec::encode(state));
+        }
+    }
+
     fn apply(&mut self, effect: &LimitEffect) {
+        if self.expires.is_multiple_of(5) {
+            self.reload();
+        }
         let expiry = match &mut self.state {
             Some(state) => effect.apply(state).unwrap(),
             None => {
@@ -169,7 +182,7 @@ impl Key {
             }
         };
         let state = self.state.as_ref().unwrap();
-        if let Expiry::At(at) = expiry {
+        if let Expiry::Moved { to: at, .. } = expiry {
             self.expires = at.ms();
             self.lives_on = (state.rule().longest().ms() / 8).clamp(1_000, 60_000);
         }

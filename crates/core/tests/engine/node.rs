@@ -170,13 +170,13 @@ impl<W> Node<W> {
         let effect = Effect::decode(effect, held).expect("what is written can be read");
         match self.replica.get_mut(key) {
             Some(Copied { value, expires }) => {
-                if let Expiry::At(at) = effect.apply(value).expect("it is of the same kind") {
+                if let Expiry::Moved { to: at, .. } = effect.apply(value).expect("it is of the same kind") {
                     *expires = at;
                 }
             }
             None => {
                 let (value, expiry) = effect.create().expect("it makes a key");
-                let Expiry::At(expires) = expiry else { panic!("a new key expires") };
+                let Expiry::Moved { to: expires, .. } = expiry else { panic!("a new key expires") };
                 self.replica.insert(key.clone(), Copied { value, expires });
             }
         }

@@ -168,7 +168,7 @@ impl Key {
             Effect::decode(&sent, Some(value)).unwrap().apply(value).unwrap()
         });
         assert_eq!(expiries[0], expiries[1]);
-        if let Expiry::At(at) = expiries[0] {
+        if let Expiry::Moved { to: at, .. } = expiries[0] {
             self.expires = at.ms();
         }
         let bytes = self.bytes().unwrap();
@@ -195,7 +195,7 @@ impl Key {
         assert!(self.value == reloaded && self.value == self.replica, "equal bytes are equal quotas");
         assert!(Value::decode(&bytes) == reloaded, "what is written can be read");
         let before = self.expires;
-        if let Expiry::At(at) = expiry {
+        if let Expiry::Moved { to: at, .. } = expiry {
             self.expires = at.ms();
         }
         let empty = self.quota().unwrap().empty_at().map_or(self.expires, At::ms);

@@ -20,6 +20,8 @@
 //! assert_eq!(slide.used_cost(At::from_ms(1_100)), 1);
 //! ```
 
+mod brief;
+pub(crate) mod few;
 pub mod log;
 mod longer;
 mod rule;
@@ -37,7 +39,7 @@ pub use self::rule::SlideRule;
 const ENTRIES_LONGER: u32 = 4_000;
 
 /// A sliding window as one key holds it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Slide {
     /// The rule in force: that of the last admission.
     pub rule: SlideRule,
@@ -47,6 +49,15 @@ pub struct Slide {
     pub at: At,
     /// The admissions.
     pub log: Log,
+    /// Whether the key has the expiry that the last charge has returned. It is in no file.
+    pub(crate) is_timed: bool,
+}
+
+/// Slides are equal if they hold the same, whatever is known of the key's expiry.
+impl PartialEq for Slide {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.rule, &self.longer, &self.at, &self.log) == (&other.rule, &other.longer, &other.at, &other.log)
+    }
 }
 
 impl AlgorithmState for Slide {
@@ -55,7 +66,7 @@ impl AlgorithmState for Slide {
     type Image<'a> = (Option<(u64, u64)>, u64, (u64, u64), &'a [u8]);
 
     fn new(rule: SlideRule) -> Self {
-        Self { rule, longer: None, at: At::MIN, log: Log::default() }
+        Self { rule, longer: None, at: At::MIN, log: Log::default(), is_timed: false }
     }
 
     fn rule(&self) -> SlideRule {
@@ -69,30 +80,12 @@ impl AlgorithmState for Slide {
     #[inline(always)] // as in `State::decide`
     fn decide(&self, rule: &SlideRule, cost: u64, clock: At) -> Decision {
         let now = self.now(clock);
-        let view = self.log.view(now.cutoff(rule.window));
-        let used = view.cost();
-        let wanted = used.saturating_add(cost);
-        let context = Context { rule, now, clock };
-        if wanted <= rule.limit || cost == 0 {
-            let last = if cost > 0 { now } else { self.log.last_at() };
-            return context.decision(wanted, last, true, Retry::Now);
-        }
-        context.decision(used, self.log.last_at(), false, retry(rule, view, wanted, cost, clock))
+        decide(rule, cost, (now, clock), &self.log.view(now.cutoff(rule.window)), self.log.last_at())
     }
 
     fn admits(&self, rule: &SlideRule, cost: u64, from: At, until: Option<At>) -> Option<At> {
         let now = self.now(from);
-        let view = self.log.view(now.cutoff(rule.window));
-        let excess = view.cost().saturating_add(cost).saturating_sub(rule.limit);
-        let then = if excess == 0 || cost == 0 {
-            from
-        } else if cost > rule.limit {
-            return None;
-        } else {
-            let leaves = view.leaves_by(excess, until.map(|until| until.cutoff(rule.window)))?;
-            leaves.plus(rule.window).max(from.plus(Span::from_ms(1)))
-        };
-        until.is_none_or(|until| then <= until).then_some(then)
+        first_room(rule, cost, (from, until), &self.log.view(now.cutoff(rule.window)))
     }
 
     fn peek(&self, cost: u64, clock: At) -> Decision {
@@ -104,14 +97,16 @@ impl AlgorithmState for Slide {
 
     #[inline(always)] // as in `State::charge`
     fn charge(&mut self, rule: &SlideRule, cost: u64, at: At) -> Expiry {
-        let expired = self.empty_at();
-        let last = self.at;
+        let (expired, last) = (self.empty_at(), self.at);
+        let is_timed = self.is_timed && rule.window == self.rule.window;
         self.at = self.now(at);
         self.adopt(rule, last);
         self.log.prune(self.at.cutoff(self.retained()));
         self.log.push(self.at, cost);
         self.bound();
-        Expiry::moved(expired, self.empty_at())
+        let expiry = Expiry::moved(expired, self.empty_at()).after(expired, is_timed);
+        self.is_timed = is_timed || expiry != Expiry::Same;
+        expiry
     }
 
     fn refund(&mut self, cost: u64, at: At) -> Expiry {
@@ -170,7 +165,7 @@ impl AlgorithmState for Slide {
         let head = Entry { at: At::new(head.0)?, cost: head.1 };
         let at = At::new(at)?;
         let log = Log::unpack(head, bytes).filter(|log| log.last_at() <= at)?;
-        Some(Self { rule, longer, at, log })
+        Some(Self { rule, longer, at, log, is_timed: false })
     }
 }
 
@@ -217,12 +212,71 @@ fn cell(window: Span, count: u32) -> Span {
     Span::from_ms(window.ms().div_euclid(u64::from(count)).saturating_add(1))
 }
 
+/// The admissions that count for one window, however they are stored.
+trait Counted {
+    /// The sum of their costs.
+    fn cost(&self) -> u64;
+
+    /// The instant of the first one that, together with all before it, has a cost of `excess` or more; `None` if all together
+    /// have less. If `cutoff` is given, it looks at none that is later. An inner `None` is before all of them.
+    fn leaves_by(&self, excess: u64, cutoff: Option<Option<At>>) -> Option<At>;
+}
+
+impl Counted for View<'_> {
+    #[inline(always)] // as `decide`
+    fn cost(&self) -> u64 {
+        View::cost(self)
+    }
+
+    fn leaves_by(&self, excess: u64, cutoff: Option<Option<At>>) -> Option<At> {
+        View::leaves_by(self, excess, cutoff)
+    }
+}
+
+/// Decides a request at `now`, when the clock shows `clock`. `counted` counts then, and the last admission was at `last_at`.
+#[inline(always)] // as in `State::decide`
+fn decide<C: Counted + ?Sized>(
+    rule: &SlideRule,
+    cost: u64,
+    (now, clock): (At, At),
+    counted: &C,
+    last_at: At,
+) -> Decision {
+    let used = counted.cost();
+    let wanted = used.saturating_add(cost);
+    let context = Context { rule, now, clock };
+    if wanted <= rule.limit || cost == 0 {
+        let last = if cost > 0 { now } else { last_at };
+        return context.decision(wanted, last, true, Retry::Now);
+    }
+    context.decision(used, last_at, false, retry(rule, counted, wanted, cost, clock))
+}
+
+/// The first instant from `from` to `until` at which a request has room. `counted` counts at `from`.
+fn first_room<C: Counted + ?Sized>(
+    rule: &SlideRule,
+    cost: u64,
+    (from, until): (At, Option<At>),
+    counted: &C,
+) -> Option<At> {
+    let excess = counted.cost().saturating_add(cost).saturating_sub(rule.limit);
+    let then = if excess == 0 || cost == 0 {
+        from
+    } else if cost > rule.limit {
+        return None;
+    } else {
+        let leaves = counted.leaves_by(excess, until.map(|until| until.cutoff(rule.window)))?;
+        leaves.plus(rule.window).max(from.plus(Span::from_ms(1)))
+    };
+    until.is_none_or(|until| then <= until).then_some(then)
+}
+
 #[inline(never)]
-fn retry(rule: &SlideRule, view: View<'_>, wanted: u64, cost: u64, clock: At) -> Retry {
+fn retry<C: Counted + ?Sized>(rule: &SlideRule, counted: &C, wanted: u64, cost: u64, clock: At) -> Retry {
     if cost > rule.limit {
         return Retry::Never;
     }
-    match view.leaves(wanted.saturating_sub(rule.limit)) {
+    match counted.leaves_by(wanted.saturating_sub(rule.limit), None) {
         Some(at) => Retry::After(wait_ms(clock, at.plus(rule.window)).max(1)),
         None => Retry::Never, // not reached: an empty window has room for any cost up to the limit
     }
