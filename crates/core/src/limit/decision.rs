@@ -72,8 +72,12 @@ impl Expiry {
         match self {
             Self::Same => Self::Same,
             Self::Moved { from, to } => {
-                let (to, was) = (lives_until(to, window), lives_until(from, window));
-                if from > At::MIN && was == to { Self::Same } else { Self::at(to) }
+                let until = lives_until(to, window);
+                if from > At::MIN && lives_until(from, window) == until {
+                    Self::Same
+                } else {
+                    Self::at(until)
+                }
             }
         }
     }
@@ -83,7 +87,7 @@ impl Expiry {
 /// point of a grid, which is an eighth of the window, but at least a second and at most a minute, apart.
 ///
 /// So a key that is used often is seldom made anew.
-fn lives_until(end: At, window: Span) -> At {
+pub(crate) fn lives_until(end: At, window: Span) -> At {
     let grid = (window.ms() >> 3).clamp(1_000, 60_000);
     let past = end.ms().checked_rem(grid).unwrap_or(0);
     if past == 0 { end } else { end.plus(Span::from_ms(grid.saturating_sub(past))) }

@@ -13,7 +13,7 @@ use super::compact::Compact;
 use super::counter::Counter;
 use super::decision::{Decision, Expiry};
 use super::rule::{Rule, each_rule};
-use super::slide::few::{FEW_AGAIN, Few, One, Small as _};
+use super::slide::few::{FEW_AGAIN, Few, One, Small};
 use super::slide::{Slide, SlideRule};
 use super::window::WindowRule;
 use crate::fault::Result;
@@ -152,9 +152,22 @@ impl Form {
     #[inline(never)]
     fn shrink(&mut self) {
         if let Self::Slide(slide) = self
-            && let Some(small) = small(slide)
+            && let Some(small) = Small::new(slide)
         {
-            *self = small;
+            *self = small.into();
+        }
+    }
+
+    /// See [`AlgorithmState::peek`].
+    pub(super) fn peek(&self, cost: u64, clock: At) -> Decision {
+        match self {
+            Self::OneSlide(one) => one.peek(cost, clock),
+            Self::FewSlide(few) => few.peek(cost, clock),
+            Self::Slide(_)
+            | Self::Window(_)
+            | Self::WideWindow(_)
+            | Self::Bucket(_)
+            | Self::WideBucket(_) => each_part!(self.parts(), part => part.peek(cost, clock)),
         }
     }
 
@@ -187,7 +200,10 @@ impl Form {
                         return Ok(expiry);
                     }
                     Self::FewSlide(few) => few.charge(rule, cost, at),
-                    Self::OneSlide(one) => one.charge(rule, cost, at),
+                    Self::OneSlide(one) => one.charged(rule, cost, at).map(|(small, expiry)| {
+                        *self = small.into();
+                        expiry
+                    }),
                     Self::Window(_) | Self::WideWindow(_) | Self::Bucket(_) | Self::WideBucket(_) => None,
                 };
                 if let Some(expiry) = charged {
@@ -315,14 +331,18 @@ fn unused<A: HasState>(rule: &A) -> A::State {
     A::State::new(*rule)
 }
 
-/// Returns a slide in as little as it takes, or `None` if it needs a log.
-fn small(slide: &Slide) -> Option<Form> {
-    One::new(slide).map(Form::OneSlide).or_else(|| Few::new(slide).map(|few| Form::FewSlide(Box::new(few))))
+impl From<Small> for Form {
+    fn from(small: Small) -> Self {
+        match small {
+            Small::One(one) => Self::OneSlide(one),
+            Small::Few(few) => Self::FewSlide(Box::new(few)),
+        }
+    }
 }
 
 impl From<Slide> for Form {
     fn from(slide: Slide) -> Self {
-        small(&slide).unwrap_or_else(|| Self::Slide(Box::new(slide)))
+        Small::new(&slide).map_or_else(|| Self::Slide(Box::new(slide)), Self::from)
     }
 }
 

@@ -93,7 +93,7 @@ impl State {
     #[must_use]
     pub fn peek(&self, cost: u64, clock: At) -> Decision {
         match &self.0 {
-            Stored::Alone(form) => each_part!(form.parts(), part => part.peek(cost, clock)),
+            Stored::Alone(form) => form.peek(cost, clock),
             Stored::Told(told) => told.peek(cost, clock),
         }
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::bounds::{ID_MAX, LEASES_MAX, RESERVATIONS_MAX, RETIRED_MAX};
+use super::ends::Ends;
 use super::limit::{LIMITS_MAX, Limit, LimitImage, Measure};
 use super::merged::{Merged, MergedImage};
 use super::outsides::Outsides;
@@ -108,7 +109,7 @@ fn image_of(quota: &Quota) -> Image<'_> {
     Image {
         shape: quota.shape.bytes(),
         at: quota.at.ms(),
-        ends: quota.ends.ms(),
+        ends: quota.ends.at().ms(),
         states: Bounded(quota.states.iter().map(nested).collect()),
         more,
     }
@@ -158,7 +159,7 @@ pub fn decode(bytes: &[u8]) -> Option<Quota> {
         None if merged.is_empty() && leases.is_empty() => None,
         None => return None,
     };
-    let ends = future(image.ends)?;
+    let ends = Ends::new(future(image.ends)?);
     let mut quota = Quota { shape, states: Box::default(), at, ends, more: more.map(Box::new) };
     // No two limits may share one state.
     let twice =

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::charge::charge;
 use super::costs::Costs;
+use super::ends::Ends;
 use super::limit::{Measure, PerLimit};
 use super::outsides::Outsides;
 use super::reservation::Share;
@@ -81,7 +82,7 @@ pub struct Reserved<'a> {
 impl QuotaEffect<'_> {
     /// Applies the effect to an existing key and returns its new expiry.
     pub fn apply(&self, quota: &mut Quota) -> Expiry {
-        let before = quota.ends;
+        let before = quota.lived();
         match self {
             Self::Admit(admission) => quota.take(admission),
             Self::Settle { id, at, used } => quota.settle(id, *at, |unit, taken| {
@@ -92,7 +93,7 @@ impl QuotaEffect<'_> {
             Self::Cancel { id, at } => quota.settle(id, *at, |_, _| 0),
             Self::Renew { id, at, expires } => quota.renew(id, *at, *expires),
         }
-        if quota.ends == before { Expiry::Same } else { Expiry::at(quota.ends) }
+        quota.ends.expiry(quota.shape.longest(), before)
     }
 
     /// Applies the effect to a key that does not exist. Returns the new quota and its expiry, or `None` if
@@ -113,7 +114,7 @@ impl Quota {
         let is_lease = reserved.as_ref().is_some_and(|reserved| reserved.is_lease);
         let charged = if is_lease { &[][..] } else { costs };
         self.come_to(*at);
-        let mut ends = self.ends;
+        let mut ends = self.ends.at();
         if Arc::ptr_eq(shape, &self.shape) {
             self.drop_retired();
         } else {
@@ -142,7 +143,7 @@ impl Quota {
         if self.more.is_some() {
             ends = ends.max(self.leases_empty_at().unwrap_or(ends));
         }
-        self.ends = ends;
+        self.ends.set(ends);
         self.end();
     }
 
@@ -192,7 +193,7 @@ impl Quota {
         let Some(held) = more.reservations.remove(id) else { return self.end() };
         if held.is_lease {
             self.charge_lease(&held, None, &used);
-            self.ends = self.empty_at().unwrap_or_else(|| self.ends.min(self.at.plus(self.rest())));
+            self.ends.set(self.empty_at().unwrap_or_else(|| self.ends.at().min(self.at.plus(self.rest()))));
             return self.end();
         }
         more.settle_merged(&self.shape, &mut self.states, &held, &used, self.at);
@@ -221,7 +222,7 @@ impl Quota {
                 *place = None;
             }
         }
-        self.ends = self.empty_at().unwrap_or_else(|| self.ends.min(self.at.plus(self.rest())));
+        self.ends.set(self.empty_at().unwrap_or_else(|| self.ends.at().min(self.at.plus(self.rest()))));
         self.end();
     }
 
@@ -231,20 +232,25 @@ impl Quota {
         if let Some(more) = self.more.as_deref_mut() {
             more.reservations.renew(id, expires);
         }
-        self.ends = self.empty_at().unwrap_or_else(|| self.ends.min(self.at.plus(self.rest())));
+        self.ends.set(self.empty_at().unwrap_or_else(|| self.ends.at().min(self.at.plus(self.rest()))));
         self.end();
     }
 
     /// Changes what the limits are told from outside.
     pub(crate) fn told(&mut self, at: At, change: impl FnOnce(&mut Outsides)) -> Expiry {
-        let before = self.ends;
+        let before = self.lived();
         self.begin(at);
         let more = self.more.get_or_insert_default();
         change(&mut more.outsides);
         more.outsides.prune(self.at);
-        self.ends = self.empty_at().unwrap_or_else(|| self.ends.min(self.at.plus(self.rest())));
+        self.ends.set(self.empty_at().unwrap_or_else(|| self.ends.at().min(self.at.plus(self.rest()))));
         self.end();
-        if self.ends == before { Expiry::Same } else { Expiry::at(self.ends) }
+        self.ends.expiry(self.shape.longest(), before)
+    }
+
+    /// What the expiry of its key depends on.
+    fn lived(&self) -> (Ends, Span) {
+        (self.ends, self.shape.longest())
     }
 
     /// Moves the quota to the instant of an effect, and drops what has expired by then. Time never goes back

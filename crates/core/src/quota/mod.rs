@@ -43,6 +43,7 @@ pub mod costs;
 pub mod decide;
 pub mod demand;
 pub mod effect;
+mod ends;
 pub mod flow_weights;
 pub(crate) mod leasing;
 pub mod lends_policies;
@@ -67,6 +68,7 @@ pub(crate) mod view;
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use self::ends::Ends;
 use self::lent::Leased;
 use self::limit::{Limit, Measure};
 use self::merged::Merged;
@@ -87,8 +89,8 @@ pub struct Quota {
     states: Box<[Option<State>]>,
     /// The instant of the last change.
     at: At,
-    /// The instant at which the key expires. From then on a new key would answer the same.
-    ends: At,
+    /// The instant from which a new key would answer the same.
+    ends: Ends,
     /// The parts that few keys have, or only for a short time.
     more: Option<Box<More>>,
 }
@@ -109,7 +111,7 @@ impl Quota {
     #[must_use]
     pub fn new(shape: Arc<Shape>) -> Self {
         let states = shape.limits().iter().map(|_| None).collect();
-        Self { shape, states, at: At::MIN, ends: At::MIN, more: None }
+        Self { shape, states, at: At::MIN, ends: Ends::new(At::MIN), more: None }
     }
 
     /// Returns the limits in force.
@@ -269,7 +271,7 @@ impl PartialEq for Quota {
         };
         self.shape == other.shape
             && self.states == other.states
-            && (self.at, self.ends) == (other.at, other.ends)
+            && (self.at, self.ends.at()) == (other.at, other.ends.at())
             && more
     }
 }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use rl_core::effect::Effect;
+use rl_core::limit::decision::Expiry;
 use rl_core::limit::rule::Rule;
 use rl_core::limit::slide::SlideRule;
 use rl_core::number::COUNT_MAX;
@@ -101,7 +102,7 @@ fn repeated(quota: &Quota, id: &[u8]) {
 pub(crate) fn applied(value: &mut Value, change: &Change<'_>) {
     let mut again = Value::decode(&value.encode()).unwrap();
     let expiry = Effect::Quota(change.clone()).apply(value).unwrap();
-    assert_eq!(Effect::Quota(change.clone()).apply(&mut again).unwrap(), expiry);
+    moves_alike(expiry, Effect::Quota(change.clone()).apply(&mut again).unwrap());
     assert_eq!(again.encode(), value.encode());
     sound(value);
 }
@@ -122,4 +123,13 @@ pub(crate) fn mutate(mut bytes: Vec<u8>, changes: &[(u16, u8, u8)]) -> Vec<u8> {
         }
     }
     bytes
+}
+
+/// Checks what a quota that was just read says of its key's expiry, which it does not know yet.
+pub(crate) fn moves_alike(expiry: Expiry, reloaded: Expiry) {
+    match (expiry, reloaded) {
+        (Expiry::Same, Expiry::Moved { .. }) => {}
+        (Expiry::Moved { to, .. }, Expiry::Moved { to: too, .. }) => assert_eq!(to, too),
+        _ => assert_eq!(expiry, reloaded),
+    }
 }

@@ -1,7 +1,9 @@
 //! A few admissions as they are worked with, unpacked.
 
-use super::log::Entry;
-use super::{Counted, Slide};
+use super::log::{Entry, Log};
+use super::{Counted, Slide, SlideRule};
+use crate::limit::decision::Expiry;
+use crate::limit::interned::Handle;
 use crate::time::{At, Span};
 
 /// How many admissions fit.
@@ -43,17 +45,42 @@ impl Brief {
         first.and_then(|first| all.get(first..)).unwrap_or_default()
     }
 
-    pub(super) fn last_at(&self) -> At {
-        if self.count > 0 { self.at } else { At::MIN }
+    /// A slide of these admissions under `rule`.
+    pub(super) fn slide(&self, rule: SlideRule) -> Slide {
+        let mut log = Log::default();
+        self.all().iter().for_each(|entry| log.push(entry.at, entry.cost));
+        Slide { rule, longer: None, at: self.at, log, is_timed: self.is_timed }
     }
 
-    pub(super) fn empty_at(&self, window: Span) -> Option<At> {
+    fn empty_at(&self, window: Span) -> Option<At> {
         (self.count > 0).then(|| self.at.plus(window))
     }
 
+    /// Charges `cost` as a [`Slide`] does, of which `held` is the rule in force. Returns the admissions then, the rule in force
+    /// and the expiry; `None` if only a [`Slide`] can hold them.
+    pub(super) fn charged(
+        mut self,
+        held: &Handle<SlideRule>,
+        rule: &SlideRule,
+        cost: u64,
+        at: At,
+    ) -> Option<(Self, Handle<SlideRule>, Expiry)> {
+        let held = if held.is(*rule) {
+            held.clone()
+        } else if held.rule().window == rule.window {
+            Handle::new(*rule)?
+        } else {
+            return None;
+        };
+        let (expired, is_timed) = (self.empty_at(rule.window), self.is_timed);
+        self.push(rule.window, cost, at)?;
+        let expiry = Expiry::moved(expired, self.empty_at(rule.window)).after(expired, is_timed);
+        self.is_timed = is_timed || expiry != Expiry::Same;
+        Some((self, held, expiry))
+    }
+
     /// Adds an admission, as [`Log::push`] does, and drops those that have left by then. Returns `None` if there is no room.
-    #[inline]
-    pub(super) fn push(&mut self, window: Span, cost: u64, at: At) -> Option<()> {
+    fn push(&mut self, window: Span, cost: u64, at: At) -> Option<()> {
         self.at = at.max(self.at);
         let kept = self.after(self.at.cutoff(window)).len();
         let left = self.count.saturating_sub(kept);
@@ -86,5 +113,49 @@ impl Counted for [Entry] {
             freed >= excess
         });
         last.map(|entry| entry.at).filter(|at| cutoff.is_none_or(|cutoff| Some(*at) <= cutoff))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limit::algorithm::AlgorithmState as _;
+    use crate::limit::form::Form;
+    use proptest::prelude::*;
+
+    fn requests() -> impl Strategy<Value = Vec<(u64, u64)>> {
+        let gap = prop_oneof![8 => 0_u64..5_000, 1 => 0_u64..30_000_000];
+        let cost = prop_oneof![8 => 1_u64..4, 1 => 200_u64..300, 1 => 1_u64..(1 << 50)];
+        prop::collection::vec((gap, cost), 1..20)
+    }
+
+    proptest! {
+        /// Whatever comes, a form of few admissions holds and answers what a log does.
+        #[test]
+        fn few_answer_as_a_log_does(requests in requests(), window in 1_u64..40_000_000, asked in 1_u64..600) {
+            let rule = SlideRule { limit: 500, window: Span::from_ms(window) };
+            let any = rule.into();
+            let (mut slide, mut form) = (Slide::new(rule), Form::from(Slide::new(rule)));
+            let mut at = At::from_ms(1_800_000_000_000);
+            for (gap, cost) in requests {
+                at = at.plus(Span::from_ms(gap));
+                prop_assert_eq!(form.decide(&any, asked, at).unwrap(), slide.decide(&rule, asked, at));
+                let later = Some(at.plus(Span::from_ms(window / 2)));
+                for until in [None, later] {
+                    prop_assert_eq!(form.admits(&any, asked, at, until).unwrap(), slide.admits(&rule, asked, at, until));
+                }
+                prop_assert_eq!(form.charge(&any, cost, at).unwrap(), slide.charge(&rule, cost, at));
+                let state = crate::limit::state::State::from(form.clone());
+                prop_assert_eq!(state, Form::Slide(Box::new(slide.clone())).into());
+            }
+            let few = Form::from(slide.clone());
+            prop_assert_eq!(matches!(few, Form::Slide(_)), Brief::of(&slide).is_none_or(|brief| !fits(&brief)));
+        }
+    }
+
+    fn fits(brief: &Brief) -> bool {
+        let (all, first) = (brief.all(), brief.all().first().map_or(At::MIN, |entry| entry.at));
+        let is_near = brief.at.since(first).ms() < 1 << 24;
+        all.len() <= 1 && all.iter().all(|entry| entry.cost < 1 << 47) || is_near && all.cost() < 256
     }
 }

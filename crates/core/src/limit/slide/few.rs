@@ -4,14 +4,13 @@
 //! fit is a [`Slide`] with a log: a seventh admission, a large cost, admissions that are more than four hours apart, a longer
 //! window that was in use before.
 //!
-//! Both are unpacked to a [`Brief`], changed, and packed again.
+//! Both answer as they are. A change that is more than one more admission unpacks them to a [`Brief`], and packs that again.
 
 use super::brief::{Brief, MOST};
-use super::log::{Entry, Log};
-use super::{Slide, SlideRule, decide, first_room};
-use crate::limit::Kind;
+use super::log::Entry;
+use super::{Counted, Slide, SlideRule, decide, first_room, peek};
 use crate::limit::decision::{Decision, Expiry};
-use crate::limit::interned::{Handle, Intern, ParamWords};
+use crate::limit::interned::Handle;
 use crate::time::{At, Span};
 
 /// A log that has so few entries is stored as few again.
@@ -26,188 +25,276 @@ pub(crate) struct One {
     cost: [u8; 6],
 }
 
-/// A few admissions.
+/// A few admissions, at least one.
 #[derive(Clone, Debug)]
 pub(crate) struct Few {
-    rule: Handle<SlideRule>,
-    count: u8,
-    is_timed: bool,
+    /// Each after the first: its cost in the high byte, and how many ms after the first it was.
+    later: [u32; MOST - 1],
     first: [u8; 6],
-    /// How many ms after the first one each of the others was.
-    later: [[u8; 3]; MOST - 1],
-    costs: [u8; MOST],
+    /// The sum of all costs.
+    total: u8,
+    /// How many come after the first.
+    count: u8,
+    rule: Handle<SlideRule>,
+    is_timed: bool,
 }
 
 const _: () = assert!(size_of::<One>() == 15 && size_of::<Few>() == 32);
 
-/// What [`One`] and [`Few`] have in common.
-pub(crate) trait Small {
-    /// Unpacks the admissions.
-    fn brief(&self) -> Brief;
+const MS_BITS: u32 = 24;
+const MS_MAX: u32 = (1 << MS_BITS) - 1;
 
-    /// The rule in force.
-    fn handle(&self) -> &Handle<SlideRule>;
+/// The smaller one of both that fits.
+pub(crate) enum Small {
+    One(One),
+    Few(Few),
+}
 
-    /// Packs the admissions, and makes `rule` the one in force. Returns `false` if they do not fit; nothing has changed then.
-    fn set(&mut self, rule: &SlideRule, brief: &Brief) -> bool;
-
-    /// See [`Slide::is_timed`].
-    fn set_timed(&mut self, is_timed: bool);
-
-    /// Does what a [`Slide`] does.
-    #[inline]
-    fn decide(&self, rule: &SlideRule, cost: u64, clock: At) -> Decision {
-        let brief = self.brief();
-        let now = clock.max(brief.at);
-        decide(rule, cost, (now, clock), brief.after(now.cutoff(rule.window)), brief.last_at())
+impl Small {
+    /// Packs `slide`, or returns `None` if it fits neither.
+    pub(crate) fn new(slide: &Slide) -> Option<Self> {
+        let brief = Brief::of(slide)?;
+        Self::pack(Handle::new(slide.rule)?, &brief)
     }
 
-    /// Does what a [`Slide`] does.
-    fn admits(&self, rule: &SlideRule, cost: u64, from: At, until: Option<At>) -> Option<At> {
-        let brief = self.brief();
-        let now = from.max(brief.at);
-        first_room(rule, cost, (from, until), brief.after(now.cutoff(rule.window)))
-    }
-
-    /// Charges `cost` as a [`Slide`] does. Returns `None` if only a [`Slide`] can hold that; nothing has changed then.
-    #[inline]
-    fn charge(&mut self, rule: &SlideRule, cost: u64, at: At) -> Option<Expiry> {
-        if !self.handle().is(*rule) && self.handle().rule().window != rule.window {
-            return None;
+    fn pack(rule: Handle<SlideRule>, brief: &Brief) -> Option<Self> {
+        if brief.count <= 1 {
+            One::pack(rule, brief).map(Self::One)
+        } else {
+            Few::pack(rule, brief).map(Self::Few)
         }
-        let mut brief = self.brief();
-        let (expired, is_timed) = (brief.empty_at(rule.window), brief.is_timed);
-        brief.push(rule.window, cost, at)?;
-        let expiry = Expiry::moved(expired, brief.empty_at(rule.window)).after(expired, is_timed);
-        brief.is_timed = is_timed || expiry != Expiry::Same;
-        self.set(rule, &brief).then_some(expiry)
-    }
-
-    /// Unpacks all of it.
-    fn slide(&self) -> Slide {
-        let Brief { at, is_timed, .. } = self.brief();
-        let mut log = Log::default();
-        self.brief().all().iter().for_each(|entry| log.push(entry.at, entry.cost));
-        Slide { rule: self.handle().rule(), longer: None, at, log, is_timed }
     }
 }
 
 impl One {
-    /// Packs `slide`, or returns `None` if it does not fit.
-    pub(crate) fn new(slide: &Slide) -> Option<Self> {
-        let brief = Brief::of(slide).filter(|brief| brief.count <= 1)?;
-        let mut one = Self { rule: Handle::new(slide.rule)?, at: [0; 6], cost: [0; 6] };
-        one.set(&slide.rule, &brief).then_some(one)
+    fn pack(rule: Handle<SlideRule>, brief: &Brief) -> Option<Self> {
+        let cost = brief.all().first().map_or(0, |entry| entry.cost);
+        let fits = brief.count <= 1 && brief.at <= At::MAX && cost >> 47 == 0;
+        let word = cost << 1 | u64::from(brief.is_timed);
+        fits.then(|| Self { rule, at: low_six(brief.at.ms()), cost: low_six(word) })
     }
-}
 
-impl Small for One {
-    fn set_timed(&mut self, is_timed: bool) {
+    /// See [`Slide::is_timed`].
+    pub(crate) fn set_timed(&mut self, is_timed: bool) {
         self.cost[0] = self.cost[0] & !1 | u8::from(is_timed);
     }
 
-    #[inline]
+    /// Unpacks all of it.
+    pub(crate) fn slide(&self) -> Slide {
+        self.brief().slide(self.rule.rule())
+    }
+
     fn brief(&self) -> Brief {
-        let (at, word) = (six(self.at), six(self.cost));
-        let entry = Entry { at: instant(at), cost: word >> 1 };
         let mut entries = [Entry::default(); MOST];
-        entries[0] = entry;
-        Brief { at: entry.at, entries, count: usize::from(entry.cost > 0), is_timed: word & 1 == 1 }
+        entries[0] = self.entry();
+        let [Entry { at, cost }, ..] = entries;
+        Brief { at, entries, count: usize::from(cost > 0), is_timed: self.is_timed() }
     }
 
+    /// The admission; without cost if there is none.
     #[inline]
-    fn handle(&self) -> &Handle<SlideRule> {
-        &self.rule
+    fn entry(&self) -> Entry {
+        Entry { at: instant(self.at), cost: six(self.cost) >> 1 }
     }
 
+    const fn is_timed(&self) -> bool {
+        self.cost[0] & 1 == 1
+    }
+
+    /// Does what a [`Slide`] does.
     #[inline]
-    fn set(&mut self, rule: &SlideRule, brief: &Brief) -> bool {
-        let cost = brief.all().first().map_or(0, |entry| entry.cost);
-        if brief.count > 1 || brief.at > At::MAX || cost >> 47 > 0 || !hold(&mut self.rule, rule) {
-            return false;
+    pub(crate) fn decide(&self, rule: &SlideRule, cost: u64, clock: At) -> Decision {
+        let entry = self.entry();
+        let now = clock.max(entry.at);
+        let last_at = if entry.cost > 0 { entry.at } else { At::MIN };
+        decide(rule, cost, (now, clock), counted(&entry, now.cutoff(rule.window)), last_at)
+    }
+
+    /// Does what a [`Slide`] does.
+    pub(crate) fn peek(&self, cost: u64, clock: At) -> Decision {
+        let rule = self.rule.rule();
+        peek(|cost| self.decide(&rule, cost, clock), cost)
+    }
+
+    /// Does what a [`Slide`] does.
+    pub(crate) fn admits(&self, rule: &SlideRule, cost: u64, from: At, until: Option<At>) -> Option<At> {
+        let entry = self.entry();
+        let cutoff = from.max(entry.at).cutoff(rule.window);
+        first_room(rule, cost, (from, until), counted(&entry, cutoff))
+    }
+
+    /// Charges `cost` as a [`Slide`] does, and returns all of it then; `None` if it does not fit.
+    pub(crate) fn charged(&self, rule: &SlideRule, cost: u64, at: At) -> Option<(Small, Expiry)> {
+        if let Some(charged) = self.joined(rule, cost, at) {
+            return Some(charged);
         }
-        self.at = low_six(brief.at.ms());
-        self.cost = low_six(cost << 1 | u64::from(brief.is_timed));
-        true
+        let (brief, rule, expiry) = self.brief().charged(&self.rule, rule, cost, at)?;
+        Some((Small::pack(rule, &brief)?, expiry))
+    }
+
+    /// Does the same where there is one more admission then, and nothing else has changed.
+    fn joined(&self, rule: &SlideRule, cost: u64, at: At) -> Option<(Small, Expiry)> {
+        let first = self.entry();
+        let is_plain = first.cost > 0 && at > first.at && Some(first.at) > at.cutoff(rule.window);
+        if !is_plain || !self.rule.is(*rule) {
+            return None;
+        }
+        let total = u8::try_from(first.cost.saturating_add(cost)).ok()?;
+        let later = [word(at.since(first.at), cost)?, 0, 0, 0, 0];
+        let few = Few { later, first: self.at, total, count: 1, rule: self.rule.clone(), is_timed: true };
+        let expiry =
+            Expiry::at(at.plus(rule.window)).after(Some(first.at.plus(rule.window)), self.is_timed());
+        Some((Small::Few(few), expiry))
     }
 }
 
 impl Few {
-    /// Packs `slide`, or returns `None` if it does not fit.
-    pub(crate) fn new(slide: &Slide) -> Option<Self> {
-        let brief = Brief::of(slide)?;
-        let (later, costs) = ([[0; 3]; MOST - 1], [0; MOST]);
-        let rule = Handle::new(slide.rule)?;
-        let mut few = Self { rule, count: 0, is_timed: false, first: [0; 6], later, costs };
-        few.set(&slide.rule, &brief).then_some(few)
+    fn pack(rule: Handle<SlideRule>, brief: &Brief) -> Option<Self> {
+        let (first, others) = brief.all().split_first()?;
+        let total = u8::try_from(brief.all().cost()).ok()?;
+        let mut later = [0; MOST - 1];
+        for (place, entry) in later.iter_mut().zip(others) {
+            *place = word(entry.at.since(first.at), entry.cost)?;
+        }
+        let (count, is_timed) = (u8::try_from(others.len()).ok()?, brief.is_timed);
+        let first = At::new(first.at.ms()).map(|at| low_six(at.ms()))?;
+        Some(Self { later, first, total, count, rule, is_timed })
     }
-}
 
-impl Small for Few {
-    fn set_timed(&mut self, is_timed: bool) {
+    /// See [`Slide::is_timed`].
+    pub(crate) fn set_timed(&mut self, is_timed: bool) {
         self.is_timed = is_timed;
     }
 
-    #[inline]
+    /// Unpacks all of it.
+    pub(crate) fn slide(&self) -> Slide {
+        self.brief().slide(self.rule.rule())
+    }
+
     fn brief(&self) -> Brief {
-        let first = six(self.first);
-        let mut entries = [Entry::default(); MOST];
-        let distances =
-            [0].into_iter().chain(self.later.iter().map(|[a, b, c]| u32::from_le_bytes([*a, *b, *c, 0])));
-        for ((entry, distance), cost) in entries.iter_mut().zip(distances).zip(self.costs) {
-            *entry = Entry { at: instant(first.saturating_add(distance.into())), cost: cost.into() };
+        let first = instant(self.first);
+        let first_cost =
+            self.later().iter().fold(u64::from(self.total), |left, word| left.saturating_sub(cost(*word)));
+        let mut entries = [Entry { at: first, cost: first_cost }; MOST];
+        for (entry, word) in entries.iter_mut().skip(1).zip(self.later()) {
+            *entry = Entry { at: first.plus(ms(*word)), cost: cost(*word) };
         }
-        let brief = Brief { at: instant(first), entries, count: self.count.into(), is_timed: self.is_timed };
-        Brief { at: brief.all().last().map_or(brief.at, |last| last.at), ..brief }
+        let count = usize::from(self.count).saturating_add(1);
+        Brief { at: self.last_at(first), entries, count, is_timed: self.is_timed }
+    }
+
+    /// Those after the first.
+    #[inline]
+    fn later(&self) -> &[u32] {
+        self.later.get(..usize::from(self.count)).unwrap_or_default()
     }
 
     #[inline]
-    fn handle(&self) -> &Handle<SlideRule> {
-        &self.rule
+    fn last_at(&self, first: At) -> At {
+        self.later().last().map_or(first, |word| first.plus(ms(*word)))
     }
 
+    /// Does what a [`Slide`] does.
     #[inline]
-    fn set(&mut self, rule: &SlideRule, brief: &Brief) -> bool {
-        let first = brief.all().first().map_or(brief.at, |entry| entry.at);
-        let (mut distances, mut costs) = ([[0; 3]; MOST], [0; MOST]);
-        for ((distance, cost), entry) in distances.iter_mut().zip(&mut costs).zip(brief.all()) {
-            let (Ok(small), Ok(ms)) = (u8::try_from(entry.cost), u32::try_from(entry.at.since(first).ms()))
-            else {
-                return false;
-            };
-            let [a, b, c, 0] = ms.to_le_bytes() else { return false };
-            (*distance, *cost) = ([a, b, c], small);
+    pub(crate) fn decide(&self, rule: &SlideRule, cost: u64, clock: At) -> Decision {
+        let first = instant(self.first);
+        let last_at = self.last_at(first);
+        let now = clock.max(last_at);
+        let counted = After { few: self, first, cutoff: now.cutoff(rule.window) };
+        decide(rule, cost, (now, clock), &counted, last_at)
+    }
+
+    /// Does what a [`Slide`] does.
+    pub(crate) fn peek(&self, cost: u64, clock: At) -> Decision {
+        let rule = self.rule.rule();
+        peek(|cost| self.decide(&rule, cost, clock), cost)
+    }
+
+    /// Does what a [`Slide`] does.
+    pub(crate) fn admits(&self, rule: &SlideRule, cost: u64, from: At, until: Option<At>) -> Option<At> {
+        let first = instant(self.first);
+        let cutoff = from.max(self.last_at(first)).cutoff(rule.window);
+        first_room(rule, cost, (from, until), &After { few: self, first, cutoff })
+    }
+
+    /// Charges `cost` as a [`Slide`] does. Returns `None` if it does not fit; nothing has changed then.
+    #[inline]
+    pub(crate) fn charge(&mut self, rule: &SlideRule, cost: u64, at: At) -> Option<Expiry> {
+        let first = instant(self.first);
+        let last_at = self.last_at(first);
+        let is_plain = at > last_at && Some(first) > at.cutoff(rule.window) && at <= At::MAX;
+        if is_plain
+            && self.rule.is(*rule)
+            && let Some(word) = word(at.since(first), cost)
+            && let Ok(total) = u8::try_from(cost.saturating_add(self.total.into()))
+            && let Some(place) = self.later.get_mut(usize::from(self.count))
+        {
+            *place = word;
+            self.total = total;
+            self.count = self.count.saturating_add(1);
+            let from = Some(last_at.plus(rule.window));
+            let expiry = Expiry::at(at.plus(rule.window)).after(from, self.is_timed);
+            self.is_timed = true;
+            return Some(expiry);
         }
-        let ([_, later @ ..], Ok(count)) = (distances, u8::try_from(brief.count)) else { return false };
-        if brief.at > At::MAX || !hold(&mut self.rule, rule) {
-            return false;
-        }
-        (self.first, self.later, self.costs) = (low_six(first.ms()), later, costs);
-        (self.count, self.is_timed) = (count, brief.is_timed);
-        true
+        self.charge_rare(rule, cost, at)
+    }
+
+    /// Does what [`Few::charge`] does where that is more than one more admission.
+    #[inline(never)]
+    fn charge_rare(&mut self, rule: &SlideRule, cost: u64, at: At) -> Option<Expiry> {
+        let (brief, rule, expiry) = self.brief().charged(&self.rule, rule, cost, at)?;
+        *self = Self::pack(rule, &brief)?;
+        Some(expiry)
     }
 }
 
-impl Intern for SlideRule {
-    fn to_words(self) -> ParamWords {
-        [Kind::Slide as u64, self.limit, self.window.ms(), 0]
+/// The admissions of a [`Few`] that are later than `cutoff`.
+struct After<'a> {
+    few: &'a Few,
+    first: At,
+    cutoff: Option<At>,
+}
+
+impl Counted for After<'_> {
+    #[inline]
+    fn cost(&self) -> u64 {
+        let Self { few, first, cutoff } = *self;
+        match cutoff {
+            Some(cutoff) if cutoff >= first => {
+                let counts = |word: &&u32| ms(**word) > cutoff.since(first);
+                few.later().iter().filter(counts).fold(0, |sum, word| sum.saturating_add(cost(*word)))
+            }
+            _ => few.total.into(),
+        }
     }
 
-    fn from_words([_, limit, window, _]: ParamWords) -> Self {
-        Self { limit, window: Span::from_ms(window) }
+    fn leaves_by(&self, excess: u64, until: Option<Option<At>>) -> Option<At> {
+        self.few.brief().after(self.cutoff).leaves_by(excess, until)
     }
 }
 
-/// Makes `handle` refer to `rule`, and returns whether it can.
+/// `entry`, if it has a cost and is later than `cutoff`.
 #[inline]
-fn hold(handle: &mut Handle<SlideRule>, rule: &SlideRule) -> bool {
-    if handle.is(*rule) {
-        return true;
-    }
-    Handle::new(*rule).is_some_and(|own| {
-        *handle = own;
-        true
-    })
+fn counted(entry: &Entry, cutoff: Option<At>) -> &[Entry] {
+    if entry.cost > 0 && Some(entry.at) > cutoff { core::slice::from_ref(entry) } else { &[] }
+}
+
+/// Packs an admission `span` after the first one.
+#[inline]
+fn word(span: Span, cost: u64) -> Option<u32> {
+    let (cost, ms) = (u8::try_from(cost).ok()?, u32::try_from(span.ms()).ok()?);
+    (ms <= MS_MAX).then(|| u32::from(cost) << MS_BITS | ms)
+}
+
+#[inline]
+fn ms(word: u32) -> Span {
+    Span::from_ms(u64::from(word & MS_MAX))
+}
+
+#[inline]
+fn cost(word: u32) -> u64 {
+    u64::from(word >> MS_BITS)
 }
 
 /// The last six bytes of a number that fits there.
@@ -223,51 +310,6 @@ const fn six([a, b, c, d, e, f]: [u8; 6]) -> u64 {
 }
 
 #[inline]
-fn instant(ms: u64) -> At {
-    At::new(ms).unwrap_or(At::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::limit::algorithm::AlgorithmState as _;
-    use crate::limit::form::Form;
-    use proptest::prelude::*;
-
-    fn requests() -> impl Strategy<Value = Vec<(u64, u64)>> {
-        let gap = prop_oneof![8 => 0_u64..5_000, 1 => 0_u64..30_000_000];
-        let cost = prop_oneof![8 => 1_u64..4, 1 => 200_u64..300, 1 => 1_u64..(1 << 50)];
-        prop::collection::vec((gap, cost), 1..20)
-    }
-
-    proptest! {
-        /// Whatever comes, a form of few admissions holds and answers what a log does.
-        #[test]
-        fn few_answer_as_a_log_does(requests in requests(), window in 1_u64..40_000_000, asked in 1_u64..600) {
-            let rule = SlideRule { limit: 500, window: Span::from_ms(window) };
-            let any = rule.into();
-            let (mut slide, mut form) = (Slide::new(rule), Form::from(Slide::new(rule)));
-            let mut at = At::from_ms(1_800_000_000_000);
-            for (gap, cost) in requests {
-                at = at.plus(Span::from_ms(gap));
-                prop_assert_eq!(form.decide(&any, asked, at).unwrap(), slide.decide(&rule, asked, at));
-                let later = Some(at.plus(Span::from_ms(window / 2)));
-                for until in [None, later] {
-                    prop_assert_eq!(form.admits(&any, asked, at, until).unwrap(), slide.admits(&rule, asked, at, until));
-                }
-                prop_assert_eq!(form.charge(&any, cost, at).unwrap(), slide.charge(&rule, cost, at));
-                let state = crate::limit::state::State::from(form.clone());
-                prop_assert_eq!(state, Form::Slide(Box::new(slide.clone())).into());
-            }
-            let few = Form::from(slide.clone());
-            prop_assert_eq!(matches!(few, Form::Slide(_)), Brief::of(&slide).is_none_or(|brief| !fits(&brief)));
-        }
-    }
-
-    fn fits(brief: &Brief) -> bool {
-        let (all, first) = (brief.all(), brief.all().first().map_or(At::MIN, |entry| entry.at));
-        let is_near = brief.at.since(first).ms() < 1 << 24;
-        all.len() <= 1 && all.iter().all(|entry| entry.cost < 1 << 47)
-            || is_near && all.iter().all(|entry| entry.cost < 256)
-    }
+fn instant(ms: [u8; 6]) -> At {
+    At::new(six(ms)).unwrap_or(At::MAX)
 }

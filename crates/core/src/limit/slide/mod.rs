@@ -89,10 +89,7 @@ impl AlgorithmState for Slide {
     }
 
     fn peek(&self, cost: u64, clock: At) -> Decision {
-        let decision = self.decide(&self.rule, cost, clock);
-        let used = self.used_cost(decision.at);
-        let context = Context { rule: &self.rule, now: decision.at, clock };
-        context.decision(used, self.log.last_at(), decision.allowed, decision.retry)
+        peek(|cost| self.decide(&self.rule, cost, clock), cost)
     }
 
     #[inline(always)] // as in `State::charge`
@@ -250,6 +247,12 @@ fn decide<C: Counted + ?Sized>(
         return context.decision(wanted, last, true, Retry::Now);
     }
     context.decision(used, last_at, false, retry(rule, counted, wanted, cost, clock))
+}
+
+/// Looks at what `decide` decides about `cost`, before the request.
+fn peek(decide: impl Fn(u64) -> Decision, cost: u64) -> Decision {
+    let Decision { allowed, retry, .. } = decide(cost);
+    Decision { allowed, retry, ..decide(0) }
 }
 
 /// The first instant from `from` to `until` at which a request has room. `counted` counts at `from`.

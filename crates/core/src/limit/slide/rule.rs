@@ -4,6 +4,7 @@ use crate::fault::{Fault, Result};
 use crate::limit::Kind;
 use crate::limit::algorithm::{Algorithm, Clause, Field, Fields, Parameter};
 use crate::limit::checked;
+use crate::limit::interned::{Intern, ParamWords};
 use crate::number;
 use crate::time::{At, Span};
 use crate::words::{Words, required};
@@ -107,5 +108,15 @@ impl Algorithm for SlideRule {
 
     fn from_image((limit, window): Self::Image) -> Option<Self> {
         Some(Self { limit: checked::count(limit)?, window: checked::span(window)? })
+    }
+}
+
+impl Intern for SlideRule {
+    fn to_words(self) -> ParamWords {
+        [Kind::Slide as u64, self.limit, self.window.ms(), 0]
+    }
+
+    fn from_words([_, limit, window, _]: ParamWords) -> Self {
+        Self { limit, window: Span::from_ms(window) }
     }
 }
