@@ -9,6 +9,7 @@ use crate::limit::state::{Relocate, State};
 use crate::quota::outsides::{Outsides, OutsidesImage};
 use crate::quota::shape::Shape;
 use crate::quota::{self, Quota};
+use crate::time::At;
 
 /// The value of a key.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,6 +86,17 @@ impl Value {
             Self::Held(held) => Ok(&held.limit),
             Self::Quota(_) => Err(Fault::HoldsQuota),
         }
+    }
+
+    /// Returns whether it holds nothing any more at `clock`, so that its key only lives on.
+    #[must_use]
+    pub fn is_over(&self, clock: At) -> bool {
+        let end = match self {
+            Self::Limit(state) => state.empty_at(),
+            Self::Quota(quota) => quota.empty_at(),
+            Self::Held(held) => held.quota.empty_at(),
+        };
+        end.is_none_or(|end| end <= clock)
     }
 
     /// Returns the quota.

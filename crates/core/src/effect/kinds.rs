@@ -26,13 +26,38 @@ impl Effect<'_> {
     #[inline(always)] // its kind is known where it is made
     pub fn apply(&self, value: &mut Value) -> Result<Expiry> {
         match (self, &mut *value) {
-            (Self::Limit(effect), Value::Limit(state)) => effect.apply(state),
+            (Self::Limit(effect), Value::Limit(state)) => {
+                effect.apply(state).or_else(|fault| self.apply_anew(value, fault))
+            }
             (Self::Quota(effect), Value::Quota(quota)) => Ok(effect.apply(quota)),
-            (Self::Limit(_), Value::Quota(_)) => Err(Fault::HoldsQuota),
-            (Self::Quota(_), Value::Limit(state)) => Err(state.rule().kind().held()),
+            (Self::Limit(_), Value::Quota(_)) => self.apply_anew(value, Fault::HoldsQuota),
+            (Self::Quota(_), Value::Limit(state)) => {
+                let fault = state.rule().kind().held();
+                self.apply_anew(value, fault)
+            }
             (Self::Told(told), _) => told.apply(value),
             (Self::Limit(_) | Self::Quota(_), Value::Held(_)) => self.apply_first(value),
         }
+    }
+
+    /// Applies an admission to a key of another kind, which is `fault` unless the key only lives on.
+    #[cold]
+    fn apply_anew(&self, value: &mut Value, fault: Fault) -> Result<Expiry> {
+        let at = match self {
+            Self::Limit(LimitEffect::Admit { at, .. }) => *at,
+            Self::Quota(QuotaEffect::Admit(admission)) => admission.at,
+            Self::Limit(LimitEffect::Refund { .. })
+            | Self::Quota(
+                QuotaEffect::Settle { .. } | QuotaEffect::Cancel { .. } | QuotaEffect::Renew { .. },
+            )
+            | Self::Told(_) => return Err(fault),
+        };
+        if !value.is_over(at) {
+            return Err(fault);
+        }
+        let (new, expiry) = self.create().ok_or(fault)?;
+        *value = new;
+        Ok(expiry)
     }
 
     /// Applies it to a key that is held and counts nothing yet. An admission makes it a limit or a quota.

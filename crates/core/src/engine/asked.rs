@@ -108,8 +108,8 @@ pub(super) fn ask<H: Host>(
 /// What was answered to the request with this id, if it is open on a key.
 #[cold]
 fn repeated<H: Host>(host: &H, key: &H::Key, id: &[u8]) -> Option<(Arc<Shape>, Box<Repeated>)> {
-    let held = host::quota(host.value(key).ok()?).ok()??;
     let clock = host.clock();
+    let held = host::quota(host.value(key).ok()?, clock).ok()??;
     let reservation = held.reservations()?.get(id, held.now(clock))?;
     let (shape, decision, taken) = decide::repeated(held, reservation, clock);
     Some((shape, Box::new((decision, taken))))

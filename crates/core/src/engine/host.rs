@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::effect::Effect;
 use crate::fault::{Fault, Result};
+use crate::limit::Kind;
 use crate::limit::state::State;
 use crate::queue::{Ahead, Lane};
 use crate::quota::Quota;
@@ -107,13 +108,35 @@ pub(super) fn must_queue(line: Line<'_, '_>) -> bool {
     line.next().is_some_and(|first| !first.is_lower)
 }
 
-/// The limit that a value holds.
-pub(super) fn limit(value: Option<&Value>) -> Result<Option<&State>> {
-    value.map(Value::limit).transpose()
+/// The limit that a request of an algorithm finds; `None` if the key holds nothing any more of another one.
+#[inline]
+pub(super) fn limit(value: Option<&Value>, kind: Kind, clock: At) -> Result<Option<&State>> {
+    let Some(value) = value else { return Ok(None) };
+    match value.limit() {
+        Ok(state) if state.takes(kind) => Ok(Some(state)),
+        other => if_counts(other, value, clock),
+    }
 }
 
-/// The quota that a value holds.
+/// The limit that a key holds.
+pub(super) fn any_limit(value: Option<&Value>, clock: At) -> Result<Option<&State>> {
+    value.map_or(Ok(None), |value| {
+        value.limit().map(Some).or_else(|fault| if_counts(Err(fault), value, clock))
+    })
+}
+
+/// The quota that a request finds; `None` if the key holds nothing any more of a limit.
 #[inline]
-pub(super) fn quota(value: Option<&Value>) -> Result<Option<&Quota>> {
-    value.map(Value::quota).transpose()
+pub(super) fn quota(value: Option<&Value>, clock: At) -> Result<Option<&Quota>> {
+    let Some(value) = value else { return Ok(None) };
+    match value.quota() {
+        Ok(quota) => Ok(Some(quota)),
+        Err(fault) => if_counts(Err(fault), value, clock),
+    }
+}
+
+/// What a key of another kind holds, or why it cannot be used; `None` if it only lives on, so that it answers as a new key.
+#[cold]
+fn if_counts<'v, T>(held: Result<&'v T>, value: &Value, clock: At) -> Result<Option<&'v T>> {
+    if value.is_over(clock) { Ok(None) } else { held.map(Some) }
 }

@@ -55,7 +55,7 @@ pub fn decide<H: Host>(
     }
     let clock = host.clock();
     let mut key = host.open(name);
-    let held = host::limit(host.value(&key)?)?;
+    let held = host::limit(host.value(&key)?, rule.kind(), clock)?;
     let decision = match held {
         Some(state) => state.decide(rule, *cost, clock)?,
         None => State::decide_new(rule, *cost, clock),
@@ -143,7 +143,8 @@ fn free<H: Host>(
     request: &Request,
     standing: Standing,
 ) -> Result<u64, Fault> {
-    let (held, clock) = (host::limit(value)?, host.clock());
+    let clock = host.clock();
+    let held = host::limit(value, request.rule.kind(), clock)?;
     let decide = |cost| match held {
         Some(state) => state.decide(&request.rule, cost, clock),
         None => Ok(State::decide_new(&request.rule, cost, clock)),
@@ -169,7 +170,9 @@ pub fn throttle<H: Host>(host: &mut H, name: H::Name, request: &Request) -> Resu
     if request.rule.longest() > host.max_window() {
         return Err(Fault::MaxWindow.into());
     }
-    let probe =
-        |host: &H, value: Option<&_>| cl_throttle::probe(host::limit(value)?, &request.rule, host.clock());
+    let probe = |host: &H, value: Option<&_>| {
+        let clock = host.clock();
+        cl_throttle::probe(host::limit(value, request.rule.kind(), clock)?, &request.rule, clock)
+    };
     Ok(host.read(name, probe)??)
 }

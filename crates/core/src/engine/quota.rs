@@ -132,7 +132,7 @@ fn turn<H: Host, R>(
 #[cold]
 fn all_open<H: Host>(host: &H, asked: &[Asked<H>], open: usize) -> Result<Outcome, H::Error> {
     for Asked { key, .. } in asked {
-        host::quota(host.value(key)?)?;
+        host::quota(host.value(key)?, host.clock())?;
     }
     if open < asked.len() { Err(Fault::IdElsewhere.into()) } else { Ok(Outcome::Repeated) }
 }
@@ -150,7 +150,7 @@ pub(super) fn decide<H: Host>(
     let wanted = reserve.filter(Reserve::is_up_to).map(|_| least(asked));
     let mut allowed = true;
     for Asked { key, shape, costs, decision, .. } in asked.iter_mut() {
-        let held = host::quota(host.value(key)?)?;
+        let held = host::quota(host.value(key)?, clock)?;
         let demand = demand(costs, reserve);
         decide::allow(held, shape, &demand, clock)?;
         decide::decide_into(decision, held, shape, &demand, clock);
@@ -169,7 +169,7 @@ pub(super) fn decide<H: Host>(
         }
         let mut retry = Retry::Now;
         for Asked { key, shape, decision, .. } in asked.iter_mut() {
-            decide::deny(decision, host::quota(host.value(key)?)?, shape, clock);
+            decide::deny(decision, host::quota(host.value(key)?, clock)?, shape, clock);
             retry = retry.max(decision.retry());
         }
         return Ok(Outcome::Denied(retry));
@@ -208,7 +208,7 @@ fn grant<H: Host>(
     reserve: Option<Reserve<'_>>,
 ) -> Result<(), H::Error> {
     for (asked, wanted) in asked.iter_mut().zip(wanted) {
-        let held = host::quota(host.value(&asked.key)?)?;
+        let held = host::quota(host.value(&asked.key)?, host.clock())?;
         asked.costs = decide::share(&asked.shape, wanted, &asked.decision);
         let demand = demand(&asked.costs, reserve);
         asked.decision = decide::decide(held, &asked.shape, &demand, host.clock());
@@ -259,7 +259,7 @@ fn queue<H: Host>(
         if !claim.takes() {
             continue;
         }
-        let held = host::quota(host.value(&asked.key)?)?;
+        let held = host::quota(host.value(&asked.key)?, clock)?;
         let tell = |line: Line<'_, '_>, stands| forecast::quota(held, line, &claim, stands, clock);
         let stands = || if leaves { Stands::Leaves } else { Stands::Decided(asked.decision.clone()) };
         let told = host.line(asked.name, lane, |line| tell(line, stands()));

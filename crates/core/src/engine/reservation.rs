@@ -17,7 +17,7 @@ pub fn conclude<'e, H: Host>(
 ) -> Result<bool, H::Error> {
     let clock = host.clock();
     let mut key = host.open(name);
-    let Some(held) = host::quota(host.value(&key)?)? else { return Ok(false) };
+    let Some(held) = host::quota(host.value(&key)?, clock)? else { return Ok(false) };
     let at = held.now(clock);
     if held.reservations().and_then(|open| open.get(id, at)).is_none() {
         return Ok(false);

@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 
+use super::Kind;
 use super::algorithm::{Algorithm, AlgorithmState, Amendment};
 use super::bucket::BucketRule;
 use super::compact::Compact;
@@ -275,6 +276,15 @@ impl Form {
             Self::FewSlide(few) => few.set_timed(is_timed),
             Self::OneSlide(one) => one.set_timed(is_timed),
             Self::Window(_) | Self::WideWindow(_) | Self::Bucket(_) | Self::WideBucket(_) => {}
+        }
+    }
+
+    #[inline]
+    pub(super) const fn kind(&self) -> Kind {
+        match self {
+            Self::Slide(_) | Self::OneSlide(_) | Self::FewSlide(_) => Kind::Slide,
+            Self::Window(_) | Self::WideWindow(_) => Kind::Window,
+            Self::Bucket(_) | Self::WideBucket(_) => Kind::Bucket,
         }
     }
 

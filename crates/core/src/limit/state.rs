@@ -2,6 +2,7 @@
 //!
 //! Over 300 lines: all that can be asked of a state, each for both ways in which it is stored.
 
+use super::Kind;
 use super::algorithm::{AlgorithmState as _, Amendment};
 use super::decision::{Decision, Expiry};
 use super::form::{Form, each_part};
@@ -288,6 +289,12 @@ impl State {
             Stored::Alone(form) => Some(form),
             Stored::Told(told) => told.form.as_mut(),
         }
+    }
+
+    /// Returns whether a request of an algorithm finds its own state here.
+    #[inline]
+    pub(crate) fn takes(&self, kind: Kind) -> bool {
+        self.form().is_none_or(|form| form.kind() == kind)
     }
 
     const fn is_told(&self) -> bool {

@@ -19,6 +19,7 @@ mod full;
 mod histories;
 mod leases;
 mod limits;
+mod living;
 mod naive;
 mod node;
 #[path = "../quota/oracle.rs"]
