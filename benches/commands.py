@@ -17,10 +17,11 @@ ROOT = os.path.dirname(FOLDER)
 
 
 class Command:
-    """`name` is the name in tables, `outcome` the expected answer. `peer` is true for a command of another limiter."""
+    """`name` is the name in tables, `outcome` the expected answer. `peer` is true for a command of another limiter. `idle` is true
+    if a key must be idle for some milliseconds between two requests."""
 
-    def __init__(self, name, outcome, line, made_by=None, peer=False):
-        self.name, self.outcome, self.line, self.peer = name, outcome, line, peer
+    def __init__(self, name, outcome, line, made_by=None, peer=False, idle=False):
+        self.name, self.outcome, self.line, self.peer, self.idle = name, outcome, line, peer, idle
         self.made_by = made_by or line  # makes the keys of a command that makes none itself
 
     @property
@@ -55,6 +56,11 @@ BUCKET = Command("RL.BUCKET", "admitted", f"RL.BUCKET {K} {ROOM} 1 60")
 WINDOW = Command("RL.WINDOW", "admitted", f"RL.WINDOW {K} {ROOM} 60")
 SLIDE = Command("RL.SLIDE", "admitted", f"RL.SLIDE {K} {ROOM} 60")
 QUOTA = Command("RL.QUOTA by POLICY", "admitted", f"RL.QUOTA {K} POLICY roomy COST tokens 5")
+# Each request finds a full bucket, which gains 1,000 a second: the key then holds nothing that a new key would not. With a period of
+# eight minutes it lives on for a minute. With a second, the count would depend on how many seconds a run takes.
+FULL = Command("RL.BUCKET, full again", "admitted", f"RL.BUCKET {K} 100 480000 8m", idle=True)
+# A bucket that no request has used for a while: its key has expired.
+NEW = Command("RL.BUCKET, a new key", "admitted", "RL.BUCKET key:{id} 100 480000 8m")
 OURS = [
     BUCKET,
     WINDOW,
@@ -77,9 +83,11 @@ OURS = [
         "admitted",
         "RL.MQUOTA 3 key:{key} team:{key} org:{key} POLICY roomy roomy roomy COST tokens 5",
     ),
+    FULL,
+    NEW,
 ]
-# How often such a key is made anew depends on the time between its requests, so the guard cannot count it.
-BY_TIME = [Command("RL.BUCKET that fills in a millisecond", "admitted", f"RL.BUCKET {K} {ROOM} 1000000000")]
+# The commands that are also counted with a replica and in a cluster.
+PLAIN = [BUCKET, WINDOW, SLIDE, QUOTA]
 
 # Callers put the number of the window into the keys of their counters. The values do not matter.
 MINUTE, DAY = "29400000", "20416"

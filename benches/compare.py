@@ -17,6 +17,7 @@ import instructions
 import latency
 import memory
 import report
+import setups
 import throughput
 from server import parser
 
@@ -26,7 +27,7 @@ RESULTS = os.path.join(commands.FOLDER, "results")
 def count(options):
     measured = commands.OURS + commands.peers(options)
     version, rows = instructions.measure(options, measured)
-    _, to_file = instructions.measure(options, commands.OURS, appendonly=True)
+    _, to_file = instructions.measure(options, commands.OURS, setups.AOF)
     return {"server": version, "rows": rows, "appendonly": to_file}
 
 
