@@ -75,11 +75,8 @@ def count(server, command):
     server.ask("FLUSHALL")
     run(server.client, command.made_by, range(KEYS))
     each, reply = count_calls(server, command.line, keys_of(command))
-    # A reply that begins with 1 or 0 shows whether the request was admitted.
-    if "MULTI" not in command.line and "CL." not in command.line and isinstance(reply, list):
-        said = {"admitted": 1, "denied": 0}.get(command.outcome, reply[0])
-        if reply[0] != said:
-            sys.exit(f"{command}: the server answered {reply}")
+    if not command.is_expected(reply):
+        sys.exit(f"{command}: the server answered {reply}")
     if command.idle and reply[2] != reply[1] - 1:
         sys.exit(f"{command}: the key was not idle for long enough, the server answered {reply}")
     return each

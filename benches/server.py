@@ -29,8 +29,9 @@ def parser(description):
 
 def fill_in(line, key):
     """Returns the commands of one request."""
-    now = f"{time.time():.6f}"
-    line = line.replace("{key}", f"{key:09}").replace("{now}", now).replace("{id}", f"{next(NUMBERS):012}")
+    now = time.time()
+    line = line.replace("{key}", f"{key:09}").replace("{now}", f"{now:.6f}").replace("{at}", f"{now * 1000:013.0f}")
+    line = line.replace("{id}", f"{next(NUMBERS):012}")
     return [shlex.split(part) for part in line.split("; ")]
 
 
