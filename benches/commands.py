@@ -25,6 +25,11 @@ class Command:
         self.name, self.outcome, self.line, self.peer, self.idle, self.says = name, outcome, line, peer, idle, says
         self.made_by = made_by or line  # makes the keys of a command that makes none itself
 
+    @property
+    def has_many_keys(self):
+        """Its keys are in several slots of a cluster."""
+        return self.line.startswith("RL.MQUOTA")
+
     def is_expected(self, reply):
         if self.says:
             return self.says(reply)

@@ -86,7 +86,7 @@ def count(server, command):
 def start(options, setup=setups.ALONE):
     """Starts the server in valgrind."""
     # Once a second a server fits a client's buffer to its replies. The cost of a reply would then depend on its time.
-    with setup.started(options, "--hz 1", "valgrind --tool=callgrind --callgrind-out-file=%DIR%/out") as server:
+    with setup.started(options, "--hz 1", "valgrind --tool=callgrind --trace-children=yes --callgrind-out-file=%DIR%/out") as server:
         server.ask("DEBUG", "REPLYBUFFER", "RESIZING", "0")
         server.prepare()
         yield server
@@ -119,19 +119,24 @@ def write_figures(version, rows):
         lines.writerows((row["title"], f"{row['ratio']:.3f}") for row in rows)
 
 
-def measure_often(options):
-    """Returns the server's version and, for each command in each setup, the row with the median of its ratios."""
+def medians(options, jobs):
+    """Counts each job, which is a setup, commands, and on how many servers. Returns the server's version and, for each job, the row
+    of each command that has the median of its ratios."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        runs = [[pool.submit(measure, options, measured, setup) for _ in range(times)] for setup, measured, times in GUARDED]
+        runs = [[pool.submit(measure, options, measured, setup) for _ in range(times)] for setup, measured, times in jobs]
         runs = [[run.result() for run in of] for of in runs]
-    rows = []
+    found = []
     for of in runs:
-        rows += [sorted(row, key=lambda row: row["ratio"])[len(of) // 2] for row in zip(*(rows[1:] for _, rows in of))]
-    return runs[0][0][0], rows
+        commands_of_job = zip(*(rows[1:] for _, rows in of))
+        found.append([sorted(rows, key=lambda row: row["ratio"])[len(rows) // 2] for rows in commands_of_job])
+        units = sorted((rows[0] for _, rows in of), key=lambda row: row["instructions"])
+        found[-1].insert(0, units[len(units) // 2])
+    return runs[0][0][0], found
 
 
 def guard(options):
-    version, rows = measure_often(options)
+    version, found = medians(options, GUARDED)
+    rows = [row for of in found for row in of[1:]]
     if options.write:
         return write_figures(version, rows)
     counted_on, figures = read_figures()

@@ -62,3 +62,5 @@ AOF = Setup("with an AOF", "--appendonly yes --appendfsync no")
 REPLICA = Setup("with a replica", "--repl-diskless-sync-delay 0", port=True, ready=attach_replica)
 CLUSTER = Setup("in a cluster", "--cluster-enabled yes --cluster-config-file nodes.conf", port=True, ready=take_all_slots)
 ALL = {"alone": ALONE, "aof": AOF, "replica": REPLICA, "cluster": CLUSTER}
+# Those that the tables compare with a server alone.
+COMPARED = [AOF, REPLICA, CLUSTER]
