@@ -78,10 +78,10 @@ test-rust: setup build ## test clients/rust: clippy, conformance, real servers, 
 	cargo build -p rl-coordinator
 	@.ci/client-rust.sh
 
-bench: setup build ## compare with SET and other limiters; writes docs/COMPARE.md and docs/plots; half an hour
+bench: setup build ## compare with SET and other limiters; writes docs/COMPARE.md and docs/plots; an hour
 	@.ci/setup.sh valgrind
 	cargo bench -p rl-core --bench decisions --bench growth -- --noplot
-	REDIS_RL_SERVER="$$(.ci/server.sh)" benches/compare.py
+	REDIS_RL_SERVER="$$(.ci/server.sh)" benches/compare.py $$(for name in redis-8.2 valkey-9.1; do .ci/servers.sh $$name | sed 's/^/--also /'; done)
 
 bench-coordinator: ## compare rl-coordinator with a server of Python's standard library, on one processor
 	@.ci/setup.sh build wrk

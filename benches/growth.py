@@ -32,7 +32,7 @@ OF_KEYS = [
 
 
 def measure_keys(options):
-    """Returns a row for each command: µs by the number of keys."""
+    """Returns a row for each command: µs by the number of keys, with the lowest and the highest of the rounds."""
     build_load()
     servers = [Server(options, peers=False) for _ in OF_KEYS]
     rows = [{"title": command.title, "peer": command.peer} for command in OF_KEYS]
@@ -47,8 +47,8 @@ def measure_keys(options):
                 for server, command, cost in zip(servers, OF_KEYS, costs):
                     done = server.load("closed", keys, SECONDS, CONNECTIONS, PIPELINE, command.line)
                     cost.append(done["cpu"] / done["requests"] * 1e6)
-            for row, cost, unit in zip(rows, costs, [costs[0]] * len(rows)):
-                row[str(keys)] = {"cpu": median(cost), "to SET": median(one / other for one, other in zip(cost, unit))}
+            for row, cost in zip(rows, costs):
+                row[str(keys)] = {"cpu": median(cost), "least": min(cost), "most": max(cost)}
             print(f"{keys:10,} keys", "  ".join(f"{row[str(keys)]['cpu']:.2f} µs {row['title']}" for row in rows), flush=True)
     finally:
         for server in servers:

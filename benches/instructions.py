@@ -11,23 +11,34 @@ the number of calls.
 
 The guard compares with benches/figures.csv. These figures are ratios to SET in the same run, not instructions. Another C
 library, allocator, or processor with another memcpy moves both alike. A server draws a seed for its hash tables when it
-starts, which moves a command by up to 2 %. So the guard starts five servers and takes the median. The figures belong to one
-server version. On another version the guard fails, because the figures cannot be compared.
+starts, which moves a command by up to 2 %. So the guard starts several servers in each setup, two at a time, and takes the median.
+In each setup of setups.py, the ratio is that to SET in the same setup. The figures belong to one server version. On another version
+the guard fails, because the figures cannot be compared.
 """
 
+import contextlib
 import csv
 import glob
 import os
 import random
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import commands
-from server import Server, fill_in, parser
+import setups
+from server import fill_in, parser
 
 KEYS, CALLS, PIPELINE = 1_000, 4_000, 50
 FIGURES = os.path.join(commands.FOLDER, "figures.csv")
-RUNS = 5  # of the guard
+# What the guard counts: the setup, the commands, and on how many servers.
+GUARDED = [
+    (setups.ALONE, commands.OURS, 5),
+    (setups.AOF, [commands.FULL], 3),
+    (setups.REPLICA, commands.PLAIN, 3),
+    (setups.CLUSTER, commands.PLAIN, 3),
+]
+AT_ONCE = 2  # servers: a count does not depend on what else runs
 MORE = 1.03  # a command may cost this many times its figure
 
 
@@ -54,37 +65,43 @@ def count_calls(server, line, keys):
     return int(total.split()[1]) / len(keys), reply
 
 
+def keys_of(command):
+    """Returns the key of each call. Idle keys take turns, so milliseconds pass between two requests to one."""
+    dice = random.Random(1)
+    return [number % KEYS if command.idle else dice.randrange(KEYS) for number in range(CALLS)]
+
+
 def count(server, command):
     server.ask("FLUSHALL")
     run(server.client, command.made_by, range(KEYS))
-    dice = random.Random(1)
-    each, reply = count_calls(server, command.line, [dice.randrange(KEYS) for _ in range(CALLS)])
-    # A reply that begins with 1 or 0 shows whether the request was admitted.
-    if "MULTI" not in command.line and "CL." not in command.line and isinstance(reply, list):
-        said = {"admitted": 1, "denied": 0}.get(command.outcome, reply[0])
-        if reply[0] != said:
-            sys.exit(f"{command}: the server answered {reply}")
+    each, reply = count_calls(server, command.line, keys_of(command))
+    if not command.is_expected(reply):
+        sys.exit(f"{command}: the server answered {reply}")
+    if command.idle and reply[2] != reply[1] - 1:
+        sys.exit(f"{command}: the key was not idle for long enough, the server answered {reply}")
     return each
 
 
-def start(options, more=""):
+@contextlib.contextmanager
+def start(options, setup=setups.ALONE):
     """Starts the server in valgrind."""
     # Once a second a server fits a client's buffer to its replies. The cost of a reply would then depend on its time.
-    server = Server(options, f"--hz 1 {more}", f"valgrind --tool=callgrind --callgrind-out-file=%DIR%/out")
-    server.ask("DEBUG", "REPLYBUFFER", "RESIZING", "0")
-    server.prepare()
-    return server
+    with setup.started(options, "--hz 1", "valgrind --tool=callgrind --trace-children=yes --callgrind-out-file=%DIR%/out") as server:
+        server.ask("DEBUG", "REPLYBUFFER", "RESIZING", "0")
+        server.prepare()
+        yield server
 
 
-def measure(options, measured, appendonly=False):
-    """Returns the server, and a row for each command: title, whether it is a peer, instructions, ratio to SET."""
-    with start(options, f"--appendonly {'yes' if appendonly else 'no'} --appendfsync no") as server:
+def measure(options, measured, setup=setups.ALONE):
+    """Returns the server, and a row for each command: title, whether it is a peer, instructions, ratio to SET in the same setup."""
+    with start(options, setup) as server:
         unit = count(server, commands.SET)
         rows = []
         for command in [commands.SET, *measured]:
             each = unit if command is commands.SET else count(server, command)
-            rows.append({"title": command.title, "peer": command.peer, "instructions": round(each), "ratio": each / unit})
-            print(f"{each:9,.0f}  {each / unit:5.2f}  {command}", flush=True)
+            title = setup.of(command)
+            rows.append({"title": title, "peer": command.peer, "instructions": round(each), "ratio": each / unit})
+            print(f"{each:9,.0f}  {each / unit:5.2f}  {title}", flush=True)
         return server.version(), rows
 
 
@@ -99,25 +116,33 @@ def write_figures(version, rows):
         file.write(f"# benches/instructions.py --guard --write, counted on: {version}\n")
         lines = csv.writer(file, lineterminator="\n")
         lines.writerow(["command", "ratio to SET"])
-        lines.writerows((row["title"], f"{row['ratio']:.3f}") for row in rows[1:])
+        lines.writerows((row["title"], f"{row['ratio']:.3f}") for row in rows)
 
 
-def measure_often(options):
-    """Returns the server's version and, for each command, the row with the median of its ratios."""
-    runs = [measure(options, commands.OURS) for _ in range(RUNS)]
-    versions = {version for version, _ in runs}
-    rows = [sorted(row, key=lambda row: row["ratio"])[RUNS // 2] for row in zip(*(rows for _, rows in runs))]
-    return versions.pop(), rows
+def medians(options, jobs):
+    """Counts each job, which is a setup, commands, and on how many servers. Returns the server's version and, for each job, the row
+    of each command that has the median of its ratios."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        runs = [[pool.submit(measure, options, measured, setup) for _ in range(times)] for setup, measured, times in jobs]
+        runs = [[run.result() for run in of] for of in runs]
+    found = []
+    for of in runs:
+        commands_of_job = zip(*(rows[1:] for _, rows in of))
+        found.append([sorted(rows, key=lambda row: row["ratio"])[len(rows) // 2] for rows in commands_of_job])
+        units = sorted((rows[0] for _, rows in of), key=lambda row: row["instructions"])
+        found[-1].insert(0, units[len(units) // 2])
+    return runs[0][0][0], found
 
 
 def guard(options):
-    version, rows = measure_often(options)
+    version, found = medians(options, GUARDED)
+    rows = [row for of in found for row in of[1:]]
     if options.write:
         return write_figures(version, rows)
     counted_on, figures = read_figures()
     if version != counted_on:
         sys.exit(f"the figures are those of {counted_on}, this is {version}: name that one with --server")
-    now = {row["title"]: row["ratio"] for row in rows[1:]}
+    now = {row["title"]: row["ratio"] for row in rows}
     if set(now) != set(figures):
         sys.exit(f"not in both of figures.csv and commands.py: {set(now) ^ set(figures)}")
     print(f"\n{'figure':>7} {'now':>7} {'change':>8}")
@@ -131,13 +156,13 @@ def guard(options):
 
 def main():
     options = parser(__doc__)
-    options.add_argument("--appendonly", action="store_true", help="with an AOF, so that each admission is written to it")
+    options.add_argument("--setup", choices=setups.ALL, default="alone", help="what takes the changes of the server")
     options.add_argument("--guard", action="store_true", help="compare with benches/figures.csv")
     options.add_argument("--write", action="store_true", help="with --guard: write benches/figures.csv")
     options = options.parse_args()
     if options.guard:
         return guard(options)
-    measure(options, commands.OURS + commands.BY_TIME + commands.peers(options), options.appendonly)
+    measure(options, commands.OURS + commands.peers(options), setups.ALL[options.setup])
 
 
 if __name__ == "__main__":

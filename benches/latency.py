@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures the latency of requests at a fixed rate: p50, p99 and p99.9, compared with SET at the same rate.
+"""Measures the latency of requests at a fixed rate: p50, p99 and p99.9.
 
     benches/latency.py [--runs 5] [--seconds 4] [--share 0.5]
 
@@ -49,8 +49,6 @@ def measure(options):
         # With a backlog of a quarter of a second, the server does not keep up.
         if all(of) and median(run["p50"] for run in of) < 250_000:
             row |= {field: median(run[field] for run in of) for field in FIELDS}
-            unit = [run[commands.SET.title] for run in runs]
-            row["p99 to SET"] = median(run["p99"] / other["p99"] for run, other in zip(of, unit))
         rows.append(row)
         print("  ".join(f"{field} {row[field]:9,.1f}" for field in FIELDS if field in row) or "does not keep up", command)
     return version, rate, rows

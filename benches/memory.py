@@ -32,11 +32,18 @@ ONE = [
 ]
 QUOTA = Command("RL.QUOTA by POLICY, two SLIDE limits and one WINDOW", "", commands.QUOTA.line)
 LUA_SLIDE = Command("sorted set in Lua", "", commands.sorted_set(commands.ROOM), peer=True)
+LIST = Command("limits moving window", "", commands.call("limits_moving", [K], f"{{now}} {commands.ROOM} 86400 1"), peer=True)
+GROWING = [LUA_SLIDE, LIST]  # a member for each request
 PEERS = [
     Command("INCR, EXPIRE", "", f"INCR {K}; EXPIRE {K} 86400", peer=True),
     Command("bucket of two keys in Lua", "", commands.two_keys(commands.ROOM, 0.001), peer=True),
     Command("GCRA in Lua", "", f"EVALSHA {commands.sha('gcra')} 1 {K} {commands.ROOM} 1 3600 1", peer=True),
     Command("three counters in Lua", "", commands.counters(commands.ROOM), peer=True),
+    Command("redis_rate (GCRA)", "", commands.call("redis_rate", [K], f"{commands.ROOM} 1 3600 1"), peer=True),
+    Command("upstash sliding window", "", commands.upstash_slide(commands.ROOM), peer=True),
+    Command("upstash token bucket", "", commands.call("upstash_bucket", [K], f"{commands.ROOM} 3600000 1 {{at}} 1"), peer=True),
+    Command("limits fixed window", "", commands.call("limits_fixed", [K], "86400 1"), peer=True),
+    Command("LiteLLM, three limits", "", commands.call("litellm_batch", commands.WINDOWED, "{now} 86400"), peer=True),
 ]
 CELL = Command("CL.THROTTLE (redis-cell)", "", f"CL.THROTTLE {K} 1000000 1 3600", peer=True)
 SHIELD = Command("SHIELD.ABSORB (redis-shield)", "", f"SHIELD.ABSORB {K} 1000000 86400", peer=True)
@@ -73,14 +80,14 @@ def measure_keys(options):
     with Server(options) as server:
         server.prepare()
         server.ask(*WINDOWS.split())
-        for command in [SET, SLIDE, *ONE, QUOTA, LUA_SLIDE, *peers(options)]:
+        for command in [SET, SLIDE, *ONE, QUOTA, *GROWING, *peers(options)]:
             row = {"title": command.name, "peer": command.peer}
             for entries in ENTRIES:
                 # A key that holds one number takes no more memory for more requests.
                 if entries > 1 and (command is SET or command in peers(options)):
                     continue
                 # Large keys take long to make, and fewer of them are enough.
-                large = 1_000 if command in (QUOTA, LUA_SLIDE) else 10_000
+                large = 1_000 if command in (QUOTA, *GROWING) else 10_000
                 keys = {500: large, 10_000: large // 10}.get(entries, 10_000)
                 row[str(entries)] = bytes_of(server, command, entries, keys)
             rows.append(row)

@@ -5,6 +5,7 @@ import re
 
 import commands
 import plots
+import setups
 
 DOCS = os.path.join(commands.ROOT, "docs")
 PAGE = os.path.join(DOCS, "COMPARE.md")
@@ -34,7 +35,7 @@ def plot(file, drawing):
 
 
 def instructions(figures):
-    rows, to_file = figures["rows"], {row["title"]: row for row in figures["appendonly"]}
+    rows, in_setups = figures["rows"], figures["setups"]
     by_title = {row["title"]: row["instructions"] for row in rows}
     plot(
         "instructions.svg",
@@ -47,48 +48,100 @@ def instructions(figures):
     )
     cells = []
     for row in rows:
-        file = to_file.get(row["title"])
         cells.append([name(row), f"{row['instructions']:,}", f"{row['ratio']:.2f}"])
-        cells[-1] += [f"{file['instructions']:,}", f"{file['ratio']:.2f}"] if file else [None, None]
-    head = table(["command", "instructions", "ratio to SET", "instructions, with an AOF", "ratio to SET, with an AOF"], cells)
-    pairs = [
-        ("RL.BUCKET, admitted", "CL.THROTTLE (redis-cell), admitted"),
-        ("RL.BUCKET, admitted", "SHIELD.ABSORB (redis-shield), admitted"),
-        ("RL.BUCKET, admitted", "GCRA in Lua, admitted"),
-        ("RL.BUCKET, admitted", "bucket of two keys in Lua, admitted"),
-        ("RL.SLIDE, admitted", "sorted set in Lua, admitted"),
-        ("RL.WINDOW, admitted", "INCR, EXPIRE"),
-        ("RL.QUOTA by POLICY, admitted", "three counters in MULTI, admitted"),
-        ("RL.QUOTA by POLICY, admitted", "three counters in Lua, admitted"),
+        for of in in_setups.values():
+            there = of.get(row["title"])
+            cells[-1].append(there and (f"{there['ratio']:.2f}" if there["ratio"] != 1 else f"1.00 ({there['instructions']:,})"))
+    head = table(["command", "instructions", "ratio to SET", *in_setups], cells)
+    pairs = [(one, other, f"{by_title[one] / by_title[other]:.2f}") for one, other in PAIRS if other in by_title]
+    parts = [
+        f"Server: {figures['server']}.",
+        head,
+        "The targets, as ratios to SET in the same setup:",
+        table(["commands", "target: at most", "measured", "met"], targets(figures)),
+        table(["command of this module", "compared with", "ratio"], pairs),
     ]
-    pairs = [(one, other, f"{by_title[one] / by_title[other]:.2f}") for one, other in pairs if other in by_title]
-    return f"Server: {figures['server']}.\n\n{head}\n\n" + table(["command of this module", "compared with", "ratio"], pairs)
+    return "\n\n".join(parts)
 
 
-def throughput(figures):
-    rows = figures["rows"]
-    for file, field, title, form in (
-        ("throughput.svg", "per second", "Requests per second", "{:,.0f}"),
-        ("cpu.svg", "cpu", "Processor time of the server for one request, µs", "{:.1f}"),
-    ):
-        plot(
-            file,
-            plots.bars(
-                title,
-                f"{figures['server']}, 50 connections, 20,000 keys; pipelined requests in each connection:",
-                [(row["title"], kind(row), [row[pipeline][field] for pipeline in ("1", "16", "64")]) for row in rows],
-                form=form,
-                legend=("1", "16", "64"),
-            ),
-        )
-    head = ["command"] + [f"{what}, {pipeline}" for pipeline in (1, 16, 64) for what in ("requests/s", "ratio to SET", "µs", "ratio to SET")]
+def targets(figures):
+    """Returns what was aimed for, and the highest ratio of its commands."""
+    alone = {row["title"]: row for row in figures["rows"]}
     cells = []
-    for row in rows:
-        cells.append([name(row)])
-        for pipeline in ("1", "16", "64"):
-            of = row[pipeline]
-            cells[-1] += [f"{of['per second']:,.0f}", f"{of['per second to SET']:.2f}", f"{of['cpu']:.2f}", f"{of['cpu to SET']:.2f}"]
-    return f"Server: {figures['server']}; {figures['rounds']} rounds.\n\n{table(head, cells)}"
+    for what, most, setup, titles in TARGETS:
+        of = figures["setups"][setup] if setup else alone
+        ratio = max(of[title]["ratio"] for title in titles)
+        cells.append([what, f"{most:.2f}", f"{ratio:.2f}", "yes" if ratio <= most else "no"])
+    return cells
+
+
+# What, the highest ratio, the setup, and the commands.
+ONE_LIMIT = [f"RL.{name}, admitted" for name in ("BUCKET", "WINDOW", "SLIDE")]
+TARGETS = [
+    ("one limit, admitted", 1.00, None, ONE_LIMIT),
+    ("RL.SLIDE, admitted", 0.80, None, ["RL.SLIDE, admitted"]),
+    ("RL.WINDOW and RL.SLIDE, denied", 0.75, None, ["RL.WINDOW, denied", "RL.SLIDE, denied"]),
+    ("RL.BUCKET, denied", 0.80, None, ["RL.BUCKET, denied"]),
+    ("RL.BUCKET that is full again", 1.00, None, ["RL.BUCKET, full again, admitted"]),
+    ("the same, with an AOF", 1.15, setups.AOF.title, ["RL.BUCKET, full again, admitted"]),
+    ("one limit, with a replica", 1.05, setups.REPLICA.title, ONE_LIMIT),
+    ("one limit, in a cluster", 0.95, setups.CLUSTER.title, ONE_LIMIT),
+    ("RL.PEEK", 0.70, None, ["RL.PEEK, of RL.SLIDE"]),
+    ("a quota of three limits by POLICY, admitted", 1.70, None, ["RL.QUOTA by POLICY, admitted"]),
+    ("the same, denied", 1.40, None, ["RL.QUOTA by POLICY, denied"]),
+    ("a quota of three limits spelled out, admitted", 2.20, None, ["RL.QUOTA spelled out, admitted"]),
+    ("the same, denied", 1.90, None, ["RL.QUOTA spelled out, denied"]),
+]
+
+# A command of this module, and one that does something like it.
+PAIRS = [
+    ("RL.BUCKET, admitted", "CL.THROTTLE (redis-cell), admitted"),
+    ("RL.BUCKET, admitted", "SHIELD.ABSORB (redis-shield), admitted"),
+    ("RL.BUCKET, admitted", "redis_rate (GCRA), admitted"),
+    ("RL.BUCKET, admitted", "upstash token bucket, admitted"),
+    ("RL.BUCKET, admitted", "bucket of two keys in Lua, admitted"),
+    ("RL.SLIDE, admitted", "sorted set in Lua, admitted"),
+    ("RL.SLIDE, admitted", "limits moving window, admitted"),
+    ("RL.SLIDE, admitted", "upstash sliding window, admitted"),
+    ("RL.WINDOW, admitted", "INCR, EXPIRE"),
+    ("RL.WINDOW, admitted", "limits fixed window"),
+    ("RL.QUOTA by POLICY, admitted", "three counters in MULTI, admitted"),
+    ("RL.QUOTA by POLICY, admitted", "three counters in Lua, admitted"),
+    ("RL.QUOTA by POLICY, admitted", "LiteLLM, three limits"),
+    ("RL.QUOTA by POLICY, admitted", "LiteLLM check, three limits, admitted"),
+]
+
+
+def servers(figures):
+    ratios = [{row["title"]: row for row in of["rows"]} for of in figures]
+    cells = []
+    for row in figures[0]["rows"]:
+        there = [of[row["title"]] for of in ratios]
+        is_set = row["title"].startswith("SET")
+        cells.append([name(row), *(f"1.00 ({of['instructions']:,})" if is_set else f"{of['ratio']:.2f}" for of in there)])
+    return table(["ratio to SET in the same setup", *(of["server"] for of in figures)], cells)
+
+
+INTERVAL = "{cpu:.1f} ({least:.1f} to {most:.1f})"
+
+
+def time_on_cpu(figures):
+    rows = figures["rows"]
+    plot(
+        "cpu.svg",
+        plots.bars(
+            "Processor time of the server for one request, µs",
+            f"{figures['server']}, 50 connections, 20,000 keys; pipelined requests in each connection:",
+            [(row["title"], kind(row), [row[pipeline]["cpu"] for pipeline in ("1", "16")]) for row in rows],
+            form="{:.1f}",
+            legend=("1", "16"),
+        ),
+    )
+    head = ["command", "µs, 1 request in each connection", "µs, 16 pipelined"]
+    parts = [f"Server: {figures['server']}; {figures['rounds']} rounds."]
+    for of in (rows, figures["tcp"]):
+        parts += [table(head, [[name(row), *(INTERVAL.format(**row[pipeline]) for pipeline in ("1", "16"))] for row in of])] if of else []
+    return "\n\nOver TCP, with throttlecrab-server:\n\n".join(["\n\n".join(parts[:2]), *parts[2:]])
 
 
 def latency(figures):
@@ -108,10 +161,10 @@ def latency(figures):
     cells = []
     for row in rows:
         if "p50" in row:
-            cells.append([name(row), *(f"{row[field]:,.0f}" for field in fields), f"{row['p99 to SET']:.2f}"])
+            cells.append([name(row), *(f"{row[field]:,.0f}" for field in fields)])
         else:
-            cells.append([name(row), "does not keep up", None, None, None])
-    head = table(["command", "p50, µs", "p99, µs", "p99.9, µs", "ratio of p99 to SET"], cells)
+            cells.append([name(row), "does not keep up", None, None])
+    head = table(["command", "p50, µs", "p99, µs", "p99.9, µs"], cells)
     return f"Server: {figures['server']}; {figures['rate']:,} requests per second.\n\n{head}"
 
 
@@ -164,8 +217,8 @@ def growth_keys(rows):
             y_from_zero=True,
         ),
     )
-    cells = [[name(row), *(f"{row[of]['cpu']:.2f} ({row[of]['to SET']:.2f})" for of in sizes)] for row in rows]
-    return table(["µs (ratio to SET), by keys"] + [f"{int(of):,}" for of in sizes], cells)
+    cells = [[name(row), *(INTERVAL.format(**row[of]) for of in sizes)] for row in rows]
+    return table(["µs, by keys"] + [f"{int(of):,}" for of in sizes], cells)
 
 
 def growth_log(rows):
@@ -185,7 +238,8 @@ def growth_log(rows):
 
 DRAWN = {
     "instructions": instructions,
-    "throughput": throughput,
+    "servers": servers,
+    "cpu": time_on_cpu,
     "latency": latency,
     "memory": memory,
     "million": million,
@@ -197,8 +251,9 @@ DRAWN = {
 def write(results):
     with open(PAGE) as file:
         page = file.read()
-    for part, figures in results.items():
-        between = f"<!-- {part} -->\n{DRAWN[part](figures)}\n<!-- end of {part} -->"
+    for part, result in results.items():
+        text = f"Measured on {result['measured']}.\n\n{DRAWN[part](result['figures'])}"
+        between = f"<!-- {part} -->\n{text}\n<!-- end of {part} -->"
         marks = re.compile(f"<!-- {part} -->.*?<!-- end of {part} -->", re.DOTALL)
         page, found = marks.subn(lambda _: between, page)
         if not found:

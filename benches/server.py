@@ -24,13 +24,15 @@ def parser(description):
     parser.add_argument("--module", default=os.environ.get("REDIS_RL_MODULE", "target/release/libredis_rl.so"))
     parser.add_argument("--redis-cell", default=os.environ.get("REDIS_CELL"), metavar="SO", help="libredis_cell.so, to compare")
     parser.add_argument("--redis-shield", default=os.environ.get("REDIS_SHIELD"), metavar="SO", help="libredis_shield.so")
+    parser.add_argument("--throttlecrab", default=os.environ.get("THROTTLECRAB"), metavar="PROGRAM", help="throttlecrab-server")
     return parser
 
 
 def fill_in(line, key):
     """Returns the commands of one request."""
-    now = f"{time.time():.6f}"
-    line = line.replace("{key}", f"{key:09}").replace("{now}", now).replace("{id}", f"{next(NUMBERS):012}")
+    now = time.time()
+    line = line.replace("{key}", f"{key:09}").replace("{now}", f"{now:.6f}").replace("{at}", f"{now * 1000:013.0f}")
+    line = line.replace("{id}", f"{next(NUMBERS):012}")
     return [shlex.split(part) for part in line.split("; ")]
 
 
@@ -127,10 +129,10 @@ class Server:
         name = info.get("server_name", "redis")
         return f"{name} {info.get(name + '_version', info['redis_version'])}"
 
-    def load(self, mode, *words):
-        """Runs benches/load. Returns None if the server does not keep up with it."""
+    def load(self, mode, *words, to=None):
+        """Runs benches/load on this server, or on the server `to`. Returns None if the server does not keep up with it."""
         program = os.path.join(commands.ROOT, "target", "load", "release", "load")
-        done = subprocess.run([program, mode, self.path, *map(str, words)], capture_output=True, text=True)
+        done = subprocess.run([program, mode, to or self.path, *map(str, words)], capture_output=True, text=True)
         if done.returncode and "does not read" in done.stderr:
             return None
         if done.returncode:

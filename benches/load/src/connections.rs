@@ -1,17 +1,33 @@
 //! Many connections, read as their replies come.
 
 use std::collections::VecDeque;
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use mio::net::UnixStream;
+use mio::event::Source;
+use mio::net::{TcpStream, UnixStream};
 use mio::{Events, Interest, Poll, Token};
 
 use crate::replies::{Replies, fail};
 
+pub trait Stream: Read + Write + Source {}
+impl<T: Read + Write + Source> Stream for T {}
+
+/// Connects to a Unix socket, or to `ADDRESS:PORT` over TCP.
+fn connect(to: &str) -> std::io::Result<Box<dyn Stream>> {
+    let Ok(address) = to.parse::<SocketAddr>() else {
+        return Ok(Box::new(UnixStream::connect(to)?));
+    };
+    let stream = std::net::TcpStream::connect(address)?;
+    stream.set_nonblocking(true)?;
+    stream.set_nodelay(true)?;
+    Ok(Box::new(TcpStream::from_std(stream)))
+}
+
 /// One connection. `asked` holds a mark of the caller for each request without a reply.
 pub struct Client {
-    stream: UnixStream,
+    stream: Box<dyn Stream>,
     replies: Replies,
     answered: usize,
     pub asked: VecDeque<u64>,
@@ -29,7 +45,7 @@ impl Connections {
     pub fn new(path: &str, count: usize, replies: usize) -> Self {
         let poll = Poll::new().unwrap_or_else(|error| fail(&error.to_string()));
         let client = |number| {
-            let mut stream = UnixStream::connect(path).unwrap_or_else(|error| fail(&error.to_string()));
+            let mut stream = connect(path).unwrap_or_else(|error| fail(&error.to_string()));
             poll.registry()
                 .register(&mut stream, Token(number), Interest::READABLE)
                 .unwrap_or_else(|error| fail(&error.to_string()));

@@ -8,11 +8,15 @@
 //! For `fill`, BEGIN and SPAN are the times in ms that COMMAND is given. With `paced` as BEGIN, the rounds are sent
 //! over a time of SPAN.
 //!
+//! For `closed` and `open`, SOCKET may be `ADDRESS:PORT`. For `closed`, `@PID` may follow it: the process whose processor time
+//! is measured, of a server that has no `INFO`.
+//!
 //! COMMAND has placeholders for a key and a time; see benches/commands.py.
 
 mod closed;
 mod command;
 mod connections;
+mod cpu;
 mod fill;
 mod open;
 mod replies;
