@@ -1,7 +1,8 @@
 //! A few admissions as they are worked with, unpacked.
 
+use super::answer::Counted;
 use super::log::{Entry, Log};
-use super::{Counted, Slide, SlideRule};
+use super::{Slide, SlideRule};
 use crate::limit::decision::Expiry;
 use crate::limit::interned::Handle;
 use crate::time::{At, Span};

@@ -6,12 +6,14 @@
 //!
 //! Both answer as they are. A change that is more than one more admission unpacks them to a [`Brief`], and packs that again.
 
+use super::answer::{Counted, decide, first_room, peek};
 use super::brief::{Brief, MOST};
+use super::bytes::{cost, instant, low_six, ms, six, word};
 use super::log::Entry;
-use super::{Counted, Slide, SlideRule, decide, first_room, peek};
+use super::{Slide, SlideRule};
 use crate::limit::decision::{Decision, Expiry};
 use crate::limit::interned::Handle;
-use crate::time::{At, Span};
+use crate::time::At;
 
 /// A log that has so few entries is stored as few again.
 pub(crate) const FEW_AGAIN: u32 = 3;
@@ -40,9 +42,6 @@ pub(crate) struct Few {
 }
 
 const _: () = assert!(size_of::<One>() == 15 && size_of::<Few>() == 32);
-
-const MS_BITS: u32 = 24;
-const MS_MAX: u32 = (1 << MS_BITS) - 1;
 
 /// The smaller one of both that fits.
 pub(crate) enum Small {
@@ -278,38 +277,4 @@ impl Counted for After<'_> {
 #[inline]
 fn counted(entry: &Entry, cutoff: Option<At>) -> &[Entry] {
     if entry.cost > 0 && Some(entry.at) > cutoff { core::slice::from_ref(entry) } else { &[] }
-}
-
-/// Packs an admission `span` after the first one.
-#[inline]
-fn word(span: Span, cost: u64) -> Option<u32> {
-    let (cost, ms) = (u8::try_from(cost).ok()?, u32::try_from(span.ms()).ok()?);
-    (ms <= MS_MAX).then(|| u32::from(cost) << MS_BITS | ms)
-}
-
-#[inline]
-fn ms(word: u32) -> Span {
-    Span::from_ms(u64::from(word & MS_MAX))
-}
-
-#[inline]
-fn cost(word: u32) -> u64 {
-    u64::from(word >> MS_BITS)
-}
-
-/// The last six bytes of a number that fits there.
-#[inline]
-const fn low_six(number: u64) -> [u8; 6] {
-    let [a, b, c, d, e, f, _, _] = number.to_le_bytes();
-    [a, b, c, d, e, f]
-}
-
-#[inline]
-const fn six([a, b, c, d, e, f]: [u8; 6]) -> u64 {
-    u64::from_le_bytes([a, b, c, d, e, f, 0, 0])
-}
-
-#[inline]
-fn instant(ms: [u8; 6]) -> At {
-    At::new(six(ms)).unwrap_or(At::MAX)
 }
