@@ -133,7 +133,7 @@ fn an_excess_past_the_limit_leaves_nothing_until_it_ages_out() {
         conn.done("DEL k");
         let replies = conn.multi(&[
             "DEL minute",
-            "RL.QUOTA minute LIMIT a 1 60",
+            "RL.HOLD minute 60",
             "PEXPIRETIME minute",
             &format!("RL.QUOTA k {limit} COST tokens 5 RESERVE 1h ID r"),
             "RL.SETTLE k r COST tokens 25",

@@ -67,11 +67,11 @@ impl Judged {
     }
 }
 
-/// Sends `line` and reads the clock in one MULTI. The clock stands still in a MULTI, so a new quota that
-/// is full again in a minute expires exactly one minute after the returned instant.
+/// Sends `line` and reads the clock in one MULTI. The clock stands still in a MULTI, so a key that is only held, for a
+/// minute, expires exactly one minute after the returned instant.
 #[track_caller]
 pub fn frozen(conn: &mut Conn, line: &str) -> (i64, Value) {
-    let mut replies = conn.multi(&["DEL minute", "RL.QUOTA minute LIMIT a 1 60", "PEXPIRETIME minute", line]);
+    let mut replies = conn.multi(&["DEL minute", "RL.HOLD minute 60", "PEXPIRETIME minute", line]);
     (replies[2].int() - 60_000, replies.swap_remove(3))
 }
 
@@ -81,4 +81,10 @@ pub fn judged(conn: &mut Conn, line: &str) -> Judged {
     let (now, reply) = frozen(conn, line);
     let [allowed, limit, remaining, retry_after, reset_after] = reply.five();
     Judged { now, allowed: allowed == 1, limit, remaining, retry_after, reset_after }
+}
+
+/// Until when a key lives that holds nothing from `end` on, if its longest window has so many ms.
+pub fn lives_until(end: i64, longest: i64) -> i64 {
+    let grid = (longest / 8).clamp(1_000, 60_000);
+    (end + grid - 1) / grid * grid
 }
