@@ -2,7 +2,7 @@
 # The work of each target is in .ci/, one script for each task.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test test-matrix test-tcl test-pages test-coordinator test-clients test-cell-clients test-llm test-packages test-packages-long test-five-lines test-walk test-python test-typescript test-go test-rust bench bench-coordinator lab bench-guard lint fuzz chaos sanitize memcheck miri package test-package docker test-docker test-docker-coordinator test-kubernetes test-monitoring test-dashboard test-rls clean
+.PHONY: help setup build run test test-matrix test-tcl test-pages test-coordinator test-clients test-cell-clients test-llm test-packages test-packages-long test-five-lines test-walk test-python test-typescript test-go test-rust bench bench-coordinator bench-http lab bench-guard lint fuzz chaos sanitize memcheck miri package test-package docker test-docker test-docker-coordinator test-kubernetes test-monitoring test-dashboard test-rls clean
 SHELL := /bin/bash
 
 suffix := $(if $(filter Darwin,$(shell uname)),dylib,so)
@@ -87,6 +87,13 @@ bench-coordinator: ## compare rl-coordinator with a server of Python's standard 
 	@.ci/setup.sh build wrk
 	cargo build --release -p rl-coordinator
 	benches/coordinator.py
+
+bench-http: ## compare rl-coordinator with throttlecrab-server over HTTP; installs that, which needs protoc
+	@.ci/setup.sh build wrk valgrind
+	cargo build --release -p rl-coordinator
+	cargo install --quiet --locked --root .cache/throttlecrab throttlecrab-server@0.4.40
+	benches/http_peers.py --throttlecrab .cache/throttlecrab/bin/throttlecrab-server
+	benches/http_peers.py --throttlecrab .cache/throttlecrab/bin/throttlecrab-server --instructions
 
 lab: setup build ## run the 429 lab: many processes, one provider, several limiters; needs Python 3.12; hours
 	@[ -x .cache/lab/bin/python3 ] || $${LAB_PYTHON:-python3.12} -m venv .cache/lab

@@ -21,6 +21,8 @@ pub(crate) struct Settings {
     pub(crate) auth: Auth,
     /// Whether there are no tokens and only this machine is served.
     pub(crate) is_local: bool,
+    /// The address that is served, as most requests name it.
+    pub(crate) own_name: Box<str>,
     /// What `POST /allow` asks each time.
     pub(crate) allow: Arc<Command>,
     /// Limits on memory, connections and time.
@@ -52,6 +54,7 @@ impl Settings {
         Ok(Self {
             auth: Auth::new(config.tokens.clone()),
             is_local: config.listen.ip().is_loopback() && config.tokens.is_empty(),
+            own_name: config.listen.to_string().into(),
             allow: Arc::clone(&config.allow),
             bounds: config.bounds.clone(),
             on_error: config.on_error,

@@ -21,6 +21,7 @@ use crate::live::{Live, Settings};
 use crate::metrics::Metrics;
 use crate::reload::{self, Fixed};
 use crate::server::underway::Underway;
+use crate::server::workers::{self, Handles, Workers};
 use crate::server::{Server, file_limit};
 use crate::snapshot;
 use crate::top_keys::TopKeys;
@@ -51,17 +52,10 @@ pub(crate) fn run(args: &Args) -> Result<(), String> {
     file_limit::raise(&mut config);
     let settings = Settings { bounds: config.bounds.clone(), ..settings };
     let threads = config.threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from));
-    let mut builder = match threads {
-        // One thread needs no queue that others can reach.
-        Some(1) => tokio::runtime::Builder::new_current_thread(),
-        _ => tokio::runtime::Builder::new_multi_thread(),
-    };
-    if let Some(threads) = threads {
-        builder.worker_threads(threads);
-    }
-    let runtime = builder.enable_all().build().map_err(|error| error.to_string())?;
+    let runtime = workers::runtime().map_err(|error| error.to_string())?;
+    let workers = Workers::start(&runtime, threads.unwrap_or(1)).map_err(|error| error.to_string())?;
     let reload = async |app: &Arc<App>| reload::reload(app, args, &fixed).await;
-    runtime.block_on(serve(config, settings, reload))
+    runtime.block_on(serve(config, settings, workers.handles(), reload))
 }
 
 fn log(format: LogFormat) {
@@ -75,6 +69,7 @@ fn log(format: LogFormat) {
 async fn serve(
     config: Config,
     settings: Settings,
+    threads: Arc<Handles>,
     reload: impl AsyncFn(&Arc<App>) -> Result<(), String>,
 ) -> Result<(), String> {
     let Config { listen, policies, aging, bounds, .. } = config;
@@ -138,11 +133,12 @@ async fn serve(
         let address = listener.local_addr().map_err(|error| error.to_string())?;
         tracing::info!("Envoy is answered on {scheme}://{address}");
         let (live, metrics, underway) = (Arc::clone(&live), Arc::clone(&metrics), Arc::clone(&underway));
-        let server = Server { interface: Envoy::new(&app), live, metrics, underway };
+        let threads = Arc::clone(&threads);
+        let server = Server { interface: Envoy::new(&app), live, metrics, underway, threads };
         serving.spawn(server.run(listener, ending.clone()));
     }
     let (interface, open) = (Http(Arc::clone(&app)), Arc::clone(&underway));
-    let server = Server { interface, live: Arc::clone(&live), metrics, underway: open };
+    let server = Server { interface, live: Arc::clone(&live), metrics, underway: open, threads };
     serving.spawn(server.run(listener, ending));
     let failed = loop {
         tokio::select! {

@@ -1,28 +1,30 @@
 //! The limits in this process. Each key belongs to one of many shards; a shard is locked for one decision at a time.
 
 mod joint;
+mod part;
 mod policies;
 mod policy_sources;
 mod room;
 mod slices;
+mod stands;
 
 use std::hash::BuildHasher;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use foldhash::quality::RandomState;
 use rl_core::engine::peek::{Peeked, peek};
 use rl_core::memory::{DB, Memory, Room};
-use rl_core::queue::Ticket;
 use rl_core::queue::flow_row::{longest, rows};
 use rl_core::quota::costs::Costs;
 use rl_core::quota::limit::REQUESTS;
 use rl_core::quota::policies::Policies;
 use rl_core::time::Span;
 use rl_core::value::Value;
-use tokio::sync::Notify;
 
+use self::part::Part;
 use self::policy_sources::Sources;
+use self::stands::Stands;
 use super::key_bounds::KeyBounds;
 use super::pins::Pins;
 use super::shard::{Come, Shard};
@@ -68,19 +70,6 @@ pub(crate) struct Embedded {
     policies: Mutex<Sources>,
 }
 
-/// A shard, and the signal for the task that serves it.
-struct Part {
-    shard: Mutex<Shard>,
-    wake: Notify,
-}
-
-impl Part {
-    fn lock(&self) -> MutexGuard<'_, Shard> {
-        // A panic loses at most one decision: a decision is complete before anything changes.
-        self.shard.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl Embedded {
     /// A back end without keys.
     pub(crate) fn new(settings: Settings, waiter_limits: Arc<WaiterLimits>) -> Self {
@@ -90,7 +79,7 @@ impl Embedded {
             let memory = Memory::new(Arc::clone(&room), Arc::clone(&policies), make_id);
             let (room, bounds) = (Arc::clone(&room), Arc::clone(&key_bounds));
             let shard = Shard::new(memory, room, bounds, aging, pins.cloned());
-            Arc::new(Part { shard: Mutex::new(shard), wake: Notify::new() })
+            Arc::new(Part::new(shard))
         };
         let pins = Arc::default();
         let joint = shard(Some(&pins));
@@ -126,11 +115,10 @@ impl Embedded {
         match come {
             Come::Answer(result) => self.make_room(result, command),
             Come::Waits { ticket, moved, told } => {
-                let mut stands = Stands { part, joint: Arc::clone(&self.joint), ticket: Some(ticket), moved };
-                let result = told.await.unwrap_or(Err(Failure::Down));
-                stands.ticket = None;
-                drop(counted);
-                result
+                let (part, joint) = (Arc::clone(part), Arc::clone(&self.joint));
+                let stands = Stands { part, joint, ticket: Some(ticket), moved, counted };
+                // In a box: the future of a request that does not wait has no room for it.
+                Box::pin(stands.wait(told)).await
             }
         }
     }
@@ -190,34 +178,6 @@ impl Embedded {
         for part in &self.shards {
             part.lock().seal();
         }
-    }
-}
-
-/// Removes a waiter whose client has left: the future that waits is dropped then.
-struct Stands {
-    part: Arc<Part>,
-    joint: Arc<Part>,
-    ticket: Option<Ticket>,
-    /// The ticket in the joint shard, once its key has gone there.
-    moved: Arc<OnceLock<Ticket>>,
-}
-
-impl Drop for Stands {
-    fn drop(&mut self) {
-        let Some(ticket) = self.ticket else { return };
-        let mut shard = self.part.lock();
-        let part = match self.moved.get() {
-            None => {
-                shard.gone(ticket);
-                &self.part
-            }
-            Some(ticket) => {
-                drop(shard);
-                self.joint.lock().gone(*ticket);
-                &self.joint
-            }
-        };
-        part.wake.notify_one();
     }
 }
 

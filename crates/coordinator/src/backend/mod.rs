@@ -42,7 +42,7 @@ impl Backend {
     pub(crate) async fn run(&self, command: &Arc<Command>) -> reply::Result {
         match self {
             Self::Embedded(embedded) => embedded.run(command).await,
-            Self::Redis(redis) => redis.run(command).await,
+            Self::Redis(redis) => Box::pin(redis.run(command)).await, // its future is large
         }
     }
 

@@ -15,7 +15,8 @@ use rl_core::limit::Kind;
 use rl_core::queue::{Position, Wait};
 use rl_core::time::Span;
 
-use self::words::{Read, WordList};
+use self::words::Read;
+pub(crate) use self::words::WordList;
 
 /// Which command it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -144,11 +145,19 @@ impl Command {
         words: impl IntoIterator<Item = W>,
         wait: impl IntoIterator<Item = W>,
     ) -> Result<Self> {
-        let mut all = WordList::new();
-        all.push(verb.command().as_bytes());
+        let mut all = WordList::new(verb.command());
         words.into_iter().for_each(|word| all.push(word.as_ref()));
         let at_once = all.count();
         wait.into_iter().for_each(|word| all.push(word.as_ref()));
+        Self::of(verb, all, at_once)
+    }
+
+    /// A command of these words, of which `at_once` stand before `WAIT`. The verb gives the first.
+    ///
+    /// # Errors
+    /// The fault of the first word that is wrong.
+    pub(crate) fn of(verb: Verb, words: WordList, at_once: usize) -> Result<Self> {
+        let all = words.named(verb.command());
         let read = Read::try_new(all, |words| Request::read(verb.grammar(), words))?;
         let (wait, longest, keys) = read.with_dependent(|_, request| {
             let longest = match request {

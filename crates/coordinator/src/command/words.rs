@@ -8,20 +8,27 @@ use smallvec::SmallVec;
 
 /// The words of a command: its name, the key, and what follows.
 #[derive(Debug)]
-pub(super) struct WordList {
+pub(crate) struct WordList {
+    name: &'static str,
+    /// The words after the name.
     bytes: Vec<u8>,
-    /// Where each word ends.
+    /// Where each of them ends.
     ends: SmallVec<[usize; 16]>,
 }
 
 impl WordList {
-    /// No words.
-    pub(super) fn new() -> Self {
-        Self { bytes: Vec::with_capacity(128), ends: SmallVec::new() }
+    /// A name only.
+    pub(crate) fn new(name: &'static str) -> Self {
+        Self { name, bytes: Vec::with_capacity(128), ends: SmallVec::new() }
+    }
+
+    /// The same words with another name.
+    pub(super) fn named(self, name: &'static str) -> Self {
+        Self { name, ..self }
     }
 
     /// Adds a word.
-    pub(super) fn push(&mut self, word: &[u8]) {
+    pub(crate) fn push(&mut self, word: &[u8]) {
         self.bytes.extend_from_slice(word);
         self.ends.push(self.bytes.len());
     }
@@ -29,15 +36,16 @@ impl WordList {
 
 impl Words for WordList {
     fn word(&self, index: usize) -> Option<&[u8]> {
-        let begin = match index.checked_sub(1) {
+        let Some(at) = index.checked_sub(1) else { return Some(self.name.as_bytes()) };
+        let begin = match at.checked_sub(1) {
             Some(before) => *self.ends.get(before)?,
             None => 0,
         };
-        self.bytes.get(begin..*self.ends.get(index)?)
+        self.bytes.get(begin..*self.ends.get(at)?)
     }
 
     fn count(&self) -> usize {
-        self.ends.len()
+        self.ends.len().saturating_add(1)
     }
 }
 

@@ -109,7 +109,7 @@ impl Envoy {
 impl Interface for Envoy {
     type Body = Body;
 
-    async fn answer(self, request: Request<Incoming>) -> Response<Body> {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         let (head, body) = request.into_parts();
         if let Some(refusal) = not_a_call(&self.app, &head) {
             return refusal;
@@ -118,7 +118,7 @@ impl Interface for Envoy {
         let settings = app.settings();
         let most = settings.bounds.read_timeout.0;
         // Calls never wait in a line: this is the time for the message and the back end.
-        match tokio::time::timeout(most, self.call(settings, head, body)).await {
+        match tokio::time::timeout(most, self.clone().call(settings, head, body)).await {
             Ok(response) => response,
             Err(_) => {
                 app.metrics.refuse("grpc_too_slow");

@@ -20,6 +20,9 @@ pub(super) fn forbidden() -> Problem {
 /// # Errors
 /// The request has no token, and needs one.
 pub(super) fn check_token(settings: &Settings, head: &Parts) -> Result<Access, Problem> {
+    if !settings.auth.is_needed() {
+        return Ok(Access::ALL);
+    }
     let given = head.headers.get(header::AUTHORIZATION).map(|value| value.as_bytes());
     settings.auth.check(given).ok_or_else(|| {
         let detail = "a bearer token is needed: Authorization: Bearer ...";
@@ -42,6 +45,7 @@ pub(super) fn check_origin(settings: &Settings, head: &Parts) -> Result<(), Prob
         let detail = "pages of other sites may not ask";
         return Err(Problem::new(StatusCode::FORBIDDEN, "other_origin", detail));
     }
+    let is_this_machine = |host: &str| host == &*settings.own_name || is_this_machine(host);
     if settings.is_local && !host.is_none_or(is_this_machine) {
         let detail = "without tokens only names of this machine are answered to: localhost, or an address";
         return Err(Problem::new(StatusCode::FORBIDDEN, "other_host", detail));
@@ -69,10 +73,7 @@ fn host(head: &Parts) -> Result<Option<&str>, Problem> {
 
 /// Whether a `Host` is an address, or `localhost`.
 fn is_this_machine(host: &str) -> bool {
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => name,
-        _ => host,
-    };
+    let name = host.trim_end_matches(|digit: char| digit.is_ascii_digit()).strip_suffix(':').unwrap_or(host);
     let bare = name.trim_start_matches('[').trim_end_matches(']');
     bare.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok()
 }

@@ -31,7 +31,7 @@ pub(super) async fn allow(
         return Err(forbidden());
     }
     Ok(match app.ask(settings, &settings.allow, None).await {
-        Answer::Reply(Reply::Limit(row)) => text(StatusCode::OK, JSON, AllowAnswer::from(row).text()),
+        Answer::Reply(Reply::Limit(row)) => text(StatusCode::OK, JSON, AllowAnswer::from(row).text().body()),
         other => answer::respond(&app.backend, &settings.allow, other),
     })
 }
@@ -71,7 +71,7 @@ impl AllowAnswer {
             _ => "",
         };
         let mut text = Text::new();
-        text.push("{\"allowed\": ").push(if allowed { "true" } else { "false" });
+        text.push("{\"allowed\": ").boolean(allowed);
         text.push(", \"count\": ").number(count).push(", \"max\": ").number(max);
         text.push(", \"retry_after\": ").number(seconds).push(".").push(zeros).number(ms).push("}");
         text

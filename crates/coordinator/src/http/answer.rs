@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use super::fields;
 use super::problem::Problem;
-use super::response::{Response, json};
+use super::response::{Response, json, no_store, text};
+use super::text::Text;
 use crate::app::Answer;
 use crate::backend::Backend;
 use crate::clock::whole_seconds;
@@ -26,7 +27,8 @@ pub(super) const MAX: u64 = 9_007_199_254_740_991;
 const DEGRADED: HeaderName = HeaderName::from_static(on_error::DEGRADED);
 
 /// The answer of one limit.
-#[derive(Serialize, JsonSchema)]
+#[derive(JsonSchema)]
+#[cfg_attr(test, derive(Serialize))]
 #[schemars(deny_unknown_fields)]
 pub(super) struct LimitAnswer {
     /// Whether the request is admitted, and counted.
@@ -174,6 +176,23 @@ impl From<&Row> for LimitAnswer {
     }
 }
 
+impl LimitAnswer {
+    /// The answer as JSON, as `serde_json` would write it in three times as long.
+    fn text(&self) -> Text {
+        let Self { allowed, limit, remaining, retry_after_ms, reset_after_ms, granted } = *self;
+        let mut text = Text::new();
+        text.push("{\"allowed\":").boolean(allowed);
+        text.push(",\"limit\":").number(limit).push(",\"remaining\":").number(remaining);
+        text.push(",\"retry_after_ms\":").number(retry_after_ms);
+        text.push(",\"reset_after_ms\":").number(reset_after_ms);
+        if let Some(granted) = granted {
+            text.push(",\"granted\":").number(granted);
+        }
+        text.push("}");
+        text
+    }
+}
+
 impl<'a> From<&'a (String, Row)> for QuotaLimitAnswer<'a> {
     fn from((name, row): &'a (String, Row)) -> Self {
         let Row { allowed, limit, remaining, retry_after_ms, reset_after_ms, .. } = *row;
@@ -190,7 +209,11 @@ pub(super) fn respond(backend: &Backend, command: &Command, answer: Answer) -> R
     };
     let status = status(command, &reply);
     let mut response = match &reply {
-        Reply::Limit(row) => json(status, JSON, &LimitAnswer::from(row)),
+        Reply::Limit(row) => {
+            let mut response = text(status, JSON, LimitAnswer::from(row).text().body());
+            no_store(&mut response);
+            response
+        }
         Reply::Quota(quota) => {
             let Quota { allowed, retry_after_ms, blocking, limits, reservation, index, granted, is_leased } =
                 quota;
@@ -246,5 +269,20 @@ fn status(command: &Command, reply: &Reply) -> StatusCode {
     match reply.allowed() {
         Some(false) if command.verb().decides() => StatusCode::TOO_MANY_REQUESTS,
         _ => StatusCode::OK,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answer_of_a_limit_is_written_as_serde_writes_it() {
+        let (allowed, limit, remaining) = (false, MAX, 0);
+        for (retry_after_ms, granted) in [(-1, None), (0, Some(0)), (i64::MAX, Some(u64::MAX))] {
+            let reset_after_ms = 60_000;
+            let answer = LimitAnswer { allowed, limit, remaining, retry_after_ms, reset_after_ms, granted };
+            assert_eq!(answer.text().body(), serde_json::to_string(&answer).unwrap());
+        }
     }
 }

@@ -31,7 +31,7 @@ pub(super) async fn ask(
         && let Some(told) = body::read_headers(&bytes)?
     {
         drop(bytes);
-        return sync::sync(app, settings, access, told).await;
+        return Box::pin(sync::sync(app, settings, access, told)).await;
     }
     let (command, on_error) = {
         let (mut command, on_error) = body::read(verb, &bytes)?;
@@ -47,9 +47,13 @@ pub(super) async fn ask(
 
 /// Refuses a body that is not sent as JSON: a page of another site can make a browser send text, but not JSON.
 pub(super) fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = headers.get(header::CONTENT_TYPE);
+    if kind.is_some_and(|kind| kind == answer::JSON) {
+        return Ok(()); // nearly always
+    }
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
-    if kind.eq_ignore_ascii_case("application/json") {
+    if kind.eq_ignore_ascii_case(answer::JSON) {
         return Ok(());
     }
     let (status, code) = (StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json");

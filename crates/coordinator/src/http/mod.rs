@@ -54,7 +54,7 @@ pub(crate) struct Http(pub(crate) Arc<App>);
 impl Interface for Http {
     type Body = Body;
 
-    async fn answer(self, request: Request<Incoming>) -> Response {
-        routes::answer(&self.0, request).await
+    fn answer(&self, request: Request<Incoming>) -> impl Future<Output = Response> + Send {
+        routes::answer(&self.0, request)
     }
 }

@@ -1,6 +1,9 @@
 //! Reads a body within the bounds on its size and time, and on the memory of all bodies.
 
+use std::future::poll_fn;
 use std::mem;
+use std::pin::pin;
+use std::task::Poll;
 
 use http_body_util::BodyExt as _;
 use hyper::StatusCode;
@@ -21,9 +24,23 @@ pub(super) async fn receive(app: &App, settings: &Settings, body: Incoming) -> R
         return Ok(Bytes::new());
     }
     let max = settings.bounds.body_bytes;
+    let mut collected = pin!(collect(app, max, body));
+    // Most bodies have come with their head. They need no timer.
+    match poll_fn(|cx| Poll::Ready(collected.as_mut().poll(cx))).await {
+        Poll::Ready(result) => result,
+        Poll::Pending => Box::pin(in_time(app, settings, collected)).await,
+    }
+}
+
+/// Waits for the rest of a body.
+async fn in_time(
+    app: &App,
+    settings: &Settings,
+    body: impl Future<Output = Result<Bytes, Problem>>,
+) -> Result<Bytes, Problem> {
     let collected = tokio::select! {
         biased;
-        collected = timeout(settings.bounds.read_timeout.0, collect(app, max, body)) => collected,
+        collected = timeout(settings.bounds.read_timeout.0, body) => collected,
         () = no_more(app.ending.clone()) => {
             let (status, code) = (StatusCode::SERVICE_UNAVAILABLE, "ending");
             return Err(Problem::new(status, code, "the server ends").retry_after(1));
@@ -42,14 +59,18 @@ async fn collect(app: &App, max: usize, mut body: Incoming) -> Result<Bytes, Pro
     if body.size_hint().lower() > u64::try_from(max).unwrap_or(u64::MAX) {
         return Err(too_large(max));
     }
-    let (mut first, mut bytes, mut share) = (Bytes::new(), Vec::new(), app.bodies.share());
+    let (mut first, mut bytes, mut share) = (Bytes::new(), Vec::new(), None);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Problem::request("the body did not come to its end"))?;
         let Ok(data) = frame.into_data() else { continue }; // trailers are ignored
         if first.len().saturating_add(bytes.len()).saturating_add(data.len()) > max {
             return Err(too_large(max));
         }
-        if !share.grow(data.len()) {
+        let has_room = match &mut share {
+            None if body.is_end_stream() => app.bodies.has(data.len()),
+            share => share.get_or_insert_with(|| app.bodies.share()).grow(data.len()),
+        };
+        if !has_room {
             let (status, code) = (StatusCode::SERVICE_UNAVAILABLE, "too_many_bodies");
             return Err(Problem::new(status, code, "too many bodies are being read").retry_after(1));
         }
@@ -59,6 +80,9 @@ async fn collect(app: &App, max: usize, mut body: Incoming) -> Result<Bytes, Pro
         } else {
             bytes.extend_from_slice(&mem::take(&mut first));
             bytes.extend_from_slice(&data);
+        }
+        if body.is_end_stream() {
+            break;
         }
     }
     Ok(if bytes.is_empty() { first } else { bytes.into() })

@@ -12,6 +12,7 @@ use super::problem::Problem;
 use super::response::{Response, empty, text};
 use super::{allow, ask, delete, openapi, overrides, page, policies, state, watch};
 use crate::app::App;
+use crate::auth::Access;
 use crate::command::Verb;
 use crate::live::Settings;
 
@@ -78,70 +79,119 @@ impl Route {
             | Self::Page(_) => "GET,HEAD",
         }
     }
+
+    fn allows(&self, method: &Method) -> bool {
+        let (methods, method) = (self.methods(), method.as_str());
+        methods == method || methods.split(',').any(|allowed| allowed == method)
+    }
+
+    /// Whether it is answered without a token.
+    const fn is_open(&self) -> bool {
+        match self {
+            Self::Healthy | Self::Ready | Self::OpenApi | Self::Page(_) => true,
+            Self::Allow
+            | Self::Ask(_)
+            | Self::Key(_)
+            | Self::Policies
+            | Self::Policy(_)
+            | Self::Overrides(_)
+            | Self::Override(..)
+            | Self::Watch
+            | Self::Metrics => false,
+        }
+    }
+
+    /// Whether a body that is sent to it must be JSON.
+    const fn takes_json(&self) -> bool {
+        matches!(self, Self::Ask(_) | Self::Policy(_) | Self::Override(..))
+    }
 }
 
-/// Answers a request.
-pub(super) async fn answer(app: &Arc<App>, request: Request<Incoming>) -> Response {
+/// What the head of a request asks for.
+struct Asked {
+    route: Route,
+    method: Method,
+    access: Access,
+}
+
+/// Why the head of a request is refused.
+enum Refusal {
+    /// Counted by its code.
+    Counted(Problem),
+    /// A wrong path or method.
+    Uncounted(Box<Response>),
+}
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        Self::Counted(problem)
+    }
+}
+
+/// Answers a request. The head is read and dropped before there is a future, which would hold its bytes while the request
+/// waits.
+pub(super) fn answer(app: &Arc<App>, request: Request<Incoming>) -> impl Future<Output = Response> + Send {
+    let settings = app.settings();
     let (head, body) = request.into_parts();
     let is_head = head.method == Method::HEAD;
-    let response = match route(app, &app.settings(), head, body).await {
-        Ok(response) => response,
-        Err(problem) => {
+    let asked = read(&settings, &head);
+    drop(head);
+    async move {
+        let answered = match asked {
+            Ok(asked) => run(app, &settings, asked, body).await,
+            Err(Refusal::Counted(problem)) => Err(problem),
+            Err(Refusal::Uncounted(response)) => Ok(*response),
+        };
+        let response = answered.unwrap_or_else(|problem| {
             app.metrics.refuse(problem.code);
             problem.into_response()
-        }
-    };
-    if is_head { without_body(response) } else { response }
+        });
+        if is_head { without_body(response) } else { response }
+    }
 }
 
-/// Answers a request, or says why it is refused before any limit is asked.
-async fn route(
-    app: &Arc<App>,
-    settings: &Settings,
-    head: Parts,
-    body: Incoming,
-) -> Result<Response, Problem> {
-    check_origin(settings, &head)?;
+/// Reads the head of a request.
+///
+/// # Errors
+/// Why the request is refused.
+fn read(settings: &Settings, head: &Parts) -> Result<Asked, Refusal> {
+    check_origin(settings, head)?;
     let Some(route) = Route::find(head.uri.path()) else {
         let problem = Problem::new(StatusCode::NOT_FOUND, "not_found", "there is no such path");
-        return Ok(problem.into_response());
+        return Err(Refusal::Uncounted(Box::new(problem.into_response())));
     };
-    if !route.methods().split(',').any(|method| method == head.method.as_str()) {
-        return Ok(method_not_allowed(&route));
+    if !route.allows(&head.method) {
+        return Err(Refusal::Uncounted(Box::new(method_not_allowed(&route))));
     }
+    let access = if route.is_open() { Access::ALL } else { check_token(settings, head)? };
+    if route.takes_json() && (head.method == Method::POST || head.method == Method::PUT) {
+        ask::check_type(&head.headers)?;
+    }
+    Ok(Asked { route, method: head.method.clone(), access })
+}
+
+/// Answers what a request asks for, or says why it is refused before any limit is asked. hyper moves the future of each
+/// request several times, so it has room for decisions only. The others have a box.
+async fn run(
+    app: &Arc<App>,
+    settings: &Settings,
+    Asked { route, method, access }: Asked,
+    body: Incoming,
+) -> Result<Response, Problem> {
     match route {
-        Route::Allow => {
-            let access = check_token(settings, &head)?;
-            drop(head); // so are the bytes that it borrows, while the request waits
-            allow::allow(app, settings, &access, body).await
-        }
-        Route::Ask(verb) => {
-            let access = check_token(settings, &head)?;
-            ask::check_type(&head.headers)?;
-            drop(head);
-            ask::ask(app, settings, verb, &access, body).await
-        }
-        Route::Key(key) => delete::delete(app, &check_token(settings, &head)?, &key).await,
-        Route::Policies => policies::list(app, &check_token(settings, &head)?).await,
-        Route::Policy(name) => {
-            let access = check_token(settings, &head)?;
-            if head.method == Method::PUT {
-                ask::check_type(&head.headers)?;
-            }
-            policies::one(app, settings, &access, &head.method, &name, body).await
-        }
-        Route::Overrides(name) => overrides::list(app, &check_token(settings, &head)?, &name).await,
+        Route::Allow => allow::allow(app, settings, &access, body).await,
+        Route::Ask(verb) => ask::ask(app, settings, verb, &access, body).await,
+        Route::Key(key) => Box::pin(delete::delete(app, &access, &key)).await,
+        Route::Policies => Box::pin(policies::list(app, &access)).await,
+        Route::Policy(name) => Box::pin(policies::one(app, settings, &access, &method, &name, body)).await,
+        Route::Overrides(name) => Box::pin(overrides::list(app, &access, &name)).await,
         Route::Override(name, key) => {
-            let access = check_token(settings, &head)?;
-            if head.method == Method::PUT {
-                ask::check_type(&head.headers)?;
-            }
-            overrides::one(app, settings, &access, &head.method, (&name, &key), body).await
+            Box::pin(overrides::one(app, settings, &access, &method, (&name, &key), body)).await
         }
-        Route::Watch => Ok(watch::watch(app, settings, check_token(settings, &head)?)),
-        Route::Metrics => Ok(state::metrics(app, &check_token(settings, &head)?).await),
+        Route::Watch => Ok(watch::watch(app, settings, access)),
+        Route::Metrics => Ok(Box::pin(state::metrics(app, &access)).await),
         Route::Healthy => Ok(text(StatusCode::OK, page::TEXT, "ok\n")),
-        Route::Ready => Ok(state::ready(app).await),
+        Route::Ready => Ok(Box::pin(state::ready(app)).await),
         Route::OpenApi => Ok(openapi::answer()),
         Route::Page(file) => Ok(file.answer()),
     }

@@ -5,10 +5,15 @@
 //! | `tls.rs` | TLS for clients |
 //! | `file_limit.rs` | the system's limit on open files |
 //! | `underway.rs` | the requests that are being answered |
+//! | `workers.rs` | the threads that serve connections |
+//! | `idle_timer.rs`, `end.rs` | hyper's timer and shutdown, without a lock at each request |
 
+mod end;
 pub(crate) mod file_limit;
+mod idle_timer;
 pub(crate) mod tls;
 pub(crate) mod underway;
+pub(crate) mod workers;
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -21,14 +26,16 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::timeout;
 use tokio_io_timeout::TimeoutStream;
 
+use self::end::until_end;
+use self::idle_timer::IdleTimer;
 use self::underway::Underway;
+use self::workers::Handles;
 use crate::config::Bounds;
 use crate::live::Live;
 use crate::metrics::Metrics;
@@ -48,7 +55,7 @@ pub(crate) trait Interface: Clone + Send + Sync + 'static {
     type Body: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static;
 
     /// Answers a request.
-    fn answer(self, request: Request<Incoming>) -> impl Future<Output = Response<Self::Body>> + Send;
+    fn answer(&self, request: Request<Incoming>) -> impl Future<Output = Response<Self::Body>> + Send;
 }
 
 /// Serves the connections of one port.
@@ -62,13 +69,15 @@ pub(crate) struct Server<I> {
     pub(crate) metrics: Arc<Metrics>,
     /// Counts requests.
     pub(crate) underway: Arc<Underway>,
+    /// The threads that serve them.
+    pub(crate) threads: Arc<Handles>,
 }
 
 impl<I: Interface> Server<I> {
     /// Accepts connections until the program ends, then waits for them to end.
     pub(crate) async fn run(self, listener: TcpListener, mut ending: watch::Receiver<bool>) {
         let places = Arc::new(Semaphore::new(self.live.get().bounds.connections));
-        let graceful = GracefulShutdown::new();
+        let (open, mut all_closed) = mpsc::channel::<Infallible>(1); // each connection has a sender
         loop {
             // Without a free place, connections stay in the system's own queue.
             let accept = async {
@@ -80,49 +89,45 @@ impl<I: Interface> Server<I> {
                 _ = ending.wait_for(|ends| *ends) => break,
                 accepted = accept => accepted,
             };
-            match accepted {
-                Ok((place, (stream, _))) => {
-                    let (server, watcher) = (self.clone(), graceful.watcher());
-                    tokio::spawn(async move {
-                        let _guards = (place, server.metrics.connection());
-                        // Errors of a connection are its client's; they are not logged.
-                        let _ = server.connection(stream, watcher).await;
-                    });
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "no connection could be accepted");
-                    tokio::time::sleep(PAUSE).await;
-                }
+            let begun = accepted.and_then(|(place, (stream, _))| {
+                let (server, ending, open) = (self.clone(), ending.clone(), open.clone());
+                self.threads.serve(stream, async move |stream| {
+                    let _guards = (place, open, server.metrics.connection());
+                    // Errors of a connection are its client's; they are not logged.
+                    let _ = server.connection(stream, ending).await;
+                })
+            });
+            if let Err(error) = begun {
+                tracing::warn!(%error, "no connection could be accepted");
+                tokio::time::sleep(PAUSE).await;
             }
         }
-        drop(listener);
-        graceful.shutdown().await;
+        drop((listener, open));
+        all_closed.recv().await;
     }
 
-    async fn connection(&self, stream: TcpStream, watcher: Watcher) -> io::Result<()> {
+    async fn connection(&self, stream: TcpStream, ending: watch::Receiver<bool>) -> io::Result<()> {
         let settings = self.live.get();
         let bounds = &settings.bounds;
         let Some(acceptor) = &settings.tls else {
             let is_http2 = timeout(bounds.header_timeout.0, begins_http2(&stream)).await??;
-            return self.http(stream, is_http2, bounds, watcher).await;
+            return self.http(stream, is_http2, bounds, ending).await;
         };
         let stream = timeout(bounds.header_timeout.0, acceptor.accept(stream)).await??;
         let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        self.http(stream, is_http2, bounds, watcher).await
+        self.http(stream, is_http2, bounds, ending).await
     }
 
-    async fn http<S>(&self, stream: S, is_http2: bool, bounds: &Bounds, watcher: Watcher) -> io::Result<()>
+    async fn http<S>(
+        &self,
+        stream: S,
+        is_http2: bool,
+        bounds: &Bounds,
+        ending: watch::Receiver<bool>,
+    ) -> io::Result<()>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (interface, underway) = (self.interface.clone(), Arc::clone(&self.underway));
-        let service = service_fn(move |request| {
-            let (interface, counted) = (interface.clone(), underway.enter());
-            async move {
-                let _counted = counted;
-                Ok::<_, Infallible>(interface.answer(request).await)
-            }
-        });
         // A write that makes no progress for this long fails: a client that stops reading must not hold its connection.
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(bounds.write_timeout.0));
@@ -138,12 +143,32 @@ impl<I: Interface> Server<I> {
                 .max_header_list_size(u32::try_from(HEAD_MAX).unwrap_or(u32::MAX))
                 .keep_alive_interval(idle)
                 .keep_alive_timeout(idle);
-            watcher.watch(builder.serve_connection(stream, service)).await
+            // A request is a task of its own.
+            let (interface, underway) = (self.interface.clone(), Arc::clone(&self.underway));
+            let service = service_fn(move |request| {
+                let (interface, counted) =
+                    (interface.clone(), underway::Request::enter(Arc::clone(&underway)));
+                async move {
+                    let _counted = counted;
+                    Ok::<_, Infallible>(interface.answer(request).await)
+                }
+            });
+            until_end(builder.serve_connection(stream, service), ending).await
         } else {
+            let (interface, underway) = (&self.interface, &*self.underway);
+            let service = service_fn(move |request| {
+                let counted = underway::Request::enter(underway);
+                let answer = interface.answer(request);
+                async move {
+                    let _counted = counted;
+                    Ok::<_, Infallible>(answer.await)
+                }
+            });
             let mut builder = http1::Builder::new();
             // A head and its short body are sent as one buffer, which costs the system less than two.
-            builder.timer(TokioTimer::new()).header_read_timeout(idle).max_buf_size(HEAD_MAX).writev(false);
-            watcher.watch(builder.serve_connection(stream, service)).await
+            let timer = IdleTimer::new(idle);
+            builder.timer(timer).header_read_timeout(idle).max_buf_size(HEAD_MAX).writev(false);
+            until_end(builder.serve_connection(stream, service), ending).await
         };
         served.map_err(io::Error::other)
     }

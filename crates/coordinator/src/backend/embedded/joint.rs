@@ -36,14 +36,14 @@ impl Embedded {
         &self,
         command: &Arc<Command>,
         enter: impl FnOnce() -> Result<(), Fault>,
-    ) -> Result<(Arc<Part>, Come), Failure> {
+    ) -> Result<(&Arc<Part>, Come), Failure> {
         if command.keys().nth(1).is_some() {
-            return Ok((Arc::clone(&self.joint), self.come_joint(command, enter)?));
+            return Ok((&self.joint, self.come_joint(command, enter)?));
         }
         let (part, mut shard) = self.lock(command.key())?;
         let come = shard.come(command, Now::read(), enter);
         wake(part, &mut shard);
-        Ok((Arc::clone(part), come))
+        Ok((part, come))
     }
 
     /// Runs a request of several keys.

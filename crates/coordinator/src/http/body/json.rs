@@ -3,28 +3,28 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 
 use rl_core::fault::Fault;
 use serde::de::value::MapDeserializer;
-use serde::de::{self, Deserialize, Deserializer, IntoDeserializer, MapAccess, Visitor};
+use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, Visitor};
 use serde::forward_to_deserialize_any;
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
 
+use super::object_error::{Names, ObjectError};
 use crate::http::problem::Problem;
 
 /// A word of a command.
 pub(super) type Word<'a> = Cow<'a, [u8]>;
-
-/// The names of a struct's fields.
-type Names = &'static [&'static str];
 
 /// Reads an object, which errors call `of`.
 ///
 /// # Errors
 /// It is not an object, or not of these fields.
 pub(super) fn object<'a, T: Deserialize<'a>>(text: &'a str, of: &'static str) -> Result<T, Problem> {
-    T::deserialize(Object(text)).map_err(|error| error.problem(of))
+    // What is wrong is found in a second reading, which keeps all fields: nearly all objects are right.
+    T::deserialize(AtOnce(text)).or_else(|_| T::deserialize(Object(text)).map_err(|error| error.problem(of)))
 }
 
 /// A value as it was written: numbers never pass through a float.
@@ -160,65 +160,10 @@ impl<'a> Pairs<'a> {
         T::deserialize(self.fields())
     }
 
-    fn fields(self) -> MapDeserializer<'a, impl Iterator<Item = (Cow<'a, str>, Value<'a>)>, ObjectError> {
-        MapDeserializer::new(self.0.into_iter().map(|(name, raw)| (name, Value(raw))))
-    }
-}
-
-/// Why an object is not the one that is wanted.
-#[derive(Debug)]
-enum ObjectError {
-    NotAnObject(Names),
-    UnknownField(Names),
-    FieldTwice,
-    MissingField(&'static str),
-    /// Not reached: a field is any JSON value, which is looked at later.
-    Other,
-}
-
-impl ObjectError {
-    fn problem(self, of: &'static str) -> Problem {
-        Problem::request(match self {
-            Self::NotAnObject(names) => format!("{of} must be a JSON object with {}", list(names)),
-            Self::UnknownField(names) => format!("{of} has an unknown field, expected {}", list(names)),
-            Self::FieldTwice => format!("{of} has a field twice"),
-            Self::MissingField(name) => format!("{of} must have the field {name}"),
-            Self::Other => format!("{of} has a field of another type"),
-        })
-    }
-}
-
-impl fmt::Display for ObjectError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object is wrong")
-    }
-}
-
-impl std::error::Error for ObjectError {}
-
-impl de::Error for ObjectError {
-    fn custom<T: fmt::Display>(_: T) -> Self {
-        Self::Other
-    }
-
-    fn unknown_field(_: &str, expected: Names) -> Self {
-        Self::UnknownField(expected)
-    }
-
-    fn duplicate_field(_: &'static str) -> Self {
-        Self::FieldTwice
-    }
-
-    fn missing_field(field: &'static str) -> Self {
-        Self::MissingField(field)
-    }
-}
-
-/// `key, limit and window`
-fn list(names: &[&str]) -> String {
-    match names.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
-        _ => names.concat(),
+    fn fields(
+        self,
+    ) -> MapDeserializer<'a, impl Iterator<Item = (Cow<'a, str>, Value<'a, ObjectError>)>, ObjectError> {
+        MapDeserializer::new(self.0.into_iter().map(|(name, raw)| (name, Value(raw, PhantomData))))
     }
 }
 
@@ -248,10 +193,58 @@ impl<'de> Deserializer<'de> for Object<'de> {
     }
 }
 
-/// The value of a field. It hands on its text.
-struct Value<'a>(Raw<'a>);
+/// The text of an object, for a struct: its fields are handed on as they are read. It takes the objects that [`Object`]
+/// takes, and gives no useful errors.
+struct AtOnce<'a>(&'a str);
 
-impl<'de> IntoDeserializer<'de, ObjectError> for Value<'de> {
+impl<'de> Deserializer<'de> for AtOnce<'de> {
+    type Error = serde_json::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        let mut text = serde_json::Deserializer::from_str(self.0);
+        let value = text.deserialize_map(Fields(visitor))?;
+        text.end()?;
+        Ok(value)
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
+
+/// Hands the fields of an object on to the visitor of a struct, each value as its text.
+struct Fields<T>(T);
+
+impl<'de, V: Visitor<'de>> Visitor<'de> for Fields<V> {
+    type Value = V::Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.expecting(f)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        self.0.visit_map(Fields(map))
+    }
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Fields<A> {
+    type Error = A::Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
+        self.0.next_key_seed(seed)
+    }
+
+    fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, A::Error> {
+        let raw: &'de RawValue = self.0.next_value()?;
+        seed.deserialize(Value(Raw(raw.get()), PhantomData))
+    }
+}
+
+/// The value of a field. It hands on its text.
+struct Value<'a, E>(Raw<'a>, PhantomData<E>);
+
+impl<'de, E: de::Error> IntoDeserializer<'de, E> for Value<'de, E> {
     type Deserializer = Self;
 
     fn into_deserializer(self) -> Self {
@@ -259,14 +252,14 @@ impl<'de> IntoDeserializer<'de, ObjectError> for Value<'de> {
     }
 }
 
-impl<'de> Deserializer<'de> for Value<'de> {
-    type Error = ObjectError;
+impl<'de, E: de::Error> Deserializer<'de> for Value<'de, E> {
+    type Error = E;
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ObjectError> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, E> {
         visitor.visit_borrowed_str(self.0.0)
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ObjectError> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, E> {
         visitor.visit_some(self) // also for `null`, which no field takes
     }
 

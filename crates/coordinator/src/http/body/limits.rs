@@ -100,7 +100,7 @@ pub(crate) struct RefundBody<'a> {
 ///
 /// # Errors
 /// The first thing that is wrong.
-pub(super) fn read<'a>(kind: Kind, text: &'a str, of: &'static str) -> Result<Words<'a>, Problem> {
+pub(super) fn read(kind: Kind, text: &str, of: &'static str) -> Result<Words, Problem> {
     match kind {
         Kind::Slide => json::object::<SlideBody<'_>>(text, of)?.words(),
         Kind::Window => json::object::<WindowBody<'_>>(text, of)?.words(),
@@ -135,7 +135,7 @@ pub(crate) fn about(kind: Kind) -> (&'static str, &'static str, Value) {
 }
 
 impl<'a> SlideBody<'a> {
-    fn words(self) -> Result<Words<'a>, Problem> {
+    fn words(self) -> Result<Words, Problem> {
         let Self { key, limit, window, cost, up_to, wait, priority, flow, weight, on_error } = self;
         let mut words = Words::new(key)?;
         words.push(limit.0.number(Fault::Limit)?);
@@ -146,7 +146,7 @@ impl<'a> SlideBody<'a> {
 }
 
 impl<'a> WindowBody<'a> {
-    fn words(self) -> Result<Words<'a>, Problem> {
+    fn words(self) -> Result<Words, Problem> {
         let Self { key, limit, window, offset, cost, up_to, wait, priority, flow, weight, on_error } = self;
         let mut words = Words::new(key)?;
         words.push(limit.0.number(Fault::Limit)?);
@@ -161,7 +161,7 @@ impl<'a> WindowBody<'a> {
 }
 
 impl<'a> BucketBody<'a> {
-    fn words(self) -> Result<Words<'a>, Problem> {
+    fn words(self) -> Result<Words, Problem> {
         let Self { key, capacity, refill, period, cost, up_to, wait, priority, flow, weight, on_error } =
             self;
         let mut words = Words::new(key)?;
@@ -176,7 +176,7 @@ impl<'a> BucketBody<'a> {
 }
 
 impl<'a> PeekBody<'a> {
-    pub(super) fn words(self) -> Result<Words<'a>, Problem> {
+    pub(super) fn words(self) -> Result<Words, Problem> {
         let mut words = Words::new(self.key)?;
         push_costs(&mut words, self.cost, None)?;
         Ok(words)
@@ -184,18 +184,14 @@ impl<'a> PeekBody<'a> {
 }
 
 impl<'a> RefundBody<'a> {
-    pub(super) fn words(self) -> Result<Words<'a>, Problem> {
+    pub(super) fn words(self) -> Result<Words, Problem> {
         let mut words = Words::new(self.key)?;
         words.push(self.cost.0.number(Fault::Refund)?);
         Ok(words)
     }
 }
 
-fn push_cost<'a>(
-    words: &mut Words<'a>,
-    cost: Option<Cost<'a>>,
-    up_to: Option<UpTo<'a>>,
-) -> Result<(), Problem> {
+fn push_cost<'a>(words: &mut Words, cost: Option<Cost<'a>>, up_to: Option<UpTo<'a>>) -> Result<(), Problem> {
     if let Some(cost) = cost {
         words.keyword("COST");
         words.push(cost.0.number(Fault::Cost)?);

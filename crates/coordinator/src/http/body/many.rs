@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use rl_core::fault::Fault;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use smallvec::smallvec;
 
 use super::fields::{Costs, Duration, Flow, Id, Key, Lane, Name, OnErrorField, Weight};
 use super::json::Raw;
@@ -54,14 +53,15 @@ struct KeyBody<'a> {
 }
 
 impl<'a> ManyBody<'a> {
-    pub(super) fn words(self) -> Result<Words<'a>, Problem> {
+    pub(super) fn words(self) -> Result<Words, Problem> {
         let Self { keys, cost, reserve, lease, id, wait, priority, flow, weight, on_error } = self;
         let keys: Vec<KeyBody<'a>> = keys.objects("keys must be a list of objects", "a key")?;
         if !(1..=rl_core::grammar::quota::KEYS_MAX).contains(&keys.len()) {
             return Err(Problem::request("keys must have 1 to 16 elements"));
         }
         let count = Cow::Owned(keys.len().to_string().into_bytes());
-        let mut words = Words { request: smallvec![count], ..Words::default() };
+        let mut words = Words::of("");
+        words.push(count);
         for KeyBody { key, .. } in &keys {
             words.push(key.word()?);
         }

@@ -2,7 +2,7 @@
 //!
 //! | file | contents |
 //! |---|---|
-//! | `json.rs` | reads a JSON object into a struct, with errors in fixed words |
+//! | `json.rs`, `object_error.rs` | reads a JSON object into a struct, with errors in fixed words |
 //! | `fields.rs` | the types of fields, with their schemas |
 //! | `limits.rs`, `quota.rs` | the bodies of commands for one limit and for quotas |
 //! | `quota_limit.rs` | a limit in the body of a quota |
@@ -19,6 +19,7 @@ mod fields;
 mod json;
 mod limits;
 mod many;
+mod object_error;
 mod outside;
 mod policy;
 mod quota;
@@ -53,5 +54,6 @@ pub(super) fn read(verb: Verb, body: &[u8]) -> Result<(Command, Option<OnError>)
         Verb::Cancel => json::object::<CancelBody<'_>>(text, of)?.words()?,
         Verb::Renew => json::object::<RenewBody<'_>>(text, of)?.words()?,
     };
-    Ok((Command::new(verb, words.request, words.wait)?, words.on_error))
+    let on_error = words.on_error;
+    Ok((words.command(verb)?, on_error))
 }

@@ -82,7 +82,7 @@ struct LeftBody<'a> {
 }
 
 impl<'a> HoldBody<'a> {
-    pub(super) fn words(self) -> Result<Words<'a>, Problem> {
+    pub(super) fn words(self) -> Result<Words, Problem> {
         let mut words = Words::new(self.key)?;
         words.push(self.duration.0.duration(Fault::Hold)?);
         if let Some(limits) = self.limits {
@@ -100,7 +100,7 @@ impl<'a> HoldBody<'a> {
 }
 
 impl<'a> SyncBody<'a> {
-    pub(super) fn words(self) -> Result<Words<'a>, Problem> {
+    pub(super) fn words(self) -> Result<Words, Problem> {
         let Self { key, remaining, of, reset, limits, headers, profile, age } = self;
         if headers.is_some() || profile.is_some() {
             return Err(Problem::request("headers and profile stand together, and with key only"));
@@ -161,7 +161,7 @@ pub(crate) fn read_headers(body: &[u8]) -> Result<Option<FromHeaders>, Problem> 
 }
 
 fn push_left<'a>(
-    words: &mut Words<'a>,
+    words: &mut Words,
     remaining: Left<'a>,
     of: Option<Whole<'a>>,
     reset: Option<Reset<'a>>,

@@ -62,14 +62,17 @@ fn text(body: &[u8]) -> Result<&str, Problem> {
 }
 
 fn read(name: &Name, limits: Raw<'_>, flows: Option<FlowWeights<'_>>) -> Result<PolicyEntry, Problem> {
-    let command = [&b"RL.POLICY"[..], b"SET", name.as_bytes()];
-    let mut words = Words { request: command.into_iter().map(Into::into).collect(), ..Words::default() };
+    let mut words = Words::of("RL.POLICY");
+    words.keyword("SET");
+    words.push(name.as_bytes().into());
     push_limits(&mut words, limits)?;
     if let Some(flows) = flows {
         for (id, weight) in flows.words()? {
-            words.request.extend([b"FLOW"[..].into(), id, b"WEIGHT"[..].into(), weight]);
+            words.keyword("FLOW");
+            words.push(id);
+            words.keyword("WEIGHT");
+            words.push(weight);
         }
     }
-    let words: Vec<&[u8]> = words.request.iter().map(AsRef::as_ref).collect();
-    Ok(setting(words.as_slice())?)
+    Ok(setting(&words.all)?)
 }

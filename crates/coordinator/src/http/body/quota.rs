@@ -81,7 +81,7 @@ pub(crate) struct RenewBody<'a> {
 }
 
 impl<'a> QuotaBody<'a> {
-    pub(super) fn words(self) -> Result<Words<'a>, Problem> {
+    pub(super) fn words(self) -> Result<Words, Problem> {
         let Self { key, policy, limits, cost, reserve, lease, up_to, id, .. } = self;
         let Self { wait, priority, flow, weight, on_error, .. } = self;
         let mut words = Words::new(key)?;
@@ -106,7 +106,7 @@ impl<'a> QuotaBody<'a> {
 }
 
 impl<'a> SettleBody<'a> {
-    pub(super) fn words(self) -> Result<Words<'a>, Problem> {
+    pub(super) fn words(self) -> Result<Words, Problem> {
         let mut words = Words::new(self.key)?;
         words.push(self.id.word()?);
         push_costs(&mut words, self.cost, REQUESTS)?;
@@ -115,7 +115,7 @@ impl<'a> SettleBody<'a> {
 }
 
 impl<'a> CancelBody<'a> {
-    pub(super) fn words(self) -> Result<Words<'a>, Problem> {
+    pub(super) fn words(self) -> Result<Words, Problem> {
         let mut words = Words::new(self.key)?;
         words.push(self.id.word()?);
         Ok(words)
@@ -123,7 +123,7 @@ impl<'a> CancelBody<'a> {
 }
 
 impl<'a> RenewBody<'a> {
-    pub(super) fn words(self) -> Result<Words<'a>, Problem> {
+    pub(super) fn words(self) -> Result<Words, Problem> {
         let mut words = Words::new(self.key)?;
         words.push(self.id.word()?);
         words.push(self.ttl.0.duration(Fault::Ttl)?);
@@ -133,7 +133,7 @@ impl<'a> RenewBody<'a> {
 
 /// Adds the reservation or the lease.
 pub(super) fn push_reserve<'a>(
-    words: &mut Words<'a>,
+    words: &mut Words,
     reserve: Option<Duration<'a>>,
     lease: Option<Duration<'a>>,
     id: Option<Id<'a>>,
@@ -161,7 +161,7 @@ pub(super) fn push_reserve<'a>(
 }
 
 /// Adds limits.
-pub(super) fn push_limits<'a>(words: &mut Words<'a>, limits: Raw<'a>) -> Result<(), Problem> {
+pub(super) fn push_limits<'a>(words: &mut Words, limits: Raw<'a>) -> Result<(), Problem> {
     let limits: Vec<LimitBody<'a>> = limits.objects("limits must be a list of objects", "a limit")?;
     if limits.is_empty() {
         return Err(Fault::QuotaLimits.into());
@@ -171,7 +171,7 @@ pub(super) fn push_limits<'a>(words: &mut Words<'a>, limits: Raw<'a>) -> Result<
 
 /// Adds costs. A cost that is a number is that of `unit`, or of no unit.
 pub(super) fn push_costs<'a>(
-    words: &mut Words<'a>,
+    words: &mut Words,
     costs: Option<Costs<'a>>,
     unit: Option<&'static str>,
 ) -> Result<(), Problem> {

@@ -31,7 +31,7 @@ impl<'a> LimitBody<'a> {
     ///
     /// # Errors
     /// The first field that is wrong, or does not go with the others.
-    pub(super) fn push(self, words: &mut Words<'a>) -> Result<(), Problem> {
+    pub(super) fn push(self, words: &mut Words) -> Result<(), Problem> {
         let is_shadow = self.shadow.map_or(Ok(false), Shadow::read)?;
         self.push_enforced(words)?;
         if is_shadow {
@@ -40,7 +40,7 @@ impl<'a> LimitBody<'a> {
         Ok(())
     }
 
-    fn push_enforced(self, words: &mut Words<'a>) -> Result<(), Problem> {
+    fn push_enforced(self, words: &mut Words) -> Result<(), Problem> {
         let Self { name, limit, window, unit, algorithm, offset, capacity, inflight, shadow: _ } = self;
         words.keyword("LIMIT");
         words.push(name.0.name(Fault::LimitName)?);
