@@ -14,7 +14,7 @@ use super::compact::Compact;
 use super::counter::Counter;
 use super::decision::{Decision, Expiry};
 use super::rule::{Rule, each_rule};
-use super::slide::few::{FEW_AGAIN, Few, One, Small};
+use super::slide::few::{Few, One, Small};
 use super::slide::{Slide, SlideRule};
 use super::window::WindowRule;
 use crate::fault::Result;
@@ -148,17 +148,6 @@ impl Form {
         each_part!(self.parts(), part => Ok(part.decide(rule.try_into()?, cost, clock)))
     }
 
-    /// Stores a log that has become short as few admissions, if they fit.
-    #[cold]
-    #[inline(never)]
-    fn shrink(&mut self) {
-        if let Self::Slide(slide) = self
-            && let Some(small) = Small::new(slide)
-        {
-            *self = small.into();
-        }
-    }
-
     /// See [`AlgorithmState::peek`].
     pub(super) fn peek(&self, cost: u64, clock: At) -> Decision {
         match self {
@@ -193,13 +182,7 @@ impl Form {
         match rule {
             Rule::Slide(rule) => {
                 let charged = match self {
-                    Self::Slide(slide) => {
-                        let expiry = slide.charge(rule, cost, at);
-                        if slide.log.entries() <= FEW_AGAIN {
-                            self.shrink();
-                        }
-                        return Ok(expiry);
-                    }
+                    Self::Slide(slide) => return Ok(slide.charge(rule, cost, at)),
                     Self::FewSlide(few) => few.charge(rule, cost, at),
                     Self::OneSlide(one) => one.charged(rule, cost, at).map(|(small, expiry)| {
                         *self = small.into();
@@ -254,7 +237,25 @@ impl Form {
 
     /// Returns the instant from which a new key would decide alike, or `None` if it would now.
     pub(super) fn empty_at(&self) -> Option<At> {
-        each_part!(self.parts(), part => part.empty_at())
+        match self {
+            Self::OneSlide(one) => one.empty_at(),
+            Self::FewSlide(few) => Some(few.empty_at()),
+            Self::Slide(_)
+            | Self::Window(_)
+            | Self::WideWindow(_)
+            | Self::Bucket(_)
+            | Self::WideBucket(_) => each_part!(self.parts(), part => part.empty_at()),
+        }
+    }
+
+    /// See [`AlgorithmState::missing`].
+    pub(super) fn missing(&self, at: At) -> Option<u128> {
+        match self {
+            Self::Slide(_) | Self::OneSlide(_) | Self::FewSlide(_) => None, // each admission leaves all at once
+            Self::Window(_) | Self::WideWindow(_) | Self::Bucket(_) | Self::WideBucket(_) => {
+                each_part!(self.parts(), part => part.missing(at))
+            }
+        }
     }
 
     pub(super) fn parts(&self) -> Parts<'_> {

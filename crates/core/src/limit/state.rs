@@ -241,7 +241,7 @@ impl State {
     /// Returns `None` for an algorithm of which used cost does not come back little by little.
     #[must_use]
     pub fn missing(&self, at: At) -> Option<u128> {
-        each_part!(self.parts(), part => part.missing(at))
+        self.form()?.missing(at)
     }
 
     /// Returns how many ms from `clock` on a bucket is missing more than the capacity of `rule`; 0 if it

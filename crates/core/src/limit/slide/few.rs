@@ -15,9 +15,6 @@ use crate::limit::decision::{Decision, Expiry};
 use crate::limit::interned::Handle;
 use crate::time::At;
 
-/// A log that has so few entries is stored as few again.
-pub(crate) const FEW_AGAIN: u32 = 3;
-
 /// One admission, or none.
 #[derive(Clone, Debug)]
 pub(crate) struct One {
@@ -88,6 +85,12 @@ impl One {
         entries[0] = self.entry();
         let [Entry { at, cost }, ..] = entries;
         Brief { at, entries, count: usize::from(cost > 0), is_timed: self.is_timed() }
+    }
+
+    /// Does what a [`Slide`] does.
+    pub(crate) fn empty_at(&self) -> Option<At> {
+        let Entry { at, cost } = self.entry();
+        (cost > 0).then(|| at.plus(self.rule.rule().window))
     }
 
     /// The admission; without cost if there is none.
@@ -180,6 +183,11 @@ impl Few {
         }
         let count = usize::from(self.count).saturating_add(1);
         Brief { at: self.last_at(first), entries, count, is_timed: self.is_timed }
+    }
+
+    /// Does what a [`Slide`] does. There is an admission.
+    pub(crate) fn empty_at(&self) -> At {
+        self.last_at(instant(self.first)).plus(self.rule.rule().window)
     }
 
     /// Those after the first.
