@@ -240,11 +240,10 @@ impl Form {
         match self {
             Self::OneSlide(one) => one.empty_at(),
             Self::FewSlide(few) => Some(few.empty_at()),
-            Self::Slide(_)
-            | Self::Window(_)
-            | Self::WideWindow(_)
-            | Self::Bucket(_)
-            | Self::WideBucket(_) => each_part!(self.parts(), part => part.empty_at()),
+            Self::Slide(slide) => slide.empty_at(),
+            Self::Window(_) | Self::WideWindow(_) | Self::Bucket(_) | Self::WideBucket(_) => {
+                each_part!(self.parts(), part => part.empty_at())
+            }
         }
     }
 

@@ -8,6 +8,7 @@ use super::decision::{Decision, Expiry};
 use super::form::{Form, each_part};
 use super::outside::Outside;
 use super::rule::Rule;
+use super::slide::Slide;
 use super::told::Told;
 use crate::fault::Result;
 use crate::time::{At, Span};
@@ -52,6 +53,14 @@ impl State {
     #[must_use]
     pub fn new(rule: &Rule) -> Self {
         Self::from(Form::new(rule))
+    }
+
+    /// Makes such a state in the form that costs least to amend.
+    pub(crate) fn to_amend(rule: &Rule) -> Self {
+        match rule {
+            Rule::Slide(rule) => Form::Slide(Box::new(Slide::new(*rule))).into(),
+            Rule::Window(_) | Rule::Bucket(_) => Self::new(rule),
+        }
     }
 
     /// Decides a request on a key that does not exist.

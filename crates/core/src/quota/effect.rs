@@ -125,6 +125,9 @@ impl Quota {
             let cost = charged.get(index).copied().unwrap_or(0);
             if let (Measure::Rate(rule), Some(place)) = (&limit.measure, self.states.get_mut(index)) {
                 let reservations = self.more.as_deref_mut().map(|more| &mut more.reservations);
+                if cost > 0 && reserved.is_some() && place.is_none() {
+                    *place = Some(State::to_amend(rule));
+                }
                 if cost > 0
                     && let Expiry::Moved { to: at, .. } =
                         charge(place, rule, index, cost, self.at, reservations)
