@@ -10,7 +10,7 @@ use rl_core::quota::costs::Costs;
 use super::ask::{IDS, cost};
 use super::dice::Dice;
 use super::play::Play;
-use super::setup::{KEYS, UNITS};
+use super::setup::{KEYS, LIMIT_KEYS, UNITS};
 use crate::common::span;
 use crate::oracle::Oracle;
 
@@ -26,7 +26,7 @@ impl Play {
     }
 
     pub(super) fn refund(&mut self, key: usize, cost: u64) {
-        let is_there = self.is_there(key);
+        let is_there = if key < LIMIT_KEYS { self.is_there(key) } else { self.counts(key) };
         let remaining = if is_there { self.naive.model.refund(key, cost, self.wall) } else { Ok(0) };
         self.done(key, &Request::Refund(cost), remaining.map(Reply::Remaining));
     }
@@ -63,7 +63,8 @@ impl Play {
     }
 
     fn with_open(&mut self, key: usize, id: &[u8], change: impl FnOnce(&mut Oracle, u64)) -> Result<bool> {
-        if !self.is_there(key) {
+        let is_there = if key < LIMIT_KEYS { self.counts(key) } else { self.is_there(key) };
+        if !is_there {
             return Ok(false);
         }
         self.naive.model.with_open(key, id, self.wall, change)

@@ -183,6 +183,13 @@ impl Play {
         is_there
     }
 
+    /// Whether the host has the key and it does not only live on, so that requests of another kind are refused.
+    pub(super) fn counts(&self, key: usize) -> bool {
+        let clock = at(self.wall);
+        self.is_there(key)
+            && self.node.memory.keys.get(KEYS[key], clock).is_some_and(|value| !value.is_over(clock))
+    }
+
     /// A request that comes.
     fn arrive(&mut self, ask: &Ask) {
         let caller = self.came;
@@ -260,8 +267,8 @@ impl Play {
         } else {
             dice.roll(LIMIT_KEYS as u64) as usize
         };
-        if !self.is_there(key) {
-            return;
+        if !self.counts(key) {
+            return; // it may be used by any kind: see living.rs
         }
         let last = ask.keys.len() - 1;
         ask.keys[last] = key;
