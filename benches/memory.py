@@ -18,7 +18,7 @@ import commands
 from commands import K, Command
 from server import Server, build_load, median, parser
 
-ENTRIES = (1, 60, 500, 10_000)
+ENTRIES = (1, 6, 60, 500, 10_000)
 WINDOW = 60_000
 WINDOWS = "RL.POLICY SET windows LIMIT rpm 1000000 60 WINDOW LIMIT tpm 8000000 60 UNIT tokens WINDOW LIMIT tpd 20000000 1d UNIT tokens WINDOW"
 

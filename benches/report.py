@@ -169,7 +169,7 @@ def latency(figures):
 
 
 def memory(figures):
-    entries = ("1", "60", "500", "10000")
+    entries = ("1", "6", "60", "500", "10000")
     rows = figures["rows"]
     drawn = [row for row in rows if "60" in row]
     plot(
@@ -182,7 +182,7 @@ def memory(figures):
         ),
     )
     cells = [[name(row), *(f"{row[of]:,}" if of in row else "same" if "60" not in row else None for of in entries)] for row in rows]
-    return f"Server: {figures['server']}.\n\n" + table(["one key", "1 request", "60", "500", "10,000"], cells)
+    return f"Server: {figures['server']}.\n\n" + table(["one key", "1 request", "6", "60", "500", "10,000"], cells)
 
 
 def million(figures):

@@ -272,7 +272,7 @@ impl Form {
     /// Notes whether the key has the expiry that the last change has returned.
     pub(super) fn set_timed(&mut self, is_timed: bool) {
         match self {
-            Self::Slide(slide) => slide.is_timed = is_timed,
+            Self::Slide(slide) => slide.log.is_timed = is_timed,
             Self::FewSlide(few) => few.set_timed(is_timed),
             Self::OneSlide(one) => one.set_timed(is_timed),
             Self::Window(_) | Self::WideWindow(_) | Self::Bucket(_) | Self::WideBucket(_) => {}

@@ -168,7 +168,7 @@ fn raised_slide(slide: Slide, by: &History) -> Slide {
         longer
     };
     let own = History { entries: slide.log.iter().collect(), span: slide.retained(), at };
-    let mut raised = Slide { rule, longer, at, log: own.merged(by).log(), is_timed: false };
+    let mut raised = Slide { rule, longer, at, log: own.merged(by).log() };
     raised.bound();
     raised
 }

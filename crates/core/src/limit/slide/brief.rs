@@ -29,7 +29,7 @@ impl Brief {
         }
         let mut entries = [Entry::default(); MOST];
         entries.iter_mut().zip(slide.log.iter()).for_each(|(place, entry)| *place = entry);
-        Some(Self { at: slide.at, entries, count, is_timed: slide.is_timed })
+        Some(Self { at: slide.at, entries, count, is_timed: slide.log.is_timed })
     }
 
     /// All admissions, the oldest first.
@@ -50,7 +50,8 @@ impl Brief {
     pub(super) fn slide(&self, rule: SlideRule) -> Slide {
         let mut log = Log::default();
         self.all().iter().for_each(|entry| log.push(entry.at, entry.cost));
-        Slide { rule, longer: None, at: self.at, log, is_timed: self.is_timed }
+        log.is_timed = self.is_timed;
+        Slide { rule, longer: None, at: self.at, log }
     }
 
     fn empty_at(&self, window: Span) -> Option<At> {

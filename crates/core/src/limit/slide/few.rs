@@ -20,7 +20,7 @@ use crate::time::At;
 pub(crate) struct One {
     rule: Handle<SlideRule>,
     at: [u8; 6],
-    /// The cost, and in the last bit whether it [is timed](Slide::is_timed).
+    /// The cost, and in the last bit whether it [is timed](super::log::Log::is_timed).
     cost: [u8; 6],
 }
 
@@ -70,7 +70,7 @@ impl One {
         fits.then(|| Self { rule, at: low_six(brief.at.ms()), cost: low_six(word) })
     }
 
-    /// See [`Slide::is_timed`].
+    /// See [`Log::is_timed`](super::log::Log::is_timed).
     pub(crate) fn set_timed(&mut self, is_timed: bool) {
         self.cost[0] = self.cost[0] & !1 | u8::from(is_timed);
     }
@@ -163,7 +163,7 @@ impl Few {
         Some(Self { later, first, total, count, rule, is_timed })
     }
 
-    /// See [`Slide::is_timed`].
+    /// See [`Log::is_timed`](super::log::Log::is_timed).
     pub(crate) fn set_timed(&mut self, is_timed: bool) {
         self.is_timed = is_timed;
     }

@@ -42,7 +42,7 @@ pub use self::rule::SlideRule;
 const ENTRIES_LONGER: u32 = 4_000;
 
 /// A sliding window as one key holds it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Slide {
     /// The rule in force: that of the last admission.
     pub rule: SlideRule,
@@ -52,15 +52,6 @@ pub struct Slide {
     pub at: At,
     /// The admissions.
     pub log: Log,
-    /// Whether the key has the expiry that the last charge has returned. It is in no file.
-    pub(crate) is_timed: bool,
-}
-
-/// Slides are equal if they hold the same, whatever is known of the key's expiry.
-impl PartialEq for Slide {
-    fn eq(&self, other: &Self) -> bool {
-        (&self.rule, &self.longer, &self.at, &self.log) == (&other.rule, &other.longer, &other.at, &other.log)
-    }
 }
 
 impl AlgorithmState for Slide {
@@ -69,7 +60,7 @@ impl AlgorithmState for Slide {
     type Image<'a> = (Option<(u64, u64)>, u64, (u64, u64), &'a [u8]);
 
     fn new(rule: SlideRule) -> Self {
-        Self { rule, longer: None, at: At::MIN, log: Log::default(), is_timed: false }
+        Self { rule, longer: None, at: At::MIN, log: Log::default() }
     }
 
     fn rule(&self) -> SlideRule {
@@ -98,14 +89,14 @@ impl AlgorithmState for Slide {
     #[inline(always)] // as in `State::charge`
     fn charge(&mut self, rule: &SlideRule, cost: u64, at: At) -> Expiry {
         let (expired, last) = (self.empty_at(), self.at);
-        let is_timed = self.is_timed && rule.window == self.rule.window;
+        let is_timed = self.log.is_timed && rule.window == self.rule.window;
         self.at = self.now(at);
         self.adopt(rule, last);
         self.log.prune(self.at.cutoff(self.retained()));
         self.log.push(self.at, cost);
         self.bound();
         let expiry = Expiry::moved(expired, self.empty_at()).after(expired, is_timed);
-        self.is_timed = is_timed || expiry != Expiry::Same;
+        self.log.is_timed = is_timed || expiry != Expiry::Same;
         expiry
     }
 
@@ -165,7 +156,7 @@ impl AlgorithmState for Slide {
         let head = Entry { at: At::new(head.0)?, cost: head.1 };
         let at = At::new(at)?;
         let log = Log::unpack(head, bytes).filter(|log| log.last_at() <= at)?;
-        Some(Self { rule, longer, at, log, is_timed: false })
+        Some(Self { rule, longer, at, log })
     }
 }
 

@@ -47,6 +47,9 @@ pub struct Log {
     pub(super) tail: u32,
     pub(super) bytes: Vec<u8>,
     pub(super) memo: Memo,
+    /// Whether the key has the expiry that the last charge has returned, as far as this process knows. It is in no file, and
+    /// logs are equal whatever it says. It is here because there is room for it.
+    pub(in crate::limit) is_timed: bool,
 }
 
 impl Log {

@@ -45,6 +45,7 @@ impl Log {
             tail,
             bytes: bytes.to_vec(),
             memo: Memo::default(),
+            is_timed: false,
         })
     }
 }
