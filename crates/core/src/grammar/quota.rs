@@ -16,6 +16,8 @@
 
 use core::ops::Range;
 
+use smallvec::SmallVec;
+
 use super::limit_clause::draft;
 use super::template::LIMITS_AT;
 use super::terms::{self, Terms};
@@ -61,6 +63,9 @@ pub struct ManyRequest<'a> {
     /// The costs, the reservation and the wait.
     pub terms: Terms<'a>,
 }
+
+/// The names of the keys of a request.
+type Names<'a> = SmallVec<[&'a [u8]; KEYS_MAX]>;
 
 /// Parses `RL.QUOTA`.
 ///
@@ -111,13 +116,9 @@ fn read_many<W: Words + ?Sized>(words: &W, syntax: Fault) -> Result<ManyRequest<
     let mut at = keys.end;
     let mut policies = Vec::new();
     let mut terms = Terms::default();
-    let same = |at: usize| {
-        keys.clone().take_while(|other| *other < at).any(|other| words.word(other) == words.word(at))
-    };
-    if keys.clone().any(|at| words.word(at).is_none()) {
-        return Err(syntax);
-    }
-    if keys.clone().any(same) {
+    let mut names = keys.clone().map(|at| words.word(at)).collect::<Option<Names<'_>>>().ok_or(syntax)?;
+    names.sort_unstable();
+    if names.windows(2).any(|pair| matches!(pair, [one, other] if one == other)) {
         return Err(Fault::KeyTwice);
     }
     while let Some(keyword) = words.word(at) {
