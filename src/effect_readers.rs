@@ -12,7 +12,9 @@
 //!   before, from a file or from a time as a replica. Each of these is an event. After such an event, effects are sent for as
 //!   long as the server runs.
 //!
-//! In a cluster they are always sent: slots move in ways that are not events.
+//! A node of a cluster that can stream slots to another one (Redis from 8.4, Valkey from 9.0) always sends them: that reader comes
+//! without an event before it. An earlier node moves slots key by key, with MIGRATE, which dumps the value of a key and
+//! deletes it. So there are no other readers than on a server alone.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -22,7 +24,7 @@ use crate::sys::server_info::server_info;
 
 /// Whether there may be a reader other than the AOF.
 static REPLICATED: AtomicBool = AtomicBool::new(true);
-/// Whether there is an AOF or a cluster.
+/// Whether there is an AOF, or a cluster whose nodes stream slots.
 static WRITTEN: AtomicBool = AtomicBool::new(true);
 
 /// Whether an effect that is sent now may have a reader.
@@ -34,7 +36,7 @@ pub(crate) fn any() -> bool {
 /// Looks for readers, while the module loads.
 pub(crate) fn load(context: &Context<'_>) {
     REPLICATED.store(may_be_read(context), Relaxed);
-    WRITTEN.store(context.has_aof_or_cluster(), Relaxed);
+    WRITTEN.store(context.has_aof_or_streams_slots(), Relaxed);
 }
 
 /// Looks again after an event that may have made a reader.
@@ -48,7 +50,7 @@ pub(crate) fn handle(context: &Context<'_>, event: ServerEvent) {
         | ServerEvent::Saved => may_be_read(context),
         ServerEvent::RewriteStarted => false, // this process decides nothing
         ServerEvent::Configured => {
-            WRITTEN.store(context.has_aof_or_cluster(), Relaxed);
+            WRITTEN.store(context.has_aof_or_streams_slots(), Relaxed);
             false
         }
         // The events of the load itself come, too.

@@ -18,7 +18,8 @@ impl EventHandler for Parts {
 
 /// Subscribes to all events, while the module loads.
 pub(crate) fn subscribe(context: &Context<'_>) -> bool {
-    effect_readers::load(context);
     keyspace_events::load(context);
-    events::subscribe::<Parts>(context)
+    let subscribed = events::subscribe::<Parts>(context);
+    effect_readers::load(context); // it depends on which events there are
+    subscribed
 }

@@ -1,6 +1,7 @@
 //! Events of the server that modules hear of.
 
 use std::ffi::c_void;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use redis_module::raw;
 
@@ -80,6 +81,14 @@ const VALKEY_SLOT_MIGRATION: &[u64] = &[19];
 const REDIS_SLOT_MIGRATION: &[u64] =
     &[raw::REDISMODULE_EVENT_CLUSTER_SLOT_MIGRATION, raw::REDISMODULE_EVENT_CLUSTER_SLOT_MIGRATION_TRIM];
 
+/// Whether the server may move slots by a stream of what changes in them. Others move one key after the other.
+static STREAMS_SLOTS: AtomicBool = AtomicBool::new(true);
+
+/// Whether a node of a cluster may move slots by a stream of what changes in them.
+pub(super) fn may_stream_slots() -> bool {
+    STREAMS_SLOTS.load(Relaxed)
+}
+
 /// Subscribes `H` to all of them.
 pub(crate) fn subscribe<H: EventHandler>(context: &Context<'_>) -> bool {
     let subscribe = |id| {
@@ -89,7 +98,8 @@ pub(crate) fn subscribe<H: EventHandler>(context: &Context<'_>) -> bool {
     };
     // An earlier server refuses these, and never moves slots in this way.
     let of_slots = if is_valkey() { VALKEY_SLOT_MIGRATION } else { REDIS_SLOT_MIGRATION };
-    of_slots.iter().for_each(|id| _ = subscribe(*id));
+    let known = of_slots.iter().filter(|id| subscribe(**id)).count();
+    STREAMS_SLOTS.store(known > 0, Relaxed);
     [
         raw::REDISMODULE_EVENT_REPLICATION_ROLE_CHANGED,
         raw::REDISMODULE_EVENT_REPLICA_CHANGE,

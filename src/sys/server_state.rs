@@ -6,6 +6,7 @@ use redis_module::raw;
 
 use super::api::api;
 use super::context::Context;
+use super::events::may_stream_slots;
 
 impl Context<'_> {
     /// Whether the command is part of a transaction or a script.
@@ -13,9 +14,9 @@ impl Context<'_> {
         self.has_flags(raw::REDISMODULE_CTX_FLAGS_MULTI | raw::REDISMODULE_CTX_FLAGS_LUA)
     }
 
-    /// Whether commands are written to an AOF, or the server is part of a cluster.
-    pub(crate) fn has_aof_or_cluster(&self) -> bool {
-        self.has_flags(raw::REDISMODULE_CTX_FLAGS_AOF | raw::REDISMODULE_CTX_FLAGS_CLUSTER)
+    /// Whether commands are written to an AOF, or may be streamed to another node of a cluster without an event before it.
+    pub(crate) fn has_aof_or_streams_slots(&self) -> bool {
+        self.has_flags(raw::REDISMODULE_CTX_FLAGS_AOF) || self.has_cluster() && may_stream_slots()
     }
 
     /// Whether the server is part of a cluster.
