@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 use crate::common::cluster::{Cluster, ClusterClient, Load, slot};
-use crate::common::{Random, Value, wait_until};
+use crate::common::replica::assert_equal;
+use crate::common::server::free_port;
+use crate::common::{Random, Server, Value, wait_until};
 
 #[test]
 fn keys_route_by_their_slot() {
@@ -104,4 +106,62 @@ fn slots_that_move_under_load_keep_every_state_and_admit_nothing_twice() {
     }
     // The load must use nearly all of the limits, or the limits were not tested.
     assert!(sum.values().filter(|cost| **cost > 300).count() > 6, "{sum:?}");
+}
+
+/// A primary of a cluster that had no readers before sends what it admits to a replica that comes while there is load, and a
+/// failover turns both around.
+#[test]
+fn a_replica_that_joins_a_cluster_under_load_holds_the_same() {
+    let node = || {
+        let more = ["cluster-enabled yes".to_owned(), format!("cluster-port {}", free_port())];
+        Server::start_tcp(&more.each_ref().map(String::as_str))
+    };
+    let (first, second) = (node(), node());
+    let (mut one, mut two) = (first.connect(), second.connect());
+    one.done("CLUSTER ADDSLOTSRANGE 0 16383");
+    wait_until("it serves", || one.ask("CLUSTER INFO").text().contains("cluster_state:ok"));
+    let over = AtomicBool::new(false);
+    let load = |server: &Server, asked: &AtomicU64| {
+        let (mut conn, mut random) = (server.connect(), Random::new(7));
+        while !over.load(Ordering::Relaxed) {
+            let number = random.below(12);
+            let limits = "LIMIT a 700 1d UNIT t WINDOW LIMIT b 700 1d UNIT t";
+            let quota = format!("RL.QUOTA q{number} {limits} COST t 2");
+            let lines = [requests(number).to_vec(), vec![quota]].concat();
+            let line: &String = random.pick(&lines);
+            conn.ask(line);
+            asked.fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    let under_load = |server: &Server, change: &mut dyn FnMut()| {
+        over.store(false, Ordering::Relaxed);
+        let asked = AtomicU64::new(0);
+        thread::scope(|scope| {
+            scope.spawn(|| load(server, &asked));
+            wait_until("there is load", || asked.load(Ordering::Relaxed) > 300);
+            change();
+            let enough = asked.load(Ordering::Relaxed) + 300;
+            wait_until("there is more", || asked.load(Ordering::Relaxed) > enough);
+            over.store(true, Ordering::Relaxed);
+        });
+    };
+    under_load(&first, &mut || {
+        let bus = one.info_config("cluster-port");
+        two.done(&format!("CLUSTER MEET 127.0.0.1 {} {bus}", first.port()));
+        let id = one.ask("CLUSTER MYID").text();
+        wait_until("they have met", || !two.ask(&format!("CLUSTER REPLICATE {id}")).is_error());
+        wait_until("it follows", || two.info("master_link_status").as_deref() == Some("up"));
+    });
+    for conn in [&mut one, &mut two] {
+        conn.done("READONLY"); // a replica answers, too
+        wait_until("it knows who has the slots", || {
+            conn.ask("CLUSTER INFO").text().contains("cluster_state:ok")
+        });
+    }
+    assert_equal(&mut one, &mut two);
+    wait_until("it may take over", || !two.ask("CLUSTER FAILOVER TAKEOVER").is_error());
+    wait_until("it has taken over", || two.info("role").as_deref() == Some("master"));
+    wait_until("the other follows", || one.info("master_link_status").as_deref() == Some("up"));
+    under_load(&second, &mut || ());
+    assert_equal(&mut two, &mut one);
 }
