@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # make test-matrix: runs the integration tests on each server of .ci/servers.list, or on the servers in MATRIX.
+# With MATRIX_TESTS="cluster waiting" only the tests with such names.
 # Fails if a test fails, if fewer than MATRIX_MIN servers (default 3) are available, or if there is something that none of three
 # or more servers has tested. A table at the end lists them, and what each has not tested.
 set -euo pipefail
@@ -27,7 +28,8 @@ for name in $matrix; do
   version=$("$server" --version | sed -n 's/.* v=\([0-9.]*\).*/\1/p')
   echo "== $name: $server"
   status=0
-  REDIS_RL_SERVER=$server cargo test --profile test-fast --no-fail-fast --test '*' 2>&1 | tee "$logs/$name.log" || status=$?
+  # shellcheck disable=SC2086 # each word is a name
+  REDIS_RL_SERVER=$server cargo test --profile test-fast --no-fail-fast --test '*' -- ${MATRIX_TESTS:-} 2>&1 | tee "$logs/$name.log" || status=$?
   # Each test file ends with: test result: ok. 12 passed; 0 failed; ...
   read -r ok bad < <(awk '/^test result:/ { ok += $4; bad += $6 } END { print ok + 0, bad + 0 }' "$logs/$name.log")
   # A run without a result, or without any test, has not passed.
