@@ -25,11 +25,11 @@ fn view_is_that_of(list: &List, log: &Log, cutoff: Option<u64>) {
     assert_eq!(view.iter().map(|entry| (entry.at.ms(), entry.cost)).collect::<List>(), counts);
     let mut freed = 0;
     for (instant, cost) in counts {
-        assert_eq!(view.leaves(freed + 1), Some(at(instant)));
+        assert_eq!(view.leaves_by(freed + 1, None), Some(at(instant)));
         freed += cost;
-        assert_eq!(view.leaves(freed), Some(at(instant)));
+        assert_eq!(view.leaves_by(freed, None), Some(at(instant)));
     }
-    assert_eq!(view.leaves(freed + 1), None);
+    assert_eq!(view.leaves_by(freed + 1, None), None);
 }
 
 /// Does one operation on both: a read at a cutoff that moves back and forth, or any kind of write.

@@ -61,10 +61,17 @@ impl Expiry {
 
     /// Returns the same expiry of a key that has had `from` if `is_timed`.
     pub(crate) fn after(self, from: Option<At>, is_timed: bool) -> Self {
-        match (self, from) {
-            (Self::Moved { to, .. }, Some(from)) if is_timed => Self::Moved { from, to },
-            _ => self,
+        match self {
+            Self::Moved { to, .. } if is_timed => Self::Moved { from: from.unwrap_or(At::MIN), to },
+            Self::Moved { .. } | Self::Same => self,
         }
+    }
+
+    /// Returns the expiry after a charge of a key that was empty at `before` and is at `after` now, and whether the key has
+    /// that expiry for sure. `is_timed` says whether it had that of before.
+    pub(crate) fn charged(before: Option<At>, after: Option<At>, is_timed: bool) -> (Self, bool) {
+        let expiry = Self::moved(before, after).after(before, is_timed);
+        (expiry, is_timed || expiry != Self::Same)
     }
 
     /// Returns the expiry of a key that lives on for a while after it holds nothing. See [`lives_until`].

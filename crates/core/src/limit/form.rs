@@ -163,12 +163,17 @@ impl Form {
 
     /// See [`AlgorithmState::admits`].
     pub(super) fn admits(&self, rule: &Rule, cost: u64, from: At, until: Option<At>) -> Result<Option<At>> {
-        match (self, rule) {
-            (Self::OneSlide(one), Rule::Slide(rule)) => return Ok(one.admits(rule, cost, from, until)),
-            (Self::FewSlide(few), Rule::Slide(rule)) => return Ok(few.admits(rule, cost, from, until)),
-            _ => {} // the others as they are
+        match self {
+            Self::OneSlide(one) => Ok(one.admits(rule.try_into()?, cost, from, until)),
+            Self::FewSlide(few) => Ok(few.admits(rule.try_into()?, cost, from, until)),
+            Self::Slide(_)
+            | Self::Window(_)
+            | Self::WideWindow(_)
+            | Self::Bucket(_)
+            | Self::WideBucket(_) => {
+                each_part!(self.parts(), part => Ok(part.admits(rule.try_into()?, cost, from, until)))
+            }
         }
-        each_part!(self.parts(), part => Ok(part.admits(rule.try_into()?, cost, from, until)))
     }
 
     /// Does what [`Form::admits`] does for a new key.
@@ -269,12 +274,12 @@ impl Form {
         }
     }
 
-    /// Notes whether the key has the expiry that the last change has returned.
-    pub(super) fn set_timed(&mut self, is_timed: bool) {
+    /// Notes that the key is given another expiry than the last charge has returned.
+    pub(super) fn forget_expiry(&mut self) {
         match self {
-            Self::Slide(slide) => slide.log.is_timed = is_timed,
-            Self::FewSlide(few) => few.set_timed(is_timed),
-            Self::OneSlide(one) => one.set_timed(is_timed),
+            Self::Slide(slide) => slide.log.is_timed = false,
+            Self::FewSlide(few) => few.forget_expiry(),
+            Self::OneSlide(one) => one.forget_expiry(),
             Self::Window(_) | Self::WideWindow(_) | Self::Bucket(_) | Self::WideBucket(_) => {}
         }
     }

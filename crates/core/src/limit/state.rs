@@ -179,7 +179,7 @@ impl State {
             }
         }
         self.forget(at);
-        self.form_mut().into_iter().for_each(|form| form.set_timed(false));
+        self.form_mut().into_iter().for_each(|form| form.forget_expiry());
         Expiry::at(self.empty_at().filter(|end| *end > at).unwrap_or_else(|| at.plus(Outside::REST)))
     }
 

@@ -196,7 +196,7 @@ impl Quota {
         let Some(held) = more.reservations.remove(id) else { return self.end() };
         if held.is_lease {
             self.charge_lease(&held, None, &used);
-            self.ends.set(self.empty_at().unwrap_or_else(|| self.ends.at().min(self.at.plus(self.rest()))));
+            self.find_end();
             return self.end();
         }
         more.settle_merged(&self.shape, &mut self.states, &held, &used, self.at);
@@ -225,7 +225,7 @@ impl Quota {
                 *place = None;
             }
         }
-        self.ends.set(self.empty_at().unwrap_or_else(|| self.ends.at().min(self.at.plus(self.rest()))));
+        self.find_end();
         self.end();
     }
 
@@ -235,7 +235,7 @@ impl Quota {
         if let Some(more) = self.more.as_deref_mut() {
             more.reservations.renew(id, expires);
         }
-        self.ends.set(self.empty_at().unwrap_or_else(|| self.ends.at().min(self.at.plus(self.rest()))));
+        self.find_end();
         self.end();
     }
 
@@ -246,7 +246,7 @@ impl Quota {
         let more = self.more.get_or_insert_default();
         change(&mut more.outsides);
         more.outsides.prune(self.at);
-        self.ends.set(self.empty_at().unwrap_or_else(|| self.ends.at().min(self.at.plus(self.rest()))));
+        self.find_end();
         self.end();
         self.ends.expiry(self.shape.longest(), before)
     }
@@ -272,6 +272,11 @@ impl Quota {
         let Some(more) = self.more.as_deref_mut() else { return };
         more.reservations.prune(self.at);
         more.outsides.prune(self.at);
+    }
+
+    /// Finds out when it ends, after a change that may make it end sooner.
+    fn find_end(&mut self) {
+        self.ends.set(self.empty_at().unwrap_or_else(|| self.ends.at().min(self.at.plus(self.rest()))));
     }
 
     /// Returns how long an empty key stays, so that it can still report its limits.

@@ -74,10 +74,10 @@ impl Brief {
         } else {
             return None;
         };
-        let (expired, is_timed) = (self.empty_at(rule.window), self.is_timed);
+        let expired = self.empty_at(rule.window);
         self.push(rule.window, cost, at)?;
-        let expiry = Expiry::moved(expired, self.empty_at(rule.window)).after(expired, is_timed);
-        self.is_timed = is_timed || expiry != Expiry::Same;
+        let expiry;
+        (expiry, self.is_timed) = Expiry::charged(expired, self.empty_at(rule.window), self.is_timed);
         Some((self, held, expiry))
     }
 

@@ -71,8 +71,8 @@ impl One {
     }
 
     /// See [`Log::is_timed`](super::log::Log::is_timed).
-    pub(crate) fn set_timed(&mut self, is_timed: bool) {
-        self.cost[0] = self.cost[0] & !1 | u8::from(is_timed);
+    pub(crate) fn forget_expiry(&mut self) {
+        self.cost[0] &= !1;
     }
 
     /// Unpacks all of it.
@@ -164,8 +164,8 @@ impl Few {
     }
 
     /// See [`Log::is_timed`](super::log::Log::is_timed).
-    pub(crate) fn set_timed(&mut self, is_timed: bool) {
-        self.is_timed = is_timed;
+    pub(crate) fn forget_expiry(&mut self) {
+        self.is_timed = false;
     }
 
     /// Unpacks all of it.
@@ -272,7 +272,7 @@ impl Counted for After<'_> {
                 let counts = |word: &&u32| ms(**word) > cutoff.since(first);
                 few.later().iter().filter(counts).fold(0, |sum, word| sum.saturating_add(cost(*word)))
             }
-            _ => few.total.into(),
+            Some(_) | None => few.total.into(),
         }
     }
 

@@ -95,8 +95,8 @@ impl AlgorithmState for Slide {
         self.log.prune(self.at.cutoff(self.retained()));
         self.log.push(self.at, cost);
         self.bound();
-        let expiry = Expiry::moved(expired, self.empty_at()).after(expired, is_timed);
-        self.log.is_timed = is_timed || expiry != Expiry::Same;
+        let expiry;
+        (expiry, self.log.is_timed) = Expiry::charged(expired, self.empty_at(), is_timed);
         expiry
     }
 

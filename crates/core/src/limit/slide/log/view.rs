@@ -56,15 +56,8 @@ impl<'a> View<'a> {
         self.first.map_or(0, |first| self.log.cost.saturating_sub(first.passed))
     }
 
-    /// Returns the instant of the first entry that, together with all before it, has a cost of `excess`
-    /// or more; `None` if all entries together have less.
-    #[must_use]
-    pub fn leaves(&self, excess: u64) -> Option<At> {
-        self.leaves_by(excess, None)
-    }
-
-    /// Does what [`View::leaves`] does, but looks at no entry that is later than `cutoff`, if one is given. An inner
-    /// `None` is before all entries.
+    /// Returns the instant of the first entry that, together with all before it, has a cost of `excess` or more; `None` if all
+    /// have less. If `cutoff` is given, it looks at no entry that is later. An inner `None` is before all entries.
     #[must_use]
     pub fn leaves_by(&self, excess: u64, cutoff: Option<Option<At>>) -> Option<At> {
         let first = self.first?;
